@@ -1,0 +1,28 @@
+"""GET /webhooks/{webhook_id}/executions/{execution_id}: one execution, with its details."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import history
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer
+from hooklog.log import DetailsRow, ExecutionRow, connect
+from hooklog.settings import GetSettings
+
+logger = Logger()
+settings = GetSettings.from_environment()
+connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, get_execution, settings.allowed_origin, logger)
+
+
+def get_execution(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event)
+    request.grant.require(Scope.EXECUTIONS_READ, request.webhook_id)
+    return history.get_execution(request.webhook_id, request.execution_id)

@@ -1,0 +1,30 @@
+"""GET /webhooks/{webhook_id}/executions: the history of one webhook, newest first."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import history
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer, make_cursor
+from hooklog.log import ExecutionRow, connect
+from hooklog.settings import ListSettings
+
+logger = Logger()
+settings = ListSettings.from_environment()
+ExecutionRow.attach(connect(), settings.executions_table)
+
+PARAMETERS = frozenset({"limit", "cursor", "status", "from", "to"})
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, list_executions, settings.allowed_origin, logger)
+
+
+def list_executions(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event, PARAMETERS)
+    request.grant.require(Scope.EXECUTIONS_READ, request.webhook_id)
+    query = request.query
+    page = history.list_executions(query, request.limit, request.after(query))
+    return {"executions": page.executions, "next_cursor": make_cursor(query, page.more_after)}

@@ -1,0 +1,156 @@
+"""The HTTP boundary: API Gateway's event parsed once, and the answers it gets back."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
+
+from hooklog.access import Grant
+from hooklog.errors import InvalidRequest, NotFound, RequestRefused
+from hooklog.execution import compact_time
+from hooklog.history import Query, Status
+from hooklog.message import IDENTIFIER
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class Logger(Protocol):
+    """What the handlers log with; Powertools' Logger is no logging.Logger."""
+
+    def exception(self, msg: object) -> None: ...
+
+
+_EXECUTION_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One API call: who makes it, and with which parameters."""
+
+    grant: Grant
+    path: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, event: Event, parameters: frozenset[str] = frozenset()) -> "Request":
+        """Raises InvalidRequest for a query parameter that is not among `parameters`, or is there twice."""
+        given = event.get("multiValueQueryStringParameters") or {}
+        for name, values in given.items():
+            if name not in parameters:
+                known = f"known: {', '.join(sorted(parameters))}" if parameters else "this call takes none"
+                raise InvalidRequest(f"unknown parameter {name!r:.80}; {known}")
+            if len(values) != 1:
+                raise InvalidRequest(f"{name} is given {len(values)} times; give it once")
+        grant = Grant.from_authorizer((event.get("requestContext") or {}).get("authorizer") or {})
+        return cls(grant, event.get("pathParameters") or {}, {name: values[0] for name, values in given.items()})
+
+    @property
+    def webhook_id(self) -> str:
+        webhook_id = unquote(self.path["webhook_id"])
+        if not IDENTIFIER.fullmatch(webhook_id):
+            raise InvalidRequest("webhook_id must be 1-128 characters of A-Z a-z 0-9 _ . -")
+        return webhook_id
+
+    @property
+    def execution_id(self) -> str:
+        execution_id = unquote(self.path["execution_id"])
+        if not _EXECUTION_ID.fullmatch(execution_id):
+            raise NotFound("there is no such execution of this webhook, or it has expired")
+        return execution_id
+
+    @property
+    def limit(self) -> int:
+        limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
+        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_LIMIT:
+            raise InvalidRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}, not {limit!r:.80}")
+        return int(limit)
+
+    @property
+    def query(self) -> Query:
+        return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
+
+    def _status(self) -> Status | None:
+        status = self.parameters.get("status")
+        if status is None:
+            return None
+        try:
+            return Status(status)
+        except ValueError:
+            raise InvalidRequest(f"status must be success or failure, not {status!r:.80}") from None
+
+    def _time(self, name: str) -> str | None:
+        text = self.parameters.get(name)
+        if text is None:
+            return None
+        try:
+            at = datetime.fromisoformat(text)
+            return compact_time(at.astimezone(UTC) if at.tzinfo else at)
+        except (ValueError, OverflowError):
+            example = "2026-11-23T17:36:00Z or 2026-11-23T18:36:00%2B01:00 (UTC if it names no zone)"
+            raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None
+
+    def after(self, query: Query) -> str | None:
+        """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
+        cursor = self.parameters.get("cursor")
+        return None if cursor is None else _read_cursor(cursor, query)
+
+
+def make_cursor(query: Query, after: str | None) -> str | None:
+    """An opaque cursor that goes on with this query behind the execution `after`."""
+    if after is None:
+        return None
+    return base64.urlsafe_b64encode(f"{_fingerprint(query)}{after}".encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, query: Query) -> str:
+    try:
+        text = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
+        text = ""
+    fingerprint, after = text[:16], text[16:]
+    if not _EXECUTION_ID.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
+    if fingerprint != _fingerprint(query):
+        raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
+    return after
+
+
+def _fingerprint(query: Query) -> str:
+    parts = [query.webhook_id, query.status, query.since, query.until]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def answer(event: Event, handle: Callable[[Event], Mapping[str, Any]], origin: str, logger: Logger) -> Answer:
+    """Answer an API call with what `handle` gives or raises; what is not a refusal is our fault, and logged."""
+    try:
+        return _json(HTTPStatus.OK, handle(event), origin)
+    except RequestRefused as refusal:
+        return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
+    except Exception:
+        logger.exception("an API call failed")
+        body = _error("internal_error", "Something failed on our side; try again.")
+        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, body, origin)
+
+
+def _error(code: str, message: str) -> Mapping[str, Any]:
+    return {"error": {"code": code, "message": message}}
+
+
+def _json(status: int, body: Mapping[str, Any], origin: str) -> Answer:
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Access-Control-Allow-Origin": origin,
+    }
+    return {"statusCode": int(status), "headers": headers, "body": json.dumps(body, ensure_ascii=False)}

@@ -1,0 +1,67 @@
+"""The dead-letter queue, for messages that can never be sent: each with the reason why."""
+
+import base64
+import gzip
+from collections.abc import Mapping
+from typing import Any, Final
+
+import botocore.session
+
+MAX_MESSAGE_BYTES: Final = 1_048_576
+"""What SQS takes, body and attributes together."""
+
+MAX_ATTRIBUTES: Final = 10
+"""What SQS takes of message attributes."""
+
+_ROOM_FOR_ATTRIBUTES = 8_192
+
+
+class DeadLetterQueue:
+    """Puts messages there; the client is made when the first one comes, for most functions never see one."""
+
+    def __init__(self, queue_url: str) -> None:
+        self._queue_url = queue_url
+        self._client: Any = None
+
+    def bury(self, record: Mapping[str, Any], reason: str) -> None:
+        """Send the record's body with the attributes `Reason` and `QueueMessageId`, its own attributes kept.
+
+        A body that leaves no room for the reason is compressed, which the attribute `BodyEncoding` says. Raises
+        what botocore raises; the record must then go back to the queue, whose redrive policy has the last word.
+        """
+        body, encoding = _fitting(record["body"])
+        attributes = {"Reason": reason[:1000], "QueueMessageId": record["messageId"], **encoding}
+        group = record.get("attributes", {}).get("MessageGroupId")
+        self._sqs().send_message(
+            QueueUrl=self._queue_url,
+            MessageBody=body,
+            MessageAttributes=_attributes(attributes, record.get("messageAttributes", {})),
+            **({"MessageGroupId": group} if group else {}),
+        )
+
+    def _sqs(self) -> Any:
+        if self._client is None:
+            self._client = botocore.session.get_session().create_client("sqs")
+        return self._client
+
+
+def _fitting(body: str) -> tuple[str, dict[str, str]]:
+    encoded = body.encode()
+    if len(encoded) <= MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+        return body, {}
+    return base64.b64encode(gzip.compress(encoded)).decode(), {"BodyEncoding": "gzip+base64"}
+
+
+def _attributes(ours: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in ours.items()}
+    for name, value in own.items():
+        if len(attributes) < MAX_ATTRIBUTES and name not in attributes:
+            attributes[name] = _attribute(value)
+    return attributes
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An event spells an attribute in lower camel case and its binary value in base64; the API does not."""
+    if value["dataType"].startswith("Binary"):
+        return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
+    return {"DataType": value["dataType"], "StringValue": value["stringValue"]}

@@ -1,0 +1,240 @@
+"""One delivery: the request that a receiver gets, and what came of it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import DecodeError, HTTPError
+
+from hooklog.egress import DeadlineExceeded, EgressAdapter
+from hooklog.errors import ErrorType, Undelivered
+from hooklog.message import Message
+from hooklog.version import __version__
+
+METHOD: Final = "POST"
+MAX_CAPTURED_HEADERS: Final = 16_384
+"""Characters kept of a receiver's headers; http.client itself takes a hundred lines of 64 KiB."""
+
+_READ_SIZE = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a receiver answered, as far as it was read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool
+    """Whether there was more, or may have been, than `body` holds."""
+    length: int | None
+    """Bytes that the whole body has, where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt to send a message."""
+
+    message: Message
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    request_headers: Mapping[str, str]
+    answer: Answer | None
+    error: Undelivered | None
+    """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
+
+    @property
+    def result(self) -> int:
+        """The receiver's status code; 0 where no complete answer came."""
+        return self.answer.status if self.answer and not self.error else 0
+
+    @property
+    def success(self) -> bool:
+        return 200 <= self.result <= 299
+
+
+class Courier:
+    """Sends messages, over connections that it keeps. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        adapter: EgressAdapter,
+        *,
+        allow_http: bool,
+        capture_limit: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._adapter = adapter
+        self._schemes = ("https", "http") if allow_http else ("https",)
+        self._capture_limit = capture_limit
+        self._clock = clock
+
+    def deliver(self, message: Message, attempt: int) -> Delivery:
+        """Send once and report what came of it; a receiver's failure is a value, never an exception."""
+        started_at, started = self._clock(), time.monotonic()
+        headers: Mapping[str, str] = {}
+        answer, error = None, None
+        try:
+            target = parse_target(message.url, self._schemes)
+            headers = request_headers(message, target, attempt, started_at)
+            answer, error = self._exchange(message, target, headers)
+        except Undelivered as undelivered:
+            error = undelivered
+        duration_ms = round((time.monotonic() - started) * 1000)
+        return Delivery(message, attempt, started_at, duration_ms, headers, answer, error)
+
+    def _exchange(
+        self, message: Message, target: "Target", headers: Mapping[str, str]
+    ) -> tuple[Answer, Undelivered | None]:
+        request = requests.PreparedRequest()
+        request.method, request.url, request.body = METHOD, target.url, message.body
+        request.headers = CaseInsensitiveDict(headers)
+        timeout = Timeout(total=message.timeout_seconds)
+        try:
+            response = self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
+        except (requests.RequestException, HTTPError) as error:
+            raise explain(error, message.timeout_seconds) from error
+        return read_answer(response.raw, self._capture_limit, message.timeout_seconds)
+
+
+class Target(NamedTuple):
+    """Where a URL points: as it is requested, and the `Host` header that goes with it."""
+
+    url: str
+    host: str
+
+
+@lru_cache(maxsize=1024)
+def parse_target(url: str, schemes: tuple[str, ...]) -> Target:
+    """Parse a webhook's URL. Raises Undelivered (invalid_url) with what to change."""
+    scheme = url.partition(":")[0].lower()
+    if scheme not in schemes:
+        raise _invalid_url(f"The URL must start with {' or '.join(f'{s}://' for s in schemes)}.")
+    request = requests.PreparedRequest()
+    try:
+        request.prepare_url(url, None)
+        parts = urlsplit(request.url or "")
+        port = parts.port
+    except (requests.RequestException, ValueError):
+        raise _invalid_url("The URL is not one that can be requested: its host or port is malformed.") from None
+    if not parts.hostname or port == 0:
+        raise _invalid_url("The URL names no host, or port 0.")
+    if "@" in parts.netloc:
+        raise _invalid_url("The URL must not hold credentials; send them as a header.")
+    return Target(parts._replace(fragment="").geturl(), parts.netloc)
+
+
+def _invalid_url(message: str) -> Undelivered:
+    return Undelivered(ErrorType.INVALID_URL, message)
+
+
+def request_headers(message: Message, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
+    """The headers of one attempt: the message's own, which yield to ours but for two.
+
+    The `webhook-*` names are those of Standard Webhooks 1.0.
+    """
+    own = {name.lower() for name in message.headers}
+    headers = {
+        name: value
+        for name, value in (("User-Agent", f"Hooklog/{__version__}"), ("Content-Type", "application/json"))
+        if name.lower() not in own
+    }
+    ours = {
+        "Host": target.host,
+        "Accept-Encoding": "gzip, deflate",
+        "Content-Length": str(len(message.body)),
+        "webhook-id": message.message_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "x-hooklog-webhook": message.webhook_id,
+        "x-hooklog-attempt": str(attempt),
+    }
+    if message.event_type is not None:
+        ours["x-hooklog-event"] = message.event_type
+    reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
+    headers |= {name: value for name, value in message.headers.items() if name.lower() not in reserved}
+    return headers | ours
+
+
+def read_answer(response: BaseHTTPResponse, limit: int, timeout_seconds: float) -> tuple[Answer, Undelivered | None]:
+    """Read the body up to `limit` bytes, decoded, and give the connection back (or close it, if there is more).
+
+    A body that breaks off makes a 2xx an error, for the receiver may have broken off as well; any other status
+    stands, with what came of its body.
+    """
+    captured, error, complete = bytearray(), None, False
+    try:
+        for data in _decoded(response):
+            captured += data
+            if len(captured) > limit:
+                break
+        else:
+            complete = True
+    except DecodeError:
+        pass  # the status is what counts; what could be decoded is kept
+    except HTTPError as broken:
+        error = explain(broken, timeout_seconds) if 200 <= response.status <= 299 else None
+    finally:
+        if not complete:
+            response.close()
+        response.release_conn()
+    length = len(captured) if complete else _declared_length(response)
+    body = bytes(captured[:limit])
+    headers = _captured_headers(response)
+    return Answer(response.status, headers, body, not complete or len(captured) > limit, length), error
+
+
+def _decoded(response: BaseHTTPResponse) -> Iterator[bytes]:
+    while data := response.read1(_READ_SIZE, decode_content=True):
+        yield data
+
+
+def _declared_length(response: BaseHTTPResponse) -> int | None:
+    declared = response.headers.get("Content-Length", "")
+    encoded = "Content-Encoding" in response.headers
+    return int(declared) if declared.isascii() and declared.isdecimal() and not encoded else None
+
+
+def _captured_headers(response: BaseHTTPResponse) -> Mapping[str, str]:
+    captured: dict[str, str] = {}
+    left = MAX_CAPTURED_HEADERS
+    for name, value in response.headers.items():
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        captured[name] = value
+    return captured
+
+
+def explain(error: Exception, timeout_seconds: float) -> Undelivered:
+    """What a failed exchange is called, from the exceptions that led to it, in the customer's words."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, Undelivered) for cause in causes):
+        return next(cause for cause in causes if isinstance(cause, Undelivered))
+    if any(isinstance(cause, DeadlineExceeded) for cause in causes):
+        message = f"The receiver had not finished its answer after {timeout_seconds:g} s."
+        return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
+    if isinstance(error, requests.ReadTimeout):
+        return Undelivered(ErrorType.READ_TIMEOUT, f"The receiver gave no answer within {timeout_seconds:g} s.")
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
+        return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
+    if any(isinstance(cause, ConnectionError | EOFError) for cause in causes):
+        return Undelivered(ErrorType.CONNECTION_RESET, "The receiver closed the connection before it had answered.")
+    return Undelivered(ErrorType.PROTOCOL_ERROR, "What the receiver answered is not valid HTTP.")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception and what led to it; urllib3 and requests also keep causes among their arguments."""
+    if error is None:
+        return
+    yield error
+    yield from (arg for arg in error.args if isinstance(arg, Exception))
+    yield from _causes(error.__cause__ or error.__context__)

@@ -1,0 +1,213 @@
+"""How a webhook leaves: connections that are ours to open, and that cannot outlive their delivery's deadline.
+
+`requests` does the HTTP. What it leaves open is closed here: its timeout is per read (a receiver that drips one
+byte a second holds it for ever), it looks names up without a time limit, it reads proxies and netrc from the
+environment and it loads the certificate bundle anew for each connection.
+"""
+
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from functools import lru_cache
+from http.client import HTTPException
+from typing import Any, Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import certifi
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from hooklog.errors import ErrorType, Undelivered
+
+KEPT_HOSTS: Final = 64
+"""Receivers whose connections are kept; with ten connections each, under Lambda's 1,024 file descriptors."""
+
+KEPT_CONNECTIONS: Final = 10
+"""Kept connections to one receiver: as many as a batch holds."""
+
+_name_lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-lookup")
+
+
+class DeadlineExceeded(TimeoutError):
+    """The receiver had begun to answer and was not done in time."""
+
+
+class _Deadline(socket.socket):
+    """A socket whose timeout bounds all that follows, not each call: `settimeout` starts a countdown.
+
+    urllib3 sets the time that is left of `Timeout(total=…)` before it sends and before it reads, which is what
+    makes that total hold for the whole exchange.
+    """
+
+    _ends = float("inf")
+    _heard = False
+
+    def settimeout(self, value: float | None) -> None:
+        self._ends = float("inf") if value is None else time.monotonic() + value
+        self._heard = False
+        super().settimeout(value)
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self._arm()
+        try:
+            received = super().recv_into(*args, **kwargs)
+        except TimeoutError:
+            raise self._late() from None
+        self._heard = self._heard or received > 0
+        return received
+
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self._arm()
+        super().sendall(*args, **kwargs)
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self._arm()
+        return super().send(*args, **kwargs)
+
+    def _arm(self) -> None:
+        if self._ends == float("inf"):
+            return
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise self._late()
+        super().settimeout(left)
+
+    def _late(self) -> TimeoutError:
+        return DeadlineExceeded() if self._heard else TimeoutError()
+
+
+class _DeadlineTLSSocket(_Deadline, ssl.SSLSocket):
+    """The same over TLS, where one call's timeout would otherwise be a record's."""
+
+
+class _Connection(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+
+class _TLSConnection(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError as error:
+            raise _tls_error(f"The receiver's certificate is not valid: {error.verify_message}.") from error
+        except TimeoutError as error:
+            raise Undelivered(
+                ErrorType.CONNECT_TIMEOUT, "The receiver did not finish the TLS handshake in time."
+            ) from error
+        except (OSError, HTTPException) as error:
+            raise _tls_error("The receiver did not complete a TLS handshake.") from error
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class EgressAdapter(HTTPAdapter):
+    """Keeps connections to receivers across deliveries and opens them as this module says.
+
+    Used without a Session: it follows no redirect, keeps no cookie and reads nothing from the environment.
+    `ca_bundle` is the path of the certificates to trust instead of certifi's.
+    """
+
+    def __init__(self, ca_bundle: str | None = None) -> None:
+        self._ca_bundle = ca_bundle
+        super().__init__(pool_connections=KEPT_HOSTS, pool_maxsize=KEPT_CONNECTIONS)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
+        context = ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+        context.sslsocket_class = _DeadlineTLSSocket
+        self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, ssl_context=context)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
+        origin = _origin(request.url or "")
+        return self.poolmanager.connection_from_host(origin.host, origin.port, origin.scheme)
+
+    def cert_verify(self, *_: Any) -> None:
+        """Nothing: the context that every connection shares holds the certificates already."""
+
+    def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
+        return _origin(request.url or "").target
+
+    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+        response = requests.Response()
+        response.status_code = resp.status
+        response.headers = CaseInsensitiveDict(resp.headers)
+        response.raw = resp
+        response.request = req
+        return response
+
+
+class _Origin(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+    target: str
+
+
+@lru_cache(maxsize=1024)
+def _origin(url: str) -> _Origin:
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Origin(parts.scheme, cast("str", parts.hostname), parts.port, target)
+
+
+def _connect(connection: HTTPConnection) -> socket.socket:
+    """Connect to the first address that answers, each given an equal share of the time that is left."""
+    ends = time.monotonic() + cast("float", connection.timeout)
+    addresses = _look_up(connection.host, connection.port, ends)
+    problem: OSError = OSError()
+    for waiting, (family, sockaddr) in zip(range(len(addresses), 0, -1), addresses, strict=True):
+        try:
+            return _connect_to(family, sockaddr, (ends - time.monotonic()) / waiting, ends)
+        except OSError as error:
+            problem = error
+    if isinstance(problem, TimeoutError):
+        raise Undelivered(ErrorType.CONNECT_TIMEOUT, "The receiver did not accept a connection in time.")
+    raise Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
+
+
+def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket.socket:
+    sock = _Deadline(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(max(share, 0.001))
+        sock.connect(sockaddr)
+        sock.settimeout(max(ends - time.monotonic(), 0.001))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _look_up(host: str, port: int, ends: float) -> list[tuple[int, Any]]:
+    lookup = _name_lookups.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    try:
+        answers = lookup.result(timeout=max(ends - time.monotonic(), 0))
+    except FutureTimeoutError:
+        lookup.cancel()
+        raise _dns_failure("was not answered in time") from None
+    except (OSError, UnicodeError) as error:
+        raise _dns_failure("found no address") from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in answers]
+
+
+def _dns_failure(what: str) -> Undelivered:
+    return Undelivered(ErrorType.DNS_FAILURE, f"Looking up the receiver's name {what}.")
+
+
+def _tls_error(message: str) -> Undelivered:
+    return Undelivered(ErrorType.TLS_ERROR, message)

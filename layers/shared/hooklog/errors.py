@@ -1,0 +1,93 @@
+"""Every exception that Hooklog raises on purpose.
+
+HooklogError
+├── InvalidSetting      the deployment is configured wrongly; nothing can run
+├── InvalidMessage      a queue message that can never be sent; goes to the dead-letter queue
+├── Undelivered         no HTTP answer came; becomes a failed execution, never leaves the delivery
+├── LogUnavailable      executions could not be written to the log
+└── RequestRefused      an API request that is answered with an error
+    ├── InvalidRequest  400
+    ├── Unauthorized    401
+    ├── Forbidden       403
+    └── NotFound        404
+"""
+
+from collections.abc import Collection
+from enum import StrEnum
+
+
+class ErrorType(StrEnum):
+    """The kinds of hard error: why no complete HTTP answer came."""
+
+    DNS_FAILURE = "dns_failure"
+    CONNECTION_REFUSED = "connection_refused"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS_ERROR = "tls_error"
+    INVALID_URL = "invalid_url"
+    READ_TIMEOUT = "read_timeout"
+    DEADLINE_EXCEEDED = "deadline_exceeded"
+    CONNECTION_RESET = "connection_reset"
+    PROTOCOL_ERROR = "protocol_error"
+
+
+class HooklogError(Exception):
+    """The base of every exception that Hooklog raises on purpose."""
+
+
+class InvalidSetting(HooklogError):
+    """An environment variable is missing or out of range; the message names it and says what it takes."""
+
+
+class InvalidMessage(HooklogError):
+    """A queue message that can never be sent; the message says which field is wrong and what it takes."""
+
+
+class Undelivered(HooklogError):
+    """No complete HTTP answer came from the receiver.
+
+    `message` is shown to the customer: it names no internal address and carries no library's text.
+    """
+
+    def __init__(self, error_type: ErrorType, message: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
+        self.message = message
+
+
+class LogUnavailable(HooklogError):
+    """DynamoDB did not take these executions, in time or at all."""
+
+    def __init__(self, execution_ids: Collection[str], cause: str) -> None:
+        super().__init__(f"{len(execution_ids)} executions were not logged: {cause}")
+        self.execution_ids = frozenset(execution_ids)
+
+
+class RequestRefused(HooklogError):
+    """An API request that is answered with an error instead of what it asked for."""
+
+    status: int
+    code: str
+
+
+class InvalidRequest(RequestRefused):
+    """400: a parameter is wrong; the message says which one and what it takes."""
+
+    status, code = 400, "invalid_request"
+
+
+class Unauthorized(RequestRefused):
+    """401: there is no valid token."""
+
+    status, code = 401, "unauthorized"
+
+
+class Forbidden(RequestRefused):
+    """403: the token is valid and does not allow this."""
+
+    status, code = 403, "forbidden"
+
+
+class NotFound(RequestRefused):
+    """404: there is no such thing, as far as this caller may know."""
+
+    status, code = 404, "not_found"

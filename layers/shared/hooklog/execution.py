@@ -1,0 +1,91 @@
+"""One execution: what the log keeps of a delivery, and how it is shown."""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NotRequired, TypedDict
+
+from hooklog.delivery import METHOD, Delivery
+
+
+class Trigger(StrEnum):
+    """Why an execution took place."""
+
+    EVENT = "event"
+
+
+class Summary(TypedDict):
+    """An execution as a line of the history."""
+
+    execution_id: str
+    webhook_id: str
+    message_id: str
+    event_type: NotRequired[str]
+    attempt: int
+    trigger: str
+    executed_at: str
+    duration_ms: int
+    result: int
+    success: bool
+    hard_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A delivery with the id under which it is logged."""
+
+    execution_id: str
+    delivery: Delivery
+    trigger: Trigger
+
+    @property
+    def webhook_id(self) -> str:
+        return self.delivery.message.webhook_id
+
+    def details(self) -> dict[str, Any]:
+        """What View shows beside the summary, as JSON values."""
+        delivery, answer, error = self.delivery, self.delivery.answer, self.delivery.error
+        details: dict[str, Any] = {
+            "url": delivery.message.url,
+            "method": METHOD,
+            "request_headers": dict(delivery.request_headers),
+            **_text("request_body", delivery.message.body),
+        }
+        if answer:
+            details |= {
+                "response_headers": dict(answer.headers),
+                **_text("response_body", answer.body),
+                "response_body_truncated": answer.truncated,
+                "response_body_bytes": answer.length,
+            }
+        if error:
+            details["error"] = {"type": str(error.error_type), "message": error.message}
+        return details
+
+
+def record(delivery: Delivery, trigger: Trigger) -> Execution:
+    """Name a delivery: its id is when it started, in UTC and sortable as text, and eight random hex digits."""
+    execution_id = f"{compact_time(delivery.started_at)}-{secrets.token_hex(4)}"
+    return Execution(execution_id, delivery, trigger)
+
+
+def compact_time(at: datetime) -> str:
+    """A UTC time as execution ids begin with it: `20261123T173600.123456Z`."""
+    return at.strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def iso_time(execution_id: str) -> str:
+    """The time in an execution id, in ISO 8601's extended form: `2026-11-23T17:36:00.123456Z`."""
+    day, _, rest = execution_id.partition("T")
+    time = rest.partition("-")[0]
+    return f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}"
+
+
+def _text(name: str, body: bytes) -> Mapping[str, str]:
+    try:
+        return {name: body.decode()}
+    except UnicodeDecodeError:
+        return {name: base64.b64encode(body).decode(), f"{name}_encoding": "base64"}

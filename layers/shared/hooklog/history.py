@@ -1,0 +1,127 @@
+"""The history of a webhook, read from the log: pages of summaries, and one execution with its details."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+
+from hooklog.errors import NotFound
+from hooklog.execution import Summary, Trigger, iso_time
+from hooklog.log import DetailsRow, ExecutionRow
+
+MAX_READ: Final = 1000
+"""Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
+page is then shorter than its limit, and its cursor goes on from there."""
+
+
+class Status(StrEnum):
+    """What a page of the history is narrowed to."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which executions of a webhook: those at or after `since` and before `until`, both as ids begin."""
+
+    webhook_id: str
+    status: Status | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Executions, newest first, and the id of the last one read if there are more."""
+
+    executions: list[Summary]
+    more_after: str | None
+
+
+def list_executions(query: Query, limit: int, after: str | None) -> Page:
+    """The page of at most `limit` executions that are older than the one with the id `after`."""
+    found: list[Summary] = []
+    last: str | None = None
+    for read, row in enumerate(_rows(query, limit + 1, after), start=1):
+        if len(found) == limit:
+            return Page(found, last)
+        last = row.executed_at
+        if not (query.status is Status.SUCCESS and row.failed_at):
+            found.append(summary(row))
+        if read == MAX_READ:
+            return Page(found, last)
+    return Page(found, None)
+
+
+def _rows(query: Query, page_size: int, after: str | None) -> Iterator[ExecutionRow]:
+    """Newest first, read lazily: a request is made only for a row that is asked for."""
+    failures = query.status is Status.FAILURE
+    source = ExecutionRow.failures if failures else ExecutionRow
+    at = ExecutionRow.failed_at if failures else ExecutionRow.executed_at
+    start = after and {
+        "webhook_id": {"S": query.webhook_id},
+        "executed_at": {"S": after},
+        **({"failed_at": {"S": after}} if failures else {}),
+    }
+    rows = source.query(
+        query.webhook_id,
+        _between(at, query.since, query.until),
+        scan_index_forward=False,
+        page_size=page_size,
+        last_evaluated_key=start or None,
+    )
+    return iter(rows)
+
+
+def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:
+    """An id begins with its time and goes on with `-`, so that it sorts behind that time itself."""
+    if since and until:
+        return at.between(since, until)
+    if since:
+        return at >= since
+    return at < until if until else None
+
+
+def get_execution(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    """One execution with its details, if any are kept. Raises NotFound."""
+    try:
+        row = ExecutionRow.get(webhook_id, execution_id)
+    except DoesNotExist:
+        raise NotFound("there is no such execution of this webhook, or it has expired") from None
+    return {**summary(row), **_details(webhook_id, execution_id)}
+
+
+def _details(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    rows = DetailsRow.query(webhook_id, DetailsRow.executed_at.startswith(execution_id))
+    parts = {int(row.executed_at.partition("#")[2] or 0): row.content for row in rows}
+    if not parts:
+        return {}
+    content = b"".join(parts[number] for number in sorted(parts))
+    details: dict[str, Any] = json.loads(gzip.decompress(content))
+    return details
+
+
+def summary(row: ExecutionRow) -> Summary:
+    """A row of the log as the API shows it."""
+    shown = Summary(
+        execution_id=row.executed_at,
+        webhook_id=row.webhook_id,
+        message_id=row.message_id,
+        attempt=int(row.attempt),
+        trigger=row.trigger or str(Trigger.EVENT),
+        executed_at=iso_time(row.executed_at),
+        duration_ms=int(row.duration_ms),
+        result=int(row.result),
+        success=not row.failed_at,
+        hard_error=bool(row.hard_error),
+    )
+    if row.event_type:
+        shown["event_type"] = row.event_type
+    return shown

@@ -1,0 +1,103 @@
+"""The only place that reads the environment: what each function is configured with.
+
+Each class holds exactly the variables that template.yaml gives to its function. A missing or malformed one
+raises InvalidSetting when the function starts, before anything is sent.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from hooklog.errors import InvalidSetting
+
+
+@dataclass(frozen=True, slots=True)
+class SenderSettings:
+    """What send_webhooks is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    dead_letter_queue_url: str
+    execution_retention_days: int
+    details_retention_days: int
+    details_of_all: bool
+    capture_limit_bytes: int
+    allow_http: bool
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
+            execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 1, 3650),
+            details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 1, 3650),
+            details_of_all=_choice(environ, "DETAILS_OF", ("failures", "all")) == "all",
+            capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
+            allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListSettings:
+    """What list_executions is configured with."""
+
+    executions_table: str
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GetSettings:
+    """What get_execution is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
+    """What authorize is configured with."""
+
+    signing_key_secret: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(signing_key_secret=_text(environ, "SIGNING_KEY_SECRET"))
+
+
+def _text(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise InvalidSetting(f"{name} is not set: deploy with template.yaml, which sets it")
+    return value
+
+
+def _integer(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
+    value = _text(environ, name)
+    if not (value.isascii() and value.isdecimal() and least <= int(value) <= most):
+        raise InvalidSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+    return int(value)
+
+
+def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = _text(environ, name)
+    if value not in choices:
+        raise InvalidSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+    return value
