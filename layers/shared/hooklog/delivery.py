@@ -1,10 +1,12 @@
 """One delivery: the request that a receiver gets, and what came of it."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from http.client import IncompleteRead
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -120,9 +122,9 @@ def parse_target(url: str, schemes: tuple[str, ...]) -> Target:
         raise _invalid_url(f"The URL must start with {' or '.join(f'{s}://' for s in schemes)}.")
     request = requests.PreparedRequest()
     try:
+        port = urlsplit(url).port  # which prepare_url would leave out if it were 0
         request.prepare_url(url, None)
         parts = urlsplit(request.url or "")
-        port = parts.port
     except (requests.RequestException, ValueError):
         raise _invalid_url("The URL is not one that can be requested: its host or port is malformed.") from None
     if not parts.hostname or port == 0:
@@ -205,7 +207,8 @@ def _declared_length(response: BaseHTTPResponse) -> int | None:
 def _captured_headers(response: BaseHTTPResponse) -> Mapping[str, str]:
     captured: dict[str, str] = {}
     left = MAX_CAPTURED_HEADERS
-    for name, value in response.headers.items():
+    for name in response.headers:
+        value = response.headers[name]  # those of one name joined by commas
         left -= len(name) + len(value)
         if left < 0:
             break
@@ -226,7 +229,7 @@ def explain(error: Exception, timeout_seconds: float) -> Undelivered:
     if any(isinstance(cause, TimeoutError) for cause in causes):
         message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
         return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
-    if any(isinstance(cause, ConnectionError | EOFError) for cause in causes):
+    if any(isinstance(cause, ConnectionError | IncompleteRead | ssl.SSLEOFError) for cause in causes):
         return Undelivered(ErrorType.CONNECTION_RESET, "The receiver closed the connection before it had answered.")
     return Undelivered(ErrorType.PROTOCOL_ERROR, "What the receiver answered is not valid HTTP.")
 

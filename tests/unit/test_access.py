@@ -1,0 +1,92 @@
+"""Who may see what."""
+
+import time
+from typing import Any
+
+import jwt
+import pytest
+
+from hooklog.access import Grant, Scope
+from hooklog.errors import Forbidden, Unauthorized
+from hooklog.tokens import verify
+
+KEY = "k" * 64
+READ = "executions:read"
+
+
+def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
+    claims = {"exp": time.time() + 60, "webhooks": ["acme.orders"], "scope": READ, **claims}
+    return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, algorithm)
+
+
+def test_a_valid_token_grants_what_it_says() -> None:
+    grant = verify(f"Bearer {token(webhooks=['wh_1', 'acme.*'], scope='executions:read webhooks:read')}", KEY)
+    assert grant == Grant(("wh_1", "acme.*"), frozenset({"executions:read", "webhooks:read"}))
+    assert Grant.from_authorizer(grant.to_authorizer()) == grant
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+    verify(f"{scheme} {token()}", KEY)
+
+
+REFUSED = {
+    "nothing": "",
+    "no scheme": token(),
+    "another scheme": f"Basic {token()}",
+    "no token": "Bearer ",
+    "not a token": "Bearer x.y.z",
+    "another key": f"Bearer {token(key='j' * 64)}",
+    "expired": f"Bearer {token(exp=time.time() - 1)}",
+    "without exp": f"Bearer {token(exp=None)}",
+    "not yet valid": f"Bearer {token(nbf=time.time() + 60)}",
+    "unsigned": f"Bearer {token(key='', algorithm='none')}",
+    "another algorithm": f"Bearer {token(algorithm='HS512')}",
+    "no webhooks": f"Bearer {token(webhooks=None)}",
+    "webhooks as text": f"Bearer {token(webhooks='acme.orders')}",
+    "webhooks as numbers": f"Bearer {token(webhooks=[1])}",
+    "an empty webhook": f"Bearer {token(webhooks=[''])}",
+    "no scope": f"Bearer {token(scope=None)}",
+    "scope as a list": f"Bearer {token(scope=[READ])}",
+}
+
+
+@pytest.mark.parametrize("authorization", REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_no_valid_token_is_refused(authorization: str) -> None:
+    with pytest.raises(Unauthorized):
+        verify(authorization, KEY)
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "webhook_id", "allowed"),
+    [
+        (["wh_a"], "wh_a", True),
+        (["wh_a"], "wh_ab", False),
+        (["wh_ab"], "wh_a", False),
+        (["wh_a"], "WH_A", False),
+        (["acme.*"], "acme.orders", True),
+        (["acme.*"], "acme", False),
+        (["acme.*"], "acmeXorders", False),
+        (["x", "acme.*"], "acme.", True),
+        (["*"], "anything", True),
+        ([], "wh_a", False),
+    ],
+)
+def test_a_grant_covers_ids_and_prefixes(webhooks: list[str], webhook_id: str, allowed: bool) -> None:
+    grant = Grant(tuple(webhooks), frozenset({READ}))
+    if allowed:
+        grant.require(Scope.EXECUTIONS_READ, webhook_id)
+    else:
+        with pytest.raises(Forbidden):
+            grant.require(Scope.EXECUTIONS_READ, webhook_id)
+
+
+def test_a_grant_without_the_scope_is_none() -> None:
+    with pytest.raises(Forbidden, match="executions:resend"):
+        Grant(("*",), frozenset({READ})).require(Scope.EXECUTIONS_RESEND, "wh_a")
+
+
+@pytest.mark.parametrize("context", [{}, {"webhooks": "x", "scope": READ}, {"webhooks": "[]"}, {"scope": READ}])
+def test_a_request_past_the_authorizer_is_refused(context: dict[str, str]) -> None:
+    with pytest.raises(Unauthorized):
+        Grant.from_authorizer(context)

@@ -1,0 +1,352 @@
+"""What a receiver may do, and what is made of it: one delivery each, against a real receiver."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from hooklog.delivery import Courier, Delivery, parse_target
+from hooklog.egress import EgressAdapter
+from hooklog.errors import ErrorType, Undelivered
+from hooklog.message import Message
+from hooklog.version import __version__
+from tests.receiver import Receiver
+
+LIMIT = 65_536
+
+MESSAGE = Message(
+    webhook_id="acme.orders",
+    message_id="msg_1",
+    url="",
+    body=b'{"order":1742}',
+    headers={},
+    event_type="order.created",
+    timeout_seconds=5,
+)
+
+
+@pytest.fixture(scope="module")
+def courier(receiver: Receiver) -> Iterator[Courier]:
+    adapter = EgressAdapter(ca_bundle=str(receiver.ca_path))
+    yield Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    adapter.close()
+
+
+def deliver(courier: Courier, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
+    return courier.deliver(replace(MESSAGE, url=url, timeout_seconds=timeout_seconds, **fields), attempt=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_a_2xx_is_success(courier: Courier, receiver: Receiver, status: int) -> None:
+    delivery = deliver(courier, receiver.url(f"/status/{status}"))
+    assert (delivery.result, delivery.success, delivery.error) == (status, True, None)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 304, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599, 999])
+def test_any_other_status_is_a_failure_with_that_result(courier: Courier, receiver: Receiver, status: int) -> None:
+    delivery = deliver(courier, receiver.url(f"/status/{status}"))
+    assert (delivery.result, delivery.success, delivery.error) == (status, False, None)
+
+
+def test_a_redirect_is_not_followed(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    delivery = deliver(courier, receiver.url("/status/302", location=receiver.url("/status/200")))
+    assert delivery.result == 302
+    assert [request.path for request in receiver.requests] == ["/status/302"]
+
+
+def test_the_request_is_what_the_contract_says(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    before = int(time.time())
+    delivery = deliver(courier, receiver.url("/status/200", n=1), headers={"X-Shop": "berlin"})
+    (request,) = receiver.requests
+    assert (request.method, request.path, request.query) == ("POST", "/status/200", "n=1")
+    assert request.body == b'{"order":1742}'
+    sent = {name: request.header(name) for name, _ in request.headers}
+    at = int(sent.pop("webhook-timestamp") or "0")
+    assert before <= at <= time.time()
+    assert sent == {
+        "Host": receiver.http_url.removeprefix("http://"),
+        "Content-Type": "application/json",
+        "Content-Length": "14",
+        "User-Agent": f"Hooklog/{__version__}",
+        "Accept-Encoding": "gzip, deflate",
+        "X-Shop": "berlin",
+        "webhook-id": "msg_1",
+        "x-hooklog-webhook": "acme.orders",
+        "x-hooklog-event": "order.created",
+        "x-hooklog-attempt": "1",
+    }
+    assert dict(request.headers) == dict(delivery.request_headers)
+
+
+def test_own_headers_win_over_user_agent_and_content_type_only(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    own = {
+        "user-agent": "Acme/1",
+        "content-type": "application/cloudevents+json",
+        "X-Hooklog-Attempt": "7",
+        "accept-encoding": "br",
+        "X-Hooklog-Event": "forged",
+    }
+    deliver(courier, receiver.url("/status/200"), headers=own, event_type=None)
+    (request,) = receiver.requests
+    values = {name: [value for key, value in request.headers if key.lower() == name.lower()] for name in own}
+    assert values == {
+        "user-agent": ["Acme/1"],
+        "content-type": ["application/cloudevents+json"],
+        "X-Hooklog-Attempt": ["1"],
+        "accept-encoding": ["gzip, deflate"],
+        "X-Hooklog-Event": [],
+    }
+
+
+def test_proxies_of_the_environment_are_ignored(
+    courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", receiver.refused_url)
+    monkeypatch.setenv("no_proxy", "")
+    assert deliver(courier, receiver.url("/status/200")).success
+
+
+def test_connections_are_kept(courier: Courier, receiver: Receiver) -> None:
+    deliver(courier, receiver.url("/status/200"))
+    receiver.reset()
+    for status in (200, 500, 302, 204):
+        deliver(courier, receiver.url(f"/status/{status}", body="read to its end"))
+    assert len({request.connection for request in receiver.requests}) == 1
+
+
+def test_cookies_are_not_kept(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    deliver(courier, receiver.url("/weird-headers"))
+    deliver(courier, receiver.url("/status/200"))
+    assert all(request.header("Cookie") is None for request in receiver.requests)
+
+
+HARD_ERRORS = {
+    "/silent": ErrorType.READ_TIMEOUT,
+    "/drip-header?interval=0.2": ErrorType.DEADLINE_EXCEEDED,
+    "/drip-body?status=200&interval=0.2": ErrorType.DEADLINE_EXCEEDED,
+    "/drip-body?status=200&interval=0.2&chunked=1": ErrorType.DEADLINE_EXCEEDED,
+    "/reset": ErrorType.CONNECTION_RESET,
+    "/close": ErrorType.CONNECTION_RESET,
+    "/reset-midbody?status=200": ErrorType.CONNECTION_RESET,
+    "/short-body?status=200": ErrorType.CONNECTION_RESET,
+    "/garbage": ErrorType.PROTOCOL_ERROR,
+    "/many-headers": ErrorType.PROTOCOL_ERROR,
+}
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(("path", "error_type"), HARD_ERRORS.items())
+def test_no_complete_answer_is_a_hard_error(
+    courier: Courier, receiver: Receiver, path: str, error_type: ErrorType, scheme: str
+) -> None:
+    base = receiver.https_url if scheme == "https" else receiver.http_url
+    delivery = deliver(courier, base + path, timeout_seconds=1)
+    assert delivery.error
+    assert delivery.error.error_type == error_type
+    assert (delivery.result, delivery.success) == (0, False)
+    assert delivery.error.message.startswith(("The receiver ", "What the receiver "))
+    assert "127.0.0.1" not in delivery.error.message
+    assert delivery.duration_ms < 2000
+
+
+@pytest.mark.parametrize("path", ["/silent", "/drip-header", "/drip-body?status=200", "/slow-read"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_timeout_bounds_the_whole_exchange(courier: Courier, receiver: Receiver, path: str, scheme: str) -> None:
+    base = receiver.https_url if scheme == "https" else receiver.http_url
+    body = b'"' + b"x" * 20_000_000 + b'"' if path == "/slow-read" else MESSAGE.body
+    started = time.monotonic()
+    delivery = deliver(courier, base + path, timeout_seconds=1, body=body)
+    assert 1 <= time.monotonic() - started < 2
+    assert delivery.error
+    assert delivery.error.error_type in {ErrorType.READ_TIMEOUT, ErrorType.DEADLINE_EXCEEDED}
+
+
+def test_what_came_of_an_answer_before_the_deadline_is_kept(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=1)
+    assert delivery.answer
+    assert (delivery.result, delivery.error) == (500, None)
+    assert delivery.answer.truncated
+    assert 1 <= len(delivery.answer.body) <= 10
+
+
+def test_nobody_listens(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.refused_url)
+    assert delivery.error
+    assert delivery.error.error_type == ErrorType.CONNECTION_REFUSED
+    assert delivery.answer is None
+
+
+def test_nobody_accepts(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.unreachable_url, timeout_seconds=1)
+    assert delivery.error
+    assert delivery.error.error_type == ErrorType.CONNECT_TIMEOUT
+    assert delivery.duration_ms < 2000
+
+
+@pytest.mark.parametrize("host", ["does-not-exist.invalid", "a..b", f"{'a' * 64}.example"])
+def test_the_name_does_not_exist(courier: Courier, host: str) -> None:
+    delivery = deliver(courier, f"http://{host}/")
+    assert delivery.error
+    assert delivery.error.error_type == ErrorType.DNS_FAILURE
+
+
+@pytest.mark.parametrize("url", ["untrusted_https_url", "http_url"])
+def test_tls_that_does_not_hold_is_a_tls_error(courier: Courier, receiver: Receiver, url: str) -> None:
+    address = getattr(receiver, url).replace("http://", "https://")
+    receiver.reset()
+    delivery = deliver(courier, f"{address}/garbage", timeout_seconds=2)
+    assert delivery.error
+    expected = {"untrusted_https_url": ErrorType.TLS_ERROR, "http_url": ErrorType.CONNECT_TIMEOUT}
+    assert delivery.error.error_type == expected[url]
+    assert receiver.requests == []
+
+
+def test_tls_is_verified_against_the_name(receiver: Receiver) -> None:
+    adapter = EgressAdapter()
+    courier = Courier(adapter, allow_http=False, capture_limit=LIMIT)
+    delivery = deliver(courier, receiver.url("/status/200", https=True))
+    adapter.close()
+    assert delivery.error
+    assert delivery.error.error_type == ErrorType.TLS_ERROR
+    assert "certificate" in delivery.error.message
+
+
+def test_tls_that_holds(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    assert [deliver(courier, receiver.url("/status/200", https=True)).result for _ in range(3)] == [200, 200, 200]
+    assert len({request.connection for request in receiver.requests}) == 1
+
+
+@pytest.mark.parametrize("path", ["/big", "/big-no-length", "/chunked", "/endless-body"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_is_read_to_the_limit_and_cut_off(courier: Courier, receiver: Receiver, path: str, status: int) -> None:
+    delivery = deliver(courier, receiver.url(path, bytes=100_000_000, status=status))
+    assert delivery.answer
+    assert delivery.result == status
+    assert (len(delivery.answer.body), delivery.answer.truncated) == (LIMIT, True)
+    assert delivery.answer.length == (100_000_000 if path == "/big" else None)
+    assert delivery.duration_ms < 3000
+
+
+@pytest.mark.parametrize("size", [0, 1, LIMIT - 1, LIMIT])
+@pytest.mark.parametrize("path", ["/big", "/chunked", "/big-no-length"])
+def test_a_body_up_to_the_limit_is_kept_whole(courier: Courier, receiver: Receiver, path: str, size: int) -> None:
+    delivery = deliver(courier, receiver.url(path, bytes=size, status=500))
+    assert delivery.answer
+    assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (size, False, size)
+
+
+def test_a_compressed_body_is_kept_readable(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.url("/gzip", body="out of stock", status=500))
+    assert delivery.answer
+    assert (delivery.answer.body, delivery.answer.length) == (b"out of stock", len("out of stock"))
+
+
+def test_a_gzip_bomb_is_inflated_to_the_limit_alone(courier: Courier, receiver: Receiver) -> None:
+    deliver(courier, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
+    started = time.process_time()
+    delivery = deliver(courier, receiver.url("/gzip-bomb", status=500))
+    assert delivery.answer
+    assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (LIMIT, True, None)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_compression_that_is_broken_leaves_the_status(courier: Courier, receiver: Receiver, status: int) -> None:
+    delivery = deliver(courier, receiver.url("/bad-gzip", status=status))
+    assert delivery.answer
+    assert (delivery.result, delivery.error, delivery.answer.truncated) == (status, None, True)
+
+
+def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
+    adapter = EgressAdapter()
+    delivery = deliver(Courier(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret"))
+    adapter.close()
+    assert delivery.answer
+    assert (delivery.answer.body, delivery.answer.truncated, delivery.answer.length) == (b"", True, 6)
+
+
+def test_bytes_that_are_not_utf8_are_kept(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.url("/latin1", status=500))
+    assert delivery.answer
+    with pytest.raises(UnicodeDecodeError):
+        delivery.answer.body.decode()
+
+
+def test_headers_are_kept_up_to_a_limit(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.url("/huge-headers", status=500))
+    assert delivery.answer or (delivery.error and delivery.error.error_type == ErrorType.PROTOCOL_ERROR)
+    kept = delivery.answer.headers if delivery.answer else {}
+    assert sum(len(name) + len(value) for name, value in kept.items()) <= 16_384
+
+
+def test_headers_that_come_twice_are_joined(courier: Courier, receiver: Receiver) -> None:
+    delivery = deliver(courier, receiver.url("/weird-headers", status=500))
+    assert delivery.answer
+    assert any(", " in value for value in delivery.answer.headers.values())
+
+
+INVALID_URLS = [
+    "example.com/hooks",
+    "ftp://example.com/",
+    "https://",
+    "https:///path",
+    "https://example.com:0/",
+    "https://example.com:99999/",
+    "https://example.com:port/",
+    "https://user:secret@example.com/",
+    "https://[::1/",
+    "https://-\u200b/",
+    "javascript:alert(1)",
+    " https://example.com/",
+]
+
+
+@pytest.mark.parametrize("url", INVALID_URLS)
+def test_a_url_that_cannot_be_requested(courier: Courier, url: str) -> None:
+    delivery = deliver(courier, url)
+    assert delivery.error
+    assert delivery.error.error_type == ErrorType.INVALID_URL
+    assert "URL" in delivery.error.message
+
+
+def test_http_only_where_the_deployment_allows_it(receiver: Receiver) -> None:
+    receiver.reset()
+    delivery = deliver(Courier(EgressAdapter(), allow_http=False, capture_limit=0), receiver.url("/status/200"))
+    assert delivery.error
+    assert (delivery.error.error_type, receiver.requests) == (ErrorType.INVALID_URL, [])
+    assert "https://" in delivery.error.message
+
+
+@pytest.mark.parametrize(
+    ("url", "requested", "host"),
+    [
+        ("https://example.com", "https://example.com/", "example.com"),
+        ("HTTPS://Example.com:8443/a b?q=ü#part", "https://Example.com:8443/a%20b?q=%C3%BC", "Example.com:8443"),
+        ("https://müller.example/", "https://xn--mller-kva.example/", "xn--mller-kva.example"),
+        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x", "[2001:db8::1]:8443"),
+    ],
+)
+def test_a_url_is_requested_in_its_ascii_form(url: str, requested: str, host: str) -> None:
+    target = parse_target(url, ("https",))
+    assert (target.url.lower(), target.host.lower()) == (requested.lower(), host.lower())
+
+
+def test_started_at_is_when_it_started(courier: Courier, receiver: Receiver) -> None:
+    before = datetime.now(UTC)
+    delivery = deliver(courier, receiver.url("/status/200", delay=0.2))
+    assert before <= delivery.started_at <= datetime.now(UTC)
+    assert 200 <= delivery.duration_ms < 2000
+
+
+def test_no_address_is_told() -> None:
+    with pytest.raises(Undelivered) as refused:
+        parse_target("https://user:secret@10.1.2.3/", ("https",))
+    assert "10.1.2.3" not in refused.value.message
+    assert "secret" not in refused.value.message

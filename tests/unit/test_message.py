@@ -1,0 +1,138 @@
+"""What a producer may put on the queue, and what is said of what it may not."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hooklog.errors import InvalidMessage
+from hooklog.message import Message, parse_message
+
+QUEUE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
+
+MINIMAL: dict[str, Any] = {"webhook_id": "acme.orders", "url": "https://example.com/", "payload": {"order": 1742}}
+
+
+def parse(**fields: Any) -> Message:
+    return parse_message(json.dumps({**MINIMAL, **fields}), QUEUE_ID)
+
+
+def refusal(body: str) -> str:
+    with pytest.raises(InvalidMessage) as refused:
+        parse_message(body, QUEUE_ID)
+    return str(refused.value)
+
+
+def test_what_is_required_is_enough() -> None:
+    assert parse() == Message(
+        webhook_id="acme.orders",
+        message_id=QUEUE_ID,
+        url="https://example.com/",
+        body=b'{"order":1742}',
+        headers={},
+        event_type=None,
+        timeout_seconds=15,
+    )
+
+
+def test_everything_that_is_given_is_taken() -> None:
+    message = parse(
+        message_id="msg_1", headers={"X-Shop": "berlin"}, event_type="order.created", timeout_seconds=30
+    )
+    assert (message.message_id, message.headers) == ("msg_1", {"X-Shop": "berlin"})
+    assert (message.event_type, message.timeout_seconds) == ("order.created", 30)
+
+
+@pytest.mark.parametrize(
+    ("payload", "body"),
+    [
+        ("null", b"null"),
+        ("true", b"true"),
+        ('"text"', b'"text"'),
+        ("[ 1, 2 ]", b"[1,2]"),
+        ('{ "z" : 1, "a" : { "y" : [ ] , "b" : 2.50 } }', b'{"z":1,"a":{"y":[],"b":2.5}}'),
+        ('"M\\u00fcller \\u20ac \\ud83d\\ude00"', "\"Müller € 😀\"".encode()),
+        ('"\\ud800"', b'"\\ud800"'),
+        ("123456789012345678901234567890", b"123456789012345678901234567890"),
+    ],
+)
+def test_the_payload_is_sent_as_compact_utf8_json_in_its_order(payload: str, body: bytes) -> None:
+    text = f'{{"webhook_id": "w", "url": "https://example.com/", "payload": {payload}}}'
+    assert parse_message(text, QUEUE_ID).body == body
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("", "not JSON"),
+        ("not json", "not JSON"),
+        ("{'webhook_id': 'w'}", "not JSON"),
+        ("[]", "JSON object"),
+        ('"text"', "JSON object"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"payload": NaN}', "NaN is not a JSON value"),
+        ('{"payload": -Infinity}', "-Infinity is not a JSON value"),
+        ('{"payload": ' + "9" * 5000 + "}", "not JSON"),
+        ('{"webhook_id": "w", "url": "https://x/", "payload": 1e999}', "beyond the range"),
+        ('{"webhook_id": "w", "url": "https://x/"}', "payload is missing"),
+        ('{"webhook_id": "w", "payload": 1}', "url must be"),
+        ('{"url": "https://x/", "payload": 1}', "webhook_id must be 1-128 characters"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_the_reason(body: str, reason: str) -> None:
+    assert reason in refusal(body)
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("webhook_id", ["", "a b", "a/b", "ä", "w" * 129, 1, None, ["w"], "w\n"]),
+        ("message_id", ["", "a b", "m" * 129, 1, None]),
+        ("url", ["", 1, None, "https://example.com/" + "x" * 2048]),
+        ("headers", [None, [], "X: y", {"X": 1}, {"X": None}, {"X": "a\r\nb"}, {"X": "ü"}, {"X": " a"}, {"": "a"}]),
+        ("headers", [{"X Y": "a"}, {"X:": "a"}, {"X": "a", "x": "b"}, {"X": "a" * 20_000}]),
+        ("headers", [{n: "1"} for n in ("Host", "content-length", "Transfer-Encoding", "CONNECTION", "Upgrade")]),
+        ("headers", [{n: "1"} for n in ("webhook-id", "Webhook-Signature", "webhook-anything", "TE", "Keep-Alive")]),
+        ("event_type", ["", "a b", "e" * 129, 1, None, "ü"]),
+        ("timeout_seconds", [0, 0.5, 30.1, 31, -1, "15", None, True]),
+        ("timeout", [15]),
+    ],
+)
+def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
+    for value in values:
+        reason = refusal(json.dumps({**MINIMAL, field: value}))
+        assert field.removesuffix("s") in reason, value
+        assert len(reason) < 400
+
+
+def test_no_more_than_a_glimpse_of_a_field_is_told() -> None:
+    assert len(refusal(json.dumps({**MINIMAL, "url": "https://example.com/" + "secret" * 1000}))) < 200
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON_VALUES)
+def test_any_json_value_arrives_as_it_was(payload: Any) -> None:
+    body = parse(payload=payload).body
+    assert json.loads(body) == payload
+    assert body == json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+FIELDS = st.sampled_from(["webhook_id", "message_id", "url", "headers", "event_type", "timeout_seconds", "payload"])
+
+
+@given(st.text() | st.dictionaries(FIELDS, JSON_VALUES).map(json.dumps))
+def test_no_input_does_anything_but_parse_or_be_refused(body: str) -> None:
+    try:
+        message = parse_message(body, QUEUE_ID)
+    except InvalidMessage as refused:
+        assert str(refused)
+    else:
+        assert message.webhook_id
