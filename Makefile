@@ -1,0 +1,75 @@
+PYTHON ?= python3
+CONFIG_ENV ?= default
+UV_VERSION := 0.13.9
+UV := .venv/bin/uv
+STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run up down test lint format bench deploy lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: .venv/ready .venv-stack/ready ## Start everything locally, send three webhooks and show their history
+	@.venv/bin/python -m local demo
+
+up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what changed; write .local/outputs.json
+	@.venv/bin/python -m local up
+
+down: .venv/ready ## Stop the local AWS and forget its state
+	@.venv/bin/python -m local down
+
+test: .venv/ready .venv-stack/ready ## Every test; PYTEST='-k name' chooses some
+	@.venv/bin/python -m pytest $(PYTEST)
+
+lint: .venv/ready .venv-stack/ready ## ruff, mypy, cfn-lint and sam validate
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv-stack/bin/cfn-lint template.yaml
+	SAM_CLI_TELEMETRY=0 .venv-stack/bin/sam validate --lint --region us-east-1
+
+format: .venv/ready ## Let ruff rewrite what it can
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+bench: .venv/ready .venv-stack/ready ## The benchmarks: a table, and one JSON line per figure
+	@.venv/bin/python -m benchmarks
+
+deploy: export PATH := $(STACK_PATH)
+deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml
+	SAM_CLI_TELEMETRY=0 sam build --config-env $(CONFIG_ENV)
+	SAM_CLI_TELEMETRY=0 sam deploy --config-env $(CONFIG_ENV)
+
+# The layer's pins are those of the deployed runtime; the development pins repeat them and add to them.
+lock: PIN := $(UV) pip compile --quiet --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
+lock: .venv/uv-$(UV_VERSION) ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
+	$(PIN) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
+		-o layers/shared/requirements.txt
+	$(PIN) pyproject.toml --group dev --universal --python-version 3.11 -c layers/shared/requirements.txt \
+		-o requirements-dev.txt
+	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
+
+clean: ## Remove everything that make made
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
+	rm -rf .venv .venv-stack .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/uv-$(UV_VERSION):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Hooklog needs Python 3.11 or newer, and $(PYTHON) is not: try make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
+		exit 1; }
+	@echo "Installing into .venv and .venv-stack ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/ready: .venv/uv-$(UV_VERSION) requirements-dev.txt
+	@$(UV) pip sync --quiet --python .venv/bin/python requirements-dev.txt
+	@.venv/bin/python -c 'import pathlib, sysconfig; \
+		pathlib.Path(sysconfig.get_path("purelib"), "hooklog.pth").write_text("$(CURDIR)/layers/shared\n")'
+	@touch $@
+
+.venv-stack/ready: .venv/uv-$(UV_VERSION) requirements-stack.txt
+	@.venv/bin/python -m venv --without-pip .venv-stack
+	@$(UV) pip sync --quiet --python .venv-stack/bin/python requirements-stack.txt
+	@touch $@

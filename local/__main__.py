@@ -1,0 +1,48 @@
+"""python -m local up|down|outputs|demo"""
+
+import argparse
+import json
+import sys
+
+from local import places, stack
+from local.demo import demo
+from local.failure import LocalFailure
+from local.outputs import read_outputs
+from local.progress import console
+
+
+def up() -> None:
+    outputs = stack.up()
+    console.print(f"The local AWS is up at {outputs['EndpointUrl']}; see {places.OUTPUTS.relative_to(places.ROOT)}.")
+
+
+def down() -> None:
+    console.print("The local AWS is stopped." if stack.down() else "The local AWS was not running.")
+
+
+def show_outputs() -> None:
+    sys.stdout.write(json.dumps(read_outputs(), indent=2) + "\n")
+
+
+def run_demo() -> None:
+    demo(stack.up())
+
+
+COMMANDS = {"up": up, "down": down, "outputs": show_outputs, "demo": run_demo}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
+    parser.add_argument("command", choices=COMMANDS)
+    try:
+        COMMANDS[parser.parse_args().command]()
+    except LocalFailure as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

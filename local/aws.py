@@ -1,0 +1,54 @@
+"""Clients for the local AWS, whatever the user's own AWS configuration or proxy says."""
+
+import os
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from local import places
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+
+
+def session() -> boto3.Session:
+    """A session that reads neither AWS_PROFILE nor any file of the user's."""
+    variables = {
+        "profile": (None, None, None, None),
+        "config_file": (None, None, os.devnull, None),
+        "credentials_file": (None, None, os.devnull, None),
+    }
+    return boto3.Session(
+        botocore_session=botocore.session.Session(session_vars=variables),
+        aws_access_key_id=places.DUMMY_KEY,
+        aws_secret_access_key=places.DUMMY_KEY,
+        region_name=places.REGION,
+    )
+
+
+def client(service: str) -> Any:
+    """A client of any service; the functions below are for those that have types."""
+    config = Config(proxies={}, retries={"mode": "standard"})
+    create = cast("Any", session().client)
+    return create(service, endpoint_url=places.endpoint(), config=config)
+
+
+def cloudformation() -> "CloudFormationClient":
+    return cast("CloudFormationClient", client("cloudformation"))
+
+
+def lambdas() -> "LambdaClient":
+    return cast("LambdaClient", client("lambda"))
+
+
+def secrets_manager() -> "SecretsManagerClient":
+    return cast("SecretsManagerClient", client("secretsmanager"))
+
+
+def sqs() -> "SQSClient":
+    return cast("SQSClient", client("sqs"))

@@ -1,0 +1,59 @@
+"""Builds template.yaml and deploys it to the local AWS, when something that it is made of has changed."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from local import aws, places
+from local.ministack import Ministack
+from local.ministack_gaps import close_gaps
+from local.tool import run_tool
+
+_RECORD: Final = places.STATE / "deployed.json"
+_SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers")
+
+
+def deployed(ministack: Ministack) -> bool:
+    """Whether this very MiniStack already runs what the sources say now."""
+    return _RECORD.exists() and json.loads(_RECORD.read_text()) == _record(ministack)
+
+
+def build() -> None:
+    run_tool("build", [str(places.STACK_BIN / "sam"), "build", "--config-env", "local"])
+
+
+def deploy(ministack: Ministack) -> None:
+    _RECORD.unlink(missing_ok=True)
+    record = _record(ministack)
+    aws.client("s3").create_bucket(Bucket=places.BUCKET)
+    run_tool("deploy", [str(places.STACK_BIN / "sam"), "deploy", "--config-env", "local"])
+    close_gaps()
+    _RECORD.write_text(json.dumps(record))
+
+
+def stack_outputs() -> dict[str, str]:
+    """What the deployed stack names in its Outputs."""
+    stack = aws.cloudformation().describe_stacks(StackName=places.STACK_NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _record(ministack: Ministack) -> dict[str, str | int]:
+    return {"sources": _fingerprint(), "pid": ministack.pid, "port": ministack.port}
+
+
+def _fingerprint() -> str:
+    """A hash of everything that the deployment is made of."""
+    digest = hashlib.sha256()
+    for path in _source_files():
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(places.ROOT)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterator[Path]:
+    for source in _SOURCES:
+        root = places.ROOT / source
+        found = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.is_file())
+        yield from (path for path in found if "__pycache__" not in path.parts)

@@ -1,0 +1,71 @@
+"""What the local stack offers, and the file that says so: .local/outputs.json."""
+
+import json
+import time
+from typing import Final, TypedDict, cast
+from urllib.parse import urlsplit
+
+import jwt
+
+from local import aws, deployment, places
+from local.failure import LocalFailure
+
+_TOKEN_SECONDS: Final = 30 * 24 * 3600
+_SCOPE: Final = "executions:read executions:resend webhooks:read webhooks:manage"
+DEMO_WEBHOOK: Final = "demo.orders"
+
+
+class Outputs(TypedDict):
+    """The keys of .local/outputs.json."""
+
+    StackName: str
+    Region: str
+    EndpointUrl: str
+    QueueUrl: str
+    DeadLetterQueueUrl: str
+    ApiUrl: str
+    HistoryPageUrl: str
+    Token: str
+    SigningKey: str
+    ExecutionsTable: str
+    ExecutionDetailsTable: str
+
+
+def write_outputs() -> Outputs:
+    """Ask the deployed stack what it offers, mint a token that may do everything, and write it down."""
+    stack = deployment.stack_outputs()
+    secret = aws.secrets_manager().get_secret_value(SecretId=stack["SigningKeySecret"])["SecretString"]
+    token = mint_token(secret)
+    api_url = _local_api_url(stack)
+    outputs = Outputs(
+        StackName=places.STACK_NAME,
+        Region=places.REGION,
+        EndpointUrl=places.endpoint(),
+        QueueUrl=stack["QueueUrl"],
+        DeadLetterQueueUrl=stack["DeadLetterQueueUrl"],
+        ApiUrl=api_url,
+        HistoryPageUrl=f"{api_url}/history#token={token}&webhook={DEMO_WEBHOOK}",
+        Token=token,
+        SigningKey=secret,
+        ExecutionsTable=stack["ExecutionsTable"],
+        ExecutionDetailsTable=stack["ExecutionDetailsTable"],
+    )
+    places.OUTPUTS.write_text(json.dumps(outputs, indent=2) + "\n")
+    return outputs
+
+
+def read_outputs() -> Outputs:
+    if not places.OUTPUTS.exists():
+        raise LocalFailure("The local stack is not up: run make up")
+    return cast("Outputs", json.loads(places.OUTPUTS.read_text()))
+
+
+def mint_token(signing_key: str) -> str:
+    """A token for all webhooks and all scopes, good for 30 days."""
+    claims = {"exp": int(time.time()) + _TOKEN_SECONDS, "webhooks": "*", "scope": _SCOPE}
+    return jwt.encode(claims, signing_key, algorithm="HS256")
+
+
+def _local_api_url(stack: dict[str, str]) -> str:
+    stage = urlsplit(stack["ApiUrl"]).path
+    return f"{places.endpoint()}/_aws/execute-api/{stack['ApiId']}{stage}"
