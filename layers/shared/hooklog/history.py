@@ -50,10 +50,11 @@ def list_executions(query: Query, limit: int, after: str | None) -> Page:
     found: list[Summary] = []
     last: str | None = None
     for read, row in enumerate(_rows(query, limit + 1, after), start=1):
-        if len(found) == limit:
+        wanted = not (query.status is Status.SUCCESS and row.failed_at)
+        if wanted and len(found) == limit:
             return Page(found, last)
         last = row.executed_at
-        if not (query.status is Status.SUCCESS and row.failed_at):
+        if wanted:
             found.append(summary(row))
         if read == MAX_READ:
             return Page(found, last)

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
@@ -181,8 +181,8 @@ class ExecutionLog:
         for batch in _batches(puts):
             try:
                 left = self._put_batch(table, [{"PutRequest": {"Item": put.item}} for put in batch])
-            except PynamoDBException as error:
-                failures.add((put.execution_id for put in batch), error.cause_response_code or str(error.msg))
+            except (BotoCoreError, ClientError) as error:
+                failures.add((put.execution_id for put in batch), _cause(error))
                 continue
             if left:
                 keys = {request["PutRequest"]["Item"]["executed_at"]["S"].partition("#")[0] for request in left}
@@ -198,6 +198,11 @@ class ExecutionLog:
                 return requests
             time.sleep(random.uniform(0, pause))  # noqa: S311 - full jitter, not a secret
             pause *= 2
+
+
+def _cause(error: Exception) -> str:
+    """An error code where DynamoDB gave one; its texts, and botocore's, differ from version to version."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 class _Failures:

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios inside one run, never absolute times, for machines are noisy."""

@@ -1,0 +1,118 @@
+"""A mock AWS with the template's own tables and queues, and the functions' handlers wired to it."""
+
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from tests import template
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sqs import SQSClient
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@dataclass
+class MockAws:
+    """The deployment's data stores. `refs` maps logical ids to what `!Ref` gives."""
+
+    dynamodb: "DynamoDBClient"
+    sqs: "SQSClient"
+    refs: dict[str, str] = field(default_factory=dict)
+
+    def build(self) -> None:
+        for name, properties in template.resources("AWS::DynamoDB::Table").items():
+            self.refs[name] = self._table(name, properties)
+        for name, properties in template.resources("AWS::SQS::Queue").items():
+            self.refs[name] = self._queue(name, properties)
+        for name in template.resources("AWS::SecretsManager::Secret"):
+            self.refs[name] = f"secret-{name}"
+
+    def _table(self, name: str, properties: Mapping[str, Any]) -> str:
+        keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
+        definition: Any = {key: properties[key] for key in keys if key in properties}
+        self.dynamodb.create_table(TableName=name, **definition)
+        self.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        return name
+
+    def _queue(self, name: str, properties: Mapping[str, Any]) -> str:
+        size: Any = {"MaximumMessageSize": str(properties["MaximumMessageSize"])}
+        return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
+
+    def environment(self, function: str, **overrides: str) -> dict[str, str]:
+        """A function's variables, each `!Ref` resolved: to a parameter's default, or to a resource here."""
+        values = {name: template.default(value) for name, value in template.environment(function).items()}
+        resolved = {name: self._resolve(value) for name, value in values.items()}
+        return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **overrides}
+
+    def _resolve(self, value: Any) -> str:
+        return self.refs[value["Ref"]] if isinstance(value, dict) else str(value)
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All items of a table, as DynamoDB spells them."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.refs[table])
+        return [item for page in pages for item in page["Items"]]
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """What waits on a queue; receiving hides it from the next call."""
+        received = self.sqs.receive_message(
+            QueueUrl=self.refs[queue], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        return [dict(message) for message in received.get("Messages", [])]
+
+    def start(self, function: str, **overrides: str) -> ModuleType:
+        """Import a function's app.py as Lambda does, with the template's environment."""
+        with patch.dict(os.environ, self.environment(function, **overrides)):
+            return load_app(function)
+
+
+def load_app(function: str) -> ModuleType:
+    path = template.ROOT / template.functions()[function]["CodeUri"] / "app.py"
+    spec = importlib.util.spec_from_file_location(f"app_of_{function}", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """A mock AWS on a port of its own; its address is in AWS_ENDPOINT_URL for as long as it runs."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    with patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}):
+        yield endpoint
+    server.stop()
+
+
+def mock_aws(endpoint: str) -> MockAws:
+    """The template's resources, built anew; what stood there before must have been reset."""
+    aws = MockAws(*_clients(endpoint))
+    aws.build()
+    return aws
+
+
+@cache
+def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient]":
+    session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
+    return session.client("dynamodb", endpoint_url=endpoint), session.client("sqs", endpoint_url=endpoint)

@@ -1,0 +1,45 @@
+"""The events that Lambda gets, made from the real ones in events/."""
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tests.template import ROOT
+
+_SQS = json.loads((ROOT / "events/sqs_batch.json").read_text())
+_API = json.loads((ROOT / "events/list_executions.json").read_text())
+
+
+def sqs_event(*bodies: object, receive_count: int = 1) -> dict[str, Any]:
+    """An SQS batch with these bodies: text as it is, anything else as JSON."""
+    records = []
+    for number, body in enumerate(bodies):
+        record = copy.deepcopy(_SQS["Records"][0])
+        record["messageId"] = f"059f36b4-87a3-44ab-83d2-{number:012d}"
+        record["body"] = body if isinstance(body, str) else json.dumps(body)
+        record["attributes"]["ApproximateReceiveCount"] = str(receive_count)
+        records.append(record)
+    return {"Records": records}
+
+
+def api_event(
+    path: Mapping[str, str],
+    parameters: Mapping[str, str] | None = None,
+    *,
+    webhooks: list[str] | None = None,
+    scope: str = "executions:read",
+) -> dict[str, Any]:
+    """A call through API Gateway, past the authorizer."""
+    event: dict[str, Any] = copy.deepcopy(_API)
+    event["pathParameters"] = dict(path)
+    event["queryStringParameters"] = dict(parameters) if parameters else None
+    event["multiValueQueryStringParameters"] = (
+        {name: [value] for name, value in parameters.items()} if parameters else None
+    )
+    event["requestContext"]["authorizer"] = {
+        "principalId": "token",
+        "webhooks": json.dumps(webhooks or ["*"]),
+        "scope": scope,
+    }
+    return event

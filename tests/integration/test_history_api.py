@@ -1,0 +1,331 @@
+"""The history API's handlers, on a log that the sender's own writer has filled."""
+
+import base64
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from hooklog.delivery import Answer, Delivery
+from hooklog.errors import ErrorType, Undelivered
+from hooklog.execution import Execution, Trigger, record
+from hooklog.log import ExecutionLog, connect
+from hooklog.message import Message
+from tests.aws import MockAws
+from tests.events import api_event
+
+START = datetime(2026, 11, 23, 17, 36, 0, 123456, tzinfo=UTC)
+
+MESSAGE = Message("acme.orders", "msg_1", "https://example.com/", b'{"order":1742}', {}, "order.created", 15)
+
+Write = Callable[[list[Execution]], None]
+Response = tuple[int, dict[str, Any]]
+
+
+@pytest.fixture
+def write(aws: MockAws) -> Write:
+    log = ExecutionLog(
+        connect(),
+        executions_table=aws.refs["Executions"],
+        details_table=aws.refs["ExecutionDetails"],
+        execution_retention_days=90,
+        details_retention_days=30,
+        details_of_all=False,
+    )
+    return log.write
+
+
+@pytest.fixture
+def listing(aws: MockAws) -> ModuleType:
+    return aws.start("ListExecutionsFunction")
+
+
+@pytest.fixture
+def getting(aws: MockAws) -> ModuleType:
+    return aws.start("GetExecutionFunction")
+
+
+def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
+    answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
+    message = replace(MESSAGE, webhook_id=webhook_id)
+    return record(
+        Delivery(message, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
+        Trigger.EVENT,
+    )
+
+
+def page(app: ModuleType, webhook_id: str = "acme.orders", **parameters: str) -> Response:
+    parameters = {name.rstrip("_"): value for name, value in parameters.items()}
+    answer = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def pages(app: ModuleType, **parameters: str) -> Iterator[list[str]]:
+    cursor: str | None = ""
+    while cursor is not None:
+        status, body = page(app, **parameters, **({"cursor": cursor} if cursor else {}))
+        assert status == 200, body
+        yield [shown["execution_id"] for shown in body["executions"]]
+        cursor = body["next_cursor"]
+
+
+def get(app: ModuleType, execution_id: str, webhook_id: str = "acme.orders") -> Response:
+    event = api_event({"webhook_id": webhook_id, "execution_id": execution_id})
+    answer = app.lambda_handler(event, None)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def test_a_summary_is_as_the_contract_shows_it(write: Write, listing: ModuleType) -> None:
+    one = execution(0)
+    write([one])
+    assert page(listing) == (
+        200,
+        {
+            "executions": [
+                {
+                    "execution_id": one.execution_id,
+                    "webhook_id": "acme.orders",
+                    "message_id": "msg_1",
+                    "event_type": "order.created",
+                    "attempt": 1,
+                    "trigger": "event",
+                    "executed_at": "2026-11-23T17:36:00.123456Z",
+                    "duration_ms": 87,
+                    "result": 200,
+                    "success": True,
+                    "hard_error": False,
+                }
+            ],
+            "next_cursor": None,
+        },
+    )
+    assert one.execution_id.startswith("20261123T173600.123456Z-")
+
+
+def test_a_webhook_without_executions_has_an_empty_history(listing: ModuleType) -> None:
+    assert page(listing) == (200, {"executions": [], "next_cursor": None})
+
+
+@pytest.mark.parametrize("limit", ["1", "3", "7", "19", "20", "21", "200"])
+@pytest.mark.parametrize("status", ["", "success", "failure"])
+def test_pages_are_newest_first_and_leave_nothing_out(
+    write: Write, listing: ModuleType, limit: str, status: str
+) -> None:
+    log = [execution(n, 500 if n % 3 == 0 else 200) for n in range(20)]
+    write(log)
+    write([execution(n, webhook_id="acme.orderz") for n in range(3)])
+    wanted = [e for e in reversed(log) if not status or e.delivery.success == (status == "success")]
+    shown = list(pages(listing, limit=limit, **({"status": status} if status else {})))
+    assert [i for ids in shown for i in ids] == [e.execution_id for e in wanted]
+    assert all(len(ids) == int(limit) for ids in shown[:-1])
+    assert shown[-1] or not wanted
+
+
+def test_the_page_has_50_by_default(write: Write, listing: ModuleType) -> None:
+    write([execution(n) for n in range(60)])
+    assert [len(ids) for ids in pages(listing)] == [50, 10]
+
+
+def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listing: ModuleType) -> None:
+    log = [execution(n) for n in range(4)]
+    write(log)
+    walk = pages(listing, limit="2")
+    first = next(walk)
+    write([execution(n) for n in range(10, 15)])
+    assert [*first, *next(walk)] == [e.execution_id for e in reversed(log)]
+
+
+@pytest.mark.parametrize("status", ["", "success", "failure"])
+@pytest.mark.parametrize(
+    ("bounds", "seconds"),
+    [
+        ({"from_": "2026-11-23T17:36:02.123456Z"}, range(2, 10)),
+        ({"to": "2026-11-23T17:36:02.123456Z"}, range(2)),
+        ({"from_": "2026-11-23T17:36:02Z", "to": "2026-11-23T17:36:04Z"}, range(2, 4)),
+        ({"from_": "2026-11-23T18:36:02+01:00", "to": "2026-11-23T17:36:04"}, range(2, 4)),
+        ({"from_": "2026-11-23", "to": "2026-11-24"}, range(10)),
+        ({"from_": "2026-11-24"}, range(0)),
+        ({"from_": "2026-11-23T17:36:04Z", "to": "2026-11-23T17:36:02Z"}, range(0)),
+    ],
+)
+def test_from_is_included_and_to_is_not(
+    write: Write, listing: ModuleType, status: str, bounds: dict[str, str], seconds: range
+) -> None:
+    log = [execution(n, 500 if status == "failure" else 200) for n in range(10)]
+    write(log)
+    parameters = {**bounds, "limit": "3", **({"status": status} if status else {})}
+    shown = [i for ids in pages(listing, **parameters) for i in ids]
+    assert shown == [log[n].execution_id for n in reversed(seconds)]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"limit": "0"}, "limit"),
+        ({"limit": "201"}, "limit"),
+        ({"limit": "ten"}, "limit"),
+        ({"limit": "-1"}, "limit"),
+        ({"limit": "1.5"}, "limit"),
+        ({"limit": ""}, "limit"),
+        ({"limit": "\u0661"}, "limit"),
+        ({"status": "failed"}, "status"),
+        ({"status": ""}, "status"),
+        ({"from_": "yesterday"}, "from"),
+        ({"from_": "2026-13-01"}, "from"),
+        ({"to": "2026-11-23T17:36:00 01:00"}, "to"),
+        ({"to": "0001-01-01T00:00:00+14:00"}, "to"),
+        ({"cursor": "x"}, "cursor"),
+        ({"cursor": ""}, "cursor"),
+        ({"cursor": "ü"}, "cursor"),
+        ({"cursor": base64.urlsafe_b64encode(b"0" * 16 + b"20261123T173600.123456Z-9f3a2c1d").decode()}, "cursor"),
+        ({"state": "failure"}, "state"),
+    ],
+)
+def test_a_wrong_parameter_is_named(listing: ModuleType, parameters: dict[str, str], named: str) -> None:
+    status, body = page(listing, **parameters)
+    assert (status, body["error"]["code"]) == (400, "invalid_request")
+    assert named in body["error"]["message"]
+
+
+def test_a_parameter_given_twice_is_refused(listing: ModuleType) -> None:
+    event = api_event({"webhook_id": "w"}, {"limit": "1"})
+    event["multiValueQueryStringParameters"]["limit"] = ["1", "2"]
+    assert listing.lambda_handler(event, None)["statusCode"] == 400
+
+
+def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: ModuleType) -> None:
+    write([execution(n, 500) for n in range(3)])
+    cursor = page(listing, limit="1")[1]["next_cursor"]
+    assert page(listing, limit="2", cursor=cursor)[0] == 200
+    others = [{"status": "failure"}, {"from_": "2026-11-23"}, {"to": "2027-01-01"}, {"webhook_id": "acme.other"}]
+    for other in others:
+        status, body = page(listing, cursor=cursor, **other)
+        assert (status, "another query" in body["error"]["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("webhook_id", ["a b", "a/b", "w" * 129, "wh_a%2F..%2Fwh_b", "ü", "%00"])
+def test_a_webhook_id_that_cannot_be_is_refused(listing: ModuleType, webhook_id: str) -> None:
+    assert page(listing, webhook_id)[0] == 400
+
+
+def test_the_token_must_allow_the_webhook(write: Write, listing: ModuleType, getting: ModuleType) -> None:
+    one = execution(0)
+    write([one])
+    path = {"webhook_id": "acme.orders", "execution_id": one.execution_id}
+    for app, parts in ((listing, {"webhook_id": "acme.orders"}), (getting, path)):
+        for grant, status in (
+            ({"webhooks": ["acme.orders"]}, 200),
+            ({"webhooks": ["acme.*"]}, 200),
+            ({"webhooks": ["acme.order"]}, 403),
+            ({"webhooks": ["acme.orders2", "bcme.*"]}, 403),
+            ({"scope": "webhooks:read executions:resend"}, 403),
+        ):
+            answer = app.lambda_handler(api_event(parts, **grant), None)
+            assert (answer["statusCode"], grant) == (status, grant)
+
+
+def test_a_request_past_the_authorizer_is_401(listing: ModuleType) -> None:
+    event = api_event({"webhook_id": "acme.orders"})
+    del event["requestContext"]["authorizer"]
+    assert listing.lambda_handler(event, None)["statusCode"] == 401
+
+
+def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
+    one = execution(0, 500)
+    write([one])
+    status, body = get(getting, one.execution_id)
+    assert status == 200
+    assert (body["execution_id"], body["result"], body["success"]) == (one.execution_id, 500, False)
+    details = {name: body[name] for name in body if name.startswith(("url", "method", "request_", "response_", "err"))}
+    assert details == {
+        "url": "https://example.com/",
+        "method": "POST",
+        "request_headers": {"webhook-id": "msg_1"},
+        "request_body": '{"order":1742}',
+        "response_headers": {"Server": "x"},
+        "response_body": "no",
+        "response_body_truncated": False,
+        "response_body_bytes": 2,
+    }
+
+
+def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) -> None:
+    error = Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
+    one = record(replace(execution(0).delivery, answer=None, error=error), Trigger.EVENT)
+    write([one])
+    _, body = get(getting, one.execution_id)
+    assert (body["result"], body["success"], body["hard_error"]) == (0, False, True)
+    assert body["error"] == {
+        "type": "connection_refused",
+        "message": "Nothing accepted a connection at the receiver's address.",
+    }
+    assert "response_body" not in body
+
+
+def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: ModuleType) -> None:
+    answer = Answer(500, {}, b"\xff\xfe", truncated=True, length=None)
+    one = record(replace(execution(0, 500).delivery, answer=answer), Trigger.EVENT)
+    write([one])
+    _, body = get(getting, one.execution_id)
+    assert base64.b64decode(body["response_body"]) == b"\xff\xfe"
+    assert (body["response_body_encoding"], body["response_body_bytes"]) == ("base64", None)
+    assert "request_body_encoding" not in body
+
+
+def test_a_success_has_its_summary_alone(write: Write, getting: ModuleType) -> None:
+    one = execution(0)
+    write([one])
+    status, body = get(getting, one.execution_id)
+    assert (status, body["result"], "request_body" in body) == (200, 200, False)
+
+
+def test_details_in_many_parts_come_whole(write: Write, getting: ModuleType) -> None:
+    noise = os.urandom(450_000).hex().encode()
+    one = record(replace(execution(0, 500).delivery, message=replace(MESSAGE, body=noise)), Trigger.EVENT)
+    write([one])
+    assert get(getting, one.execution_id)[1]["request_body"].encode() == noise
+
+
+@pytest.mark.parametrize(
+    "execution_id",
+    ["20261123T173600.123456Z-00000000", "x", "20261123T173600.123456Z-9f3a2c1d#1", "%00", "../other"],
+)
+def test_an_execution_that_is_not_there_is_404(getting: ModuleType, execution_id: str) -> None:
+    status, body = get(getting, execution_id)
+    assert (status, body["error"]["code"]) == (404, "not_found")
+
+
+def test_an_execution_of_another_webhook_is_404(write: Write, getting: ModuleType) -> None:
+    one = execution(0, webhook_id="acme.other")
+    write([one])
+    assert get(getting, one.execution_id)[0] == 404
+
+
+def test_what_fails_on_our_side_is_a_plain_500(
+    listing: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    status, body = page(listing)
+    assert (status, body["error"]["code"]) == (500, "internal_error")
+    assert "Table" not in body["error"]["message"]
+    assert "an API call failed" in caplog.messages
+
+
+def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
+    app = aws.start("ListExecutionsFunction", ALLOWED_ORIGIN="https://app.acme.example")
+    headers = app.lambda_handler(api_event({"webhook_id": "w"}), None)["headers"]
+    assert headers["Access-Control-Allow-Origin"] == "https://app.acme.example"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_a_function_does_not_start_with_a_setting_missing(aws: MockAws) -> None:
+    environment = aws.environment("ListExecutionsFunction")
+    del environment["EXECUTIONS_TABLE"]
+    with patch.dict(os.environ, environment), pytest.raises(Exception, match="EXECUTIONS_TABLE is not set"):
+        aws.start("ListExecutionsFunction", EXECUTIONS_TABLE="")

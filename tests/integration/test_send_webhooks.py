@@ -1,0 +1,201 @@
+"""The sender's handler, from an SQS event to the rows of the log."""
+
+import base64
+import gzip
+import json
+import time
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.aws import MockAws
+from tests.events import sqs_event
+from tests.receiver import Receiver
+
+Start = Any
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+
+
+@pytest.fixture
+def app(aws: MockAws, receiver: Receiver) -> ModuleType:
+    receiver.reset()
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+
+
+def message(url: str, **fields: Any) -> dict[str, Any]:
+    return {"webhook_id": "acme.orders", "url": url, "payload": {"order": 1742}, **fields}
+
+
+def send(app: ModuleType, *bodies: object, receive_count: int = 1) -> dict[str, Any]:
+    answer: dict[str, Any] = app.lambda_handler(sqs_event(*bodies, receive_count=receive_count), CONTEXT)
+    return answer
+
+
+NO_FAULTS: dict[str, Any] = {"batchItemFailures": []}
+
+
+def test_a_success_is_one_small_row(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    before = int(time.time())
+    body = message(receiver.url("/status/200"), message_id="msg_1", event_type="order.created")
+    assert send(app, body) == NO_FAULTS
+    (row,) = aws.rows("Executions")
+    executed_at, expires_at = row.pop("executed_at")["S"], int(row.pop("expires_at")["N"])
+    assert int(row.pop("duration_ms")["N"]) < 2000
+    assert row == {
+        "webhook_id": {"S": "acme.orders"},
+        "message_id": {"S": "msg_1"},
+        "event_type": {"S": "order.created"},
+        "attempt": {"N": "1"},
+        "result": {"N": "200"},
+    }
+    assert len(executed_at) == len("20261123T173600.123456Z-9f3a2c1d")
+    assert 90 * 86_400 <= expires_at - before < 90 * 86_400 + 10
+    assert aws.rows("ExecutionDetails") == []
+
+
+def test_a_failure_has_its_details_compressed(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    before = int(time.time())
+    assert send(app, message(receiver.url("/status/500", body="out of stock"))) == NO_FAULTS
+    (row,) = aws.rows("Executions")
+    assert (row["failed_at"], row["result"], "hard_error" in row) == (row["executed_at"], {"N": "500"}, False)
+    (details,) = aws.rows("ExecutionDetails")
+    assert (details["webhook_id"], details["executed_at"]) == (row["webhook_id"], row["executed_at"])
+    assert 30 * 86_400 <= int(details["expires_at"]["N"]) - before < 30 * 86_400 + 10
+    content = json.loads(gzip.decompress(details["content"]["B"]))
+    assert (content["request_body"], content["response_body"]) == ('{"order":1742}', "out of stock")
+
+
+def test_details_of_all_keeps_them_for_a_success(aws: MockAws, receiver: Receiver) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF="all")
+    send(app, message(receiver.url("/status/200", body="thanks")))
+    (details,) = aws.rows("ExecutionDetails")
+    assert json.loads(gzip.decompress(details["content"]["B"]))["response_body"] == "thanks"
+
+
+def test_a_body_of_1_mib_is_logged_whole(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    noise = base64.b85encode(_random_bytes(830_000)).decode()
+    assert len(noise) > 1_000_000
+    assert send(app, message(receiver.url("/status/500"), payload=noise)) == NO_FAULTS
+    parts = aws.rows("ExecutionDetails")
+    assert len(parts) > 1
+    parts.sort(key=lambda row: row["executed_at"]["S"])
+    content = json.loads(gzip.decompress(b"".join(row["content"]["B"] for row in parts)))
+    assert json.loads(content["request_body"]) == noise
+
+
+def test_ten_bodies_of_1_mib_are_logged_whole(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    noise = base64.b85encode(_random_bytes(830_000)).decode()
+    assert send(app, *[message(receiver.url("/status/500"), payload=noise)] * 10) == NO_FAULTS
+    assert len(aws.rows("Executions")) == 10
+    assert sum(len(row["content"]["B"]) for row in aws.rows("ExecutionDetails")) > 8_000_000
+
+
+def _random_bytes(count: int) -> bytes:
+    import random
+
+    return random.Random(1742).randbytes(count)
+
+
+def test_a_receivers_failure_is_never_a_batch_item_failure(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    urls = [receiver.refused_url, *map(receiver.url, ("/status/500", "/reset", "/garbage", "/status/302", "/close"))]
+    assert send(app, *map(message, urls), message("ftp://example.com/")) == NO_FAULTS
+    results = sorted(int(row["result"]["N"]) for row in aws.rows("Executions"))
+    assert results == [0, 0, 0, 0, 0, 302, 500]
+    assert len(aws.rows("ExecutionDetails")) == 7
+
+
+def test_a_batch_is_sent_at_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    started = time.monotonic()
+    assert send(app, *[message(receiver.url("/status/200", delay=0.5))] * 10) == NO_FAULTS
+    assert time.monotonic() - started < 2.5  # one after another: 5 s
+    assert len(aws.rows("Executions")) == 10
+
+
+def test_a_slow_receiver_delays_neither_sending_nor_logging(aws: MockAws, receiver: Receiver) -> None:
+    import threading
+
+    receiver.reset()
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    bodies = [message(receiver.url("/silent"), timeout_seconds=3)]
+    bodies += [message(receiver.url("/status/200"))] * 9
+    batch = threading.Thread(target=send, args=(app, *bodies))
+    started = time.monotonic()
+    batch.start()
+    receiver.wait_for(9, path="/status/200")
+    while len(aws.rows("Executions")) < 9:
+        assert batch.is_alive(), "the neighbours were logged only when the slow one was done"
+        time.sleep(0.02)
+    assert time.monotonic() - started < 2.5
+    batch.join()
+    assert len(aws.rows("Executions")) == 10
+
+
+POISON = {
+    "not json": "not JSON",
+    '{"webhook_id": "w", "payload": 1}': "url must be",
+    '{"webhook_id": "w/../x", "url": "https://x/", "payload": 1}': "webhook_id must be",
+}
+
+
+def test_poison_goes_to_the_dead_letter_queue_at_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    good = message(receiver.url("/status/200"))
+    assert send(app, good, *POISON, good) == NO_FAULTS
+    assert len(aws.rows("Executions")) == 2
+    buried = {letter["Body"]: letter["MessageAttributes"] for letter in aws.messages("WebhookDeadLetterQueue")}
+    assert buried.keys() == POISON.keys()
+    for body, reason in POISON.items():
+        assert reason in buried[body]["Reason"]["StringValue"]
+        assert buried[body]["QueueMessageId"]["StringValue"].startswith("059f36b4-")
+        assert buried[body]["tenant"] == {"DataType": "String", "StringValue": "acme"}
+
+
+def test_poison_as_large_as_a_message_can_be(app: ModuleType, aws: MockAws) -> None:
+    body = "x" * 1_048_576
+    assert send(app, body) == NO_FAULTS
+    (letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "gzip+base64"
+    assert gzip.decompress(base64.b64decode(letter["Body"])).decode() == body
+
+
+def test_poison_that_cannot_be_buried_comes_back(aws: MockAws, receiver: Receiver) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL="http://127.0.0.1:1/none")
+    event = sqs_event("not json", message(receiver.url("/status/200")))
+    answer = app.lambda_handler(event, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert len(aws.rows("Executions")) == 1
+
+
+def test_what_cannot_be_logged_comes_back(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    aws.dynamodb.delete_table(TableName=aws.refs["ExecutionDetails"])
+    event = sqs_event(message(receiver.url("/status/500")), message(receiver.url("/status/200")))
+    answer = app.lambda_handler(event, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    assert len(aws.rows("Executions")) == 1
+
+
+def test_connections_outlive_the_invocation(app: ModuleType, receiver: Receiver) -> None:
+    for _ in range(3):
+        send(app, message(receiver.url("/status/200")))
+    assert len({request.connection for request in receiver.requests}) == 1
+
+
+def test_the_log_lines_name_the_failure_and_hold_no_content(
+    app: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "s3cr3t-t0ken"
+    body = message(
+        receiver.url("/status/500", body=secret), headers={"Authorization": secret}, payload=secret, message_id="msg_1"
+    )
+    send(app, body, '{"payload": "' + secret)
+    written = [app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog"]
+    lines = [json.loads(line) for line in written]
+    assert secret not in "".join(written)
+    assert {line["message"] for line in lines} == {
+        "failed execution",
+        "message moved to the dead-letter queue",
+        "batch",
+    }
+    failed = next(line for line in lines if line["message"] == "failed execution")
+    assert (failed["webhook_id"], failed["message_id"], failed["result"]) == ("acme.orders", "msg_1", 500)

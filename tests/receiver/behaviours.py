@@ -1,0 +1,266 @@
+"""What the receiver does with a request: the path's first segment names it, the query string tunes it.
+
+Most take `?status=` (200). `?interval=` is the pause between drips in seconds (1). `/status/<code>`,
+`/sequence/<name>`, `/no-length`, `/gzip` and the like take `?body=`, in which `%FF` stands for that very byte.
+"""
+
+import gzip as gzip_format
+from collections.abc import Callable
+from itertools import chain, repeat
+from typing import TypeAlias
+
+from tests.receiver.compression import gzip_bomb as make_gzip_bomb
+from tests.receiver.exchange import Exchange, blocks, chunk, head_bytes, single_bytes
+
+Behaviour: TypeAlias = Callable[[Exchange], bool]
+"""Tells whether the connection stays open for another request."""
+
+KEEP_OPEN = True
+CLOSE = False
+BEHAVIOURS: dict[str, Behaviour] = {}
+
+
+def behaviour(function: Behaviour) -> Behaviour:
+    """Makes `drip_body` answer for `/drip-body`."""
+    BEHAVIOURS[function.__name__.replace("_", "-")] = function
+    return function
+
+
+# Whole answers
+
+
+@behaviour
+def status(exchange: Exchange) -> bool:
+    """`/status/<code>?body=&location=&retry_after=&content_type=&header=Name:value&delay=`"""
+    return _answer(exchange, exchange.argument)
+
+
+@behaviour
+def sequence(exchange: Exchange) -> bool:
+    """`/sequence/<name>?codes=500,reset,200`: a code, or a behaviour's name, a request; the last one stays."""
+    codes = exchange.parameters.text("codes", "200").split(",")
+    code = codes[min(exchange.books.next_turn(exchange.argument), len(codes) - 1)]
+    return BEHAVIOURS[code](exchange) if code in BEHAVIOURS else _answer(exchange, code)
+
+
+@behaviour
+def slow_read(exchange: Exchange) -> bool:
+    """`?bytes=1&interval=1`: so many bytes of the request's body an interval (see server.py), then an answer."""
+    return _answer(exchange, exchange.status)
+
+
+@behaviour
+def redirect_loop(exchange: Exchange) -> bool:
+    exchange.respond(exchange.parameters.text("status", "302"), headers=[("Location", "/redirect-loop")])
+    return KEEP_OPEN
+
+
+@behaviour
+def close_after(exchange: Exchange) -> bool:
+    """Promises to keep the connection, then closes it."""
+    promise = [("Connection", "keep-alive"), ("Keep-Alive", "timeout=60")]
+    exchange.respond(exchange.status, exchange.parameters.data("body"), promise)
+    return CLOSE
+
+
+# Sizes and framings of the body
+
+
+@behaviour
+def big(exchange: Exchange) -> bool:
+    count = exchange.parameters.integer("bytes", 100_000_000)
+    exchange.send_head([("Content-Length", str(count))])
+    exchange.stream(count)
+    return KEEP_OPEN
+
+
+@behaviour
+def big_no_length(exchange: Exchange) -> bool:
+    count = exchange.parameters.integer("bytes", 100_000_000)
+    exchange.send_head([])
+    exchange.stream(count)
+    return CLOSE
+
+
+@behaviour
+def chunked(exchange: Exchange) -> bool:
+    """`?bytes=100000`, or `?body=` as one chunk."""
+    body = exchange.parameters.data("body")
+    pieces = [body] if body else blocks(exchange.parameters.integer("bytes", 100_000))
+    exchange.send_head([("Transfer-Encoding", "chunked")])
+    for piece in pieces:
+        exchange.connection.send(chunk(piece))
+    exchange.connection.send(chunk(b""))
+    return KEEP_OPEN
+
+
+@behaviour
+def no_length(exchange: Exchange) -> bool:
+    """The body ends with the connection."""
+    exchange.send_head([])
+    exchange.connection.send(exchange.parameters.data("body"))
+    return CLOSE
+
+
+@behaviour
+def endless_body(exchange: Exchange) -> bool:
+    """As fast as the client takes it; `?interval=` paces its 64 KB blocks."""
+    interval = exchange.parameters.seconds("interval", 0)
+    exchange.send_head([])
+    while True:
+        exchange.stream(65_536)
+        exchange.connection.pause(interval)
+
+
+@behaviour
+def short_body(exchange: Exchange) -> bool:
+    """Content-Length promises a hundred bytes more than come."""
+    body = exchange.parameters.data("body", "cut off")
+    exchange.send_head([("Content-Length", str(len(body) + 100))])
+    exchange.connection.send(body)
+    return CLOSE
+
+
+# Encodings of the body
+
+
+@behaviour
+def gzip(exchange: Exchange) -> bool:
+    body = gzip_format.compress(exchange.parameters.data("body", "squeezed"))
+    exchange.respond(exchange.status, body, [("Content-Encoding", "gzip")])
+    return KEEP_OPEN
+
+
+@behaviour
+def gzip_bomb(exchange: Exchange) -> bool:
+    """`?mebibytes=1024&layers=1`: 1 MB on the wire; with `layers=2`, a few KB."""
+    layers = exchange.parameters.integer("layers", 1)
+    body = make_gzip_bomb(exchange.parameters.integer("mebibytes", 1024), layers)
+    exchange.respond(exchange.status, body, [("Content-Encoding", ", ".join(["gzip"] * layers))])
+    return KEEP_OPEN
+
+
+@behaviour
+def bad_gzip(exchange: Exchange) -> bool:
+    """Says gzip and is not; `?cut=1`: is, but ends halfway."""
+    body = exchange.parameters.data("body", "this is not gzip")
+    if "cut" in exchange.parameters:
+        body = gzip_format.compress(body)[:-10]
+    exchange.respond(exchange.status, body, [("Content-Encoding", "gzip")])
+    return KEEP_OPEN
+
+
+@behaviour
+def latin1(exchange: Exchange) -> bool:
+    """Bytes that are not UTF-8, and no word of it in Content-Type."""
+    body = exchange.parameters.text("body", "café déjà vu").encode("latin-1", errors="replace")
+    exchange.respond(exchange.status, body, [("Content-Type", "text/plain")])
+    return KEEP_OPEN
+
+
+# Slow or silent
+
+
+@behaviour
+def silent(exchange: Exchange) -> bool:
+    exchange.connection.outlast_client()
+    return CLOSE
+
+
+@behaviour
+def drip_header(exchange: Exchange) -> bool:
+    """A byte of status line and headers an interval; `?bytes=100` lengthens the head."""
+    padding = "x" * exchange.parameters.integer("bytes", 100)
+    exchange.drip(single_bytes(head_bytes(exchange.status, [("X-Padding", padding), ("Content-Length", "0")])))
+    return KEEP_OPEN
+
+
+@behaviour
+def drip_body(exchange: Exchange) -> bool:
+    """`?bytes=100`: the whole head, then a byte an interval; `?chunked=1`: a chunk of one byte."""
+    count = exchange.parameters.integer("bytes", 100)
+    if "chunked" in exchange.parameters:
+        exchange.send_head([("Transfer-Encoding", "chunked")])
+        exchange.drip(chain(repeat(chunk(b"x"), count), [chunk(b"")]))
+    else:
+        exchange.send_head([("Content-Length", str(count))])
+        exchange.drip(repeat(b"x", count))
+    return KEEP_OPEN
+
+
+# Broken
+
+
+@behaviour
+def garbage(exchange: Exchange) -> bool:
+    exchange.connection.send(b"\x00\xff\xfe this is not HTTP\r\n\r\n")
+    return CLOSE
+
+
+@behaviour
+def close(exchange: Exchange) -> bool:
+    return CLOSE
+
+
+@behaviour
+def reset(exchange: Exchange) -> bool:
+    exchange.connection.reset_on_close()
+    return CLOSE
+
+
+@behaviour
+def reset_midbody(exchange: Exchange) -> bool:
+    """`?bytes=100` of the thousand more that Content-Length promises."""
+    count = exchange.parameters.integer("bytes", 100)
+    exchange.send_head([("Content-Length", str(count + 1000))])
+    exchange.stream(count)
+    exchange.connection.pause(exchange.parameters.seconds("interval", 0.05))  # a reset may overtake what was sent
+    exchange.connection.reset_on_close()
+    return CLOSE
+
+
+# Headers
+
+
+@behaviour
+def huge_headers(exchange: Exchange) -> bool:
+    """`?bytes=16000000&line=60000`: that much in lines of that length; some clients limit one, some the other."""
+    line = exchange.parameters.integer("line", 60_000)
+    count = max(1, exchange.parameters.integer("bytes", 16_000_000) // max(1, line))
+    exchange.respond(exchange.status, headers=[(f"X-Huge-{n}", "x" * line) for n in range(count)])
+    return KEEP_OPEN
+
+
+@behaviour
+def many_headers(exchange: Exchange) -> bool:
+    count = exchange.parameters.integer("count", 500)
+    exchange.respond(exchange.status, headers=[(f"X-Header-{n}", str(n)) for n in range(count)])
+    return KEEP_OPEN
+
+
+@behaviour
+def weird_headers(exchange: Exchange) -> bool:
+    """Duplicates, bytes that are not ASCII, an empty value, a folded one, odd case."""
+    weird: list[tuple[str, str | bytes]] = [
+        ("Set-Cookie", "one=1"),
+        ("Set-Cookie", "two=2"),
+        ("X-Duplicate", "first"),
+        ("x-duplicate", "second"),
+        ("X-Latin-1", "café".encode("latin-1")),
+        ("X-UTF-8", "naïve ✓"),
+        ("X-Not-Text", b"\xff\xfe\x80"),
+        ("X-Empty", ""),
+        ("X-Folded", b"first line\r\n second line"),
+    ]
+    exchange.respond(exchange.status, exchange.parameters.data("body"), weird)
+    return KEEP_OPEN
+
+
+def _answer(exchange: Exchange, code: str) -> bool:
+    parameters = exchange.parameters
+    named = {"Location": "location", "Retry-After": "retry_after", "Content-Type": "content_type"}
+    headers = [(header, parameters.text(name)) for header, name in named.items() if name in parameters]
+    headers += [(name, value) for name, _, value in (header.partition(":") for header in parameters.all("header"))]
+    exchange.connection.pause(parameters.seconds("delay", 0))
+    exchange.respond(code, parameters.data("body"), headers)
+    return KEEP_OPEN

@@ -1,0 +1,125 @@
+"""What the receiver has received: every complete request, in order, from all connections."""
+
+import base64
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    method: str
+    path: str
+    """Without the query string, percent-encoded as it came."""
+    query: str
+    headers: list[tuple[str, str]]
+    """In the order and case received, decoded as Latin-1."""
+    body: bytes
+    """Without its chunked framing."""
+    received_at: float
+    """Unix seconds, when the last byte of the body had arrived."""
+    connection: int
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, in any case."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "headers": self.headers,
+            "body": base64.b64encode(self.body).decode(),
+            "received_at": self.received_at,
+            "connection": self.connection,
+        }
+
+
+Expected: TypeAlias = int | Callable[[list[ReceivedRequest]], bool]
+
+
+class Books:
+    """Thread-safe; every record wakes those who wait."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._requests: list[ReceivedRequest] = []
+        self._connections: set[int] = set()
+        self._opened = 0
+        self._turns: Counter[str] = Counter()
+        self._closed = False
+
+    @property
+    def requests(self) -> list[ReceivedRequest]:
+        with self._changed:
+            return list(self._requests)
+
+    @property
+    def connections(self) -> int:
+        """Connections opened or used since the last reset, those that only read the books apart."""
+        with self._changed:
+            return len(self._connections)
+
+    def open_connection(self) -> int:
+        with self._changed:
+            self._opened += 1
+            self._connections.add(self._opened)
+            return self._opened
+
+    def forget_connection(self, number: int) -> None:
+        with self._changed:
+            self._connections.discard(number)
+
+    def record(self, request: ReceivedRequest) -> None:
+        with self._changed:
+            self._requests.append(request)
+            self._connections.add(request.connection)
+            self._changed.notify_all()
+
+    def next_turn(self, sequence: str) -> int:
+        """How many requests came for this sequence before."""
+        with self._changed:
+            turn = self._turns[sequence]
+            self._turns[sequence] += 1
+            return turn
+
+    def wait_for(self, expected: Expected, timeout: float, path: str | None) -> list[ReceivedRequest]:
+        """See Receiver.wait_for."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._met(expected, path), timeout)
+            requests = self._of(path)
+            if self._met(expected, path):
+                return requests
+        wanted = f"{expected} requests" if isinstance(expected, int) else "what was awaited"
+        raise TimeoutError(f"{wanted} did not come within {timeout} s; {len(requests)} came: {_paths(requests)}")
+
+    def reset(self) -> None:
+        with self._changed:
+            self._requests.clear()
+            self._connections.clear()
+            self._turns.clear()
+
+    def close(self) -> None:
+        """Ends every wait."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _of(self, path: str | None) -> list[ReceivedRequest]:
+        return [request for request in self._requests if path in {None, request.path}]
+
+    def _met(self, expected: Expected, path: str | None) -> bool:
+        if not isinstance(expected, int):
+            return expected(self._of(path))
+        return (len(self._requests) if path is None else len(self._of(path))) >= expected
+
+
+def _paths(requests: list[ReceivedRequest]) -> str:
+    return ", ".join(f"{path} ({count})" for path, count in Counter(r.path for r in requests).items()) or "none"

@@ -1,0 +1,90 @@
+"""Throwaway certificates for 127.0.0.1 and localhost: one from a CA of our own, one that nobody trusts."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+_LIFETIME = timedelta(days=7)
+_NAMES = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("localhost")]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    ca_path: Path
+    trusted: ssl.SSLContext
+    """Serves the certificate that ca_path vouches for."""
+    self_signed: ssl.SSLContext
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    def save(self, path: Path) -> Path:
+        key = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        path.write_bytes(key + self.certificate.public_bytes(serialization.Encoding.PEM))
+        return path
+
+
+def make_certificates(directory: Path) -> Certificates:
+    authority = _issue("Hooklog test CA", None)
+    ca_path = directory / "ca.pem"
+    ca_path.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+    return Certificates(
+        ca_path=ca_path,
+        trusted=_context(_issue("127.0.0.1", authority).save(directory / "trusted.pem")),
+        self_signed=_context(_issue("127.0.0.1", None).save(directory / "self_signed.pem")),
+    )
+
+
+def _context(path: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def _issue(name: str, issuer: _Identity | None) -> _Identity:
+    """Signed by the issuer, or by itself; with the extensions that strict verification asks for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    signer = issuer.key if issuer else key
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.certificate.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=issuer is None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+    )
+    return _Identity(builder.sign(signer, hashes.SHA256()), key)
+
+
+def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )

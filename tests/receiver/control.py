@@ -1,0 +1,36 @@
+"""The books over HTTP, for a test in another process. These requests are not themselves recorded."""
+
+import contextlib
+import json
+
+from tests.receiver.behaviours import KEEP_OPEN, Behaviour
+from tests.receiver.exchange import Exchange
+
+_JSON = [("Content-Type", "application/json")]
+
+
+def received(exchange: Exchange) -> bool:
+    """`GET /_received?since=0&path=`: those numbered above `since`; `?count=3&timeout=10` waits until so many came."""
+    parameters = exchange.parameters
+    path = parameters.text("path") or None
+    if "count" in parameters:
+        with contextlib.suppress(TimeoutError):
+            exchange.books.wait_for(parameters.integer("count", 1), parameters.seconds("timeout", 10), path)
+    since = parameters.integer("since", 0)
+    entries = [
+        {"number": number, **request.as_json()}
+        for number, request in enumerate(exchange.books.requests, start=1)
+        if number > since and path in {None, request.path}
+    ]
+    exchange.respond("200", json.dumps(entries).encode(), _JSON)
+    return KEEP_OPEN
+
+
+def reset(exchange: Exchange) -> bool:
+    """`POST /_reset`: empties the books and starts every sequence anew."""
+    exchange.books.reset()
+    exchange.respond("204")
+    return KEEP_OPEN
+
+
+CONTROLS: dict[tuple[str, str], Behaviour] = {("GET", "_received"): received, ("POST", "_reset"): reset}

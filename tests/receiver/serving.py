@@ -1,0 +1,63 @@
+"""A connection's life: request after request until one side ends it."""
+
+import contextlib
+import time
+from functools import partial
+
+from tests.receiver.behaviours import BEHAVIOURS, KEEP_OPEN
+from tests.receiver.books import Books, ReceivedRequest
+from tests.receiver.connection import ClientLeft, Connection, ShuttingDown
+from tests.receiver.control import CONTROLS
+from tests.receiver.exchange import BadParameter, Exchange, Parameters
+from tests.receiver.reading import Head, MalformedRequest, read_body, read_head
+
+
+def serve(connection: Connection, books: Books) -> None:
+    """Returns when the connection may be closed; a client may leave at any moment."""
+    try:
+        connection.handshake()
+        while _serve_request(connection, books):
+            pass
+    except (OSError, ClientLeft, ShuttingDown):
+        pass
+    except MalformedRequest as problem:
+        _refuse(connection, str(problem))
+
+
+def _serve_request(connection: Connection, books: Books) -> bool:
+    head = read_head(connection)
+    exchange = Exchange(connection, head, Parameters(head.query), books)
+    control = CONTROLS.get((head.method, head.segments[0]))
+    try:
+        body = _read(exchange)
+        if control:
+            books.forget_connection(connection.number)
+        else:
+            books.record(_received(head, body, connection))
+        stays = (control or BEHAVIOURS.get(head.segments[0], _unknown))(exchange)
+    except BadParameter as problem:
+        exchange.respond("400", str(problem).encode())
+        return False
+    return stays and not head.wants_close
+
+
+def _read(exchange: Exchange) -> bytes:
+    read = exchange.connection.read
+    if exchange.head.segments[0] == "slow-read":
+        step = max(1, exchange.parameters.integer("bytes", 1))
+        read = partial(exchange.connection.read_slowly, step=step, interval=exchange.interval)
+    return read_body(exchange.connection, exchange.head, read)
+
+
+def _received(head: Head, body: bytes, connection: Connection) -> ReceivedRequest:
+    return ReceivedRequest(head.method, head.path, head.query, head.headers, body, time.time(), connection.number)
+
+
+def _unknown(exchange: Exchange) -> bool:
+    exchange.respond("404", f"This receiver knows {', '.join(sorted(BEHAVIOURS))}.".encode())
+    return KEEP_OPEN
+
+
+def _refuse(connection: Connection, problem: str) -> None:
+    with contextlib.suppress(OSError):
+        connection.send(f"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n{problem}".encode())

@@ -1,0 +1,62 @@
+"""template.yaml as the tests read it, so that what they build cannot drift from what is deployed."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+Resource = dict[str, Any]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short intrinsics: `!Ref X` becomes {"Ref": "X"}."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+def load_template() -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)
+    return template
+
+
+TEMPLATE = load_template()
+
+
+def resources(kind: str) -> dict[str, Resource]:
+    """Logical id and properties of every resource of one type."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in TEMPLATE["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def functions() -> dict[str, Resource]:
+    return resources("AWS::Serverless::Function")
+
+
+def environment(function: str) -> dict[str, Any]:
+    """The variables that the template gives to a function."""
+    variables: dict[str, Any] = functions()[function]["Environment"]["Variables"]
+    return variables
+
+
+def default(value: Any) -> Any:
+    """A value of the template as it is with every parameter at its default."""
+    if isinstance(value, dict) and value.keys() == {"Ref"} and value["Ref"] in TEMPLATE["Parameters"]:
+        return TEMPLATE["Parameters"][value["Ref"]]["Default"]
+    return value

@@ -1,0 +1,153 @@
+"""What template.yaml and the code must agree on."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from pynamodb.models import Model
+
+from hooklog import settings
+from hooklog.errors import InvalidSetting
+from hooklog.log import DetailsRow, ExecutionRow
+from hooklog.message import MAX_TIMEOUT_SECONDS
+from tests import template
+
+SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
+    "SendWebhooksFunction": settings.SenderSettings.from_environment,
+    "ListExecutionsFunction": settings.ListSettings.from_environment,
+    "GetExecutionFunction": settings.GetSettings.from_environment,
+    "AuthorizeFunction": settings.AuthorizerSettings.from_environment,
+}
+
+
+class _Watched(dict[str, str]):
+    """An environment that remembers what was asked of it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
+def defaults(function: str) -> dict[str, str]:
+    values = {name: template.default(value) for name, value in template.environment(function).items()}
+    return {name: "reference" if isinstance(value, dict) else str(value) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("function", template.functions())
+def test_a_functions_environment_is_its_settings(function: str) -> None:
+    environment = _Watched(defaults(function))
+    SETTINGS[function](environment)
+    assert environment.read == environment.keys()
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "values"),
+    [
+        ("SendWebhooksFunction", "EXECUTION_RETENTION_DAYS", ["", "0", "3651", "-1", "x", "1.5", "\u0663"]),
+        ("SendWebhooksFunction", "CAPTURE_LIMIT_BYTES", ["-1", "262145"]),
+        ("SendWebhooksFunction", "ALLOW_HTTP", ["", "yes", "True"]),
+        ("SendWebhooksFunction", "DETAILS_OF", ["none"]),
+        ("AuthorizeFunction", "SIGNING_KEY_SECRET", [""]),
+    ],
+)
+def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(InvalidSetting, match=name):
+            SETTINGS[function]({**defaults(function), name: value})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name"),
+    [
+        ("ExecutionRetentionDays", "EXECUTION_RETENTION_DAYS"),
+        ("DetailsRetentionDays", "DETAILS_RETENTION_DAYS"),
+        ("CaptureLimitBytes", "CAPTURE_LIMIT_BYTES"),
+        ("AllowHttp", "ALLOW_HTTP"),
+        ("DetailsOf", "DETAILS_OF"),
+    ],
+)
+def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> None:
+    bounds = template.TEMPLATE["Parameters"][parameter]
+    for value in bounds.get("AllowedValues") or [bounds["MinValue"], bounds["MaxValue"]]:
+        SETTINGS["SendWebhooksFunction"]({**defaults("SendWebhooksFunction"), name: str(value)})
+
+
+def test_a_message_stays_hidden_for_six_times_the_senders_timeout() -> None:
+    timeout = template.functions()["SendWebhooksFunction"]["Timeout"]
+    longest = template.TEMPLATE["Parameters"][timeout["Ref"]]["MaxValue"]
+    assert template.resources("AWS::SQS::Queue")["WebhookQueue"]["VisibilityTimeout"] >= 6 * longest
+
+
+def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
+    timeout = template.functions()["SendWebhooksFunction"]["Timeout"]
+    assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + 10
+
+
+def _model_indexes(model: type[Model]) -> list[tuple[Any, ...]]:
+    indexes = model._get_schema()["global_secondary_indexes"]  # noqa: SLF001 - pynamodb has no public form
+    return sorted(
+        (
+            index["index_name"],
+            sorted((key["KeyType"], key["AttributeName"]) for key in index["key_schema"]),
+            index["projection"]["ProjectionType"],
+            index["projection"].get("NonKeyAttributes", []),
+        )
+        for index in indexes
+    )
+
+
+def _table_indexes(properties: template.Resource) -> list[tuple[Any, ...]]:
+    return sorted(
+        (
+            index["IndexName"],
+            sorted((key["KeyType"], key["AttributeName"]) for key in index["KeySchema"]),
+            index["Projection"]["ProjectionType"],
+            index["Projection"].get("NonKeyAttributes", []),
+        )
+        for index in properties.get("GlobalSecondaryIndexes", [])
+    )
+
+
+@pytest.mark.parametrize(("table", "model"), [("Executions", ExecutionRow), ("ExecutionDetails", DetailsRow)])
+def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]) -> None:
+    properties = template.resources("AWS::DynamoDB::Table")[table]
+    schema = model._get_schema()  # noqa: SLF001 - pynamodb has no public form
+    keys = [(key["KeyType"], key["AttributeName"]) for key in properties["KeySchema"]]
+    assert sorted(keys) == sorted((key["KeyType"], key["AttributeName"]) for key in schema["key_schema"])
+    types = {a["AttributeName"]: a["AttributeType"] for a in properties["AttributeDefinitions"]}
+    assert types == {a["AttributeName"]: a["AttributeType"] for a in schema["attribute_definitions"]}
+    assert _table_indexes(properties) == _model_indexes(model)
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert "expires_at" in model.get_attributes()
+
+
+def test_every_parameter_is_in_the_readme() -> None:
+    readme = (template.ROOT / "README.md").read_text()
+    missing = [name for name in template.TEMPLATE["Parameters"] if f"`{name}`" not in readme]
+    assert missing == []
+
+
+def test_every_parameter_is_used_and_grouped() -> None:
+    text = (template.ROOT / "template.yaml").read_text()
+    groups = template.TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template.TEMPLATE["Parameters"])
+    unused = [name for name in grouped if not re.search(rf"!Ref {name}\b|\${{{name}}}", text)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("function", template.functions())
+def test_a_function_has_a_role_and_a_log_group_of_its_own(function: str) -> None:
+    properties = template.functions()[function]
+    name = function.removesuffix("Function")
+    assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}
+    assert properties["LoggingConfig"]["LogGroup"] == {"Ref": f"{name}Logs"}
+    statements = template.resources("AWS::IAM::Role")[f"{name}Role"]["Policies"][0]["PolicyDocument"]["Statement"]
+    for statement in statements:
+        assert "*" not in str(statement["Action"])
+        assert statement["Resource"] != "*"
