@@ -15,6 +15,9 @@ DEV_BIN: Final = ROOT / ".venv" / "bin"
 REGION: Final = "us-east-1"
 STACK_NAME: Final = "hooklog-local"
 BUCKET: Final = "hooklog-local-artifacts"
+BUILD: Final = STATE / "build"
+"""What `sam build` made of template.yaml; samconfig.toml names the same folder."""
+
 DUMMY_KEY: Final = "test"
 DEFAULT_PORT: Final = 4566
 

@@ -1,0 +1,227 @@
+"""A webhook put on the queue is sent, logged and shown, by the deployed stack."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+import requests
+
+from hooklog.version import __version__
+from tests.e2e.conftest import Deployment, until
+
+PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
+
+Receiver = dict[str, str]
+
+
+def message(webhook_id: str, url: str, **fields: Any) -> dict[str, Any]:
+    return {"webhook_id": webhook_id, "url": url, "payload": PAYLOAD, "event_type": "issues.opened", **fields}
+
+
+def received(receiver: Receiver, path: str) -> list[dict[str, Any]]:
+    answer = requests.get(f"{receiver['http_url']}/_received", {"path": path}, timeout=10)
+    requests_received: list[dict[str, Any]] = answer.json()
+    return requests_received
+
+
+def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+    path = f"/status/200/{webhook_id}"
+    deployment.enqueue(webhook_id, message(webhook_id, receiver_process["http_url"] + path, message_id="msg_1"))
+    (shown,) = deployment.wait_for_history(webhook_id, 1)
+    assert shown["execution_id"].startswith(shown["executed_at"].replace("-", "").replace(":", "")[:15])
+    assert {name: shown[name] for name in shown if name not in {"execution_id", "executed_at", "duration_ms"}} == {
+        "webhook_id": webhook_id,
+        "message_id": "msg_1",
+        "event_type": "issues.opened",
+        "attempt": 1,
+        "trigger": "event",
+        "result": 200,
+        "success": True,
+        "hard_error": False,
+    }
+    (request,) = received(receiver_process, path)
+    headers = {name.lower(): value for name, value in request["headers"]}
+    assert json.loads(base64.b64decode(request["body"])) == PAYLOAD
+    assert headers["user-agent"] == f"Hooklog/{__version__}"
+    assert (headers["webhook-id"], headers["x-hooklog-webhook"]) == ("msg_1", webhook_id)
+    assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
+    assert "request_body" not in deployment.execution(shown)
+
+
+def test_a_failure_is_shown_in_full(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+    url = f"{receiver_process['http_url']}/status/500?body=out+of+stock"
+    deployment.enqueue(webhook_id, message(webhook_id, url, headers={"X-Shop": "berlin"}))
+    (shown,) = deployment.wait_for_history(webhook_id, 1)
+    execution = deployment.execution(shown)
+    assert shown.items() <= execution.items()
+    assert (execution["result"], execution["hard_error"], execution["url"]) == (500, False, url)
+    assert execution["request_body"] == json.dumps(PAYLOAD, ensure_ascii=False, separators=(",", ":"))
+    assert execution["request_headers"]["X-Shop"] == "berlin"
+    assert (execution["response_body"], execution["response_body_bytes"]) == ("out of stock", 12)
+    assert (execution["response_body_truncated"], "error" in execution) == (False, False)
+
+
+MISBEHAVIOUR: dict[str, tuple[int, str | None]] = {
+    "http:/status/302?location=/elsewhere": (302, None),
+    "http:/status/404": (404, None),
+    "refused:/": (0, "connection_refused"),
+    "http:/reset": (0, "connection_reset"),
+    "http:/close": (0, "connection_reset"),
+    "http:/silent": (0, "read_timeout"),
+    "http:/drip-header": (0, "deadline_exceeded"),
+    "http:/drip-body?status=200": (0, "deadline_exceeded"),
+    "http:/garbage": (0, "protocol_error"),
+    "http:/big?bytes=100000000&status=500": (500, None),
+    "http:/endless-body?status=500": (500, None),
+    "http:/no-length?body=no&status=500": (500, None),
+    "http:/gzip-bomb?status=500": (500, None),
+    "http:/gzip-bomb?status=500&layers=2": (500, None),
+    "http:/latin1?status=500": (500, None),
+    "untrusted_https:/status/200": (0, "tls_error"),
+    "silent_https:/": (0, "connect_timeout"),
+    "unreachable:/": (0, "connect_timeout"),
+}
+
+
+def test_whatever_a_receiver_does_is_one_execution(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    ids = {f"m{number}": path for number, path in enumerate(MISBEHAVIOUR)}
+    bodies = [message(webhook_id, _url(receiver_process, ids[i]), message_id=i, timeout_seconds=2) for i in ids]
+    bodies.append(message(webhook_id, "http://does-not-exist.invalid/", message_id="dns"))
+    bodies.append(message(webhook_id, "gopher://example.com/", message_id="url"))
+    deployment.enqueue(webhook_id, *bodies)
+    shown = deployment.wait_for_history(webhook_id, len(bodies))
+    expected = {i: MISBEHAVIOUR[path] for i, path in ids.items()}
+    expected |= {"dns": (0, "dns_failure"), "url": (0, "invalid_url")}
+    executions = {summary["message_id"]: deployment.execution(summary) for summary in shown}
+    outcome = {i: (e["result"], e.get("error", {}).get("type")) for i, e in executions.items()}
+    assert outcome == expected
+    for execution in executions.values():
+        assert execution["duration_ms"] < 3000
+        assert execution["hard_error"] == ("error" in execution) == (execution["result"] == 0)
+        assert len(execution.get("response_body", "")) <= 65_536
+        assert execution["request_body"]
+    big = executions[next(i for i, path in ids.items() if "/big?" in path)]
+    assert (big["response_body_truncated"], big["response_body_bytes"]) == (True, 100_000_000)
+    latin1 = executions[next(i for i, path in ids.items() if "/latin1" in path)]
+    assert latin1["response_body_encoding"] == "base64"
+
+
+def _url(receiver: Receiver, path: str) -> str:
+    base, _, rest = path.partition(":")
+    return f"{receiver[f'{base}_url']}{rest}"
+
+
+def test_poison_reaches_the_dead_letter_queue_and_harms_nobody(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    poison = json.dumps({"webhook_id": webhook_id, "payload": 1, "url": "https://x/", "timeout_seconds": 99})
+    good = message(webhook_id, f"{receiver_process['http_url']}/status/200")
+    deployment.enqueue(webhook_id, good, poison, good)
+    letter = deployment.dead_letter(poison)
+    assert "timeout_seconds" in letter["MessageAttributes"]["Reason"]["StringValue"]
+    assert len(deployment.wait_for_history(webhook_id, 2)) == 2
+
+
+def test_a_body_of_1_mib_is_sent_and_kept_whole(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    path = f"/status/500/{webhook_id}"
+    body = message(webhook_id, receiver_process["http_url"] + path, payload="")
+    body["payload"] = "x" * (1_048_576 - len(json.dumps(body)))
+    assert len(json.dumps(body)) == 1_048_576
+    deployment.enqueue(webhook_id, body)
+    (shown,) = deployment.wait_for_history(webhook_id, 1)
+    assert json.loads(deployment.execution(shown)["request_body"]) == body["payload"]
+    (request,) = received(receiver_process, path)
+    assert json.loads(base64.b64decode(request["body"])) == body["payload"]
+
+
+def test_pages_follow_each_other(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+    urls = [f"{receiver_process['http_url']}/status/{200 if n % 2 else 500}" for n in range(12)]
+    deployment.enqueue(webhook_id, *[message(webhook_id, url) for url in urls])
+    everything = deployment.wait_for_history(webhook_id, 12)
+    assert everything == sorted(everything, key=lambda shown: shown["execution_id"], reverse=True)
+    for status, success in ((None, None), ("failure", False), ("success", True)):
+        wanted = [shown for shown in everything if success is None or shown["success"] == success]
+        assert _walk(deployment, webhook_id, status) == wanted
+
+
+def _walk(deployment: Deployment, webhook_id: str, status: str | None) -> list[dict[str, Any]]:
+    walked, cursor = [], None
+    while True:
+        page = deployment.get(f"/webhooks/{webhook_id}/executions", limit=5, status=status, cursor=cursor).json()
+        walked += page["executions"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return walked
+
+
+def token(deployment: Deployment, **claims: Any) -> str:
+    claims = {"exp": int(time.time()) + 60, "webhooks": "*", "scope": "executions:read", **claims}
+    return jwt.encode(claims, deployment.outputs["SigningKey"], "HS256")
+
+
+@pytest.mark.parametrize(
+    ("claims", "status", "code"),
+    [
+        ({}, 200, None),
+        ({"webhooks": ["e2e.*"]}, 200, None),
+        ({"webhooks": ["acme.*"]}, 403, "forbidden"),
+        ({"scope": "webhooks:read"}, 403, "forbidden"),
+        ({"exp": 1_700_000_000}, 401, "unauthorized"),
+        ({"webhooks": None}, 401, "unauthorized"),
+    ],
+)
+def test_a_token_opens_what_it_names(
+    deployment: Deployment, webhook_id: str, claims: dict[str, Any], status: int, code: str | None
+) -> None:
+    response = deployment.get(f"/webhooks/{webhook_id}/executions", token=token(deployment, **claims))
+    assert (response.status_code, response.json().get("error", {}).get("code")) == (status, code)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"}])
+def test_nobody_gets_in_without_a_token(deployment: Deployment, headers: dict[str, str]) -> None:
+    response = requests.get(f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions", headers=headers, timeout=30)
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/webhooks/wh_1/executions?limit=0", 400),
+        ("/webhooks/wh_1/executions?from=yesterday", 400),
+        ("/webhooks/a%20b/executions", 400),
+        ("/webhooks/wh_1/executions/20261123T173600.123456Z-9f3a2c1d", 404),
+        ("/nothing", 404),
+    ],
+)
+def test_errors_are_as_the_contract_says(deployment: Deployment, path: str, status: int) -> None:
+    response = deployment.get(path)
+    assert response.status_code == status
+    assert response.json()["error"].keys() == {"code", "message"}
+
+
+def test_a_front_end_elsewhere_may_ask(deployment: Deployment) -> None:
+    url = f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions"
+    asking = {"Origin": "https://app.acme.example", "Access-Control-Request-Method": "GET"}
+    preflight = requests.options(url, headers=asking, timeout=30)
+    assert preflight.status_code == 200
+    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+    assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
+    assert deployment.get("/webhooks/wh_1/executions").headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_the_queue_is_empty_in_the_end(deployment: Deployment) -> None:
+    """Every message that was sent has been deleted: none waits to be sent again."""
+
+    def left() -> dict[str, str]:
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        url = deployment.outputs["QueueUrl"]
+        return deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+
+    until(left, lambda attributes: set(attributes.values()) == {"0"})
