@@ -42,9 +42,7 @@ class Deployment:
             for number, body in enumerate(bodies)
         ]
         for start in range(0, len(entries), 10):
-            answer = self.sqs.send_message_batch(
-                QueueUrl=self.outputs["QueueUrl"], Entries=entries[start : start + 10]
-            )
+            answer = self.sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries[start : start + 10])
             assert not answer.get("Failed"), answer
 
     def get(self, path: str, token: str | None = None, **parameters: Any) -> requests.Response:

@@ -24,8 +24,8 @@ RUN = """
 import json, sys
 sys.path[:0] = sys.argv[1:3]
 import app
-stray = [p for p in map(lambda m: getattr(m, "__file__", None), list(sys.modules.values())) if p and "site-packages" in p]
-assert not stray, stray
+files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
+assert not any("site-packages" in file for file in files), files
 print(json.dumps(app.lambda_handler(json.loads(sys.stdin.read()), None)))
 """
 
