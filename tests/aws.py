@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class MockAws:
 
     dynamodb: "DynamoDBClient"
     sqs: "SQSClient"
+    scheduler: Any
     refs: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> None:
@@ -42,7 +44,10 @@ class MockAws:
         for name, properties in template.resources("AWS::SQS::Queue").items():
             self.refs[name] = self._queue(name, properties)
         for name in template.resources("AWS::SecretsManager::Secret"):
-            self.refs[name] = f"secret-{name}"
+            self.refs[name] = name
+        for name in template.resources("AWS::Scheduler::ScheduleGroup"):
+            self.scheduler.create_schedule_group(Name=name)
+            self.refs[name] = name
 
     def _table(self, name: str, properties: Mapping[str, Any]) -> str:
         keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
@@ -52,7 +57,7 @@ class MockAws:
         return name
 
     def _queue(self, name: str, properties: Mapping[str, Any]) -> str:
-        size: Any = {"MaximumMessageSize": str(properties["MaximumMessageSize"])}
+        size: Any = {"MaximumMessageSize": str(properties.get("MaximumMessageSize", 262_144))}
         return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
@@ -62,7 +67,12 @@ class MockAws:
         return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **overrides}
 
     def _resolve(self, value: Any) -> str:
-        return self.refs[value["Ref"]] if isinstance(value, dict) else str(value)
+        """A queue's ARN, where that is asked for, ends with its name; of others any text does."""
+        if not isinstance(value, dict):
+            return str(value)
+        if "Ref" in value:
+            return self.refs[value["Ref"]]
+        return f"arn:aws:mock:eu-west-1:123456789012:{value['Fn::GetAtt'][0]}"
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All items of a table, as DynamoDB spells them."""
@@ -76,10 +86,39 @@ class MockAws:
         )
         return [dict(message) for message in received.get("Messages", [])]
 
+    def take(self, queue: str, count: int = 1, seconds: float = 10) -> dict[str, Any]:
+        """An SQS event of `count` messages, as soon as they are there; taken off the queue."""
+        records: list[dict[str, Any]] = []
+        ends = time.monotonic() + seconds
+        while len(records) < count:
+            assert time.monotonic() < ends, f"{len(records)} of {count} on {queue} within {seconds} s"
+            received = self.sqs.receive_message(
+                QueueUrl=self.refs[queue], MaxNumberOfMessages=10, AttributeNames=["All"], WaitTimeSeconds=1
+            )
+            for message in received.get("Messages", []):
+                self.sqs.delete_message(QueueUrl=self.refs[queue], ReceiptHandle=message["ReceiptHandle"])
+                records.append(_record(message))
+        return {"Records": records}
+
+    def waiting(self, queue: str) -> int:
+        """How many messages a queue holds, those among them that are still held back."""
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        attributes = self.sqs.get_queue_attributes(QueueUrl=self.refs[queue], AttributeNames=names)["Attributes"]
+        return sum(map(int, attributes.values()))
+
     def start(self, function: str, **overrides: str) -> ModuleType:
         """Import a function's app.py as Lambda does, with the template's environment."""
         with patch.dict(os.environ, self.environment(function, **overrides)):
             return load_app(function)
+
+
+def _record(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "messageId": message["MessageId"],
+        "body": message["Body"],
+        "attributes": {**message["Attributes"], "ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+    }
 
 
 def load_app(function: str) -> ModuleType:
@@ -113,6 +152,10 @@ def mock_aws(endpoint: str) -> MockAws:
 
 
 @cache
-def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient]":
+def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any]":
     session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
-    return session.client("dynamodb", endpoint_url=endpoint), session.client("sqs", endpoint_url=endpoint)
+    return (
+        session.client("dynamodb", endpoint_url=endpoint),
+        session.client("sqs", endpoint_url=endpoint),
+        session.client("scheduler", endpoint_url=endpoint),
+    )

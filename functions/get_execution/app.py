@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger
 from hooklog import history
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer
-from hooklog.log import DetailsRow, ExecutionRow, connect
 from hooklog.settings import GetSettings
+from hooklog.tables import DetailsRow, ExecutionRow, connect
 
 logger = Logger()
 settings = GetSettings.from_environment()

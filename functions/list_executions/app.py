@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger
 from hooklog import history
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer, make_cursor
-from hooklog.log import ExecutionRow, connect
 from hooklog.settings import ListSettings
+from hooklog.tables import ExecutionRow, connect
 
 logger = Logger()
 settings = ListSettings.from_environment()

@@ -7,35 +7,48 @@ from aws_lambda_powertools import Logger
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
-from hooklog.log import ExecutionLog, connect
-from hooklog.sending import Outcome, Sender
+from hooklog.log import Retention
+from hooklog.orders import Clerk
+from hooklog.queues import Clients
+from hooklog.repeats import RepeatQueue, RetryTimer, SchedulerTarget
+from hooklog.sending import Archive, Outcome, Sender, WaysOn
 from hooklog.settings import SenderSettings
+from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.unlogged import UnloggedQueue
 
 logger = Logger()
-settings = SenderSettings.from_environment()
-sender = Sender(
-    Courier(EgressAdapter(), allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes),
-    ExecutionLog(
-        connect(),
-        executions_table=settings.executions_table,
-        details_table=settings.execution_details_table,
-        execution_retention_days=settings.execution_retention_days,
-        details_retention_days=settings.details_retention_days,
-        details_of_all=settings.details_of_all,
-    ),
-    DeadLetterQueue(settings.dead_letter_queue_url).bury,
-)
+
+
+def make_sender(settings: SenderSettings) -> Sender:
+    """Everything that outlives an invocation: connections, clients, threads."""
+    connection, clients = connect(), Clients()
+    ExecutionRow.attach(connection, settings.executions_table)
+    DetailsRow.attach(connection, settings.execution_details_table)
+    courier = Courier(EgressAdapter(), allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
+    retention = Retention(settings.execution_retention_days, settings.details_retention_days)
+    unlogged = UnloggedQueue(clients, settings.unlogged_queue_url)
+    repeats = RepeatQueue(clients, settings.queue_url)
+    target = SchedulerTarget(settings.queue_arn, settings.scheduler_role_arn, settings.schedule_group)
+    return Sender(
+        Clerk(courier, settings.retry_schedule),
+        Archive(connection, retention, settings.details_of_all, unlogged),
+        WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
+    )
+
+
+sender = make_sender(SenderSettings.from_environment())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What comes back as a batch item failure is a fault of ours; a receiver's failure is an execution."""
-    outcome = sender.send(event["Records"])
-    report(outcome, context)
-    return {"batchItemFailures": [{"itemIdentifier": queue_id} for queue_id in outcome.faults]}
+    outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
+    report(outcome, context.aws_request_id)
+    returned = [*outcome.faults, *outcome.unsent]
+    return {"batchItemFailures": [{"itemIdentifier": queue_message_id} for queue_message_id in returned]}
 
 
-def report(outcome: Outcome, context: Any) -> None:
-    """Log one line for the batch, one for each failed execution, and one for each message that was not sent."""
+def report(outcome: Outcome, request_id: str) -> None:
+    """Log a line for the batch, one for each failed execution, and one for each message that was not sent."""
     for execution in outcome.executions:
         if not (delivery := execution.delivery).success:
             logger.info(
@@ -43,18 +56,27 @@ def report(outcome: Outcome, context: Any) -> None:
                 webhook_id=execution.webhook_id,
                 message_id=delivery.message.message_id,
                 execution_id=execution.execution_id,
+                attempt=delivery.attempt,
                 result=delivery.result,
                 error_type=delivery.error and str(delivery.error.error_type),
             )
-    for queue_id, reason in outcome.invalid:
-        logger.warning("message moved to the dead-letter queue", queue_message_id=queue_id, reason=reason)
-    for queue_id, cause in outcome.faults.items():
-        logger.error("message goes back to the queue", queue_message_id=queue_id, cause=cause)
-    logger.info(
-        "batch",
-        request_id=getattr(context, "aws_request_id", None),
-        delivered=sum(execution.delivery.success for execution in outcome.executions),
-        failed=sum(not execution.delivery.success for execution in outcome.executions),
-        invalid=len(outcome.invalid),
-        faults=len(outcome.faults),
-    )
+    for queue_message_id, reason in outcome.invalid:
+        logger.warning("message moved to the dead-letter queue", queue_message_id=queue_message_id, reason=reason)
+    for queue_message_id, cause in outcome.faults.items():
+        logger.error("message goes back to the queue", queue_message_id=queue_message_id, cause=cause)
+    if outcome.unlogged:
+        logger.warning("log lags behind", items=outcome.unlogged, cause=outcome.unlogged_cause)
+    logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
+
+
+def counts(outcome: Outcome) -> dict[str, int]:
+    delivered = sum(execution.delivery.success for execution in outcome.executions)
+    return {
+        "delivered": delivered,
+        "failed": len(outcome.executions) - delivered,
+        "invalid": len(outcome.invalid),
+        "settled": len(outcome.settled),
+        "deferred": outcome.deferred,
+        "unsent": len(outcome.unsent),
+        "faults": len(outcome.faults),
+    }

@@ -14,9 +14,11 @@ import pytest
 
 from hooklog.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
-from hooklog.execution import Execution, Trigger, record
-from hooklog.log import ExecutionLog, connect
+from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.log import Retention, puts_of
+from hooklog.log import write as write_log
 from hooklog.message import Message
+from hooklog.tables import DetailsRow, ExecutionRow, connect
 from tests.aws import MockAws
 from tests.events import api_event
 
@@ -30,15 +32,18 @@ Response = tuple[int, dict[str, Any]]
 
 @pytest.fixture
 def write(aws: MockAws) -> Write:
-    log = ExecutionLog(
-        connect(),
-        executions_table=aws.refs["Executions"],
-        details_table=aws.refs["ExecutionDetails"],
-        execution_retention_days=90,
-        details_retention_days=30,
-        details_of_all=False,
-    )
-    return log.write
+    connection = connect()
+    ExecutionRow.attach(connection, aws.refs["Executions"])
+    DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
+
+    def write(executions: list[Execution]) -> None:
+        assert write_log(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
+
+    return write
+
+
+def record(delivery: Delivery, trigger: Trigger) -> Execution:
+    return Execution(name_execution(delivery.started_at), delivery, trigger, queue_message_id="queue-1")
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from pynamodb.models import Model
 
 from hooklog import settings
 from hooklog.errors import InvalidSetting
-from hooklog.log import DetailsRow, ExecutionRow
 from hooklog.message import MAX_TIMEOUT_SECONDS
+from hooklog.recovery import RecoveryRow
+from hooklog.tables import DetailsRow, ExecutionRow
 from tests import template
 
 SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
@@ -18,6 +19,12 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "ListExecutionsFunction": settings.ListSettings.from_environment,
     "GetExecutionFunction": settings.GetSettings.from_environment,
     "AuthorizeFunction": settings.AuthorizerSettings.from_environment,
+    "ListMessageExecutionsFunction": settings.ListSettings.from_environment,
+    "ResendExecutionFunction": settings.ResendSettings.from_environment,
+    "StartRecoveryFunction": settings.StartRecoverySettings.from_environment,
+    "GetRecoveryFunction": settings.GetRecoverySettings.from_environment,
+    "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
+    "LogUnloggedFunction": lambda _: None,
 }
 
 
@@ -77,10 +84,20 @@ def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> 
         SETTINGS["SendWebhooksFunction"]({**defaults("SendWebhooksFunction"), name: str(value)})
 
 
-def test_a_message_stays_hidden_for_six_times_the_senders_timeout() -> None:
-    timeout = template.functions()["SendWebhooksFunction"]["Timeout"]
-    longest = template.TEMPLATE["Parameters"][timeout["Ref"]]["MaxValue"]
-    assert template.resources("AWS::SQS::Queue")["WebhookQueue"]["VisibilityTimeout"] >= 6 * longest
+@pytest.mark.parametrize(
+    ("function", "queue"),
+    [
+        ("SendWebhooksFunction", "WebhookQueue"),
+        ("LogUnloggedFunction", "UnloggedExecutions"),
+        ("RunRecoveryFunction", "RecoveryQueue"),
+    ],
+)
+def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
+    timeout = template.functions()[function]["Timeout"]
+    longest = template.TEMPLATE["Parameters"][timeout["Ref"]]["MaxValue"] if isinstance(timeout, dict) else timeout
+    assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * longest
+    events = template.functions()[function]["Events"].values()
+    assert [event["Properties"]["Queue"] for event in events] == [{"Fn::GetAtt": [queue, "Arn"]}]
 
 
 def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
@@ -113,7 +130,14 @@ def _table_indexes(properties: template.Resource) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize(("table", "model"), [("Executions", ExecutionRow), ("ExecutionDetails", DetailsRow)])
+MODELS: dict[str, type[Model]] = {
+    "Executions": ExecutionRow,
+    "ExecutionDetails": DetailsRow,
+    "Recoveries": RecoveryRow,
+}
+
+
+@pytest.mark.parametrize(("table", "model"), MODELS.items())
 def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]) -> None:
     properties = template.resources("AWS::DynamoDB::Table")[table]
     schema = model._get_schema()  # noqa: SLF001 - pynamodb has no public form

@@ -52,10 +52,17 @@ class Grant:
 
     def require(self, scope: Scope, webhook_id: str) -> None:
         """Raises Forbidden unless the token allows this, of this webhook."""
+        self.require_scope(scope)
+        if not self.covers(webhook_id):
+            raise Forbidden("the token does not allow this webhook")
+
+    def require_scope(self, scope: Scope) -> None:
+        """Raises Forbidden unless the token allows this, of any webhook."""
         if scope not in self.scopes:
             raise Forbidden(f"this needs the scope {scope}, which the token does not have")
-        if not any(self._covers(pattern, webhook_id) for pattern in self.webhooks):
-            raise Forbidden("the token does not allow this webhook")
+
+    def covers(self, webhook_id: str) -> bool:
+        return any(self._covers(pattern, webhook_id) for pattern in self.webhooks)
 
     @staticmethod
     def _covers(pattern: str, webhook_id: str) -> bool:

@@ -15,7 +15,7 @@ from hooklog.access import Grant
 from hooklog.errors import InvalidRequest, NotFound, RequestRefused
 from hooklog.execution import compact_time
 from hooklog.history import Query, Status
-from hooklog.message import IDENTIFIER
+from hooklog.message import EXECUTION_ID, IDENTIFIER
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -30,9 +30,6 @@ class Logger(Protocol):
     def exception(self, msg: object) -> None: ...
 
 
-_EXECUTION_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One API call: who makes it, and with which parameters."""
@@ -40,19 +37,21 @@ class Request:
     grant: Grant
     path: Mapping[str, str]
     parameters: Mapping[str, str]
+    body: str = ""
 
     @classmethod
-    def parse(cls, event: Event, parameters: frozenset[str] = frozenset()) -> "Request":
-        """Raises InvalidRequest for a query parameter that is not among `parameters`, or is there twice."""
+    def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
+        """Raises InvalidRequest for a query parameter that is not among `known`, or is there twice."""
         given = event.get("multiValueQueryStringParameters") or {}
         for name, values in given.items():
-            if name not in parameters:
-                known = f"known: {', '.join(sorted(parameters))}" if parameters else "this call takes none"
-                raise InvalidRequest(f"unknown parameter {name!r:.80}; {known}")
+            if name not in known:
+                hint = f"known: {', '.join(sorted(known))}" if known else "this call takes none"
+                raise InvalidRequest(f"unknown parameter {name!r:.80}; {hint}")
             if len(values) != 1:
                 raise InvalidRequest(f"{name} is given {len(values)} times; give it once")
         grant = Grant.from_authorizer((event.get("requestContext") or {}).get("authorizer") or {})
-        return cls(grant, event.get("pathParameters") or {}, {name: values[0] for name, values in given.items()})
+        parameters = {name: values[0] for name, values in given.items()}
+        return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event))
 
     @property
     def webhook_id(self) -> str:
@@ -64,7 +63,7 @@ class Request:
     @property
     def execution_id(self) -> str:
         execution_id = unquote(self.path["execution_id"])
-        if not _EXECUTION_ID.fullmatch(execution_id):
+        if not EXECUTION_ID.fullmatch(execution_id):
             raise NotFound("there is no such execution of this webhook, or it has expired")
         return execution_id
 
@@ -79,6 +78,40 @@ class Request:
     def query(self) -> Query:
         return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
 
+    @property
+    def message_id(self) -> str:
+        message_id = unquote(self.path["message_id"])
+        if not IDENTIFIER.fullmatch(message_id):
+            raise InvalidRequest("message_id must be 1-128 characters of A-Z a-z 0-9 _ . -")
+        return message_id
+
+    @property
+    def recovery_id(self) -> str:
+        recovery_id = unquote(self.path["recovery_id"])
+        if not IDENTIFIER.fullmatch(recovery_id):
+            raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old")
+        return recovery_id
+
+    def period(self, now: datetime) -> tuple[str, str]:
+        """`since` and `until` of the body, as ids begin; `until` is now by default."""
+        body = self._body()
+        if unknown := body.keys() - {"since", "until"}:
+            raise InvalidRequest(f"unknown field {min(unknown)!r:.80}; known: since, until")
+        since, until = _time(body.get("since"), "since"), body.get("until")
+        end = compact_time(now) if until is None else _time(until, "until")
+        if end <= since:
+            raise InvalidRequest("until must be later than since")
+        return since, end
+
+    def _body(self) -> Mapping[str, Any]:
+        try:
+            body = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise InvalidRequest("the body must be JSON") from None
+        if not isinstance(body, dict):
+            raise InvalidRequest("the body must be a JSON object")
+        return body
+
     def _status(self) -> Status | None:
         status = self.parameters.get("status")
         if status is None:
@@ -90,19 +123,21 @@ class Request:
 
     def _time(self, name: str) -> str | None:
         text = self.parameters.get(name)
-        if text is None:
-            return None
-        try:
-            at = datetime.fromisoformat(text)
-            return compact_time(at.astimezone(UTC) if at.tzinfo else at)
-        except (ValueError, OverflowError):
-            example = "2026-11-23T17:36:00Z or 2026-11-23T18:36:00%2B01:00 (UTC if it names no zone)"
-            raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None
+        return None if text is None else _time(text, name)
 
     def after(self, query: Query) -> str | None:
         """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
         cursor = self.parameters.get("cursor")
         return None if cursor is None else _read_cursor(cursor, query)
+
+
+def _time(text: object, name: str) -> str:
+    try:
+        at = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return compact_time(at.astimezone(UTC) if at.tzinfo else at)
+    except (ValueError, OverflowError):
+        example = "2026-11-23T17:36:00Z or 2026-11-23T18:36:00%2B01:00 (UTC if it names no zone)"
+        raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None
 
 
 def make_cursor(query: Query, after: str | None) -> str | None:
@@ -118,7 +153,7 @@ def _read_cursor(cursor: str, query: Query) -> str:
     except ValueError:
         text = ""
     fingerprint, after = text[:16], text[16:]
-    if not _EXECUTION_ID.fullmatch(after):
+    if not EXECUTION_ID.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
     if fingerprint != _fingerprint(query):
         raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
@@ -130,10 +165,24 @@ def _fingerprint(query: Query) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def answer(event: Event, handle: Callable[[Event], Mapping[str, Any]], origin: str, logger: Logger) -> Answer:
+def _decoded_body(event: Event) -> str:
+    body = event.get("body") or ""
+    try:
+        return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
+    except ValueError:
+        raise InvalidRequest("the body must be UTF-8") from None
+
+
+def answer(
+    event: Event,
+    handle: Callable[[Event], Mapping[str, Any]],
+    origin: str,
+    logger: Logger,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Answer:
     """Answer an API call with what `handle` gives or raises; what is not a refusal is our fault, and logged."""
     try:
-        return _json(HTTPStatus.OK, handle(event), origin)
+        return _json(status, handle(event), origin)
     except RequestRefused as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
     except Exception:

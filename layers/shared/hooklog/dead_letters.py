@@ -5,7 +5,7 @@ import gzip
 from collections.abc import Mapping
 from typing import Any, Final
 
-import botocore.session
+from hooklog.queues import Clients
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
 """What SQS takes, body and attributes together."""
@@ -17,11 +17,11 @@ _ROOM_FOR_ATTRIBUTES = 8_192
 
 
 class DeadLetterQueue:
-    """Puts messages there; the client is made when the first one comes, for most functions never see one."""
+    """Puts messages there."""
 
-    def __init__(self, queue_url: str) -> None:
+    def __init__(self, clients: Clients, queue_url: str) -> None:
+        self._clients = clients
         self._queue_url = queue_url
-        self._client: Any = None
 
     def bury(self, record: Mapping[str, Any], reason: str) -> None:
         """Send the record's body with the attributes `Reason` and `QueueMessageId`, its own attributes kept.
@@ -32,17 +32,12 @@ class DeadLetterQueue:
         body, encoding = _fitting(record["body"])
         attributes = {"Reason": reason[:1000], "QueueMessageId": record["messageId"], **encoding}
         group = record.get("attributes", {}).get("MessageGroupId")
-        self._sqs().send_message(
+        self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
             MessageAttributes=_attributes(attributes, record.get("messageAttributes", {})),
             **({"MessageGroupId": group} if group else {}),
         )
-
-    def _sqs(self) -> Any:
-        if self._client is None:
-            self._client = botocore.session.get_session().create_client("sqs")
-        return self._client
 
 
 def _fitting(body: str) -> tuple[str, dict[str, str]]:

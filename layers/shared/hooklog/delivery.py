@@ -1,5 +1,6 @@
 """One delivery: the request that a receiver gets, and what came of it."""
 
+import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import DecodeError, HTTPError
 
 from hooklog.egress import DeadlineExceeded, EgressAdapter
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.message import Message
 from hooklog.version import __version__
 
@@ -99,12 +100,22 @@ class Courier:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = METHOD, target.url, message.body
         request.headers = CaseInsensitiveDict(headers)
-        timeout = Timeout(total=message.timeout_seconds)
         try:
-            response = self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
+            response = self._send(request, message.timeout_seconds)
         except (requests.RequestException, HTTPError) as error:
             raise explain(error, message.timeout_seconds) from error
         return read_answer(response.raw, self._capture_limit, message.timeout_seconds)
+
+    def _send(self, request: requests.PreparedRequest, timeout_seconds: float) -> requests.Response:
+        """Send it; again where a kept connection was closed by the receiver before it answered anything.
+
+        Each such connection is thrown away, and on a new one the same is a failure: this ends.
+        """
+        ends = time.monotonic() + timeout_seconds
+        while True:
+            timeout = Timeout(total=max(ends - time.monotonic(), 0.001))
+            with contextlib.suppress(StaleConnection):
+                return self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
 
 
 class Target(NamedTuple):

@@ -19,16 +19,22 @@ import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, StaleConnection, Undelivered
 
 KEPT_HOSTS: Final = 64
 """Receivers whose connections are kept; with ten connections each, under Lambda's 1,024 file descriptors."""
 
 KEPT_CONNECTIONS: Final = 10
 """Kept connections to one receiver: as many as a batch holds."""
+
+MAX_IDLE_SECONDS: Final = 4
+"""A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
+what they sent meanwhile is lost on a frozen Lambda environment."""
+
+_CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 _name_lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-lookup")
 
@@ -45,11 +51,12 @@ class _Deadline(socket.socket):
     """
 
     _ends = float("inf")
-    _heard = False
+    heard = False
+    """Whether anything came since the countdown was started."""
 
     def settimeout(self, value: float | None) -> None:
         self._ends = float("inf") if value is None else time.monotonic() + value
-        self._heard = False
+        self.heard = False
         super().settimeout(value)
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
@@ -58,7 +65,7 @@ class _Deadline(socket.socket):
             received = super().recv_into(*args, **kwargs)
         except TimeoutError:
             raise self._late() from None
-        self._heard = self._heard or received > 0
+        self.heard = self.heard or received > 0
         return received
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
@@ -78,19 +85,52 @@ class _Deadline(socket.socket):
         super().settimeout(left)
 
     def _late(self) -> TimeoutError:
-        return DeadlineExceeded() if self._heard else TimeoutError()
+        return DeadlineExceeded() if self.heard else TimeoutError()
 
 
 class _DeadlineTLSSocket(_Deadline, ssl.SSLSocket):
     """The same over TLS, where one call's timeout would otherwise be a record's."""
 
 
-class _Connection(HTTPConnection):
+class _Kept(HTTPConnection):
+    """A connection that knows whether it was kept, and tells one that went stale from one that failed."""
+
+    _answered_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.time() - self._answered_at < MAX_IDLE_SECONDS
+
+    def connect(self) -> None:
+        self._answered_at = 0.0
+        super().connect()
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().request(*args, **kwargs)
+        except _CLOSED as error:
+            if self._answered_at:
+                raise StaleConnection from error
+            raise
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        sock = self.sock
+        try:
+            response = super().getresponse()
+        except _CLOSED as error:
+            if self._answered_at and not getattr(sock, "heard", False):
+                raise StaleConnection from error
+            raise
+        self._answered_at = time.time()
+        return response
+
+
+class _Connection(_Kept):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
 
-class _TLSConnection(HTTPSConnection):
+class _TLSConnection(_Kept, HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 

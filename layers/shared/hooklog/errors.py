@@ -4,15 +4,17 @@ HooklogError
 ├── InvalidSetting      the deployment is configured wrongly; nothing can run
 ├── InvalidMessage      a queue message that can never be sent; goes to the dead-letter queue
 ├── Undelivered         no HTTP answer came; becomes a failed execution, never leaves the delivery
-├── LogUnavailable      executions could not be written to the log
+├── StaleConnection     a kept connection was closed before anything was answered; sent again on a new one
+├── NotQueued           SQS or EventBridge Scheduler did not take a message of ours
+├── NoTimeLeft          an order could not be finished before the function's time is over
 └── RequestRefused      an API request that is answered with an error
     ├── InvalidRequest  400
     ├── Unauthorized    401
     ├── Forbidden       403
-    └── NotFound        404
+    ├── NotFound        404
+    └── Conflict        409
 """
 
-from collections.abc import Collection
 from enum import StrEnum
 
 
@@ -54,12 +56,16 @@ class Undelivered(HooklogError):
         self.message = message
 
 
-class LogUnavailable(HooklogError):
-    """DynamoDB did not take these executions, in time or at all."""
+class StaleConnection(HooklogError):
+    """A connection that was kept turned out to be closed, before anything was answered on it."""
 
-    def __init__(self, execution_ids: Collection[str], cause: str) -> None:
-        super().__init__(f"{len(execution_ids)} executions were not logged: {cause}")
-        self.execution_ids = frozenset(execution_ids)
+
+class NotQueued(HooklogError):
+    """SQS or EventBridge Scheduler did not take a message of ours; says the error's code."""
+
+
+class NoTimeLeft(HooklogError):
+    """An order could not be finished before the function's time is over; it goes back to the queue, not sent."""
 
 
 class RequestRefused(HooklogError):
@@ -91,3 +97,9 @@ class NotFound(RequestRefused):
     """404: there is no such thing, as far as this caller may know."""
 
     status, code = 404, "not_found"
+
+
+class Conflict(RequestRefused):
+    """409: what is there does not allow this now; the message says why."""
+
+    status, code = 409, "conflict"

@@ -15,6 +15,8 @@ class Trigger(StrEnum):
     """Why an execution took place."""
 
     EVENT = "event"
+    RETRY = "retry"
+    RESEND = "resend"
 
 
 class Summary(TypedDict):
@@ -31,6 +33,12 @@ class Summary(TypedDict):
     result: int
     success: bool
     hard_error: bool
+    next_attempt_at: NotRequired[str]
+    """When it is sent again by itself."""
+    exhausted: NotRequired[bool]
+    """True for a failure after which nothing is sent by itself any more."""
+    redelivered: NotRequired[bool]
+    """True where the queue delivered the message again and the log did not know whether it had been sent before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,15 @@ class Execution:
     execution_id: str
     delivery: Delivery
     trigger: Trigger
+    queue_message_id: str
+    retries_used: int = 0
+    next_attempt_at: datetime | None = None
+    redelivered: bool = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it failed and nothing is sent by itself any more."""
+        return not self.delivery.success and self.next_attempt_at is None
 
     @property
     def webhook_id(self) -> str:
@@ -66,10 +83,9 @@ class Execution:
         return details
 
 
-def record(delivery: Delivery, trigger: Trigger) -> Execution:
-    """Name a delivery: its id is when it started, in UTC and sortable as text, and eight random hex digits."""
-    execution_id = f"{compact_time(delivery.started_at)}-{secrets.token_hex(4)}"
-    return Execution(execution_id, delivery, trigger)
+def name_execution(started_at: datetime) -> str:
+    """A new execution's id: when it started, in UTC and sortable as text, and eight random hex digits."""
+    return f"{compact_time(started_at)}-{secrets.token_hex(4)}"
 
 
 def compact_time(at: datetime) -> str:

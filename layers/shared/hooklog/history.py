@@ -1,8 +1,6 @@
 """The history of a webhook, read from the log: pages of summaries, and one execution with its details."""
 
-import gzip
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -11,9 +9,13 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
-from hooklog.errors import NotFound
+from hooklog.chain import all_links
+from hooklog.details import are_kept, read_details
+from hooklog.errors import Conflict, NotFound
 from hooklog.execution import Summary, Trigger, iso_time
-from hooklog.log import DetailsRow, ExecutionRow
+from hooklog.message import Repeat
+from hooklog.repeats import RepeatQueue
+from hooklog.tables import ExecutionRow
 
 MAX_READ: Final = 1000
 """Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
@@ -96,17 +98,26 @@ def get_execution(webhook_id: str, execution_id: str) -> dict[str, Any]:
         row = ExecutionRow.get(webhook_id, execution_id)
     except DoesNotExist:
         raise NotFound("there is no such execution of this webhook, or it has expired") from None
-    return {**summary(row), **_details(webhook_id, execution_id)}
+    return {**summary(row), **read_details(webhook_id, execution_id)}
 
 
-def _details(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    rows = DetailsRow.query(webhook_id, DetailsRow.executed_at.startswith(execution_id))
-    parts = {int(row.executed_at.partition("#")[2] or 0): row.content for row in rows}
-    if not parts:
-        return {}
-    content = b"".join(parts[number] for number in sorted(parts))
-    details: dict[str, Any] = json.loads(gzip.decompress(content))
-    return details
+def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
+    """Put a logged execution on the queue again; returns its message's id. Raises NotFound, Conflict, NotQueued."""
+    try:
+        row = ExecutionRow.get(webhook_id, execution_id)
+    except DoesNotExist:
+        raise NotFound("there is no such execution of this webhook, or it has expired") from None
+    if not are_kept(webhook_id, execution_id):
+        raise Conflict("there is nothing to send: no request body is kept for this execution")
+    repeats.put({Repeat(webhook_id, row.message_id, execution_id, str(Trigger.RESEND), once=False): 0})
+    return str(row.message_id)
+
+
+def list_message(message_id: str, visible: Callable[[str], bool]) -> list[Summary]:
+    """The executions of one message, in the order of attempts, on the webhooks that are visible."""
+    keys = [(link.webhook_id, link.execution_id) for link in all_links(message_id) if visible(link.webhook_id)]
+    rows = ExecutionRow.batch_get(keys)
+    return sorted(map(summary, rows), key=lambda shown: shown["execution_id"])
 
 
 def summary(row: ExecutionRow) -> Summary:
@@ -125,4 +136,10 @@ def summary(row: ExecutionRow) -> Summary:
     )
     if row.event_type:
         shown["event_type"] = row.event_type
+    if row.next_attempt_at:
+        shown["next_attempt_at"] = row.next_attempt_at
+    if row.exhausted:
+        shown["exhausted"] = True
+    if row.redelivered:
+        shown["redelivered"] = True
     return shown

@@ -19,6 +19,10 @@ MAX_HEADERS_LENGTH: Final = 16_384
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 """What webhook ids and message ids look like."""
 
+EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
+"""What execution ids look like: a UTC time and eight random hex digits."""
+
+_REPEATING = ("retry", "resend")
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # token, RFC 9110 section 5.6.2
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
@@ -50,13 +54,63 @@ class Message:
     timeout_seconds: float
 
 
-def parse_message(body: str, queue_message_id: str) -> Message:
-    """Parse the body of one SQS message.
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A logged execution to be sent again: what the product puts on the queue itself."""
+
+    webhook_id: str
+    message_id: str
+    execution_id: str
+    trigger: str
+    """`retry` or `resend`."""
+    once: bool
+    """Whether it is let be if the message has been sent again since that execution."""
+    deferrals: int = 0
+    """How often it was put off because the log could not be read."""
+
+    def to_body(self) -> str:
+        return json.dumps(
+            {
+                "webhook_id": self.webhook_id,
+                "message_id": self.message_id,
+                "repeat_of": self.execution_id,
+                "trigger": self.trigger,
+                "once": self.once,
+                "deferrals": self.deferrals,
+            }
+        )
+
+
+def parse_order(body: str, queue_message_id: str) -> Message | Repeat:
+    """Parse the body of one SQS message: a producer's, or a repeat. Raises InvalidMessage."""
+    fields = _object(body)
+    if "repeat_of" in fields:
+        return _repeat(fields)
+    if unknown := fields.keys() - _FIELDS:
+        raise InvalidMessage(f"unknown field {min(unknown)!r:.150}; known: {', '.join(sorted(_FIELDS))}")
+    return _message(fields, queue_message_id)
+
+
+def _repeat(fields: Mapping[str, Any]) -> Repeat:
+    execution_id, trigger = fields["repeat_of"], fields.get("trigger")
+    if not isinstance(execution_id, str) or not EXECUTION_ID.fullmatch(execution_id):
+        raise InvalidMessage(f"repeat_of must be an execution id{_got(fields, 'repeat_of')}")
+    if trigger not in _REPEATING:
+        raise InvalidMessage(f"trigger must be one of {', '.join(_REPEATING)}{_got(fields, 'trigger')}")
+    if type(once := fields.get("once")) is not bool:
+        raise InvalidMessage(f"once must be true or false{_got(fields, 'once')}")
+    if type(deferrals := fields.get("deferrals")) is not int or deferrals < 0:
+        raise InvalidMessage(f"deferrals must be a whole number{_got(fields, 'deferrals')}")
+    ids = _identifier(fields, "webhook_id"), _identifier(fields, "message_id")
+    return Repeat(*ids, execution_id, trigger, once, deferrals)
+
+
+def _message(fields: Mapping[str, Any], queue_message_id: str) -> Message:
+    """A producer's message.
 
     Raises InvalidMessage with what is wrong and what the field takes. The payload's keys keep their order;
     numbers are IEEE 754 doubles or integers of any size, as RFC 8259 section 6 leads producers to expect.
     """
-    fields = _object(body)
     return Message(
         webhook_id=_identifier(fields, "webhook_id"),
         message_id=_identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
@@ -77,8 +131,6 @@ def _object(body: str) -> dict[str, Any]:
         raise InvalidMessage(f"the message is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise InvalidMessage("the message must be a JSON object")
-    if unknown := fields.keys() - _FIELDS:
-        raise InvalidMessage(f"unknown field {min(unknown)!r:.150}; known: {', '.join(sorted(_FIELDS))}")
     return fields
 
 

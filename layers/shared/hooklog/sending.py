@@ -1,15 +1,21 @@
-"""A batch of queue messages: all sent at once, each logged as soon as it is done."""
+"""A batch of queue messages: all carried out at once, each logged as soon as it is done."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from hooklog.delivery import Courier
-from hooklog.errors import InvalidMessage, LogUnavailable
-from hooklog.execution import Execution, Trigger, record
-from hooklog.log import ExecutionLog
-from hooklog.message import Message, parse_message
+from pynamodb.connection import Connection
+
+from hooklog.dead_letters import DeadLetterQueue
+from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued
+from hooklog.execution import Execution, Trigger
+from hooklog.log import Put, Retention, puts_of, write
+from hooklog.message import Repeat, parse_order
+from hooklog.orders import Clerk, Deferred, Done, Order, Settled
+from hooklog.repeats import RepeatQueue, RetryTimer
+from hooklog.unlogged import UnloggedQueue
 
 FLUSH_SECONDS: Final = 0.25
 """How long a finished delivery waits for others, to be logged in the same request."""
@@ -17,78 +23,152 @@ FLUSH_SECONDS: Final = 0.25
 Record = Mapping[str, Any]
 """One record of an SQS event."""
 
-Bury = Callable[[Record, str], None]
-"""Puts a record that can never be sent on the dead-letter queue, with its reason; raises if that fails."""
-
 
 @dataclass(slots=True)
 class Outcome:
     """What came of a batch."""
 
     executions: list[Execution] = field(default_factory=list)
-    """Those that were logged."""
+    unlogged: int = 0
+    """Items that went to the queue of what is to be logged later."""
+    unlogged_cause: str = ""
     invalid: list[tuple[str, str]] = field(default_factory=list)
     """Queue message id and reason of those that went to the dead-letter queue."""
+    settled: list[str] = field(default_factory=list)
+    """Why nothing was sent, of those for which nothing was to be sent."""
+    deferred: int = 0
+    """Repeats that come again later, because the log could not be read."""
+    unsent: list[str] = field(default_factory=list)
+    """Queue message ids of those for which there was no time; they go back to the queue."""
     faults: dict[str, str] = field(default_factory=dict)
-    """Queue message id and cause of those that come back to the queue, for a fault of ours."""
+    """Queue message id and cause of those that go back to the queue for a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where executions are logged, and where they wait if that cannot be done now."""
+
+    connection: Connection
+    retention: Retention
+    details_of_all: bool
+    unlogged: UnloggedQueue
+
+
+@dataclass(frozen=True, slots=True)
+class WaysOn:
+    """Where an order goes from here, if it goes on."""
+
+    timer: RetryTimer
+    repeats: RepeatQueue
+    dead_letters: DeadLetterQueue
 
 
 class Sender:
     """Sends batches; its threads are kept from one invocation to the next."""
 
-    def __init__(self, courier: Courier, log: ExecutionLog, bury: Bury, *, threads: int = 10) -> None:
-        self._courier = courier
-        self._log = log
-        self._bury = bury
+    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, threads: int = 10) -> None:
+        self._clerk = clerk
+        self._archive = archive
+        self._ways_on = ways_on
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
 
-    def send(self, records: Sequence[Record]) -> Outcome:
-        """Send each record's message and log what came of it. Never raises for one record's sake."""
+    def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
+        """Carry out each record's order and log what came of it. Never raises for one record's sake."""
         outcome = Outcome()
-        deliveries = {
-            self._pool.submit(self._deliver, message): queue_id for queue_id, message in self._parse(records, outcome)
-        }
-        for finished in _gathered(deliveries):
-            self._write({future: deliveries[future] for future in finished}, outcome)
+        pending: dict[Future[Done], Record] = {}
+        for record in records:
+            try:
+                order = _parse(record)
+            except InvalidMessage as invalid:
+                self._bury(record, str(invalid), outcome)
+            else:
+                pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
+        for finished in _gathered(pending):
+            self._finish({future: pending[future] for future in finished}, outcome)
         return outcome
 
-    def _parse(self, records: Sequence[Record], outcome: Outcome) -> Iterator[tuple[str, Message]]:
-        for queue_record in records:
-            queue_id = queue_record["messageId"]
-            try:
-                yield queue_id, parse_message(queue_record["body"], queue_id)
-            except InvalidMessage as invalid:
-                self._bury_record(queue_record, str(invalid), outcome)
-
-    def _bury_record(self, queue_record: Record, reason: str, outcome: Outcome) -> None:
-        queue_id = queue_record["messageId"]
-        try:
-            self._bury(queue_record, reason)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
-            outcome.faults[queue_id] = f"not put on the dead-letter queue ({reason}): {error!r}"
-        else:
-            outcome.invalid.append((queue_id, reason))
-
-    def _deliver(self, message: Message) -> Execution:
-        return record(self._courier.deliver(message, attempt=1), Trigger.EVENT)
-
-    def _write(self, finished: Mapping[Future[Execution], str], outcome: Outcome) -> None:
-        executions: dict[str, Execution] = {}
-        for future, queue_id in finished.items():
-            if error := future.exception():
-                outcome.faults[queue_id] = repr(error)
+    def _finish(self, finished: Mapping[Future[Done], Record], outcome: Outcome) -> None:
+        done: dict[str, Done] = {}
+        for future, record in finished.items():
+            error = future.exception()
+            if error is None:
+                done[record["messageId"]] = future.result()
             else:
-                executions[queue_id] = future.result()
-        unlogged: frozenset[str] = frozenset()
+                self._account_for(record, error, outcome)
+        executions = {q: each for q, each in done.items() if isinstance(each, Execution)}
+        if self._log(executions, outcome):
+            self._schedule(executions, outcome)
+        self._settle({q: each for q, each in done.items() if not isinstance(each, Execution)}, outcome)
+
+    def _account_for(self, record: Record, error: BaseException, outcome: Outcome) -> None:
+        if isinstance(error, InvalidMessage):
+            self._bury(record, str(error), outcome)
+        elif isinstance(error, NoTimeLeft):
+            outcome.unsent.append(record["messageId"])
+        else:
+            outcome.faults[record["messageId"]] = f"{type(error).__name__}: {error}"
+
+    def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
+        """Whether these are in the log, or on their way there."""
+        archive = self._archive
+        puts: list[Put] = puts_of(list(executions.values()), archive.retention, details_of_all=archive.details_of_all)
+        if refused := write(archive.connection, puts):
+            try:
+                archive.unlogged.put(refused.puts)
+            except NotQueued as error:
+                outcome.faults |= dict.fromkeys(executions, f"not logged: {refused.cause}, nor queued: {error}")
+                return False
+            outcome.unlogged += len(refused.puts)
+            outcome.unlogged_cause = refused.cause
+        outcome.executions += executions.values()
+        return True
+
+    def _schedule(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
+        due = {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}
         try:
-            self._log.write(list(executions.values()))
-        except LogUnavailable as unavailable:
-            unlogged = unavailable.execution_ids
-            outcome.faults |= {q: str(unavailable) for q, e in executions.items() if e.execution_id in unlogged}
-        outcome.executions += [e for e in executions.values() if e.execution_id not in unlogged]
+            self._ways_on.timer.set(due, datetime.now(UTC))
+        except NotQueued as error:
+            failed = (q for q, each in executions.items() if each.next_attempt_at)
+            outcome.faults |= dict.fromkeys(failed, f"retry not queued: {error}")
+
+    def _settle(self, others: Mapping[str, Done], outcome: Outcome) -> None:
+        for queue_message_id, each in others.items():
+            try:
+                self._settle_one(each, outcome)
+            except HooklogError as error:
+                outcome.faults[queue_message_id] = f"repeat not queued: {error}"
+
+    def _settle_one(self, each: Done, outcome: Outcome) -> None:
+        if isinstance(each, Deferred):
+            self._ways_on.repeats.put({each.repeat: each.seconds})
+            outcome.deferred += 1
+        elif isinstance(each, Settled):
+            if each.due:
+                self._ways_on.timer.set(dict([each.due]), datetime.now(UTC))
+            outcome.settled.append(each.reason)
+
+    def _bury(self, record: Record, reason: str, outcome: Outcome) -> None:
+        try:
+            self._ways_on.dead_letters.bury(record, reason)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
+            cause = f"not put on the dead-letter queue ({reason}): {type(error).__name__}"
+            outcome.faults[record["messageId"]] = cause
+        else:
+            outcome.invalid.append((record["messageId"], reason))
 
 
-def _gathered(futures: Mapping[Future[Execution], str]) -> Iterator[set[Future[Execution]]]:
+def _parse(record: Record) -> Order:
+    queue_message_id = record["messageId"]
+    redelivered = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+    return Order(parse_order(record["body"], queue_message_id), queue_message_id, redelivered)
+
+
+def _retry(execution: Execution) -> Repeat:
+    message = execution.delivery.message
+    return Repeat(message.webhook_id, message.message_id, execution.execution_id, str(Trigger.RETRY), once=True)
+
+
+def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[set[Future[Done]]]:
     """The futures as they finish, in groups: all that finish within FLUSH_SECONDS of a group's first."""
     pending = set(futures)
     while pending:

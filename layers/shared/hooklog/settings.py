@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from hooklog.errors import InvalidSetting
+from hooklog.retry import RetrySchedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,13 @@ class SenderSettings:
 
     executions_table: str
     execution_details_table: str
+    queue_url: str
+    queue_arn: str
     dead_letter_queue_url: str
+    unlogged_queue_url: str
+    scheduler_role_arn: str
+    schedule_group: str
+    retry_schedule: RetrySchedule
     execution_retention_days: int
     details_retention_days: int
     details_of_all: bool
@@ -30,7 +37,13 @@ class SenderSettings:
         return cls(
             executions_table=_text(environ, "EXECUTIONS_TABLE"),
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            queue_url=_text(environ, "QUEUE_URL"),
+            queue_arn=_text(environ, "QUEUE_ARN"),
             dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
+            unlogged_queue_url=_text(environ, "UNLOGGED_QUEUE_URL"),
+            scheduler_role_arn=_text(environ, "SCHEDULER_ROLE_ARN"),
+            schedule_group=_text(environ, "SCHEDULE_GROUP"),
+            retry_schedule=RetrySchedule.parse(environ.get("RETRY_SCHEDULE") or ""),
             execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 1, 3650),
             details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 1, 3650),
             details_of_all=_choice(environ, "DETAILS_OF", ("failures", "all")) == "all",
@@ -41,7 +54,7 @@ class SenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class ListSettings:
-    """What list_executions is configured with."""
+    """What list_executions and list_message_executions are configured with."""
 
     executions_table: str
     allowed_origin: str
@@ -68,6 +81,78 @@ class GetSettings:
             executions_table=_text(environ, "EXECUTIONS_TABLE"),
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
             allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResendSettings:
+    """What resend_execution is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    queue_url: str
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            queue_url=_text(environ, "QUEUE_URL"),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecoverySettings:
+    """What start_recovery is configured with."""
+
+    recoveries_table: str
+    recovery_queue_url: str
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
+            recovery_queue_url=_text(environ, "RECOVERY_QUEUE_URL"),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GetRecoverySettings:
+    """What get_recovery is configured with."""
+
+    recoveries_table: str
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecoverySettings:
+    """What run_recovery is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    recoveries_table: str
+    queue_url: str
+    recovery_queue_url: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
+            queue_url=_text(environ, "QUEUE_URL"),
+            recovery_queue_url=_text(environ, "RECOVERY_QUEUE_URL"),
         )
 
 

@@ -1,0 +1,32 @@
+"""POST /webhooks/{webhook_id}/executions/{execution_id}/resend: send a logged execution again."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import history
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer
+from hooklog.queues import Clients
+from hooklog.repeats import RepeatQueue
+from hooklog.settings import ResendSettings
+from hooklog.tables import DetailsRow, ExecutionRow, connect
+
+logger = Logger()
+settings = ResendSettings.from_environment()
+connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
+repeats = RepeatQueue(Clients(), settings.queue_url)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, resend_execution, settings.allowed_origin, logger, HTTPStatus.ACCEPTED)
+
+
+def resend_execution(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event)
+    request.grant.require(Scope.EXECUTIONS_RESEND, request.webhook_id)
+    return {"message_id": history.resend(request.webhook_id, request.execution_id, repeats)}

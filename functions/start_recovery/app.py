@@ -1,0 +1,31 @@
+"""POST /webhooks/{webhook_id}/recover: send everything again that failed since a moment."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import recovery
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer
+from hooklog.queues import Clients
+from hooklog.settings import StartRecoverySettings
+from hooklog.tables import connect
+
+logger = Logger()
+settings = StartRecoverySettings.from_environment()
+recovery.RecoveryRow.attach(connect(), settings.recoveries_table)
+queue = recovery.RecoveryQueue(Clients(), settings.recovery_queue_url)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, start_recovery, settings.allowed_origin, logger, HTTPStatus.ACCEPTED)
+
+
+def start_recovery(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event)
+    request.grant.require(Scope.EXECUTIONS_RESEND, request.webhook_id)
+    since, until = request.period(datetime.now(UTC))
+    return {"recovery_id": recovery.start(queue, request.webhook_id, since, until)}

@@ -1,0 +1,58 @@
+"""What the log keeps of an execution beside its summary: packed into items, and read back."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from hooklog.execution import Execution
+from hooklog.tables import DetailsRow
+
+MAX_PART_BYTES: Final = 380_000
+"""Of compressed details in one item, under DynamoDB's 400 KB an item."""
+
+_REPEAT = "repeat"
+
+
+def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
+    """The items that hold an execution's details, and what a repeat needs that View does not show."""
+    message = execution.delivery.message
+    document = {**execution.details(), _REPEAT: {"headers": message.headers, "timeout": message.timeout_seconds}}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    content = gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
+    for part, start in enumerate(range(0, len(content), MAX_PART_BYTES)):
+        yield DetailsRow(
+            webhook_id=execution.webhook_id,
+            executed_at=f"{execution.execution_id}#{part}" if part else execution.execution_id,
+            content=content[start : start + MAX_PART_BYTES],
+            parts=-(-len(content) // MAX_PART_BYTES),
+            expires_at=expires_at,
+        )
+
+
+def read_details(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    """What View shows; empty where nothing is kept (any more), or not all of it has arrived yet."""
+    document = _unpack(webhook_id, execution_id)
+    document.pop(_REPEAT, None)
+    return document
+
+
+def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    """The details with `headers` and `timeout` of the message itself; empty as for `read_details`."""
+    document = _unpack(webhook_id, execution_id)
+    return {**document, **document.pop(_REPEAT, {})}
+
+
+def are_kept(webhook_id: str, execution_id: str) -> bool:
+    """Whether there is anything to send again."""
+    return any(True for _ in DetailsRow.query(webhook_id, DetailsRow.executed_at == execution_id, limit=1))
+
+
+def _unpack(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    rows = list(DetailsRow.query(webhook_id, DetailsRow.executed_at.startswith(execution_id)))
+    if not rows or len(rows) < rows[0].parts:
+        return {}
+    parts = {int(row.executed_at.partition("#")[2] or 0): row.content for row in rows}
+    content = b"".join(parts[number] for number in sorted(parts))
+    document: dict[str, Any] = json.loads(gzip.decompress(content))
+    return document

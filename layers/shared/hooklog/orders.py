@@ -1,0 +1,168 @@
+"""What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from hooklog import chain
+from hooklog.delivery import Courier, Delivery
+from hooklog.details import read_for_repeat
+from hooklog.errors import InvalidMessage, NoTimeLeft
+from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.message import MAX_TIMEOUT_SECONDS, Message, Repeat
+from hooklog.retry import RetrySchedule, jitter
+from hooklog.tables import ExecutionRow
+
+LOG_SECONDS: Final = 15.0
+"""Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged."""
+
+MAX_DEFERRALS: Final = 100
+"""About a day, at the longest pause; after that a repeat goes to the dead-letter queue."""
+
+_REQUEUE_GRACE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The log could not be read; the repeat is to come again after this many seconds."""
+
+    repeat: Repeat
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing was to be sent."""
+
+    reason: str
+    due: tuple[Repeat, datetime] | None = None
+    """A retry that may not have been put on the queue when this was logged."""
+
+
+Done = Execution | Deferred | Settled
+
+LogUnreadable = (BotoCoreError, ClientError, PynamoDBException)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One queue message, parsed."""
+
+    content: Message | Repeat
+    queue_message_id: str
+    redelivered: bool
+    """Whether the queue has handed it out before: the function may have died after it had sent it."""
+
+
+class Clerk:
+    """Carries out orders. Safe to use from several threads."""
+
+    def __init__(self, courier: Courier, schedule: RetrySchedule, clock: Callable[[], datetime] | None = None) -> None:
+        self._courier = courier
+        self._schedule = schedule
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def carry_out(self, order: Order, seconds_left: Callable[[], float]) -> Done:
+        """Do what the order asks for.
+
+        Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be, and what
+        reading the log raises where it must be known first whether a message was sent before.
+        """
+        content = order.content
+        if order.redelivered and (settled := self._logged_before(order)):
+            return settled
+        if isinstance(content, Repeat):
+            return self._repeat(order, content, seconds_left)
+        return self._send(order, content, 1, Trigger.EVENT, 0, seconds_left)
+
+    def _logged_before(self, order: Order) -> Settled | None:
+        content = order.content
+        for link in chain.links(content.message_id, content.webhook_id):
+            if link.queue_message_id == order.queue_message_id:
+                return Settled("logged before", self._due(link))
+        return None
+
+    def _due(self, link: chain.Link) -> tuple[Repeat, datetime] | None:
+        """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
+        row = ExecutionRow.get(link.webhook_id, link.execution_id)
+        if not row.next_attempt_at:
+            return None
+        at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
+        return Repeat(row.webhook_id, row.message_id, row.executed_at, str(Trigger.RETRY), once=True), at
+
+    def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
+        try:
+            links = chain.links(repeat.message_id, repeat.webhook_id)
+            if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
+                return Settled("sent again meanwhile")
+            row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
+            details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
+        except (*LogUnreadable, ExecutionRow.DoesNotExist):
+            return _defer(repeat)
+        if not details:
+            return _defer(repeat)
+        attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
+        trigger = Trigger(repeat.trigger)
+        used = int(row.retries_used or 0) + 1 if trigger is Trigger.RETRY else 0
+        return self._send(order, _message(row, details), attempt, trigger, used, seconds_left)
+
+    def _send(
+        self,
+        order: Order,
+        message: Message,
+        attempt: int,
+        trigger: Trigger,
+        retries_used: int,
+        seconds_left: Callable[[], float],
+    ) -> Execution:
+        if message.timeout_seconds + LOG_SECONDS > seconds_left():
+            raise NoTimeLeft(f"{message.timeout_seconds:g} s may be needed to send this")
+        delivery = self._courier.deliver(message, attempt)
+        return Execution(
+            execution_id=name_execution(delivery.started_at),
+            delivery=delivery,
+            trigger=trigger,
+            queue_message_id=order.queue_message_id,
+            retries_used=retries_used,
+            next_attempt_at=self._next_attempt(delivery, retries_used),
+            redelivered=order.redelivered,
+        )
+
+    def _next_attempt(self, delivery: Delivery, retries_used: int) -> datetime | None:
+        if delivery.success:
+            return None
+        return self._schedule.next_attempt(delivery, retries_used, self._clock(), jitter)
+
+
+def _defer(repeat: Repeat) -> Deferred:
+    """The log lags or is out of reach: come again, after a minute at first and a quarter of an hour in the end."""
+    if repeat.deferrals >= MAX_DEFERRALS:
+        raise InvalidMessage(f"execution {repeat.execution_id} or its details are not in the log")
+    again = Repeat(
+        repeat.webhook_id,
+        repeat.message_id,
+        repeat.execution_id,
+        repeat.trigger,
+        repeat.once,
+        repeat.deferrals + 1,
+    )
+    return Deferred(again, min(60 * 2**repeat.deferrals, 900))
+
+
+def _message(row: ExecutionRow, details: dict[str, Any]) -> Message:
+    body = details["request_body"]
+    encoded = details.get("request_body_encoding") == "base64"
+    return Message(
+        webhook_id=row.webhook_id,
+        message_id=row.message_id,
+        url=details["url"],
+        body=base64.b64decode(body) if encoded else body.encode(),
+        headers=details["headers"],
+        event_type=row.event_type,
+        timeout_seconds=min(float(details["timeout"]), MAX_TIMEOUT_SECONDS),
+    )

@@ -1,0 +1,147 @@
+"""Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist, UpdateError
+
+from hooklog import chain, details
+from hooklog.errors import NotFound
+from hooklog.execution import Trigger
+from hooklog.message import Repeat
+from hooklog.queues import Clients, send_all
+from hooklog.repeats import RepeatQueue
+from hooklog.tables import ExecutionRow, LogTable
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action
+
+PAGE: Final = 100
+"""Failed executions between one saved state and the next: what a crash may have to look at again."""
+
+KEPT_SECONDS: Final = 30 * 86_400
+
+
+class RecoveryRow(LogTable):
+    """How far a recovery has come."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    recovery_id = UnicodeAttribute(range_key=True)
+    since = UnicodeAttribute()
+    until = UnicodeAttribute()
+    status = UnicodeAttribute()
+    found = NumberAttribute()
+    queued = NumberAttribute()
+    after = UnicodeAttribute(null=True)
+    """The last failed execution that was looked at."""
+    expires_at = NumberAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryQueue:
+    """Holds one message for each recovery that is not done."""
+
+    clients: Clients
+    queue_url: str
+
+    def put(self, webhook_id: str, recovery_id: str) -> None:
+        """Raises NotQueued."""
+        body = json.dumps({"webhook_id": webhook_id, "recovery_id": recovery_id})
+        send_all(self.clients.sqs, self.queue_url, [{"MessageBody": body, "MessageGroupId": webhook_id}])
+
+
+def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
+    """Begin to recover what failed at or after `since` and before `until`; returns the recovery's id."""
+    recovery_id = f"rec_{secrets.token_hex(12)}"
+    RecoveryRow(
+        webhook_id=webhook_id,
+        recovery_id=recovery_id,
+        since=since,
+        until=until,
+        status="running",
+        found=0,
+        queued=0,
+        expires_at=int(time.time()) + KEPT_SECONDS,
+    ).save()
+    queue.put(webhook_id, recovery_id)
+    return recovery_id
+
+
+def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
+    """How far it has come. Raises NotFound."""
+    try:
+        row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
+    except DoesNotExist:
+        raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old") from None
+    return {"status": row.status, "found": int(row.found), "queued": int(row.queued)}
+
+
+def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
+    """Go on until it is done or no time is left; whether it is done.
+
+    What a crash left undone of a page is looked at again: a repeat that was put on the queue twice is sent once.
+    """
+    try:
+        row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
+    except DoesNotExist:
+        return True
+    while row.status == "running" and time_left():
+        page = list(_failures(row))
+        found = [repeat for failure in page if (repeat := _repeat(row, failure))]
+        kept = [repeat for repeat in found if details.are_kept(repeat.webhook_id, repeat.execution_id)]
+        if kept:
+            repeats.put(dict.fromkeys(kept, 0))
+        if not _advance(row, page, len(found), len(kept)):
+            return True
+    return row.status == "done"
+
+
+def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
+    """The next page of failures, oldest first."""
+    start = row.after and {name: {"S": row.after} for name in ("executed_at", "failed_at")}
+    return iter(
+        ExecutionRow.failures.query(
+            row.webhook_id,
+            ExecutionRow.failed_at.between(row.since, row.until),
+            limit=PAGE,
+            last_evaluated_key={"webhook_id": {"S": row.webhook_id}, **start} if start else None,
+        )
+    )
+
+
+def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
+    """The repeat of a message's last execution; None if that succeeded, or comes up later in this recovery."""
+    ids = {link.execution_id: link for link in chain.links(failure.message_id, failure.webhook_id)}
+    last = max([*ids, failure.executed_at])
+    if last in ids and ids[last].success:
+        return None
+    if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
+        return None
+    return Repeat(failure.webhook_id, failure.message_id, last, str(Trigger.RESEND), once=True)
+
+
+def _advance(row: RecoveryRow, page: list[ExecutionRow], found: int, queued: int) -> bool:
+    """Save how far it has come; whether it was this run that brought it there."""
+    unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
+    actions: list[Action] = [
+        RecoveryRow.found.set(int(row.found) + found),
+        RecoveryRow.queued.set(int(row.queued) + queued),
+        RecoveryRow.status.set("running" if len(page) == PAGE else "done"),
+    ]
+    if page:
+        actions.append(RecoveryRow.after.set(page[-1].executed_at))
+    try:
+        row.update(actions, condition=unchanged & (RecoveryRow.status == "running"))
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

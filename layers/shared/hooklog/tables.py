@@ -1,0 +1,106 @@
+"""The two tables of the log, as pynamodb sees them. template.yaml says the same, and a test holds them together.
+
+`Executions` holds a summary of every execution, always under 1 KB: one write unit, and a page of the history costs the
+same however large the bodies are. `ExecutionDetails` holds what View shows, compressed, in as many items as it takes.
+"""
+
+from typing import Final
+
+from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.connection import Connection
+from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
+from pynamodb.models import Model
+
+CONNECT_TIMEOUT_SECONDS: Final = 1
+READ_TIMEOUT_SECONDS: Final = 2
+"""DynamoDB answers within milliseconds; pynamodb's defaults (15 s and 30 s) outlive the function."""
+
+MAX_RETRIES: Final = 2
+
+
+class LogTable(Model):
+    """A table that is named by a setting and shares its connection."""
+
+    @classmethod
+    def attach(cls, connection: Connection, table_name: str) -> None:
+        """Read and write this table, so named, over a connection that other tables share."""
+        cls.Meta.table_name = table_name
+        cls._connection = None
+        table = cls._get_connection()
+        connection.add_meta_table(table.get_meta_table())
+        table.connection = connection
+
+
+class FailuresIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-untyped-call]
+    """Failed executions alone: a row is in it if it has `failed_at`."""
+
+    class Meta:
+        index_name = "failures"
+        projection = AllProjection()
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    failed_at = UnicodeAttribute(range_key=True)
+
+
+class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-untyped-call]
+    """The executions of one message."""
+
+    class Meta:
+        index_name = "by_message"
+        projection = IncludeProjection(["attempt", "result", "queue_message_id"])
+
+    message_id = UnicodeAttribute(hash_key=True)
+    executed_at = UnicodeAttribute(range_key=True)
+
+
+class ExecutionRow(LogTable):
+    """A summary. What is usual is left out (trigger event, no hard error), for it is stored by the million."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    executed_at = UnicodeAttribute(range_key=True)
+    failed_at = UnicodeAttribute(null=True)
+    message_id = UnicodeAttribute()
+    event_type = UnicodeAttribute(null=True)
+    attempt = NumberAttribute()
+    trigger = UnicodeAttribute(null=True)
+    duration_ms = NumberAttribute()
+    result = NumberAttribute()
+    hard_error = BooleanAttribute(null=True)
+    redelivered = BooleanAttribute(null=True)
+    queue_message_id = UnicodeAttribute(null=True)
+    """Of the queue message that led to it; left out where it is the message's own id."""
+    retries_used = NumberAttribute(null=True)
+    """How many delays of the retry schedule came before it; left out where none."""
+    next_attempt_at = UnicodeAttribute(null=True)
+    exhausted = BooleanAttribute(null=True)
+    expires_at = NumberAttribute()
+
+    failures = FailuresIndex()
+    by_message = MessageIndex()
+
+
+class DetailsRow(LogTable):
+    """A part of an execution's details; parts after the first have `#1`, `#2`… behind the execution's id."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    executed_at = UnicodeAttribute(range_key=True)
+    content = BinaryAttribute(legacy_encoding=False)
+    parts = NumberAttribute()
+    expires_at = NumberAttribute()
+
+
+def connect() -> Connection:
+    """A connection to DynamoDB with its client made: the one that all tables share."""
+    connection = Connection(
+        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds=READ_TIMEOUT_SECONDS,
+        max_retry_attempts=MAX_RETRIES,
+    )
+    _ = connection.client
+    return connection

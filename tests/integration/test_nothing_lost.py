@@ -1,0 +1,397 @@
+"""What must hold when things go wrong, from event to event, on tables and queues built from the template."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.receiver import Receiver
+
+WEBHOOK = "acme.orders"
+Event = dict[str, Any]
+
+
+def context(seconds: float = 60) -> SimpleNamespace:
+    return SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_books(receiver: Receiver) -> None:
+    receiver.reset()
+
+
+@pytest.fixture
+def app(aws: MockAws) -> ModuleType:
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1,1,1800")
+
+
+def message(url: str, **fields: Any) -> dict[str, Any]:
+    return {"webhook_id": WEBHOOK, "message_id": "msg_1", "url": url, "payload": {"order": 1742}, **fields}
+
+
+def send(app: ModuleType, event: Event, seconds: float = 60) -> list[str]:
+    """The ids of what goes back to the queue."""
+    answer = app.lambda_handler(event, context(seconds))
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def chain(aws: MockAws, message_id: str = "msg_1", **grant: Any) -> list[dict[str, Any]]:
+    app = aws.start("ListMessageExecutionsFunction")
+    answer = app.lambda_handler(api_event({"message_id": message_id}, **grant), None)
+    assert answer["statusCode"] == 200, answer
+    executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
+    return executions
+
+
+def seconds_until_next(execution: dict[str, Any]) -> float:
+    at = datetime.fromisoformat(execution["next_attempt_at"])
+    return (at - datetime.fromisoformat(execution["executed_at"])).total_seconds()
+
+
+def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    url = receiver.url("/sequence/until", codes="500,503,200")
+    send(app, sqs_event(message(url, headers={"X-Shop": "berlin"}, event_type="order.created")))
+    for _ in range(2):
+        assert send(app, aws.take("WebhookQueue")) == []
+    assert aws.waiting("WebhookQueue") == 0
+    first, second, third = chain(aws)
+    assert [e["result"] for e in (first, second, third)] == [500, 503, 200]
+    assert [e["attempt"] for e in (first, second, third)] == [1, 2, 3]
+    assert [e["trigger"] for e in (first, second, third)] == ["event", "retry", "retry"]
+    assert all(0.8 <= seconds_until_next(e) <= 1.5 for e in (first, second))
+    assert "next_attempt_at" not in third
+    assert not any("exhausted" in e for e in (first, second, third))
+    requests = receiver.requests
+    assert {request.body for request in requests} == {b'{"order":1742}'}
+    assert [request.header("x-hooklog-attempt") for request in requests] == ["1", "2", "3"]
+    assert {request.header("webhook-id") for request in requests} == {"msg_1"}
+    assert {request.header("X-Shop") for request in requests} == {"berlin"}
+    assert {request.header("x-hooklog-event") for request in requests} == {"order.created"}
+
+
+def test_a_retry_beyond_what_sqs_holds_back_is_scheduled(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    for _ in range(2):
+        send(app, aws.take("WebhookQueue"))
+    assert aws.waiting("WebhookQueue") == 0
+    last = chain(aws)[-1]
+    (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
+    at = datetime.fromisoformat(last["next_attempt_at"])
+    assert schedule["ScheduleExpression"] == f"at({at:%Y-%m-%dT%H:%M:%S})"
+    assert (schedule["ActionAfterCompletion"], schedule["FlexibleTimeWindow"]) == ("DELETE", {"Mode": "OFF"})
+    assert schedule["Target"]["Arn"].endswith(":WebhookQueue")
+    send(app, sqs_event(schedule["Target"]["Input"]))
+    assert [e["attempt"] for e in chain(aws)] == [1, 2, 3, 4]
+    assert chain(aws)[-1]["exhausted"] is True
+    assert aws.waiting("WebhookQueue") == 0
+
+
+@pytest.mark.parametrize("path", ["/status/410", "ftp://example.com/"])
+def test_what_can_never_be_is_not_retried(app: ModuleType, aws: MockAws, receiver: Receiver, path: str) -> None:
+    send(app, sqs_event(message(path if "://" in path else receiver.url(path))))
+    (only,) = chain(aws)
+    assert only["exhausted"] is True
+    assert ("next_attempt_at" in only, aws.waiting("WebhookQueue")) == (False, 0)
+
+
+def test_retries_can_be_turned_off(aws: MockAws, receiver: Receiver) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    assert (chain(aws)[0]["exhausted"], aws.waiting("WebhookQueue")) == (True, 0)
+
+
+def test_retry_after_is_what_the_receiver_asked_for(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    send(app, sqs_event(message(receiver.url("/status/503", retry_after=120))))
+    assert 120 <= seconds_until_next(chain(aws)[0]) <= 146
+
+
+def test_a_retry_that_comes_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    event = aws.take("WebhookQueue")
+    for _ in range(2):
+        assert send(app, event) == []
+    assert len(receiver.requests) == 2
+
+
+def test_a_message_delivered_again_is_not_sent_again(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    event = sqs_event(message(receiver.url("/status/200")))
+    again = sqs_event(message(receiver.url("/status/200")), receive_count=2)
+    assert send(app, event) == []
+    assert send(app, again) == []
+    assert (len(receiver.requests), len(chain(aws))) == (1, 1)
+
+
+def test_a_failure_delivered_again_has_its_retry_ensured(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    body = message(receiver.url("/status/500"))
+    send(app, sqs_event(body))
+    aws.take("WebhookQueue")  # as if the function had died before it put the retry there
+    assert send(app, sqs_event(body, receive_count=2)) == []
+    assert (len(receiver.requests), aws.waiting("WebhookQueue")) == (1, 1)
+
+
+def test_a_message_that_may_have_been_sent_says_so(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    assert send(app, sqs_event(message(receiver.url("/status/200")), receive_count=2)) == []
+    (only,) = chain(aws)
+    assert (only["redelivered"], len(receiver.requests)) == (True, 1)
+
+
+def test_the_same_message_id_put_on_the_queue_twice_is_sent_twice(
+    app: ModuleType, aws: MockAws, receiver: Receiver
+) -> None:
+    body = message(receiver.url("/status/200"))
+    event = sqs_event(body, body)
+    assert send(app, event) == []
+    assert len(receiver.requests) == 2
+
+
+def test_what_cannot_be_logged_now_is_logged_later(
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outage:
+        outage.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        bodies = [message(receiver.url(f"/status/{n}"), message_id=f"msg_{n}") for n in (200, 500)]
+        assert send(app, sqs_event(*bodies)) == []
+    assert (len(receiver.requests), aws.rows("Executions")) == (2, [])
+    writer = aws.start("LogUnloggedFunction")
+    event = aws.take("UnloggedExecutions", 3)
+    assert send(writer, event) == []
+    assert send(writer, event) == []
+    assert [len(aws.rows("Executions")), len(aws.rows("ExecutionDetails"))] == [2, 1]
+    (failed,) = chain(aws, "msg_500")
+    assert failed["result"] == 500
+
+
+def test_what_can_still_not_be_logged_stays_on_its_queue(
+    app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
+    writer = aws.start("LogUnloggedFunction")
+    item = {"table": "Executions", "item": {"webhook_id": {"S": "w"}, "executed_at": {"S": "x"}}}
+    event = sqs_event(item)
+    assert send(writer, event) == [event["Records"][0]["messageId"]]
+
+
+def test_a_retry_waits_while_the_log_is_out_of_reach(
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    assert send(app, sqs_event(repeat(deferrals=0))) == []
+    assert aws.waiting("WebhookQueue") == 1
+
+
+def test_a_retry_waits_while_the_log_lags(app: ModuleType, aws: MockAws) -> None:
+    assert send(app, sqs_event(repeat(deferrals=5))) == []
+    assert aws.waiting("WebhookQueue") == 1
+
+
+def test_a_retry_of_what_never_shows_up_ends_among_the_dead_letters(app: ModuleType, aws: MockAws) -> None:
+    assert send(app, sqs_event(repeat(deferrals=100))) == []
+    (letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert "not in the log" in letter["MessageAttributes"]["Reason"]["StringValue"]
+    assert aws.waiting("WebhookQueue") == 0
+
+
+def repeat(deferrals: int) -> dict[str, Any]:
+    return {
+        "webhook_id": WEBHOOK,
+        "message_id": "msg_1",
+        "repeat_of": "20261123T173600.123456Z-9f3a2c1d",
+        "trigger": "retry",
+        "once": True,
+        "deferrals": deferrals,
+    }
+
+
+def test_nothing_is_started_that_cannot_finish(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    quick = message(receiver.url("/status/200"), timeout_seconds=1)
+    slow = message(receiver.url("/status/200"), timeout_seconds=30)
+    event = sqs_event(quick, slow)
+    assert send(app, event, seconds=20) == [event["Records"][1]["messageId"]]
+    assert len(receiver.requests) == len(aws.rows("Executions")) == 1
+
+
+def test_a_log_that_answers_nonsense_is_out_of_reach(aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as throttled:
+        throttled.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.http_url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    body = message(receiver.url("/status/200"))
+    assert send(app, sqs_event(body)) == []  # a DynamoDB that answers what no DynamoDB does
+    writer = aws.start("LogUnloggedFunction")
+    assert send(writer, aws.take("UnloggedExecutions")) == []
+    assert len(aws.rows("Executions")) == 1
+
+
+@pytest.fixture
+def resend(aws: MockAws) -> Callable[..., tuple[int, dict[str, Any]]]:
+    app = aws.start("ResendExecutionFunction")
+
+    def call(execution_id: str, webhook_id: str = WEBHOOK, scope: str = "executions:resend") -> Any:
+        path = {"webhook_id": webhook_id, "execution_id": execution_id}
+        answer = app.lambda_handler(api_event(path, scope=scope), None)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    return call
+
+
+def test_a_failure_is_sent_again_on_demand(
+    app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
+) -> None:
+    send(app, sqs_event(message(receiver.url("/sequence/resend", codes="410,500,200"))))
+    first = chain(aws)[0]
+    assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
+    send(app, aws.take("WebhookQueue"))
+    send(app, aws.take("WebhookQueue"))
+    executions = chain(aws)
+    assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]
+    assert [e["attempt"] for e in executions] == [1, 2, 3]
+    assert 0.8 <= seconds_until_next(executions[1]) <= 1.5, "the schedule starts anew"
+
+
+def test_a_resend_that_cannot_be_says_why(
+    app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
+) -> None:
+    send(app, sqs_event(message(receiver.url("/status/200"))))
+    success = chain(aws)[0]["execution_id"]
+    unknown = "20261123T173600.123456Z-9f3a2c1d"
+    assert [resend(i)[0] for i in (success, unknown, "x")] == [409, 404, 404]
+    assert resend(success, webhook_id="acme.other")[0] == 404
+    assert resend(success, scope="executions:read")[0] == 403
+    assert aws.waiting("WebhookQueue") == 0
+
+
+def test_the_chain_shows_what_the_caller_may_see(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    send(app, sqs_event(message(receiver.url("/status/200"))))
+    assert len(chain(aws, webhooks=["acme.*"])) == 1
+    assert chain(aws, webhooks=["other"]) == []
+    assert chain(aws, "unknown") == []
+
+
+class Recovery:
+    """A recovery as a caller sees it, and the function that carries it out."""
+
+    def __init__(self, aws: MockAws) -> None:
+        self._aws = aws
+        self._start = aws.start("StartRecoveryFunction")
+        self._get = aws.start("GetRecoveryFunction")
+        self._run = aws.start("RunRecoveryFunction")
+
+    def start(self, webhook_id: str = WEBHOOK, scope: str = "executions:resend", **body: Any) -> Any:
+        event = api_event({"webhook_id": webhook_id}, scope=scope)
+        event["body"] = json.dumps(body)
+        answer = self._start.lambda_handler(event, None)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def progress(self, recovery_id: str) -> Any:
+        answer = self._get.lambda_handler(api_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id}), None)
+        return json.loads(answer["body"]) if answer["statusCode"] == 200 else answer["statusCode"]
+
+    def run(self, event: Event, seconds: float = 60) -> None:
+        self._run.lambda_handler(event, context(seconds))
+
+
+SINCE = "2026-01-01T00:00:00Z"
+
+
+@pytest.fixture
+def recovery(aws: MockAws) -> Recovery:
+    return Recovery(aws)
+
+
+def test_everything_that_failed_is_sent_again(
+    aws: MockAws, receiver: Receiver, recovery: Recovery
+) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    failed = [message(receiver.url("/status/500"), message_id=f"failed_{n}") for n in range(9)]
+    send(app, sqs_event(*failed, message(receiver.url("/status/200"), message_id="fine")))
+    status, body = recovery.start(since=SINCE)
+    assert status == 202
+    assert recovery.progress(body["recovery_id"]) == {"status": "running", "found": 0, "queued": 0}
+    recovery.run(aws.take("RecoveryQueue"))
+    assert recovery.progress(body["recovery_id"]) == {"status": "done", "found": 9, "queued": 9}
+    receiver.reset()
+    send(app, aws.take("WebhookQueue", 9))
+    assert sorted(request.header("webhook-id") or "" for request in receiver.requests) == [
+        f"failed_{n}" for n in range(9)
+    ]
+
+
+def test_what_has_succeeded_meanwhile_is_left_out(
+    app: ModuleType, aws: MockAws, receiver: Receiver, recovery: Recovery
+) -> None:
+    send(app, sqs_event(message(receiver.url("/sequence/meanwhile", codes="500,500,200"))))
+    for _ in range(2):
+        send(app, aws.take("WebhookQueue"))
+    recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
+    recovery.run(aws.take("RecoveryQueue"))
+    assert recovery.progress(recovery_id) == {"status": "done", "found": 0, "queued": 0}
+    assert aws.waiting("WebhookQueue") == 0
+
+
+def test_a_message_that_failed_more_than_once_is_recovered_once(
+    app: ModuleType, aws: MockAws, receiver: Receiver, recovery: Recovery
+) -> None:
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    send(app, aws.take("WebhookQueue"))
+    aws.take("WebhookQueue")
+    recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
+    recovery.run(aws.take("RecoveryQueue"))
+    assert recovery.progress(recovery_id) == {"status": "done", "found": 1, "queued": 1}
+    receiver.reset()
+    send(app, aws.take("WebhookQueue"))
+    assert [request.header("x-hooklog-attempt") for request in receiver.requests] == ["3"]
+
+
+def test_only_the_period_is_recovered(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(message(receiver.url("/status/500"), message_id="before")))
+    middle = datetime.now(UTC)
+    send(app, sqs_event(message(receiver.url("/status/500"), message_id="after")))
+    for period, found in (({"since": SINCE, "until": middle.isoformat()}, 1), ({"since": middle.isoformat()}, 1)):
+        recovery_id = recovery.start(**period)[1]["recovery_id"]
+        recovery.run(aws.take("RecoveryQueue"))
+        assert recovery.progress(recovery_id)["found"] == found
+
+
+def test_a_recovery_goes_on_after_a_crash(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    for start in range(0, 110, 10):
+        bodies = [message(receiver.url("/status/500"), message_id=f"m{start + n}") for n in range(10)]
+        send(app, sqs_event(*bodies))
+    recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
+    event = aws.take("RecoveryQueue")
+    ticks = iter([60_000, 0])
+    one_page = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
+    recovery._run.lambda_handler(event, one_page)  # noqa: SLF001 - time for one page alone
+    assert recovery.progress(recovery_id) == {"status": "running", "found": 100, "queued": 100}
+    aws.take("RecoveryQueue")  # lost, as if the function had died instead
+    recovery.run(event)
+    recovery.run(event)
+    assert recovery.progress(recovery_id) == {"status": "done", "found": 110, "queued": 110}
+    receiver.reset()
+    repeats = aws.take("WebhookQueue", 110)["Records"]
+    for start in range(0, 110, 10):
+        send(app, {"Records": repeats[start : start + 10]})
+    assert len({request.header("webhook-id") for request in receiver.requests}) == len(receiver.requests) == 110
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"since": "yesterday"}, {"since": 1}, {"since": SINCE, "until": SINCE}, {"since": SINCE, "til": SINCE}],
+)
+def test_a_recovery_asks_for_a_period(aws: MockAws, recovery: Recovery, body: dict[str, Any]) -> None:
+    status, answer = recovery.start(**body)
+    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+    assert aws.waiting("RecoveryQueue") == 0
+
+
+def test_a_recovery_needs_its_scope_and_shows_to_its_webhook_alone(aws: MockAws, recovery: Recovery) -> None:
+    assert recovery.start(since=SINCE, scope="executions:read")[0] == 403
+    assert recovery.progress("rec_unknown") == 404

@@ -1,0 +1,97 @@
+"""When a failed webhook is sent again."""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from hooklog.delivery import Answer, Delivery
+from hooklog.errors import ErrorType, InvalidSetting, Undelivered
+from hooklog.message import Message
+from hooklog.retry import RetrySchedule
+from tests import template
+
+NOW = datetime(2026, 11, 24, 9, 0, 0, tzinfo=UTC)
+MESSAGE = Message("w", "m", "https://example.com/", b"1", {}, None, 15)
+STANDARD = RetrySchedule.parse(template.TEMPLATE["Parameters"]["RetrySchedule"]["Default"])
+
+
+def failure(status: int = 500, retry_after: str | None = None, name: str = "Retry-After") -> Delivery:
+    headers = {} if retry_after is None else {name: retry_after}
+    return Delivery(MESSAGE, 1, NOW, 5, {}, Answer(status, headers, b"", truncated=False, length=0), None)
+
+
+def hard(error_type: ErrorType) -> Delivery:
+    return Delivery(MESSAGE, 1, NOW, 5, {}, None, Undelivered(error_type, "no"))
+
+
+def delay(delivery: Delivery, retries_used: int = 0, chance: float = 0.5) -> float | None:
+    at = STANDARD.next_attempt(delivery, retries_used, NOW, lambda low, high: low + (high - low) * chance)
+    return (at - NOW).total_seconds() if at else None
+
+
+def test_the_default_is_the_schedule_of_standard_webhooks() -> None:
+    hours = [2, 5, 10, 14, 20, 24]
+    assert STANDARD.delays == (5, 5 * 60, 30 * 60, *[hour * 3600 for hour in hours])
+    assert [delay(failure(), used) for used in range(10)] == [*STANDARD.delays, None]
+
+
+def test_chance_moves_a_delay_by_a_fifth() -> None:
+    assert (delay(failure(), 1, 0), delay(failure(), 1, 1)) == (240, 360)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_schedule_turns_retries_off(text: str) -> None:
+    assert RetrySchedule.parse(text).next_attempt(failure(), 0, NOW, max) is None
+
+
+@pytest.mark.parametrize("text", ["5,", ",", "0", "86401", "-5", "5;300", "five", "5.5", "1," * 20 + "1", "\u0665"])
+def test_a_schedule_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="RETRY_SCHEDULE"):
+        RetrySchedule.parse(text)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("name", ["Retry-After", "retry-after"])
+def test_retry_after_is_honoured(status: int, name: str) -> None:
+    assert delay(failure(status, "120", name), chance=0) == 120
+    assert delay(failure(status, "120", name), chance=1) == 144
+    at = format_datetime(NOW + timedelta(hours=3), usegmt=True)
+    assert delay(failure(status, at, name), chance=0) == 3 * 3600
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("0", 1),
+        ("99999999999999", 86_400),
+        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 1),
+        (format_datetime(NOW + timedelta(days=9), usegmt=True), 86_400),
+        ("Tue, 24 Nov 2026 10:00:00", 3600),
+    ],
+)
+def test_retry_after_is_bounded(asked: str, seconds: int) -> None:
+    assert delay(failure(503, asked), chance=0) == seconds
+
+
+@pytest.mark.parametrize("asked", ["", "soon", "-5", "1.5", "\u0665", "Tue, 99 Nov 2026 10:00:00 GMT"])
+def test_a_retry_after_that_says_nothing_leaves_the_schedule(asked: str) -> None:
+    assert delay(failure(503, asked)) == 5
+
+
+@pytest.mark.parametrize("status", [500, 302, 404])
+def test_retry_after_counts_with_429_and_503_alone(status: int) -> None:
+    assert delay(failure(status, "120")) == 5
+
+
+def test_retry_after_does_not_lengthen_the_chain() -> None:
+    assert delay(failure(503, "120"), retries_used=9) is None
+
+
+def test_410_ends_the_chain() -> None:
+    assert delay(failure(410)) is None
+
+
+@pytest.mark.parametrize("error_type", ErrorType)
+def test_hard_errors_are_retried_but_for_a_url_that_cannot_be(error_type: ErrorType) -> None:
+    assert delay(hard(error_type)) == (None if error_type is ErrorType.INVALID_URL else 5)
