@@ -23,6 +23,7 @@ class Outputs(TypedDict):
     EndpointUrl: str
     QueueUrl: str
     DeadLetterQueueUrl: str
+    UnloggedQueueUrl: str
     ApiUrl: str
     HistoryPageUrl: str
     Token: str
@@ -43,6 +44,7 @@ def write_outputs() -> Outputs:
         EndpointUrl=places.endpoint(),
         QueueUrl=stack["QueueUrl"],
         DeadLetterQueueUrl=stack["DeadLetterQueueUrl"],
+        UnloggedQueueUrl=stack["UnloggedQueueUrl"],
         ApiUrl=api_url,
         HistoryPageUrl=f"{api_url}/history#token={token}&webhook={DEMO_WEBHOOK}",
         Token=token,

@@ -21,12 +21,13 @@ from tests.events import api_event, sqs_event
 LAYER = places.BUILD / "SharedLayer" / "python"
 
 RUN = """
-import json, sys
+import json, sys, types
 sys.path[:0] = sys.argv[1:3]
 import app
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
 assert not any("site-packages" in file for file in files), files
-print(json.dumps(app.lambda_handler(json.loads(sys.stdin.read()), None)))
+context = types.SimpleNamespace(aws_request_id="built", get_remaining_time_in_millis=lambda: 60_000)
+print(json.dumps(app.lambda_handler(json.loads(sys.stdin.read()), context)))
 """
 
 

@@ -218,9 +218,11 @@ def test_nothing_is_started_that_cannot_finish(app: ModuleType, aws: MockAws, re
     assert len(receiver.requests) == len(aws.rows("Executions")) == 1
 
 
-def test_a_log_that_answers_nonsense_is_out_of_reach(aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as throttled:
-        throttled.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.http_url)
+def test_a_log_that_answers_nonsense_is_out_of_reach(
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.http_url)
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
     body = message(receiver.url("/status/200"))
     assert send(app, sqs_event(body)) == []  # a DynamoDB that answers what no DynamoDB does
@@ -305,9 +307,7 @@ def recovery(aws: MockAws) -> Recovery:
     return Recovery(aws)
 
 
-def test_everything_that_failed_is_sent_again(
-    aws: MockAws, receiver: Receiver, recovery: Recovery
-) -> None:
+def test_everything_that_failed_is_sent_again(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     failed = [message(receiver.url("/status/500"), message_id=f"failed_{n}") for n in range(9)]
     send(app, sqs_event(*failed, message(receiver.url("/status/200"), message_id="fine")))

@@ -119,6 +119,26 @@ def test_connections_are_kept(courier: Courier, receiver: Receiver) -> None:
     assert len({request.connection for request in receiver.requests}) == 1
 
 
+def test_a_kept_connection_that_was_closed_is_no_failure(courier: Courier, receiver: Receiver) -> None:
+    """The receiver closes right after its answer; what is sent on that connection then, it never gets."""
+    receiver.reset()
+    for _ in range(50):
+        assert deliver(courier, receiver.url("/close-after")).result == 200
+    assert len(receiver.requests) == 50
+
+
+@pytest.mark.parametrize("path", ["/reset", "/close"])
+@pytest.mark.parametrize("https", [False, True])
+def test_a_request_that_was_taken_is_not_sent_again_at_once(
+    courier: Courier, receiver: Receiver, path: str, https: bool
+) -> None:
+    assert deliver(courier, receiver.url("/status/200", https=https)).success
+    receiver.reset()
+    delivery = deliver(courier, receiver.url(path, https=https))
+    assert delivery.error
+    assert (delivery.error.error_type, len(receiver.requests)) == (ErrorType.CONNECTION_RESET, 1)
+
+
 def test_cookies_are_not_kept(courier: Courier, receiver: Receiver) -> None:
     receiver.reset()
     deliver(courier, receiver.url("/weird-headers"))

@@ -5,8 +5,10 @@ byte a second holds it for ever), it looks names up without a time limit, it rea
 environment and it loads the certificate bundle anew for each connection.
 """
 
+import contextlib
 import socket
 import ssl
+import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -34,6 +36,10 @@ MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
 what they sent meanwhile is lost on a frozen Lambda environment."""
 
+_TCP_INFO_BYTES = 192
+_BYTES_ACKED_AT = 120  # tcpi_bytes_acked of struct tcp_info, linux/tcp.h; there since Linux 4.1
+_BYTES_ACKED = struct.Struct("=Q")
+
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 _name_lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-lookup")
@@ -53,6 +59,8 @@ class _Deadline(socket.socket):
     _ends = float("inf")
     heard = False
     """Whether anything came since the countdown was started."""
+    acknowledged: int | None = None
+    """What `count_acknowledged` said when the connection ended."""
 
     def settimeout(self, value: float | None) -> None:
         self._ends = float("inf") if value is None else time.monotonic() + value
@@ -61,12 +69,25 @@ class _Deadline(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         self._arm()
+        self.acknowledged = None
         try:
             received = super().recv_into(*args, **kwargs)
         except TimeoutError:
             raise self._late() from None
+        except OSError:
+            self.acknowledged = self.count_acknowledged()
+            raise
+        if received == 0:
+            self.acknowledged = self.count_acknowledged()
         self.heard = self.heard or received > 0
         return received
+
+    def count_acknowledged(self) -> int | None:
+        """The bytes that the peer has acknowledged on this connection; None where the system does not tell."""
+        with contextlib.suppress(AttributeError, OSError, struct.error):
+            info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+            return int(_BYTES_ACKED.unpack_from(info, _BYTES_ACKED_AT)[0])
+        return None
 
     def sendall(self, *args: Any, **kwargs: Any) -> None:
         self._arm()
@@ -93,9 +114,14 @@ class _DeadlineTLSSocket(_Deadline, ssl.SSLSocket):
 
 
 class _Kept(HTTPConnection):
-    """A connection that knows whether it was kept, and tells one that went stale from one that failed."""
+    """A connection that knows whether it was kept, and tells one that went stale from one that failed.
+
+    Stale is one that the receiver had closed before the request came: its kernel acknowledges none of it. A receiver
+    that took the request and closed then may have acted on it; that is a failure, and not for us to send again at once.
+    """
 
     _answered_at = 0.0
+    _acknowledged_before: int | None = None
 
     @property
     def is_connected(self) -> bool:
@@ -106,23 +132,28 @@ class _Kept(HTTPConnection):
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        sock = cast("_Deadline | None", self.sock)
+        self._acknowledged_before = sock.count_acknowledged() if sock and self._answered_at else None
         try:
             super().request(*args, **kwargs)
         except _CLOSED as error:
-            if self._answered_at:
+            if sock and self._is_stale(sock.count_acknowledged()):
                 raise StaleConnection from error
             raise
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        sock = self.sock
+        sock = cast("_Deadline", self.sock)
         try:
             response = super().getresponse()
         except _CLOSED as error:
-            if self._answered_at and not getattr(sock, "heard", False):
+            if self._is_stale(sock.acknowledged):
                 raise StaleConnection from error
             raise
         self._answered_at = time.time()
         return response
+
+    def _is_stale(self, acknowledged: int | None) -> bool:
+        return self._acknowledged_before is not None and acknowledged == self._acknowledged_before
 
 
 class _Connection(_Kept):

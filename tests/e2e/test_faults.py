@@ -1,0 +1,250 @@
+"""Faults injected into the deployed stack: nothing is lost, and nothing is sent twice that need not be."""
+
+import base64
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from local import aws, places
+from local.ministack import running
+from tests.e2e.conftest import Deployment, until
+from tests.faults import Fault, FaultyDynamoDB, failing, half_processed, throttled, unprocessed
+
+Receiver = dict[str, str]
+
+
+def message(webhook_id: str, url: str, message_id: str, **fields: Any) -> dict[str, Any]:
+    return {"webhook_id": webhook_id, "url": url, "payload": {"n": message_id}, "message_id": message_id, **fields}
+
+
+def received(receiver: Receiver, webhook_id: str) -> Counter[str]:
+    """How often each message of a webhook came."""
+    answer = requests.get(f"{receiver['http_url']}/_received", timeout=30)
+    headers = [{n.lower(): v for n, v in each["headers"]} for each in answer.json()]
+    return Counter(each["webhook-id"] for each in headers if each.get("x-hooklog-webhook") == webhook_id)
+
+
+def _function(logical_id: str) -> str:
+    detail = aws.cloudformation().describe_stack_resource(StackName=places.STACK_NAME, LogicalResourceId=logical_id)
+    return detail["StackResourceDetail"]["PhysicalResourceId"]
+
+
+@contextmanager
+def configured(logical_id: str, **variables: str) -> Iterator[None]:
+    """A deployed function with some of its variables changed for a while."""
+    lambdas, name = aws.lambdas(), _function(logical_id)
+    before = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **variables}})
+    try:
+        yield
+    finally:
+        lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": before})
+
+
+@contextmanager
+def visibility(queue_url: str, seconds: int) -> Iterator[None]:
+    """A queue that delivers again sooner than it is deployed to, so that a test need not wait for minutes."""
+    sqs = aws.sqs()
+    before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
+
+
+@pytest.fixture(scope="module")
+def dynamodb(deployment: Deployment) -> Iterator[FaultyDynamoDB]:
+    """The senders' and writers' DynamoDB, to be broken."""
+    outputs = deployment.outputs
+    with FaultyDynamoDB(outputs["EndpointUrl"]) as faulty:
+        variables = {"AWS_ENDPOINT_URL_DYNAMODB": faulty.url, "RETRY_SCHEDULE": "1,1,1800"}
+        with (
+            configured("SendWebhooksFunction", **variables),
+            configured("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=faulty.url),
+            visibility(outputs["UnloggedQueueUrl"], 2),
+        ):
+            yield faulty
+
+
+def test_a_chain_of_retries(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,reset,200"
+    deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
+    shown = deployment.wait_for_history(webhook_id, 3)
+    assert [(e["attempt"], e["trigger"], e["result"]) for e in reversed(shown)] == [
+        (1, "event", 500),
+        (2, "retry", 0),
+        (3, "retry", 200),
+    ]
+    assert deployment.get(f"/messages/m-{webhook_id}/executions").json()["executions"] == shown[::-1]
+
+
+def test_a_late_retry_is_fired_by_the_scheduler(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,500,500,200"
+    deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
+    third = deployment.wait_for_history(webhook_id, 3)[0]
+    name = f"retry-{third['execution_id']}"
+    scheduler = aws.client("scheduler")
+    listed = until(lambda: scheduler.list_schedules(NamePrefix=name)["Schedules"], bool)
+    schedule = scheduler.get_schedule(Name=name, GroupName=listed[0]["GroupName"])
+    wanted = ("GroupName", "Name", "FlexibleTimeWindow", "Target", "ActionAfterCompletion")
+    scheduler.update_schedule(
+        **{key: schedule[key] for key in wanted}, ScheduleExpression="at(2026-01-01T00:00:00)", State="ENABLED"
+    )
+    assert deployment.wait_for_history(webhook_id, 4)[0]["result"] == 200
+    until(lambda: scheduler.list_schedules(NamePrefix=name)["Schedules"], lambda found: not found)
+
+
+OUTAGES: dict[str, Fault] = {"errors": failing, "throttling": throttled, "unprocessed items": unprocessed}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_an_outage_of_dynamodb_loses_and_repeats_nothing(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str, outage: str
+) -> None:
+    with dynamodb.breaking(OUTAGES[outage]):
+        _send_through_an_outage(deployment, receiver_process, webhook_id)
+    _reconcile(deployment, receiver_process, webhook_id)
+
+
+def test_a_dynamodb_that_does_not_answer_loses_and_repeats_nothing(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    with dynamodb.silent():
+        _send_through_an_outage(deployment, receiver_process, webhook_id)
+    _reconcile(deployment, receiver_process, webhook_id)
+
+
+def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
+    """Twenty webhooks are sent while it lasts; none is in the log."""
+    urls = [f"{receiver['http_url']}/status/{200 if n % 2 else 410}" for n in range(20)]
+    deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n, url in enumerate(urls)])
+    until(lambda: received(receiver, webhook_id), lambda came: len(came) == 20)
+    queue = deployment.outputs["UnloggedQueueUrl"]
+    until(lambda: _left(queue), lambda left: left > 0)
+    assert deployment.history(webhook_id) == []
+
+
+def _left(queue_url: str) -> int:
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(map(int, attributes.values()))
+
+
+def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
+    """It is over: everything is in the log, once, and was sent once."""
+    shown = deployment.wait_for_history(webhook_id, 20)
+    assert Counter(e["message_id"] for e in shown) == received(receiver, webhook_id)
+    assert set(received(receiver, webhook_id).values()) == {1}
+    assert all(deployment.execution(e)["request_body"] for e in shown if not e["success"])
+
+
+def test_items_that_are_left_over_are_put_again(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/status/200"
+    with dynamodb.breaking(half_processed(3)(dynamodb)):
+        deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n in range(10)])
+        assert len(deployment.wait_for_history(webhook_id, 10)) == 10
+
+
+def test_a_sender_killed_between_sending_and_logging(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    """What was not logged is sent again, and says that it may be a repetition; what was logged is not."""
+    base = receiver_process["http_url"]
+    with visibility(deployment.outputs["QueueUrl"], 10):
+        deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-logged"))
+        deployment.wait_for_history(webhook_id, 1)
+        with dynamodb.silent():
+            deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-killed"))
+            until(lambda: received(receiver_process, webhook_id), lambda came: f"{webhook_id}-killed" in came)
+            _kill_senders()
+        shown = deployment.wait_for_history(webhook_id, 2)
+    assert shown[0]["message_id"] == f"{webhook_id}-killed"
+    assert shown[0]["redelivered"] is True
+    assert received(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
+
+
+def _kill_senders() -> None:
+    """SIGKILL to the processes in which our own MiniStack runs the sender."""
+    ministack = running()
+    assert ministack
+    killed = 0
+    for worker in psutil.Process(ministack.pid).children(recursive=True):
+        if "SendWebhooks" in " ".join(worker.cmdline()):
+            worker.kill()
+            killed += 1
+    assert killed
+
+
+def test_ten_messages_of_1_mib(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    noise = base64.b85encode(os.urandom(820_000)).decode()
+    url = f"{receiver_process['http_url']}/status/410"
+    for n in range(10):
+        deployment.enqueue(webhook_id, {**message(webhook_id, url, f"{webhook_id}-{n}"), "payload": noise})
+    shown = deployment.wait_for_history(webhook_id, 10)
+    assert set(received(receiver_process, webhook_id).values()) == {1}
+    assert json.loads(deployment.execution(shown[0])["request_body"]) == noise
+
+
+BAD_CITIZENS = ["/drip-header", "/drip-body?status=200", "/drip-body?status=200&chunked=1", "/silent", "/slow-read"]
+
+
+def test_a_bad_citizen_holds_nobody_up(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    base = receiver_process["http_url"]
+    urls = [f"{base}{path}" for path in BAD_CITIZENS]
+    bad = [message(webhook_id, url, f"{webhook_id}-{n}", timeout_seconds=2) for n, url in enumerate(urls)]
+    good = [message(webhook_id, f"{base}/status/200", f"{webhook_id}-good{n}") for n in range(4)]
+    good.append(message(webhook_id, f"{base}/endless-body?status=200", f"{webhook_id}-endless"))
+    deployment.enqueue(webhook_id, *bad, *good)
+    shown = deployment.wait_for_history(webhook_id, 10)
+    first = [e for e in shown if e["attempt"] == 1]
+    assert len(first) == 10
+    assert all(e["duration_ms"] <= 3000 for e in first)
+    assert sum(e["success"] for e in first) == 5
+
+
+def test_a_connection_that_went_stale_is_no_failure(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/close-after"
+    for n in range(6):
+        deployment.enqueue(webhook_id, message(webhook_id, url, f"{webhook_id}-{n}"))
+        deployment.wait_for_history(webhook_id, n + 1)
+    assert [e["result"] for e in deployment.history(webhook_id)] == [200] * 6
+
+
+def test_a_recovery_of_many(
+    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+) -> None:
+    path = f"/sequence/{webhook_id}"
+    url = f"{receiver_process['http_url']}{path}?codes={','.join(['410'] * 150 + ['200'])}"
+    deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n in range(150)])
+    until(lambda: len(deployment.history(webhook_id, status="failure")), lambda count: count == 150)
+    base = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}/recover"
+    headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
+    started = requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=30)
+    assert started.status_code == 202
+    address = f"{base}/{started.json()['recovery_id']}"
+    done = until(lambda: requests.get(address, headers=headers, timeout=30).json(), lambda p: p["status"] == "done")
+    assert done == {"status": "done", "found": 150, "queued": 150}
+    until(lambda: received(receiver_process, webhook_id), lambda came: sum(came.values()) >= 300)
+    shown = until(lambda: deployment.history(webhook_id, status="success"), lambda executions: len(executions) == 150)
+    assert {e["trigger"] for e in shown} == {"resend"}
+    assert set(received(receiver_process, webhook_id).values()) == {2}
