@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from hooklog.delivery import METHOD, Delivery
+from hooklog.message import METHOD
+
+if TYPE_CHECKING:  # for the readers deliver nothing, and need not import requests
+    from hooklog.delivery import Delivery
 
 
 class Trigger(StrEnum):
@@ -38,7 +41,7 @@ class Execution:
     """A delivery with the id under which it is logged."""
 
     execution_id: str
-    delivery: Delivery
+    delivery: "Delivery"
     trigger: Trigger
 
     @property
@@ -66,7 +69,7 @@ class Execution:
         return details
 
 
-def record(delivery: Delivery, trigger: Trigger) -> Execution:
+def record(delivery: "Delivery", trigger: Trigger) -> Execution:
     """Name a delivery: its id is when it started, in UTC and sortable as text, and eight random hex digits."""
     execution_id = f"{compact_time(delivery.started_at)}-{secrets.token_hex(4)}"
     return Execution(execution_id, delivery, trigger)
