@@ -19,10 +19,12 @@ from benchmarks.figures import Figure
 from local import deployment, places
 
 BUILD: Final = places.STATE / "build"
+LAYER: Final = BUILD / "SharedLayer" / "python"
 ROUNDS: Final = 10
 
 BOUNDS: Final = {"SendWebhooksFunction": 1.1, "ListExecutionsFunction": 0.95, "GetExecutionFunction": 0.95}
 
+_CLIENT: Final = 'import botocore.session; botocore.session.get_session().create_client("dynamodb")'
 _LAST_LINE: Final = "import os, time; os.write(1, str(time.process_time()).encode())"
 
 
@@ -59,12 +61,13 @@ def figures() -> Iterator[Figure]:
     """The best of ROUNDS interleaved runs of each."""
     places.STATE.mkdir(exist_ok=True)
     deployment.build()
-    best = _best({"python": _program("pass"), "boto3": _boto3(), **{name: _built(name) for name in BOUNDS}})
+    best = _best(_compared() | {name: _built(name) for name in BOUNDS})
     boto3 = best["boto3"]
     for name, bound in BOUNDS.items():
         yield Figure(f"imports: {name} / boto3 client", best[name].ended / boto3.ended, at_most=bound)
     for name in BOUNDS:
         yield Figure(f"imports: {name} / boto3 client, without the process's end", best[name].ready / boto3.ready)
+    yield Figure("imports: trimmed botocore's client / botocore's", best["trimmed"].ended / best["botocore"].ended)
     yield Figure("imports: boto3 client", boto3.ended * 1000, unit="ms of CPU")
     yield Figure("imports: Python itself", best["python"].ended * 1000, unit="ms of CPU")
 
@@ -81,12 +84,18 @@ def _best(programs: Mapping[str, Program]) -> Mapping[str, Start]:
 
 
 def _built(function: str) -> Program:
-    folders = BUILD / function, BUILD / "SharedLayer" / "python"
+    folders = BUILD / function, LAYER
     return Program("import app", tuple(map(str, folders)), environment(function))
 
 
-def _boto3() -> Program:
-    return _program('import boto3; boto3.client("dynamodb")', sysconfig.get_path("purelib"))
+def _compared() -> dict[str, Program]:
+    installed, layer = sysconfig.get_path("purelib"), str(LAYER)
+    return {
+        "python": _program("pass"),
+        "boto3": _program('import boto3; boto3.client("dynamodb")', installed),
+        "botocore": _program(_CLIENT, installed),
+        "trimmed": _program(_CLIENT, layer),
+    }
 
 
 def _program(code: str, *path: str) -> Program:

@@ -55,7 +55,7 @@ def figures() -> Iterator[Figure]:
     for body, size in BODIES.items():
         for executions, query, cost in _measured(size):
             costs[query, body].append(cost)
-            yield from _figures(f"pages: {query}, {executions:,} × {body}", cost)
+            yield from _figures(f"pages: {query}, {executions:,} of {body}", cost)
     yield Figure("pages: largest cost / smallest cost", _spread(costs), at_most=1.0)
 
 

@@ -43,12 +43,12 @@ def figures() -> Iterator[Figure]:
     """Ratios: the median over rounds, each of which measures both, taking turns at being first."""
     variables = environment("SendWebhooksFunction", ALLOW_HTTP="true")
     with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
-        race = Race(receivers, _handler(), _bare_loop())
+        race = Race(receivers, _handler(), bare_loop())
         ratio = race.median_ratio("status/200", time.process_time, CPU_ROUNDS, CPU_BATCHES)
         yield Figure("sender: CPU per delivery / bare loop", ratio, at_most=1.5)
         ratio = race.median_ratio("delay/100", time.perf_counter, WALL_ROUNDS, WALL_BATCHES)
         yield Figure("sender: wall time of a batch, receivers of 100 ms / bare loop", ratio, at_most=1.08)
-        race = Race(receivers, _handler(), _bare_loop(), items=2)
+        race = Race(receivers, _handler(), bare_loop(), items=2)
         ratio = race.median_ratio("status/500", time.process_time, CPU_ROUNDS, CPU_BATCHES)
         yield Figure("sender: CPU per delivery, all of them failures with details / bare loop", ratio)
 
@@ -61,7 +61,7 @@ class Race:
         self._contenders = Contender(handler, items), Contender(bare, 0)
 
     def median_ratio(self, path: str, clock: Callable[[], float], rounds: int, batches: int) -> float:
-        event = _event(f"{self._receivers.base}/{path}")
+        event = make_event(f"{self._receivers.base}/{path}")
         ratios = []
         for number in range(-1, rounds):  # the round before the first warms both up
             order = self._contenders if number % 2 else reversed(self._contenders)
@@ -84,9 +84,7 @@ class Race:
 
 
 def _handler() -> Send:
-    """The handler as deployed; its log lines are written, to /dev/null."""
-    with redirect_stdout(Path(os.devnull).open("w")):
-        app: ModuleType = load_app("SendWebhooksFunction")
+    app = load_quietly()
     context = SimpleNamespace(aws_request_id="benchmark", get_remaining_time_in_millis=lambda: 60_000)
 
     def send(event: Event) -> None:
@@ -96,7 +94,13 @@ def _handler() -> Send:
     return send
 
 
-def _bare_loop() -> Send:
+def load_quietly() -> ModuleType:
+    """The function's app as deployed; its log lines are written, to /dev/null."""
+    with redirect_stdout(Path(os.devnull).open("w")):
+        return load_app("SendWebhooksFunction")
+
+
+def bare_loop() -> Send:
     """Ten threads, one Session, JSON; no log, no checks, and none of the environment's proxies and netrc."""
     session, pool = requests.Session(), ThreadPoolExecutor(BATCH)
     session.trust_env = False
@@ -111,7 +115,7 @@ def _bare_loop() -> Send:
     return send
 
 
-def _event(url: str) -> Event:
+def make_event(url: str) -> Event:
     body = json.dumps({"webhook_id": "acme.orders", "event_type": "order.created", "url": url, "payload": PAYLOAD})
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1764000000000"}
     return {
