@@ -43,7 +43,7 @@ def trim_service(service: Path) -> None:
 
 
 def trim_model(path: Path) -> None:
-    """Drop the documentation: three quarters of what a client reads and parses when it is made."""
+    """Drop the documentation: three quarters of the time in which a new client reads its model."""
     model = json.loads(gzip.decompress(path.read_bytes()), object_hook=undocumented)
     path.unlink()
     path.write_bytes(gzip.compress(json.dumps(model, separators=(",", ":")).encode(), mtime=0))
