@@ -1,6 +1,7 @@
 """A measured figure, as the table and the JSON lines show it."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,7 @@ class Figure:
     @property
     def held(self) -> bool:
         return self.at_most is None or self.value <= self.at_most
+
+    def line(self) -> dict[str, Any]:
+        """As one JSON line, rounded to what a machine like this can tell apart."""
+        return {**asdict(self), "value": round(self.value, 4), "held": self.held}

@@ -1,88 +1,121 @@
 """What the sender costs: its CPU per delivery and its wall time, against a bare loop in the same run."""
 
+import gc
 import json
 import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import requests
 
+from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
-from benchmarks.stub import stub
-from tests.aws import CREDENTIALS, load_app
+from benchmarks.stub import Counts, Stub, stub
+from tests.aws import load_app
 
 BATCH = 10
-ROUNDS = 40
-BATCHES_PER_ROUND = 20
+CPU_ROUNDS, CPU_BATCHES = 30, 20
+WALL_ROUNDS, WALL_BATCHES = 40, 1
 
 PAYLOAD = {"order": 1742, "lines": [{"sku": f"SKU-{n:05}", "quantity": n, "price": "19.90"} for n in range(18)]}
 """1 KB as compact JSON."""
 
-ENVIRONMENT = {
-    **CREDENTIALS,
-    "EXECUTIONS_TABLE": "Executions",
-    "EXECUTION_DETAILS_TABLE": "ExecutionDetails",
-    "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:1/unused",
-    "EXECUTION_RETENTION_DAYS": "90",
-    "DETAILS_RETENTION_DAYS": "30",
-    "DETAILS_OF": "failures",
-    "CAPTURE_LIMIT_BYTES": "65536",
-    "ALLOW_HTTP": "true",
-    "POWERTOOLS_SERVICE_NAME": "hooklog",
-    "POWERTOOLS_LOG_LEVEL": "WARNING",
-}
+Event = dict[str, Any]
+Send = Callable[[Event], None]
 
-Batch = Callable[[str], None]
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One of the two that are compared; `items` is what it must have put into the log for each delivery."""
+
+    send: Send
+    items: int
 
 
 def figures() -> Iterator[Figure]:
-    with stub() as base:
-        os.environ.update({**ENVIRONMENT, "AWS_ENDPOINT_URL": base})
-        handler, bare = _handler(load_app("SendWebhooksFunction")), _bare_loop()
-        ratios = list(_cpu_ratios(handler, bare, f"{base}/hook"))
-        yield Figure("sender: CPU per delivery / bare loop", statistics.median(ratios), at_most=1.5)
-        ratios = list(_wall_ratios(handler, bare, f"{base}/delay/100"))
-        yield Figure("sender: wall time of a batch, receivers of 100 ms / bare loop", statistics.median(ratios), 1.08)
+    """Ratios: the median over rounds, each of which measures both, taking turns at being first."""
+    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true")
+    with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
+        race = Race(receivers, _handler(), bare_loop())
+        ratio = race.median_ratio("status/200", time.process_time, CPU_ROUNDS, CPU_BATCHES)
+        yield Figure("sender: CPU per delivery / bare loop", ratio, at_most=1.5)
+        ratio = race.median_ratio("delay/100", time.perf_counter, WALL_ROUNDS, WALL_BATCHES)
+        yield Figure("sender: wall time of a batch, receivers of 100 ms / bare loop", ratio, at_most=1.08)
+        race = Race(receivers, _handler(), bare_loop(), items=2)
+        ratio = race.median_ratio("status/500", time.process_time, CPU_ROUNDS, CPU_BATCHES)
+        yield Figure("sender: CPU per delivery, all of them failures with details / bare loop", ratio)
 
 
-def _cpu_ratios(handler: Batch, bare: Batch, url: str) -> Iterator[float]:
-    for batch in (handler, bare):
-        _measure(time.process_time, batch, url, BATCHES_PER_ROUND)
-    for _ in range(ROUNDS):
-        ours = _measure(time.process_time, handler, url, BATCHES_PER_ROUND)
-        theirs = _measure(time.process_time, bare, url, BATCHES_PER_ROUND)
-        yield ours / theirs
+class Race:
+    """Sends the same events by the handler and by the bare loop, and sees to it that both did send them."""
+
+    def __init__(self, receivers: Stub, handler: Send, bare: Send, items: int = 1) -> None:
+        self._receivers = receivers
+        self._contenders = Contender(handler, items), Contender(bare, 0)
+
+    def median_ratio(self, path: str, clock: Callable[[], float], rounds: int, batches: int) -> float:
+        event = make_event(f"{self._receivers.base}/{path}")
+        ratios = []
+        for number in range(-1, rounds):  # the round before the first warms both up
+            order = self._contenders if number % 2 else reversed(self._contenders)
+            spent = {contender: self._spent(contender, event, clock, batches) for contender in order}
+            ours, theirs = (spent[contender] for contender in self._contenders)
+            ratios.append(ours / theirs)
+        return statistics.median(ratios[1:])
+
+    def _spent(self, contender: Contender, event: Event, clock: Callable[[], float], batches: int) -> float:
+        self._receivers.counts()
+        gc.collect()
+        started = clock()
+        for _ in range(batches):
+            contender.send(event)
+        spent = clock() - started
+        sent = batches * BATCH
+        counts = self._receivers.counts()
+        assert counts == Counts(webhooks=sent, items=sent * contender.items), counts
+        return spent
 
 
-def _wall_ratios(handler: Batch, bare: Batch, url: str) -> Iterator[float]:
-    for batch in (handler, bare):
-        batch(url)
-    for _ in range(ROUNDS):
-        yield _measure(time.perf_counter, handler, url, 1) / _measure(time.perf_counter, bare, url, 1)
-
-
-def _measure(clock: Callable[[], float], batch: Batch, url: str, times: int) -> float:
-    started = clock()
-    for _ in range(times):
-        batch(url)
-    return clock() - started
-
-
-def _handler(app: ModuleType) -> Batch:
+def _handler() -> Send:
+    app = load_quietly()
     context = SimpleNamespace(aws_request_id="benchmark", get_remaining_time_in_millis=lambda: 60_000)
 
-    def send(url: str) -> None:
-        answer = app.lambda_handler(_event(url), context)
+    def send(event: Event) -> None:
+        answer = app.lambda_handler(event, context)
         assert answer == {"batchItemFailures": []}, answer
 
     return send
 
 
-def _event(url: str) -> dict[str, Any]:
+def load_quietly() -> ModuleType:
+    """The function's app as deployed; its log lines are written, to /dev/null."""
+    with redirect_stdout(Path(os.devnull).open("w")):
+        return load_app("SendWebhooksFunction")
+
+
+def bare_loop() -> Send:
+    """Ten threads, one Session, JSON; no log, no checks, and none of the environment's proxies and netrc."""
+    session, pool = requests.Session(), ThreadPoolExecutor(BATCH)
+    session.trust_env = False
+
+    def post(record: dict[str, Any]) -> None:
+        message = json.loads(record["body"])
+        session.post(message["url"], json=message["payload"], timeout=15)
+
+    def send(event: Event) -> None:
+        list(pool.map(post, event["Records"]))
+
+    return send
+
+
+def make_event(url: str) -> Event:
     body = json.dumps({"webhook_id": "acme.orders", "event_type": "order.created", "url": url, "payload": PAYLOAD})
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1764000000000"}
     return {
@@ -91,14 +124,3 @@ def _event(url: str) -> dict[str, Any]:
             for n in range(BATCH)
         ]
     }
-
-
-def _bare_loop() -> Batch:
-    """Ten threads, one Session, JSON; no log, no checks."""
-    session, pool = requests.Session(), ThreadPoolExecutor(BATCH)
-    bodies = [record["body"] for record in _event("")["Records"]]
-
-    def send(url: str) -> None:
-        list(pool.map(lambda body: session.post(url, json=json.loads(body)["payload"], timeout=15), bodies))
-
-    return send

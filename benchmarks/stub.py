@@ -1,22 +1,45 @@
 """A stub that accepts everything at once, in a process of its own, so that only the sender's work is counted.
 
-It answers each POST with 200: a webhook's with an empty body (after a delay, if its path names one in
-milliseconds), DynamoDB's with what BatchWriteItem answers when all was taken.
+It answers each POST at once: a webhook's with an empty body (200; or the status, or after the milliseconds, that its
+path names), DynamoDB's with what BatchWriteItem answers when all was taken. It counts both.
 """
 
 import asyncio
 import contextlib
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 
-_EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-_TAKEN = (
-    b'HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 23\r\n\r\n{"UnprocessedItems":{}}'
-)
+import requests
 
 
-class _Stub(asyncio.Protocol):
+@dataclass(slots=True)
+class Counts:
+    """What the stub was asked: webhooks delivered, and items put into the log."""
+
+    webhooks: int = 0
+    items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """A running stub."""
+
+    base: str
+
+    def counts(self) -> Counts:
+        """What came since the last call."""
+        return Counts(**requests.get(f"{self.base}/counts", timeout=5).json())
+
+
+_TAKEN = b'{"UnprocessedItems":{}}'
+
+
+class _Exchange(asyncio.Protocol):
+    counts = Counts()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
@@ -25,15 +48,35 @@ class _Stub(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._buffer += data
         head, blank, rest = self._buffer.partition(b"\r\n\r\n")
-        if not blank or len(rest) < _content_length(head):
-            return
-        self._buffer = rest[_content_length(head) :]
-        path = head.split(b" ", 2)[1]
-        if path.startswith(b"/delay/"):
-            loop = asyncio.get_running_loop()
-            loop.call_later(int(path.rpartition(b"/")[2]) / 1000, self._transport.write, _EMPTY)
+        length = _content_length(head)
+        if blank and len(rest) >= length:
+            self._buffer = rest[length:]
+            self._answer(head.split(b" ", 2)[1].decode(), rest[:length])
+
+    def _answer(self, path: str, body: bytes) -> None:
+        _, kind, *rest = path.split("/")
+        match kind:
+            case "status":
+                self._webhook(_response(int(rest[0])), 0)
+            case "delay":
+                self._webhook(_response(200), int(rest[0]))
+            case "counts":
+                self._transport.write(_response(200, json.dumps(asdict(self.counts)).encode()))
+                _Exchange.counts = Counts()
+            case _:
+                self.counts.items += body.count(b'"PutRequest"')
+                self._transport.write(_response(200, _TAKEN))
+
+    def _webhook(self, response: bytes, delay_ms: int) -> None:
+        self.counts.webhooks += 1
+        if delay_ms:
+            asyncio.get_running_loop().call_later(delay_ms / 1000, self._transport.write, response)
         else:
-            self._transport.write(_EMPTY if path.startswith(b"/hook") else _TAKEN)
+            self._transport.write(response)
+
+
+def _response(status: int, body: bytes = b"") -> bytes:
+    return b"HTTP/1.1 %d Stub\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
 def _content_length(head: bytes) -> int:
@@ -42,18 +85,20 @@ def _content_length(head: bytes) -> int:
 
 
 async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Stub, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(_Exchange, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextlib.contextmanager
-def stub() -> Iterator[str]:
-    """The stub's base URL, for as long as it runs."""
+def stub() -> Iterator[Stub]:
+    """A stub, for as long as it runs."""
     with subprocess.Popen([sys.executable, "-m", "benchmarks.stub"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
+        try:
+            yield Stub(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.terminate()
 
 
 if __name__ == "__main__":

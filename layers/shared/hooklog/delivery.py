@@ -18,10 +18,9 @@ from urllib3.exceptions import DecodeError, HTTPError
 
 from hooklog.egress import DeadlineExceeded, EgressAdapter
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
-from hooklog.message import Message
+from hooklog.message import METHOD, Message
 from hooklog.version import __version__
 
-METHOD: Final = "POST"
 MAX_CAPTURED_HEADERS: Final = 16_384
 """Characters kept of a receiver's headers; http.client itself takes a hundred lines of 64 KiB."""
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
-from hooklog.delivery import METHOD, Delivery
+from hooklog.message import METHOD
+
+if TYPE_CHECKING:  # for the readers deliver nothing, and need not import requests
+    from hooklog.delivery import Delivery
 
 
 class Trigger(StrEnum):
@@ -46,7 +49,7 @@ class Execution:
     """A delivery with the id under which it is logged."""
 
     execution_id: str
-    delivery: Delivery
+    delivery: "Delivery"
     trigger: Trigger
     queue_message_id: str
     retries_used: int = 0

@@ -8,6 +8,9 @@ from typing import Any, Final, NoReturn
 
 from hooklog.errors import InvalidMessage
 
+METHOD: Final = "POST"
+"""How every webhook is sent."""
+
 DEFAULT_TIMEOUT_SECONDS: Final = 15
 """Long enough for a receiver that does its work before it answers."""
 

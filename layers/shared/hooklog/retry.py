@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from hooklog.delivery import Delivery
 from hooklog.errors import ErrorType, InvalidSetting
+
+if TYPE_CHECKING:
+    from hooklog.delivery import Delivery
 
 MAX_DELAY_SECONDS: Final = 86_400
 """The longest delay of a schedule, and the longest `Retry-After` that is honoured."""
@@ -42,7 +44,7 @@ class RetrySchedule:
         return cls(tuple(map(int, items)))
 
     def next_attempt(
-        self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]
+        self, delivery: "Delivery", retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
         """When to send again after this failure; None where that is not to be: 410, a URL that cannot be, the end."""
         if delivery.result == _GONE or (delivery.error and delivery.error.error_type in _FINAL):
@@ -57,7 +59,7 @@ class RetrySchedule:
         return now + timedelta(seconds=seconds)
 
 
-def retry_after(delivery: Delivery, now: datetime) -> float | None:
+def retry_after(delivery: "Delivery", now: datetime) -> float | None:
     """The seconds that a 429 or 503 asks to wait, from 1 to a day; None where it does not ask."""
     if delivery.result not in _ASKING_TO_WAIT or delivery.answer is None:
         return None

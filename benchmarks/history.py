@@ -1,0 +1,107 @@
+"""A history to read pages of: written by the real ExecutionLog, fast, and growing without changing its newest page."""
+
+import base64
+import secrets
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Final, cast
+
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+from pynamodb.connection import Connection
+
+from hooklog.delivery import Answer, Delivery
+from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.log import MAX_BATCH_ITEMS, Retention, puts_of, write
+from hooklog.message import Message
+from hooklog.tables import DetailsRow, ExecutionRow, connect
+from tests.aws import CREDENTIALS, MockAws
+
+WEBHOOK: Final = "acme.orders"
+LARGEST: Final = 100_000
+
+_NEWEST: Final = datetime(2026, 11, 23, 17, 36, tzinfo=UTC)
+_FIRST_READ: Final = 51
+"""A page of 50, and the one behind it that says whether there are more."""
+_ACCOUNT: Final = "123456789012"
+
+
+class History:
+    """The executions of one webhook, each with a request body of `body_size` bytes that no compression shrinks much.
+
+    Age is counted in seconds. One execution in a thousand has failed, and three of the newest 51. The first hundred
+    written are the newest 51 and failures; those that follow fill the time between, so that at every size there is a
+    page of 50 of either kind, with none, a few hundred or a thousand successes between two failures.
+    """
+
+    def __init__(self, aws: MockAws, body_size: int) -> None:
+        self._aws = aws
+        body = base64.b64encode(secrets.token_bytes(body_size * 3 // 4))
+        self._message = Message(WEBHOOK, "msg_1", "https://example.com/", body, {}, "order.created", 15)
+        self._api = connect()
+        ExecutionRow.attach(self._api, aws.refs["Executions"])
+        DetailsRow.attach(self._api, aws.refs["ExecutionDetails"])
+        self._short_cut = cast("Connection", _ShortCut(self._api, aws.refs["Executions"]))
+        self._ages = iter(sorted(range(LARGEST), key=_rank))
+        self._size = 0
+
+    def grow(self, size: int) -> None:
+        """Write executions until there are `size`."""
+        ages = islice(self._ages, size - self._size)
+        while batch := list(islice(ages, MAX_BATCH_ITEMS)):
+            _write(self._short_cut, [self._execution(age) for age in batch])
+            self._size += len(batch)
+
+    def prove(self) -> None:
+        """That the short cut leaves in the table what DynamoDB's own API does."""
+        execution = self._execution(LARGEST)
+        assert self._written(self._short_cut, execution) == self._written(self._api, execution)
+
+    def _written(self, connection: Connection, execution: Execution) -> dict[str, Any]:
+        """The summary as it stood in the table, which it leaves again."""
+        _write(connection, [execution])
+        answer = self._aws.dynamodb.delete_item(
+            TableName=self._aws.refs["Executions"],
+            Key={"webhook_id": {"S": WEBHOOK}, "executed_at": {"S": execution.execution_id}},
+            ReturnValues="ALL_OLD",
+        )
+        return dict(answer["Attributes"])
+
+    def _execution(self, age: int) -> Execution:
+        answer = Answer(500 if _failed(age) else 200, {}, b"", truncated=False, length=0)
+        at = _NEWEST - timedelta(seconds=age)
+        delivery = Delivery(self._message, 1, at, 87, {}, answer, None)
+        return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="msg_1")
+
+
+def _failed(age: int) -> bool:
+    return age % 1000 == 0 or age in {25, 50}
+
+
+def _rank(age: int) -> int:
+    """Which executions are written first."""
+    if age < _FIRST_READ or (_failed(age) and age < 50_000):
+        return 0
+    return 1 if age % 10 == 5 else 2
+
+
+def _write(connection: Connection, executions: list[Execution]) -> None:
+    refused = write(connection, puts_of(executions, Retention(90, 30), details_of_all=False))
+    assert refused is None, refused
+
+
+class _ShortCut:
+    """A connection that puts summaries straight into the mock, and all else through DynamoDB's API."""
+
+    def __init__(self, api: Connection, summaries: str) -> None:
+        self._summaries = summaries
+        self._api = api
+        region = CREDENTIALS["AWS_DEFAULT_REGION"]
+        self._mock: DynamoDBBackend = dynamodb_backends[_ACCOUNT][region]
+
+    def dispatch(self, operation: str, request: dict[str, Any]) -> Any:
+        requests = request["RequestItems"].get(self._summaries)
+        if operation != "BatchWriteItem" or not requests:
+            return self._api.dispatch(operation, request)
+        for put in requests:
+            self._mock.put_item(self._summaries, put["PutRequest"]["Item"])
+        return {"UnprocessedItems": {}}

@@ -1,0 +1,99 @@
+"""What a page of the history costs, however long the history and however large its bodies.
+
+The list_executions handler reads tables built from template.yaml in a mock DynamoDB. What a page costs is what the
+client sees: requests made, items that DynamoDB read (`ScannedCount`) and bytes of its answers.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass
+from types import ModuleType
+from typing import Any, Final
+from unittest.mock import patch
+
+import requests
+
+from benchmarks.figures import Figure
+from benchmarks.history import WEBHOOK, History
+from hooklog import tables
+from tests.aws import mock_aws, moto_server
+from tests.events import api_event
+
+SIZES: Final = (100, 10_000, 100_000)
+BODIES: Final = {"1 KB": 1_000, "300 KB": 300_000}
+QUERIES: Final[dict[str, dict[str, str]]] = {"all": {}, "failures": {"status": "failure"}}
+PAGE: Final = 50
+
+MOCK_SECONDS: Final = 60
+"""The mock sorts the whole table for each query; the deployed read timeout would end in a second request."""
+
+
+@dataclass(slots=True)
+class Cost:
+    """What reading one page took."""
+
+    requests: int = 0
+    items: int = 0
+    bytes: int = 0
+
+    def add(self, response_dict: dict[str, Any], **_: Any) -> None:
+        """Count one answer of DynamoDB, as botocore hands it over before it parses it."""
+        self.requests += 1
+        self.items += json.loads(response_dict["body"])["ScannedCount"]
+        self.bytes += len(response_dict["body"])
+
+
+Costs = dict[tuple[str, str], list[Cost]]
+"""For each kind of page and body size: the costs, by size of the history."""
+
+
+def figures() -> Iterator[Figure]:
+    """What each page costs, and last how far the largest cost of a kind is from its smallest."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    costs: Costs = {(query, body): [] for query in QUERIES for body in BODIES}
+    for body, size in BODIES.items():
+        for executions, query, cost in _measured(size):
+            costs[query, body].append(cost)
+            yield from _figures(f"pages: {query}, {executions:,} of {body}", cost)
+    yield Figure("pages: largest cost / smallest cost", _spread(costs), at_most=1.0)
+
+
+def _figures(name: str, cost: Cost) -> Iterator[Figure]:
+    for field, value in asdict(cost).items():
+        yield Figure(name, value, unit=field)
+
+
+def _measured(body_size: int) -> Iterator[tuple[int, str, Cost]]:
+    with moto_server() as endpoint:
+        aws = mock_aws(endpoint)
+        history = History(aws, body_size)
+        history.prove()
+        with patch.object(tables, "READ_TIMEOUT_SECONDS", MOCK_SECONDS):
+            app = aws.start("ListExecutionsFunction")
+        for executions in SIZES:
+            history.grow(executions)
+            for query, parameters in QUERIES.items():
+                yield executions, query, _read(app, parameters)
+        requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
+
+
+def _read(app: ModuleType, parameters: dict[str, str]) -> Cost:
+    cost = Cost()
+    events = app.ExecutionRow._get_connection().connection.client.meta.events
+    events.register("before-parse.dynamodb", cost.add)
+    answer = app.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": str(PAGE), **parameters}), None)
+    events.unregister("before-parse.dynamodb", cost.add)
+    page = json.loads(answer["body"])
+    assert len(page["executions"]) == PAGE, page
+    assert page["next_cursor"], page
+    return cost
+
+
+def _spread(costs: Costs) -> float:
+    """The same query must cost the same whatever the bodies' and the history's size."""
+    spreads: list[float] = []
+    for query in QUERIES:
+        of_query = [astuple(cost) for (kind, _), several in costs.items() if kind == query for cost in several]
+        spreads += [max(values) / min(values) for values in zip(*of_query, strict=True)]
+    return max(spreads)

@@ -1,0 +1,55 @@
+"""Where the sender's CPU goes: each of its steps on a batch of ten, for the profile in docs/performance.md."""
+
+import time
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Final
+
+from benchmarks.environment import environment, only
+from benchmarks.figures import Figure
+from benchmarks.sender import bare_loop, load_quietly, make_event
+from benchmarks.stub import stub
+from hooklog.delivery import Delivery
+from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.log import Retention, puts_of, write
+from hooklog.message import Message, parse_order
+from hooklog.sending import Outcome
+
+ROUNDS: Final = 200
+
+
+def figures() -> Iterator[Figure]:
+    """CPU of each step, as a share of the bare loop's for the same deliveries."""
+    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true")
+    with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
+        app, bare = load_quietly(), bare_loop()
+        event = make_event(f"{receivers.base}/status/200")
+        whole = _spent(lambda: bare(event))
+        for step, run in _steps(app, event["Records"]):
+            yield Figure(f"parts: {step} / bare loop", _spent(run) / whole)
+
+
+def _steps(app: ModuleType, records: list[dict[str, str]]) -> Iterator[tuple[str, Callable[[], object]]]:
+    courier, connection, pool = app.sender._clerk._courier, app.sender._archive.connection, app.sender._pool
+    messages = [order for r in records if isinstance(order := parse_order(r["body"], r["messageId"]), Message)]
+    executions = [_execution(courier.deliver(message, 1)) for message in messages]
+    retention = Retention(90, 30)
+    yield "parse", lambda: [parse_order(r["body"], r["messageId"]) for r in records]
+    yield "deliver, one after another", lambda: [courier.deliver(message, 1) for message in messages]
+    yield "deliver, on ten threads", lambda: list(pool.map(lambda message: courier.deliver(message, 1), messages))
+    yield "make the summaries' rows", lambda: puts_of(executions, retention, details_of_all=False)
+    yield "make and write them", lambda: write(connection, puts_of(executions, retention, details_of_all=False))
+    yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")
+
+
+def _execution(delivery: Delivery) -> Execution:
+    return Execution(name_execution(delivery.started_at), delivery, Trigger.EVENT, delivery.message.message_id)
+
+
+def _spent(run: Callable[[], object]) -> float:
+    for _ in range(ROUNDS // 10):
+        run()
+    started = time.process_time()
+    for _ in range(ROUNDS):
+        run()
+    return time.process_time() - started
