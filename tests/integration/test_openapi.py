@@ -1,0 +1,258 @@
+"""docs/openapi.yaml against what is deployed and what the handlers really answer."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPMethod
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
+from openapi_spec_validator import validate
+
+from hooklog.api import DEFAULT_LIMIT, MAX_LIMIT
+from hooklog.errors import ErrorType, RequestRefused
+from hooklog.execution import Trigger
+from hooklog.history import Status
+from hooklog.message import MAX_URL_LENGTH
+from hooklog.version import __version__
+from tests import template
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.receiver import Receiver
+
+DOCUMENT: dict[str, Any] = yaml.safe_load((template.ROOT / "docs/openapi.yaml").read_text())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+
+LIST = "/webhooks/{webhook_id}/executions"
+GET = "/webhooks/{webhook_id}/executions/{execution_id}"
+WEBHOOK = "acme.orders"
+ABSENT = "20261123T173600.123456Z-9f3a2c1d"
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+
+
+def operations() -> dict[tuple[str, str], dict[str, Any]]:
+    methods = {method.lower() for method in HTTPMethod}
+    return {
+        (method.upper(), path): operation
+        for path, item in DOCUMENT["paths"].items()
+        for method, operation in item.items()
+        if method in methods
+    }
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """A part of the document; where it is a reference, what that names."""
+    while reference := node.get("$ref"):
+        node = DOCUMENT
+        for name in reference.removeprefix("#/").split("/"):
+            node = node[name]
+    return node
+
+
+def check(instance: object, schema: Mapping[str, Any]) -> None:
+    """Validate against a schema of the document, whose references are rooted in it."""
+    rooted = {**schema, "components": DOCUMENT["components"]}
+    OAS31Validator(rooted, format_checker=oas31_format_checker).validate(instance)
+
+
+def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
+    """Validate an answer of a handler against what the document says of this path and status; gives its body."""
+    assert answer["statusCode"] == status, answer["body"]
+    content = resolved(operations()["GET", path]["responses"][str(status)])["content"]
+    body: dict[str, Any] = json.loads(answer["body"])
+    check(body, content[answer["headers"]["Content-Type"]]["schema"])
+    return body
+
+
+def test_the_document_is_valid_openapi() -> None:
+    validate(DOCUMENT)
+    assert DOCUMENT["info"]["version"] == __version__
+
+
+def test_every_endpoint_is_in_the_document_and_deployed() -> None:
+    events = [
+        event["Properties"]
+        for function in template.functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+    deployed = {(event["Method"].upper(), event["Path"]) for event in events}
+    pages = {(method, path) for method, path in deployed if re.match(r"/history\b", path)}
+    assert operations().keys() == deployed - pages
+
+
+def test_the_server_is_the_deployed_stage() -> None:
+    stage = template.resources("AWS::Serverless::Api")["HistoryApi"]["StageName"]
+    assert DOCUMENT["servers"][0]["url"].endswith(f".amazonaws.com/{stage}")
+
+
+def test_the_document_takes_what_the_code_takes() -> None:
+    parameters = {parameter["name"]: parameter["schema"] for parameter in operations()["GET", LIST]["parameters"]}
+    assert parameters["limit"] == {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+    assert parameters["status"]["enum"] == list(Status)
+    assert SCHEMAS["Page"]["properties"]["executions"]["maxItems"] == MAX_LIMIT
+    assert SCHEMAS["Trigger"]["enum"] == list(Trigger)
+    assert sorted(SCHEMAS["HardErrorReason"]["properties"]["type"]["enum"]) == sorted(ErrorType)
+    assert SCHEMAS["Execution"]["properties"]["url"]["maxLength"] == MAX_URL_LENGTH
+
+
+def test_the_list_takes_the_parameters_of_the_document(aws: MockAws) -> None:
+    listing = aws.start("ListExecutionsFunction")
+    assert {parameter["name"] for parameter in operations()["GET", LIST]["parameters"]} == listing.PARAMETERS
+
+
+def test_every_refusal_is_in_the_document() -> None:
+    codes = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
+    for refusal in RequestRefused.__subclasses__():
+        assert refusal.code in codes
+        for operation in operations().values():
+            assert str(refusal.status) in operation["responses"]
+
+
+def test_what_the_gateway_answers_itself_is_in_the_document() -> None:
+    responses = template.resources("AWS::Serverless::Api")["HistoryApi"]["GatewayResponses"]
+    for response in responses.values():
+        (text,) = response["ResponseTemplates"].values()
+        check(json.loads(text.replace("$context.error.messageString", '"x"')), SCHEMAS["Error"])
+        if status := response.get("StatusCode"):
+            assert all(str(status) in operation["responses"] for operation in operations().values())
+
+
+def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every media type's schema with each of its examples."""
+    if isinstance(node, dict):
+        if "schema" in node:
+            given = [node["example"]] if "example" in node else []
+            yield from ((node["schema"], one) for one in given)
+            yield from ((node["schema"], one["value"]) for one in node.get("examples", {}).values())
+        node = list(node.values())
+    if isinstance(node, list):
+        for inner in node:
+            yield from examples(inner)
+
+
+def test_the_examples_are_what_the_schemas_say() -> None:
+    found = list(examples(DOCUMENT))
+    assert len(found) >= 10
+    for schema, example in found:
+        check(example, schema)
+
+
+@pytest.mark.parametrize("name", [name for name, schema in SCHEMAS.items() if schema.get("type") == "object"])
+def test_an_object_takes_only_what_it_names(name: str) -> None:
+    assert "additionalProperties" in SCHEMAS[name]
+    assert SCHEMAS[name].get("required") or isinstance(SCHEMAS[name]["additionalProperties"], dict)
+
+
+@pytest.fixture
+def listing(aws: MockAws) -> ModuleType:
+    return aws.start("ListExecutionsFunction")
+
+
+@pytest.fixture
+def getting(aws: MockAws) -> ModuleType:
+    return aws.start("GetExecutionFunction")
+
+
+def log(aws: MockAws, *urls: str, **settings: str) -> None:
+    """Send a webhook to each URL, as the deployed sender does."""
+    sender = aws.start("SendWebhooksFunction", **{"ALLOW_HTTP": "true", **settings})
+    base = {"webhook_id": WEBHOOK, "payload": {"order": 1742}, "timeout_seconds": 1}
+    messages: list[dict[str, Any]] = [{**base, "url": url} for url in urls]
+    messages[0] |= {"event_type": "order.created", "message_id": "msg_1"}
+    assert sender.lambda_handler(sqs_event(*messages), CONTEXT) == {"batchItemFailures": []}
+
+
+def ids(listing: ModuleType, status: str) -> list[str]:
+    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"status": status}), None)
+    return [shown["execution_id"] for shown in check_answer(LIST, answer, 200)["executions"]]
+
+
+def get(getting: ModuleType, execution_id: str) -> dict[str, Any]:
+    path = {"webhook_id": WEBHOOK, "execution_id": execution_id}
+    return check_answer(GET, getting.lambda_handler(api_event(path), None), 200)
+
+
+def test_whatever_is_logged_is_answered_as_the_document_says(
+    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+) -> None:
+    log(
+        aws,
+        receiver.url("/status/200"),
+        receiver.url("/status/500", body="no"),
+        receiver.url("/latin1", status="500"),
+        receiver.url("/gzip-bomb", status="500"),
+        receiver.url("/short-body", status="200"),
+        receiver.url("/silent"),
+        f"{receiver.refused_url}/",
+        "ftp://shop.example/",
+    )
+    (success,) = ids(listing, "success")
+    assert "url" not in get(getting, success)
+    failed = [get(getting, execution_id) for execution_id in ids(listing, "failure")]
+    assert len(failed) == 7
+    assert sorted(shown["error"]["type"] for shown in failed if shown["hard_error"]) == [
+        "connection_refused",
+        "connection_reset",
+        "invalid_url",
+        "read_timeout",
+    ]
+    assert [shown["response_body_encoding"] for shown in failed if "response_body_encoding" in shown]
+    assert {shown.get("response_body_bytes", 0) for shown in failed} >= {None, 2}
+
+
+def test_a_success_with_details_is_answered_as_the_document_says(
+    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+) -> None:
+    log(aws, receiver.url("/status/200", body="thanks"), DETAILS_OF="all")
+    (success,) = ids(listing, "success")
+    assert get(getting, success)["response_body"] == "thanks"
+
+
+def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: ModuleType, receiver: Receiver) -> None:
+    log(aws, receiver.url("/status/200"), receiver.url("/status/204"))
+    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": "1"}), None)
+    cursor = check_answer(LIST, answer, 200)["next_cursor"]
+    (schema,) = (p["schema"] for p in operations()["GET", LIST]["parameters"] if p["name"] == "cursor")
+    check(cursor, schema)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "change"),
+    [
+        (LIST, 400, {"parameters": {"limit": "0"}}),
+        (LIST, 403, {"webhooks": ["bcme.*"]}),
+        (GET, 400, {"parameters": {"limit": "1"}}),
+        (GET, 403, {"scope": "webhooks:read"}),
+        (GET, 404, {}),
+    ],
+)
+def test_a_refusal_is_answered_as_the_document_says(
+    aws: MockAws, path: str, status: int, change: dict[str, Any]
+) -> None:
+    check_answer(path, reader(aws, path).lambda_handler(call(**change), None), status)
+
+
+@pytest.mark.parametrize("path", [LIST, GET])
+def test_a_call_past_the_authorizer_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
+    event = call()
+    del event["requestContext"]["authorizer"]
+    check_answer(path, reader(aws, path).lambda_handler(event, None), 401)
+
+
+@pytest.mark.parametrize("path", [LIST, GET])
+def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    check_answer(path, reader(aws, path).lambda_handler(call(), None), 500)
+
+
+def reader(aws: MockAws, path: str) -> ModuleType:
+    return aws.start({LIST: "ListExecutionsFunction", GET: "GetExecutionFunction"}[path])
+
+
+def call(**change: Any) -> dict[str, Any]:
+    return api_event({"webhook_id": WEBHOOK, "execution_id": ABSENT}, **change)
