@@ -5,7 +5,7 @@ UV := .venv/bin/uv
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test lint format bench deploy lock clean
+.PHONY: help run up down test lint format bench soak redrive deploy lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -35,6 +35,12 @@ format: .venv/ready ## Let ruff rewrite what it can
 
 bench: .venv/ready .venv-stack/ready ## The benchmarks: a table, and one JSON line per figure
 	@.venv/bin/python -m benchmarks
+
+soak: .venv/ready .venv-stack/ready ## Thousands of webhooks through faults at random, then the books; SOAK='--seed 7 --count 3000'
+	@.venv/bin/python -m tests.soak $(SOAK)
+
+redrive: .venv/ready ## Put the dead letters back on the webhook queue; STACK=name for a deployed stack instead of the local one
+	@.venv/bin/python -m local redrive $(STACK)
 
 deploy: export PATH := $(STACK_PATH)
 deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml

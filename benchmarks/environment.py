@@ -21,7 +21,7 @@ def environment(function: str, **overrides: str) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    return str(value["Ref"]) if isinstance(value, dict) else str(value)
+    return str(value.get("Ref") or value["Fn::GetAtt"][0]) if isinstance(value, dict) else str(value)
 
 
 @contextmanager

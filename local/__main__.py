@@ -1,14 +1,16 @@
-"""python -m local up|down|outputs|demo"""
+"""python -m local up|down|outputs|demo|redrive [STACK]"""
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 
 from local import places, stack
 from local.demo import demo
 from local.failure import LocalFailure
 from local.outputs import read_outputs
 from local.progress import console
+from local.redrive import redrive
 
 
 def up() -> None:
@@ -28,14 +30,16 @@ def run_demo() -> None:
     demo(stack.up())
 
 
-COMMANDS = {"up": up, "down": down, "outputs": show_outputs, "demo": run_demo}
+COMMANDS: dict[str, Callable[[], None]] = {"up": up, "down": down, "outputs": show_outputs, "demo": run_demo}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
-    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("command", choices=[*COMMANDS, "redrive"])
+    parser.add_argument("stack", nargs="?", help="redrive: the name of a deployed stack, instead of the local one")
+    arguments = parser.parse_args()
     try:
-        COMMANDS[parser.parse_args().command]()
+        COMMANDS.get(arguments.command, lambda: redrive(arguments.stack))()
     except LocalFailure as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

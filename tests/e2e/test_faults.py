@@ -5,15 +5,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psutil
 import pytest
 import requests
 
-from local import aws, places
-from local.ministack import running
+from local import aws
+from tests.deployed import configured, kill_senders, visibility
 from tests.e2e.conftest import Deployment, until
 from tests.faults import Fault, FaultyDynamoDB, failing, half_processed, throttled, unprocessed
 
@@ -29,35 +27,6 @@ def received(receiver: Receiver, webhook_id: str) -> Counter[str]:
     answer = requests.get(f"{receiver['http_url']}/_received", timeout=30)
     headers = [{n.lower(): v for n, v in each["headers"]} for each in answer.json()]
     return Counter(each["webhook-id"] for each in headers if each.get("x-hooklog-webhook") == webhook_id)
-
-
-def _function(logical_id: str) -> str:
-    detail = aws.cloudformation().describe_stack_resource(StackName=places.STACK_NAME, LogicalResourceId=logical_id)
-    return detail["StackResourceDetail"]["PhysicalResourceId"]
-
-
-@contextmanager
-def configured(logical_id: str, **variables: str) -> Iterator[None]:
-    """A deployed function with some of its variables changed for a while."""
-    lambdas, name = aws.lambdas(), _function(logical_id)
-    before = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": {**before, **variables}})
-    try:
-        yield
-    finally:
-        lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": before})
-
-
-@contextmanager
-def visibility(queue_url: str, seconds: int) -> Iterator[None]:
-    """A queue that delivers again sooner than it is deployed to, so that a test need not wait for minutes."""
-    sqs = aws.sqs()
-    before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})
-    try:
-        yield
-    finally:
-        sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
 
 
 @pytest.fixture(scope="module")
@@ -170,23 +139,11 @@ def test_a_sender_killed_between_sending_and_logging(
         with dynamodb.silent():
             deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-killed"))
             until(lambda: received(receiver_process, webhook_id), lambda came: f"{webhook_id}-killed" in came)
-            _kill_senders()
+            assert kill_senders()
         shown = deployment.wait_for_history(webhook_id, 2)
     assert shown[0]["message_id"] == f"{webhook_id}-killed"
     assert shown[0]["redelivered"] is True
     assert received(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
-
-
-def _kill_senders() -> None:
-    """SIGKILL to the processes in which our own MiniStack runs the sender."""
-    ministack = running()
-    assert ministack
-    killed = 0
-    for worker in psutil.Process(ministack.pid).children(recursive=True):
-        if "SendWebhooks" in " ".join(worker.cmdline()):
-            worker.kill()
-            killed += 1
-    assert killed
 
 
 def test_ten_messages_of_1_mib(

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from hooklog.version import __version__
+from local.redrive import redrive
 from tests.e2e.conftest import Deployment, until
 
 PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
@@ -225,3 +226,12 @@ def test_the_queue_is_empty_in_the_end(deployment: Deployment) -> None:
         return deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
 
     until(left, lambda attributes: set(attributes.values()) == {"0"})
+
+
+def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> None:
+    """What still cannot be sent is among them again, with its reason."""
+    poison = json.dumps({"webhook_id": webhook_id, "payload": 1})
+    deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)
+    redrive(None)
+    letter = deployment.dead_letter(poison)
+    assert "url must be" in letter["MessageAttributes"]["Reason"]["StringValue"]

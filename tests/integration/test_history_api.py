@@ -155,6 +155,7 @@ def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listin
         ({"from_": "2026-11-23T17:36:02Z", "to": "2026-11-23T17:36:04Z"}, range(2, 4)),
         ({"from_": "2026-11-23T18:36:02+01:00", "to": "2026-11-23T17:36:04"}, range(2, 4)),
         ({"from_": "2026-11-23", "to": "2026-11-24"}, range(10)),
+        ({"from_": "0999-01-01"}, range(10)),
         ({"from_": "2026-11-24"}, range(0)),
         ({"from_": "2026-11-23T17:36:04Z", "to": "2026-11-23T17:36:02Z"}, range(0)),
     ],
@@ -202,6 +203,15 @@ def test_a_parameter_given_twice_is_refused(listing: ModuleType) -> None:
     event = api_event({"webhook_id": "w"}, {"limit": "1"})
     event["multiValueQueryStringParameters"]["limit"] = ["1", "2"]
     assert listing.lambda_handler(event, None)["statusCode"] == 400
+
+
+def test_a_cursor_cannot_be_forged_to_start_outside_the_query(write: Write, listing: ModuleType) -> None:
+    write([execution(n) for n in range(3)])
+    bounds = {"from_": "2026-11-23", "to": "2026-11-24"}
+    cursor = page(listing, limit="1", **bounds)[1]["next_cursor"]
+    text = base64.urlsafe_b64decode(cursor + "==").decode()
+    forged = base64.urlsafe_b64encode(text.replace("20261123T", "20261223T").encode()).decode().rstrip("=")
+    assert page(listing, cursor=forged, **bounds)[0] == 400
 
 
 def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: ModuleType) -> None:

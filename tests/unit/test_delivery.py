@@ -188,11 +188,11 @@ def test_the_timeout_bounds_the_whole_exchange(courier: Courier, receiver: Recei
 
 
 def test_what_came_of_an_answer_before_the_deadline_is_kept(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=1)
+    delivery = deliver(courier, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=3)
     assert delivery.answer
     assert (delivery.result, delivery.error) == (500, None)
     assert delivery.answer.truncated
-    assert 1 <= len(delivery.answer.body) <= 10
+    assert 1 <= len(delivery.answer.body) <= 30
 
 
 def test_nobody_listens(courier: Courier, receiver: Receiver) -> None:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from hooklog.errors import ErrorType
-from hooklog.message import parse_message
+from hooklog.message import Message, parse_order
 from tests.template import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -28,7 +28,8 @@ def test_a_python_example_compiles(example: str) -> None:
 
 
 def test_the_message_is_one_that_is_sent() -> None:
-    message = parse_message(examples("json")[0], "queue-message-id")
+    message = parse_order(examples("json")[0], "queue-message-id")
+    assert isinstance(message, Message)
     (request,) = examples("http")
     headers, _, body = request.rstrip().partition("\n\n")
     assert message.body.decode() == body
@@ -39,7 +40,7 @@ def test_the_message_is_one_that_is_sent() -> None:
 def test_the_batch_of_the_cli_example_can_be_sent() -> None:
     (batch,) = re.findall(r"<<'END'\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
     for entry in json.loads(batch):
-        assert parse_message(entry["MessageBody"], "queue-message-id").webhook_id == entry["MessageGroupId"]
+        assert parse_order(entry["MessageBody"], "queue-message-id").webhook_id == entry["MessageGroupId"]
 
 
 def test_every_error_type_is_explained() -> None:

@@ -155,7 +155,7 @@ def _read_cursor(cursor: str, query: Query) -> str:
     fingerprint, after = text[:16], text[16:]
     if not EXECUTION_ID.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
-    if fingerprint != _fingerprint(query):
+    if fingerprint != _fingerprint(query) or not (query.since or "") <= after < (query.until or "~"):
         raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
     return after
 

@@ -93,7 +93,7 @@ def name_execution(started_at: datetime) -> str:
 
 def compact_time(at: datetime) -> str:
     """A UTC time as execution ids begin with it: `20261123T173600.123456Z`."""
-    return at.strftime("%Y%m%dT%H%M%S.%fZ")
+    return f"{at.year:04}{at:%m%dT%H%M%S.%f}Z"  # %Y has no leading zeros on Linux
 
 
 def iso_time(execution_id: str) -> str:

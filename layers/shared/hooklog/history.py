@@ -49,6 +49,8 @@ class Page:
 
 def list_executions(query: Query, limit: int, after: str | None) -> Page:
     """The page of at most `limit` executions that are older than the one with the id `after`."""
+    if query.since and query.until and query.since >= query.until:
+        return Page([], None)  # DynamoDB refuses bounds that are the wrong way round
     found: list[Summary] = []
     last: str | None = None
     for read, row in enumerate(_rows(query, limit + 1, after), start=1):

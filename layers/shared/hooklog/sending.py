@@ -76,13 +76,16 @@ class Sender:
         """Carry out each record's order and log what came of it. Never raises for one record's sake."""
         outcome = Outcome()
         pending: dict[Future[Done], Record] = {}
+        poison: list[tuple[Record, str]] = []
         for record in records:
             try:
                 order = _parse(record)
             except InvalidMessage as invalid:
-                self._bury(record, str(invalid), outcome)
+                poison.append((record, str(invalid)))
             else:
                 pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
+        for record, reason in poison:  # once its neighbours are on their way
+            self._bury(record, reason, outcome)
         for finished in _gathered(pending):
             self._finish({future: pending[future] for future in finished}, outcome)
         return outcome
