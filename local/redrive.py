@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 from local import aws
 from local.failure import LocalFailure
@@ -20,9 +21,23 @@ def redrive(stack_name: str | None) -> None:
     if not waiting:
         console.print("There are no dead letters.")
         return
-    task = sqs.start_message_move_task(SourceArn=_arn(sqs, source), DestinationArn=_arn(sqs, destination))
-    _await(sqs, _arn(sqs, source))
-    console.print(f"About {waiting} dead letters are back on the webhook queue (task {task['TaskHandle'][:12]}).")
+    try:
+        sqs.start_message_move_task(SourceArn=_arn(sqs, source), DestinationArn=_arn(sqs, destination))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidAction":
+            raise
+        _move_by_hand(sqs, source, destination)  # MiniStack has no such task
+    else:
+        _await(sqs, _arn(sqs, source))
+    console.print(f"About {waiting} dead letters are back on the webhook queue.")
+
+
+def _move_by_hand(sqs: Any, source: str, destination: str) -> None:
+    """Each is sent before it is deleted: a crash leaves one too many, never one too few."""
+    while letters := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10).get("Messages", []):
+        for letter in letters:
+            sqs.send_message(QueueUrl=destination, MessageBody=letter["Body"])
+            sqs.delete_message(QueueUrl=source, ReceiptHandle=letter["ReceiptHandle"])
 
 
 def _local() -> tuple[Any, str, str]:
