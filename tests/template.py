@@ -51,7 +51,7 @@ def functions() -> dict[str, Resource]:
 
 def environment(function: str) -> dict[str, Any]:
     """The variables that the template gives to a function."""
-    variables: dict[str, Any] = functions()[function]["Environment"]["Variables"]
+    variables: dict[str, Any] = functions()[function].get("Environment", {}).get("Variables", {})
     return variables
 
 

@@ -13,11 +13,18 @@ from hooklog.log import DetailsRow, ExecutionRow
 from hooklog.message import MAX_TIMEOUT_SECONDS
 from tests import template
 
+
+
+def no_settings(environment: Mapping[str, str]) -> None:
+    """What a function reads that is the same in every deployment."""
+
+
 SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "SendWebhooksFunction": settings.SenderSettings.from_environment,
     "ListExecutionsFunction": settings.ListSettings.from_environment,
     "GetExecutionFunction": settings.GetSettings.from_environment,
     "AuthorizeFunction": settings.AuthorizerSettings.from_environment,
+    "HistoryPageFunction": no_settings,
 }
 
 
