@@ -10,7 +10,7 @@ const PAGE_SIZE = 50;
 const TIMEOUT_MS = 30_000;
 const CLOCK_MS = 15_000;
 const COLOURED_CHARACTERS = 50_000;
-const DEEPEST_INDENT = 40;
+const DEEPEST_INDENT = 20;
 const KEPT_TOKEN = "hooklog.token";
 const STYLESHEET = new URL("webhook-history.css", import.meta.url).href;
 
@@ -167,7 +167,7 @@ function takeTokenFromAddress() {
   if (!token) return sessionStorage.getItem(KEPT_TOKEN);
   sessionStorage.setItem(KEPT_TOKEN, token);
   history.replaceState(history.state, "", location.pathname + location.search);
-  if (fragment.has("webhook")) writeAddress({ webhook: fragment.get("webhook"), execution: "" });
+  if (fragment.has("webhook")) writeAddress({ webhook: fragment.get("webhook") });
   return token;
 }
 

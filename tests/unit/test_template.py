@@ -14,7 +14,6 @@ from hooklog.message import MAX_TIMEOUT_SECONDS
 from tests import template
 
 
-
 def no_settings(environment: Mapping[str, str]) -> None:
     """What a function reads that is the same in every deployment."""
 
