@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect, sync_playwright
 
 from local import aws
 from local import stack as local_stack
@@ -31,6 +31,7 @@ FLAGS = (
     "--no-first-run",
     "--disable-gpu",
 )
+OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
 
 expect.set_options(timeout=10_000)
@@ -81,13 +82,17 @@ def stack() -> Stack:
     return Stack(local_stack.up())
 
 
+def chromium_path() -> str:
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert path, "There is no Chromium: make chromium installs it"
+    return path
+
+
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all; gone before other tests, for Playwright keeps an event loop running in this thread."""
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert path, "There is no Chromium: make chromium installs it"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         yield browser
         browser.close()
 
@@ -99,9 +104,13 @@ class Watch:
         self.seen: list[str] = []
         self._homes = ("data:", *homes)
         page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
-        page.on("dialog", lambda dialog: (self.seen.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._dialog)
         page.on("request", self._request)
         page.on("console", lambda said: self._console(said.text))
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.seen.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith(self._homes):
@@ -119,7 +128,8 @@ class Watch:
 def front_end_url(stack: Stack) -> Iterator[str]:
     """A page of the SaaS, on an origin of its own, that has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
-    html = f'<!doctype html><title>SaaS</title><link rel="icon" href="data:,"><script type="module" src="{script}"></script>'
+    head = '<!doctype html><title>SaaS</title><link rel="icon" href="data:,">'
+    html = f'{head}<script type="module" src="{script}"></script>'
 
     class FrontEnd(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -140,7 +150,8 @@ def front_end_url(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], viewport={"width": 1100, "height": 800})
+    clipboard = ["clipboard-read", "clipboard-write"]
+    context = browser.new_context(permissions=clipboard, viewport={"width": 1100, "height": 800})
     yield context
     context.close()
 
@@ -173,9 +184,9 @@ def webhook_id() -> str:
     return f"page.{uuid.uuid4().hex[:12]}"
 
 
-def url_of(receiver: Receiver, status: int, **query: str) -> dict[str, Any]:
+def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:
     """What makes a message go to a receiver that answers with this status."""
-    return {"url": receiver.url(f"/status/{status}", **query)}
+    return {"url": receiver.url(f"/status/{status}", body=body)}
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +194,7 @@ def orders(stack: Stack, receiver: Receiver) -> str:
     """A webhook with sixty executions: a 500, one that was not reached, and 58 successes."""
     webhook_id = f"page.{uuid.uuid4().hex[:12]}"
     succeeding = {"event_type": "order.created", **url_of(receiver, 200)}
-    failing = {"event_type": "order.paid", **url_of(receiver, 500, body='{"error":"out_of_stock","id":12345678901234567890}')}
+    failing = {"event_type": "order.paid", **url_of(receiver, 500, body=OUT_OF_STOCK)}
     unreached = {"event_type": "order.shipped", "url": receiver.refused_url}
     stack.deliver(webhook_id, *[succeeding] * 58, failing, unreached)
     return webhook_id

@@ -1,6 +1,7 @@
 """Each state in which there is no list, and what it says to do."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -60,7 +61,7 @@ def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str)
     ],
 )
 def test_no_permission_says_what_is_missing(
-    opened: Open, stack: Stack, orders: str, rights: dict[str, str], reason: str
+    opened: Open, stack: Stack, orders: str, rights: dict[str, Any], reason: str
 ) -> None:
     page = opened(orders, token=stack.token(**rights))
     heading(page, "No permission")

@@ -70,7 +70,7 @@ def test_a_browser_that_has_it_is_told_so(app: ModuleType, asset: str | None) ->
 
 @pytest.mark.parametrize(
     "asset",
-    ["", "index.html", "app.py", "Makefile", "../app.py", "..%2fapp.py", "/etc/passwd", "webhook-history.js/", "é", "\0"],
+    ["", "index.html", "app.py", "Makefile", "../app.py", "..%2fapp.py", "/etc/passwd", "webhook-history.js/", "\0"],
 )
 def test_nothing_else_is_there(app: ModuleType, asset: str) -> None:
     answer = get(app, asset)
@@ -81,7 +81,8 @@ def test_nothing_else_is_there(app: ModuleType, asset: str) -> None:
 
 def test_the_page_has_nothing_inline_and_nothing_from_elsewhere() -> None:
     page = (FOLDER / "index.html").read_text()
-    assert re.findall(r'(?:src|href)="([^"]*)"', page) == ["data:,", *(f"history/{asset}" for asset in reversed(ASSETS))]
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert addresses == ["data:,", "history/webhook-history.css", "history/webhook-history.js"]
     assert not re.search(r"<style|style=| on\w+=|<script[^>]*>[^<]", page)
 
 
