@@ -6,14 +6,18 @@ of them is there at once.
 
 import json
 import os
+import threading
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
@@ -22,8 +26,7 @@ from hooklog.log import ExecutionLog, ExecutionRow, connect
 from hooklog.message import parse_message
 from local import places, stack
 from local.outputs import DEMO_WEBHOOK, Outputs
-from tests.browser.conftest import FLAGS, chromium_path
-from tests.receiver import Receiver
+from tests.browser.chromium import chromium
 
 FOLDER: Final = Path(__file__).parent
 SHOWN: Final = "pull_request.opened"
@@ -44,13 +47,13 @@ PAYLOADS: Final[dict[str, dict[str, Any]]] = {
 BUSY: Final = json.dumps({"error": {"code": "database_unavailable", "message": "Try again later."}})
 GONE: Final = json.dumps({"error": "unknown endpoint"})
 
-# Minutes ago, event type, and where it goes: a status, or what to go to instead of a receiver that answers.
-DAY: Final[list[tuple[float, str, int | str, str]]] = [
+# Minutes ago, event type, result and what the server answers.
+DAY: Final[list[tuple[float, str, int, str]]] = [
     (0.6, "push", 200, ""),
     (3, SHOWN, 503, BUSY),
     (4, "issue_comment.created", 503, BUSY),
-    (11, "push", "refused", ""),
-    (12, "issues.opened", "refused", ""),
+    (11, "push", 0, ""),
+    (12, "issues.opened", 0, ""),
     (26, "release.published", 202, ""),
     (48, "push", 200, ""),
     (95, "issue_comment.created", 204, ""),
@@ -61,7 +64,7 @@ DAY: Final[list[tuple[float, str, int | str, str]]] = [
 ]
 
 
-_DELAY_SECONDS = 0.085
+_REFUSED: Final = "http://127.0.0.1:9/webhooks/github"
 
 
 def main() -> None:
@@ -84,20 +87,49 @@ def main() -> None:
     ExecutionRow.attach(connection, outputs["ExecutionsTable"])
     for row in ExecutionRow.query(DEMO_WEBHOOK):
         row.delete()
-    with Receiver() as receiver:
-        log.write([deliver(receiver, *line) for line in DAY])
+    with front() as url:
+        log.write([deliver(url, number, *line) for number, line in enumerate(DAY)])
     take(outputs)
 
 
-def deliver(receiver: Receiver, minutes_ago: float, event_type: str, target: int | str, answer: str) -> Execution:
+class Front(BaseHTTPRequestHandler):
+    """The customer's server. It answers as the line of DAY says that it is sent."""
+
+    answer: tuple[int, str, float] = (200, "", 0)
+
+    def do_POST(self) -> None:
+        status, body, seconds = Front.answer
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(seconds)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@contextmanager
+def front() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/webhooks/github"
+        server.shutdown()
+
+
+def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: int, body: str) -> Execution:
     """Send one webhook as if it were that long ago."""
     at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-    answering = receiver.url(f"/status/{target}", body=answer, content_type="application/json", delay=_DELAY_SECONDS)
-    url = receiver.refused_url if target == "refused" else answering
-    message = {"webhook_id": DEMO_WEBHOOK, "url": url, "event_type": event_type, "payload": PAYLOADS[event_type]}
+    Front.answer = (result, body, 0.031 + number * 37 % 101 / 300)
+    message = {
+        "webhook_id": DEMO_WEBHOOK,
+        "message_id": f"evt_{uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex[:16]}",
+        "url": url if result else _REFUSED,
+        "event_type": event_type,
+        "payload": PAYLOADS[event_type],
+    }
     courier = Courier(EgressAdapter(), allow_http=True, capture_limit=65_536, clock=lambda: at)
-    delivery = courier.deliver(parse_message(json.dumps(message), f"msg_{at:%H%M%S}"), 1)
-    return record(delivery, Trigger.EVENT)
+    return record(courier.deliver(parse_message(json.dumps(message), "none"), 1), Trigger.EVENT)
 
 
 def take(outputs: Outputs) -> None:
@@ -106,19 +138,18 @@ def take(outputs: Outputs) -> None:
         page.get_by_role("button", name=f"View {SHOWN}, 503").click()
         page.get_by_role("group", name="Response Body").wait_for()
         page.get_by_role("dialog").evaluate("it => Promise.all(it.getAnimations().map(each => each.finished))")
+        page.set_viewport_size({"width": 1040, "height": 1060})
         page.screenshot(path=FOLDER / "history-details.png")
 
 
 @contextmanager
 def history_page(outputs: Outputs) -> Iterator[Page]:
     fragment = urlencode({"token": outputs["Token"], "webhook": DEMO_WEBHOOK})
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1040, "height": 860}, locale="en-GB", timezone_id="Europe/Berlin")
         page.goto(f"{outputs['ApiUrl']}/history#{fragment}")
         page.locator("tbody tr").nth(len(DAY) - 1).wait_for()
         yield page
-        browser.close()
 
 
 if __name__ == "__main__":

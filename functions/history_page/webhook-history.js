@@ -384,23 +384,22 @@ function* facts(execution) {
   yield ["Result", badge(execution)];
   if (!execution.success) yield ["Hard Error", execution.hard_error ? "yes" : "no"];
   if (execution.error) {
-    yield ["Error Message", foreign(execution.error.message)];
     yield ["Error", element("code", {}, foreign(execution.error.type))];
+    yield ["Error Message", foreign(execution.error.message), "wide"];
   }
-  yield ["Executed at", exactTime(execution.executed_at)];
-  yield ["Duration", duration(execution.duration_ms)];
   yield ["Attempt", foreign(attempt(execution))];
-  if (execution.url) yield ["Sent to", foreign(`${execution.method} ${execution.url}`)];
-  yield ["Message id", foreign(execution.message_id)];
-  yield ["Execution id", foreign(execution.execution_id)];
+  yield ["Duration", duration(execution.duration_ms)];
+  yield ["Executed at", exactTime(execution.executed_at), "wide"];
+  if (execution.url) yield ["Sent to", foreign(`${execution.method} ${execution.url}`), "wide"];
+  yield ["Message id", foreign(execution.message_id), "wide"];
+  yield ["Execution id", foreign(execution.execution_id), "wide"];
 }
 
 function factList(execution) {
-  const pairs = [...facts(execution)].flatMap(([name, value]) => [
-    element("dt", {}, name),
-    element("dd", {}, value),
-  ]);
-  return element("dl", { class: "facts" }, ...pairs);
+  const shown = [...facts(execution)].map(([name, value, width]) =>
+    element("div", { class: width }, element("dt", {}, name), element("dd", {}, value)),
+  );
+  return element("dl", { class: "facts" }, ...shown);
 }
 
 function* blocks(execution) {

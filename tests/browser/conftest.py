@@ -1,7 +1,6 @@
 """Chromium on the History page of the deployed local stack, with executions of real deliveries."""
 
 import json
-import shutil
 import threading
 import time
 import uuid
@@ -14,23 +13,15 @@ from urllib.parse import urlencode
 import jwt
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
 
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
+from tests.browser.chromium import chromium
 from tests.receiver import Receiver
 
 SECONDS = 60
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-gpu",
-)
 OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
 
@@ -82,19 +73,11 @@ def stack() -> Stack:
     return Stack(local_stack.up())
 
 
-def chromium_path() -> str:
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert path, "There is no Chromium: make chromium installs it"
-    return path
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all; gone before other tests, for Playwright keeps an event loop running in this thread."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Watch:

@@ -104,7 +104,7 @@ def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
 
 
 def test_in_a_link(opened: Open) -> None:
-    for hostile in CORPUS:
+    for hostile in (ALL, *CORPUS[:4]):
         page = opened(hostile, **dict.fromkeys(("status", "from", "to", "execution"), hostile))
         expect(page.locator("h2.webhook")).to_have_text(hostile)
         expect(page.locator(".state .notice")).to_have_count(1)
