@@ -384,7 +384,7 @@ function* facts(execution) {
   yield ["Result", badge(execution)];
   if (!execution.success) yield ["Hard Error", execution.hard_error ? "yes" : "no"];
   if (execution.error) {
-    yield ["Error", element("code", {}, foreign(execution.error.type))];
+    yield ["Error", element("code", {}, foreign(execution.error.type)), "wide"];
     yield ["Error Message", foreign(execution.error.message), "wide"];
   }
   yield ["Attempt", foreign(attempt(execution))];
