@@ -5,10 +5,10 @@ UV := .venv/bin/uv
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test lint format bench soak redrive deploy lock clean
+.PHONY: help run up down test lint format bench soak redrive screenshots chromium deploy lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 run: .venv/ready .venv-stack/ready ## Start everything locally, send three webhooks and show their history
 	@.venv/bin/python -m local demo
@@ -19,7 +19,7 @@ up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what changed
 down: .venv/ready ## Stop the local AWS and forget its state
 	@.venv/bin/python -m local down
 
-test: .venv/ready .venv-stack/ready ## Every test; PYTEST='-k name' chooses some
+test: .venv/ready .venv-stack/ready chromium ## Every test; PYTEST='-k name' chooses some
 	@.venv/bin/python -m pytest $(PYTEST)
 
 lint: .venv/ready .venv-stack/ready ## ruff, mypy, cfn-lint and sam validate
@@ -41,6 +41,18 @@ soak: .venv/ready .venv-stack/ready ## Thousands of webhooks through faults at r
 
 redrive: .venv/ready ## Put the dead letters back on the webhook queue; STACK=name for a deployed stack instead of the local one
 	@.venv/bin/python -m local redrive $(STACK)
+
+screenshots: .venv/ready .venv-stack/ready chromium ## Take docs/*.png anew, of the page on the local AWS
+	@.venv/bin/python -m docs.screenshots
+
+# Debian's own package, for the browser tests, with the page's two fonts.
+chromium: ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+chromium:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
+		echo "Installing Chromium ..." && \
+		$(ROOT) apt-get update -qq && \
+		$(ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-inter fonts-jetbrains-mono >/dev/null; \
+		} || { echo "The browser tests need Chromium: install the package chromium as root, then try again" >&2; exit 1; }
 
 deploy: export PATH := $(STACK_PATH)
 deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml

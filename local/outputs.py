@@ -37,7 +37,6 @@ def write_outputs() -> Outputs:
     stack = deployment.stack_outputs()
     secret = aws.secrets_manager().get_secret_value(SecretId=stack["SigningKeySecret"])["SecretString"]
     token = mint_token(secret)
-    api_url = _local_api_url(stack)
     outputs = Outputs(
         StackName=places.STACK_NAME,
         Region=places.REGION,
@@ -45,8 +44,8 @@ def write_outputs() -> Outputs:
         QueueUrl=stack["QueueUrl"],
         DeadLetterQueueUrl=stack["DeadLetterQueueUrl"],
         UnloggedQueueUrl=stack["UnloggedQueueUrl"],
-        ApiUrl=api_url,
-        HistoryPageUrl=f"{api_url}/history#token={token}&webhook={DEMO_WEBHOOK}",
+        ApiUrl=_local_url(stack, "ApiUrl"),
+        HistoryPageUrl=f"{_local_url(stack, 'HistoryPageUrl')}#token={token}&webhook={DEMO_WEBHOOK}",
         Token=token,
         SigningKey=secret,
         ExecutionsTable=stack["ExecutionsTable"],
@@ -68,6 +67,6 @@ def mint_token(signing_key: str) -> str:
     return jwt.encode(claims, signing_key, algorithm="HS256")
 
 
-def _local_api_url(stack: dict[str, str]) -> str:
-    stage = urlsplit(stack["ApiUrl"]).path
-    return f"{places.endpoint()}/_aws/execute-api/{stack['ApiId']}{stage}"
+def _local_url(stack: dict[str, str], output: str) -> str:
+    """Where the local AWS serves what API Gateway serves at this output's URL."""
+    return f"{places.endpoint()}/_aws/execute-api/{stack['ApiId']}{urlsplit(stack[output]).path}"

@@ -14,6 +14,11 @@ from hooklog.recovery import RecoveryRow
 from hooklog.tables import DetailsRow, ExecutionRow
 from tests import template
 
+
+def no_settings(environment: Mapping[str, str]) -> None:
+    """What a function reads that is the same in every deployment."""
+
+
 SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "SendWebhooksFunction": settings.SenderSettings.from_environment,
     "ListExecutionsFunction": settings.ListSettings.from_environment,
@@ -24,7 +29,8 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "StartRecoveryFunction": settings.StartRecoverySettings.from_environment,
     "GetRecoveryFunction": settings.GetRecoverySettings.from_environment,
     "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
-    "LogUnloggedFunction": lambda _: None,
+    "LogUnloggedFunction": no_settings,
+    "HistoryPageFunction": no_settings,
 }
 
 

@@ -1,0 +1,156 @@
+"""Takes docs/*.png of the History page on the local AWS: python -m docs.screenshots
+
+What they show are real deliveries by the product's own courier; only its clock is turned back, so that a day's worth
+of them is there at once.
+"""
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from playwright.sync_api import Page
+
+from hooklog.delivery import Courier
+from hooklog.egress import EgressAdapter
+from hooklog.execution import Execution, Trigger, record
+from hooklog.log import ExecutionLog, ExecutionRow, connect
+from hooklog.message import parse_message
+from local import places, stack
+from local.outputs import DEMO_WEBHOOK, Outputs
+from tests.browser.chromium import chromium
+
+FOLDER: Final = Path(__file__).parent
+SHOWN: Final = "pull_request.opened"
+"""The event type of the execution that history-details.png shows."""
+
+PAYLOADS: Final[dict[str, dict[str, Any]]] = {
+    "push": {"ref": "refs/heads/main", "after": "0d1a26e67d8f5eaf1f6ba5c57fc3c7d91ac0fd1c", "pusher": {"name": "ada"}},
+    "issues.opened": {"action": "opened", "issue": {"number": 1347, "title": "Order total is rounded twice"}},
+    "issue_comment.created": {"action": "created", "comment": {"id": 99262140, "body": "I can reproduce this."}},
+    "release.published": {"action": "published", "release": {"tag_name": "v2.4.0", "prerelease": False}},
+    SHOWN: {
+        "action": "opened",
+        "number": 1742,
+        "pull_request": {"title": "Round order totals once", "draft": False, "additions": 12, "deletions": 4},
+        "sender": {"login": "ada", "id": 21031067},
+    },
+}
+BUSY: Final = json.dumps({"error": {"code": "database_unavailable", "message": "Try again later."}})
+GONE: Final = json.dumps({"error": "unknown endpoint"})
+
+# Minutes ago, event type, result and what the server answers.
+DAY: Final[list[tuple[float, str, int, str]]] = [
+    (0.6, "push", 200, ""),
+    (3, SHOWN, 503, BUSY),
+    (4, "issue_comment.created", 503, BUSY),
+    (11, "push", 0, ""),
+    (12, "issues.opened", 0, ""),
+    (26, "release.published", 202, ""),
+    (48, "push", 200, ""),
+    (95, "issue_comment.created", 204, ""),
+    (150, "issues.opened", 404, GONE),
+    (260, "push", 200, ""),
+    (400, SHOWN, 200, ""),
+    (1500, "push", 200, ""),
+]
+
+
+_REFUSED: Final = "http://127.0.0.1:9/webhooks/github"
+
+
+def main() -> None:
+    outputs = stack.up()
+    os.environ |= {
+        "AWS_ENDPOINT_URL": outputs["EndpointUrl"],
+        "AWS_DEFAULT_REGION": outputs["Region"],
+        "AWS_ACCESS_KEY_ID": places.DUMMY_KEY,
+        "AWS_SECRET_ACCESS_KEY": places.DUMMY_KEY,
+    }
+    connection = connect()
+    log = ExecutionLog(
+        connection,
+        executions_table=outputs["ExecutionsTable"],
+        details_table=outputs["ExecutionDetailsTable"],
+        execution_retention_days=90,
+        details_retention_days=30,
+        details_of_all=False,
+    )
+    ExecutionRow.attach(connection, outputs["ExecutionsTable"])
+    for row in ExecutionRow.query(DEMO_WEBHOOK):
+        row.delete()
+    with front() as url:
+        log.write([deliver(url, number, *line) for number, line in enumerate(DAY)])
+    take(outputs)
+
+
+class Front(BaseHTTPRequestHandler):
+    """The customer's server. It answers as the line of DAY says that it is sent."""
+
+    answer: tuple[int, str, float] = (200, "", 0)
+
+    def do_POST(self) -> None:
+        status, body, seconds = Front.answer
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(seconds)
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@contextmanager
+def front() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/webhooks/github"
+        server.shutdown()
+
+
+def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: int, body: str) -> Execution:
+    """Send one webhook as if it were that long ago."""
+    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+    Front.answer = (result, body, 0.031 + number * 37 % 101 / 300)
+    message = {
+        "webhook_id": DEMO_WEBHOOK,
+        "message_id": f"evt_{uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex[:16]}",
+        "url": url if result else _REFUSED,
+        "event_type": event_type,
+        "payload": PAYLOADS[event_type],
+    }
+    courier = Courier(EgressAdapter(), allow_http=True, capture_limit=65_536, clock=lambda: at)
+    return record(courier.deliver(parse_message(json.dumps(message), "none"), 1), Trigger.EVENT)
+
+
+def take(outputs: Outputs) -> None:
+    with history_page(outputs) as page:
+        page.screenshot(path=FOLDER / "history-list.png")
+        page.get_by_role("button", name=f"View {SHOWN}, 503").click()
+        page.get_by_role("group", name="Response Body").wait_for()
+        page.get_by_role("dialog").evaluate("it => Promise.all(it.getAnimations().map(each => each.finished))")
+        page.set_viewport_size({"width": 1040, "height": 1060})
+        page.screenshot(path=FOLDER / "history-details.png")
+
+
+@contextmanager
+def history_page(outputs: Outputs) -> Iterator[Page]:
+    fragment = urlencode({"token": outputs["Token"], "webhook": DEMO_WEBHOOK})
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1040, "height": 860}, locale="en-GB", timezone_id="Europe/Berlin")
+        page.goto(f"{outputs['ApiUrl']}/history#{fragment}")
+        page.locator("tbody tr").nth(len(DAY) - 1).wait_for()
+        yield page
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""GET /history and /history/{asset}: the History page, its script and its stylesheet."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+logger = Logger()
+
+PAGE = "index.html"
+CONTENT_TYPES = {
+    "index.html": "text/html; charset=utf-8",
+    "webhook-history.js": "text/javascript; charset=utf-8",
+    "webhook-history.css": "text/css; charset=utf-8",
+}
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    ]
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""What lets a front end on another origin load the component. No file here is secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it is served. `etag` changes with its content alone."""
+
+    body: str
+    content_type: str
+    etag: str
+
+    @classmethod
+    def read(cls, name: str) -> "Asset":
+        content = (Path(__file__).parent / name).read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()[:12]).decode()
+        return cls(content.decode(), CONTENT_TYPES[name], f'"{digest}"')
+
+
+ASSETS = {name: Asset.read(name) for name in CONTENT_TYPES}
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    name = (event.get("pathParameters") or {}).get("asset")
+    asset = ASSETS.get(PAGE if name is None else name)
+    if asset is None or name == PAGE:
+        logger.info("no such asset", asset=name)
+        return not_found()
+    return serve(asset, if_none_match(event))
+
+
+def serve(asset: Asset, known: str) -> dict[str, Any]:
+    """The asset, or 304 where the browser has it: names stay the same over deployments, so it asks each time."""
+    headers = {"Content-Type": asset.content_type, "Cache-Control": "no-cache", "ETag": asset.etag, **SECURITY_HEADERS}
+    if asset is not ASSETS[PAGE]:
+        headers |= SHARED_HEADERS
+    if asset.etag in known:
+        return {"statusCode": int(HTTPStatus.NOT_MODIFIED), "headers": headers, "body": ""}
+    return {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": asset.body}
+
+
+def if_none_match(event: dict[str, Any]) -> str:
+    headers = event.get("headers") or {}
+    return next((value for name, value in headers.items() if name.lower() == "if-none-match"), "")
+
+
+def not_found() -> dict[str, Any]:
+    error = {"error": {"code": "not_found", "message": "There is no such page."}}
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **SECURITY_HEADERS}
+    return {"statusCode": int(HTTPStatus.NOT_FOUND), "headers": headers, "body": json.dumps(error)}

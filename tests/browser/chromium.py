@@ -1,0 +1,28 @@
+"""Chromium as Debian, Ubuntu or the user has installed it; `make chromium` installs it where there is none."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-gpu",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run it, headless and calling nobody."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    assert path, "There is no Chromium: make chromium installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=QUIET)
+        yield browser
+        browser.close()

@@ -1,0 +1,183 @@
+"""Chromium on the History page of the deployed local stack, with executions of real deliveries."""
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlencode
+
+import jwt
+import pytest
+import requests
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
+
+from local import aws
+from local import stack as local_stack
+from local.outputs import Outputs
+from tests.browser.chromium import chromium
+from tests.receiver import Receiver
+
+SECONDS = 60
+OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
+ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
+
+expect.set_options(timeout=10_000)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The deployed stack: a queue to put messages on, and a page that shows what came of them."""
+
+    outputs: Outputs
+
+    def deliver(self, webhook_id: str, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+        """Put messages for one webhook on the queue; its history once all are executed, newest first."""
+        bodies = [{"webhook_id": webhook_id, "payload": ORDER, **message} for message in messages]
+        for start in range(0, len(bodies), 10):
+            entries: list[Any] = [
+                {"Id": str(number), "MessageBody": json.dumps(body), "MessageGroupId": webhook_id}
+                for number, body in enumerate(bodies[start : start + 10])
+            ]
+            answer = aws.sqs().send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
+            assert not answer.get("Failed"), answer
+        return self._wait_for_history(webhook_id, len(bodies))
+
+    def _wait_for_history(self, webhook_id: str, count: int) -> list[dict[str, Any]]:
+        ends = time.monotonic() + SECONDS
+        url = f"{self.outputs['ApiUrl']}/webhooks/{webhook_id}/executions"
+        while time.monotonic() < ends:
+            token = {"Authorization": f"Bearer {self.outputs['Token']}"}
+            answer = requests.get(url, {"limit": "200"}, headers=token, timeout=30)
+            executions: list[dict[str, Any]] = answer.json()["executions"]
+            if len(executions) >= count:
+                return executions
+            time.sleep(0.1)
+        raise AssertionError(f"{webhook_id} has no {count} executions after {SECONDS} s")
+
+    def token(self, *, webhooks: Any = "*", scope: str = "executions:read", seconds: int = 3600) -> str:
+        claims = {"exp": int(time.time()) + seconds, "webhooks": webhooks, "scope": scope}
+        return jwt.encode(claims, self.outputs["SigningKey"], algorithm="HS256")
+
+    def page_url(self, webhook_id: str, token: str | None = None, **query: str) -> str:
+        page = f"{self.outputs['ApiUrl']}/history"
+        fragment = urlencode({"token": token or self.outputs["Token"], "webhook": webhook_id})
+        return f"{page}?{urlencode(query)}#{fragment}" if query else f"{page}#{fragment}"
+
+
+@pytest.fixture(scope="session")
+def stack() -> Stack:
+    return Stack(local_stack.up())
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all; gone before other tests, for Playwright keeps an event loop running in this thread."""
+    with chromium() as browser:
+        yield browser
+
+
+class Watch:
+    """What must not happen on any page: an error, an alert, a request to anywhere but the stack."""
+
+    def __init__(self, page: Page, *homes: str) -> None:
+        self.seen: list[str] = []
+        self._homes = ("data:", *homes)
+        page.on("pageerror", lambda error: self.seen.append(f"error: {error}"))
+        page.on("dialog", self._dialog)
+        page.on("request", self._request)
+        page.on("console", lambda said: self._console(said.text))
+
+    def _dialog(self, dialog: Dialog) -> None:
+        self.seen.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(self._homes):
+            self.seen.append(f"request: {request.url}")
+        if "token" in request.url:
+            self.seen.append(f"token sent in an address: {request.url}")
+
+    def _console(self, text: str) -> None:
+        """A refused or failed request is what some tests are about; a breach of the policy never is."""
+        if "Failed to load resource" not in text:
+            self.seen.append(f"console: {text}")
+
+
+@pytest.fixture(scope="session")
+def front_end_url(stack: Stack) -> Iterator[str]:
+    """A page of the SaaS, on an origin of its own, that has loaded the component."""
+    script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
+    head = '<!doctype html><title>SaaS</title><link rel="icon" href="data:,">'
+    html = f'{head}<script type="module" src="{script}"></script>'
+
+    class FrontEnd(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), FrontEnd) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    clipboard = ["clipboard-read", "clipboard-write"]
+    context = browser.new_context(permissions=clipboard, viewport={"width": 1100, "height": 800})
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, stack: Stack, front_end_url: str) -> Iterator[Page]:
+    page = context.new_page()
+    watch = Watch(page, stack.outputs["ApiUrl"], front_end_url)
+    yield page
+    assert watch.seen == []
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(page: Page, stack: Stack) -> Open:
+    """Open the History page on a webhook; `token=` and the address' own parameters may be given."""
+
+    def open_page(webhook_id: str, **parameters: str) -> Page:
+        page.goto(stack.page_url(webhook_id, **parameters))
+        return page
+
+    return open_page
+
+
+@pytest.fixture
+def webhook_id() -> str:
+    """A webhook that no other test knows."""
+    return f"page.{uuid.uuid4().hex[:12]}"
+
+
+def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:
+    """What makes a message go to a receiver that answers with this status."""
+    return {"url": receiver.url(f"/status/{status}", body=body)}
+
+
+@pytest.fixture(scope="session")
+def orders(stack: Stack, receiver: Receiver) -> str:
+    """A webhook with sixty executions: a 500, one that was not reached, and 58 successes."""
+    webhook_id = f"page.{uuid.uuid4().hex[:12]}"
+    succeeding = {"event_type": "order.created", **url_of(receiver, 200)}
+    failing = {"event_type": "order.paid", **url_of(receiver, 500, body=OUT_OF_STOCK)}
+    unreached = {"event_type": "order.shipped", "url": receiver.refused_url}
+    stack.deliver(webhook_id, *[succeeding] * 58, failing, unreached)
+    return webhook_id

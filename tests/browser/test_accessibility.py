@@ -1,0 +1,117 @@
+"""Whoever cannot see it, use a mouse, stand the light or the movement, or has a telephone, can use the page."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Open, Stack
+
+ColorScheme = Literal["light", "dark"]
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
+
+
+def show_list(page: Page) -> None:
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def show_failure(page: Page) -> None:
+    page.locator("tr", has=page.locator(".badge.failure")).first.get_by_role("button").click()
+    expect(page.get_by_role("group", name="Response Body")).to_be_visible()
+    page.wait_for_timeout(250)  # until the dialog has arrived: axe measures contrast
+
+
+def show_notice(page: Page) -> None:
+    expect(page.locator(".notice")).to_be_visible()
+
+
+SCENES = {
+    "list": ({"status": "failure"}, show_list),
+    "failure": ({"status": "failure"}, show_failure),
+    "nothing matches": ({"to": "2020-01-01"}, show_notice),
+}
+
+
+LOOKS: list[tuple[ColorScheme, int]] = [("light", 1100), ("dark", 360)]
+
+
+@pytest.fixture
+def unguarded(browser: Browser) -> Iterator[Page]:
+    """A page without its Content-Security-Policy, into which axe can be brought."""
+    page = browser.new_page(bypass_csp=True)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
+    unguarded: Page, stack: Stack, orders: str, scene: str
+) -> None:
+    parameters, show = SCENES[scene]
+    unguarded.goto(stack.page_url(orders, **parameters))
+    show(unguarded)
+    for scheme, width in LOOKS:
+        unguarded.emulate_media(color_scheme=scheme)
+        unguarded.set_viewport_size({"width": width, "height": 740})
+        assert violations(unguarded) == []
+        assert unguarded.evaluate("document.documentElement.scrollWidth") <= width
+        assert unguarded.locator("dialog").evaluate("it => it.scrollWidth <= it.clientWidth")
+
+
+@pytest.mark.parametrize("rights", [{"seconds": -60}, {"scope": "webhooks:read"}, {}])
+def test_axe_finds_no_violation_in_any_notice(unguarded: Page, stack: Stack, rights: dict[str, Any]) -> None:
+    unguarded.goto(stack.page_url("page.nobody", stack.token(**rights)))
+    show_notice(unguarded)
+    assert violations(unguarded) == []
+
+
+def test_it_is_used_with_the_keyboard_alone(opened: Open, orders: str) -> None:
+    page = opened(orders)
+    show_list(page)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("radio", name="All")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    view = page.get_by_role("button", name=re.compile("^View .* 500,"))
+    view.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Close")).to_be_focused()
+    expect(dialog.get_by_role("group", name="Response Body")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(view).to_be_focused()
+
+
+def test_the_dialog_is_named_and_what_happens_is_announced(opened: Open, orders: str) -> None:
+    page = opened(orders, status="failure")
+    expect(page.get_by_role("status")).to_have_text("2 executions")
+    expect(page.get_by_role("table", name="Executions, newest first")).to_be_visible()
+    expect(page.get_by_role("columnheader")).to_have_count(5)
+    show_failure(page)
+    expect(page.get_by_role("dialog", name="order.paid")).to_be_visible()
+
+
+def test_dark_mode_is_dark(page: Page, opened: Open, orders: str) -> None:
+    page.emulate_media(color_scheme="dark")
+    opened(orders)
+    expect(page.locator("body")).to_have_css("background-color", "rgb(18, 22, 28)")
+
+
+@pytest.mark.parametrize(("motion", "animation"), [("reduce", "none"), ("no-preference", "breathe")])
+def test_nothing_moves_for_those_who_asked_for_that(
+    page: Page, opened: Open, orders: str, motion: Literal["reduce", "no-preference"], animation: str
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    page.route("**/executions?*", lambda route: None)
+    opened(orders)
+    expect(page.locator(".bar").first).to_have_css("animation-name", animation)
+    page.unroute_all(behavior="ignoreErrors")

@@ -1,0 +1,127 @@
+"""Everything that a receiver, a producer or a link controls is text, whatever it looks like.
+
+The fixture `page` fails a test in which a script ran, a dialog opened, the policy was breached, or anything but the
+stack was asked for.
+"""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import Open, Stack
+from tests.receiver import Receiver
+
+CORPUS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "\"'><iframe srcdoc='<script>alert(1)</script>'>",
+    "</pre></template></style></textarea><body onload=alert(1)>",
+    "<a href=javascript:alert(1)>click</a>",
+    "<details open ontoggle=alert(1)>",
+    "<math><mtext><style><img src=x onerror=alert(1)>",
+    "javascript:alert(1)//",
+    "{{constructor.constructor('alert(1)')()}}${alert(1)}",
+    "<link rel=stylesheet href=//evil.example/x.css>",
+    "&lt;img src=x onerror=alert(1)&gt;&#0;\u202egnp.exe",
+    "<base href=//evil.example/><form action=//evil.example/><input autofocus onfocus=alert(1)>",
+]
+ALL = " ".join(CORPUS)
+OURS = "webhook-history script, webhook-history iframe, webhook-history img, webhook-history svg, webhook-history a"
+
+
+def expect_no_elements(page: Page) -> None:
+    assert page.locator(OURS).count() == 0
+    assert page.evaluate("document.querySelectorAll('base, iframe, img, svg').length") == 0
+
+
+def printable(hostile: str) -> str:
+    return "".join(character for character in hostile if " " <= character <= "~")
+
+
+def event_type(hostile: str) -> str:
+    return printable(hostile).replace(" ", "/")
+
+
+def test_in_every_field_of_a_real_delivery(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    stack.deliver(webhook_id, *[hostile_message(receiver, hostile) for hostile in CORPUS])
+    page = opened(webhook_id)
+    expect(page.locator("tbody tr")).to_have_count(len(CORPUS))
+    for hostile in CORPUS:
+        page.locator("tr", has=page.get_by_text(event_type(hostile), exact=True)).get_by_role("button").click()
+        expect_as_text(page.get_by_role("dialog"), hostile)
+        expect_no_elements(page)
+        page.keyboard.press("Escape")
+
+
+def hostile_message(receiver: Receiver, hostile: str) -> dict[str, Any]:
+    return {
+        "event_type": event_type(hostile),
+        "headers": {"X-Hostile": printable(hostile)},
+        "payload": {hostile: [hostile]},
+        "url": receiver.url("/status/500", body=hostile, header=f"X-Hostile:{printable(hostile)}"),
+    }
+
+
+def expect_as_text(dialog: Locator, hostile: str) -> None:
+    expect(dialog.get_by_role("heading", level=2)).to_have_text(event_type(hostile))
+    expect(dialog.get_by_role("group", name="Response Body")).to_have_text(hostile)
+    sent = dialog.get_by_role("group", name="Request Body").text_content() or ""
+    assert json.loads(sent) == {hostile: [hostile]}
+    for headers in ("Headers", "Response Headers"):
+        shown = dialog.get_by_role("group", name=headers, exact=True)
+        expect(shown).to_contain_text(f"X-Hostile: {printable(hostile)}")
+
+
+def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
+    """Worse than the API lets through: no field of its answer is trusted."""
+    execution: dict[str, Any] = dict.fromkeys(
+        ("execution_id", "webhook_id", "message_id", "event_type", "trigger", "url", "method", "result", "attempt"), ALL
+    )
+    execution |= {"executed_at": "2026-11-23T17:36:00Z", "duration_ms": ALL, "success": False, "hard_error": ALL}
+    details = {
+        "request_headers": {ALL: ALL},
+        "response_headers": {ALL: ALL},
+        "request_body": ALL,
+        "response_body": ALL,
+        "response_body_truncated": ALL,
+        "response_body_bytes": ALL,
+        "error": {"type": ALL, "message": ALL},
+    }
+
+    def answer(route: Route) -> None:
+        listed = {"executions": [execution], "next_cursor": None}
+        route.fulfill(json=listed if "executions?" in route.request.url else execution | details)
+
+    page.route("**/executions**", answer)
+    opened("demo.orders")
+    expect(page.locator("tbody .event")).to_have_text(ALL)
+    page.get_by_role("button", name="View").click()
+    expect(page.get_by_role("group", name="Response Body")).to_have_text(ALL)
+    expect_no_elements(page)
+
+
+def test_in_a_link(opened: Open) -> None:
+    for hostile in (ALL, *CORPUS[:4]):
+        page = opened(hostile, **dict.fromkeys(("status", "from", "to", "execution"), hostile))
+        expect(page.locator("h2.webhook")).to_have_text(hostile)
+        expect(page.locator(".state .notice")).to_have_count(1)
+        expect_no_elements(page)
+
+
+def test_in_an_error_that_the_api_answers(opened: Open, page: Page) -> None:
+    error = {"error": {"code": ALL, "message": ALL}}
+    page.route("**/executions?*", lambda route: route.fulfill(status=400, json=error))
+    opened("demo.orders")
+    expect(page.locator(".notice p")).to_have_text(f"{ALL}.")
+    expect_no_elements(page)
+
+
+def test_a_webhook_id_cannot_leave_its_place_in_the_apis_address(opened: Open, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    opened("../../elsewhere?x#y")
+    expect(page.locator(".notice")).to_be_visible()
+    assert any(f"/webhooks/{quote('../../elsewhere?x#y', safe='')}/executions?" in url for url in asked)

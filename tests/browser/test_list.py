@@ -1,0 +1,110 @@
+"""The list: newest first, narrowed by a filter that lives in the address, further back page by page."""
+
+import re
+from datetime import datetime, timedelta
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Open, Stack, url_of
+from tests.receiver import Receiver
+
+
+def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    stack.deliver(webhook_id, {"event_type": "order.created", **url_of(receiver, 200)})
+    stack.deliver(webhook_id, {"event_type": "order.paid", **url_of(receiver, 500)})
+    page = opened(webhook_id)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    newest, oldest = page.locator("tbody tr").all()
+    expect(newest.locator(".badge.failure")).to_have_text("500")
+    expect(newest.locator(".event")).to_have_text("order.paid")
+    expect(oldest.locator(".badge.success")).to_have_text("200")
+    expect(oldest.locator(".attempt")).to_have_text("1")
+    expect(oldest.locator(".duration")).to_have_text(re.compile(r"^\d+(\.\d)? m?s$"))
+    expect(page.get_by_role("status")).to_have_text("2 executions")
+
+
+def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
+    opened(orders)
+    shown = page.locator("tbody time").first
+    expect(shown).to_have_text(re.compile(r"just now|seconds ago|minutes? ago"))
+    said = page.evaluate(
+        "iso => new Intl.DateTimeFormat(undefined, {dateStyle: 'full', timeStyle: 'long'}).format(Date.parse(iso))",
+        shown.get_attribute("datetime"),
+    )
+    expect(shown).to_have_attribute("title", said)
+
+
+def test_a_server_that_was_not_reached_is_0(opened: Open, orders: str) -> None:
+    page = opened(orders, status="failure")
+    expect(page.locator(".badge.unreached")).to_have_text("0 not reached")
+
+
+def test_load_more_goes_on_to_the_oldest(opened: Open, orders: str) -> None:
+    page = opened(orders)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.get_by_role("status")).to_have_text("50 executions, and there are older ones")
+    page.get_by_role("button", name="Load more").press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(60)
+    expect(page.get_by_role("button", name="Load more")).to_be_hidden()
+    expect(page.locator("tbody tr").nth(50).get_by_role("button")).to_be_focused()
+    times = [time.get_attribute("datetime") or "" for time in page.locator("tbody time").all()]
+    assert times == sorted(times, reverse=True)
+
+
+def test_an_empty_page_with_more_behind_it_is_passed_over(opened: Open, orders: str, page: Page) -> None:
+    asked: list[str] = []
+
+    def first_page_empty(route: Route) -> None:
+        asked.append(route.request.url)
+        if len(asked) == 1:
+            route.fulfill(json={"executions": [], "next_cursor": "made-up"})
+        else:
+            route.continue_(url=route.request.url.replace("&cursor=made-up", ""))
+
+    page.route("**/executions?*", first_page_empty)
+    opened(orders)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    assert "cursor=made-up" in asked[1]
+
+
+def test_the_filter_lives_in_the_address(opened: Open, orders: str) -> None:
+    page = opened(orders)
+    page.get_by_role("radio", name="Failed").check(force=True)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+&status=failure$"))
+    page.reload()
+    expect(page.get_by_role("radio", name="Failed")).to_be_checked()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_role("radio", name="Succeeded").check(force=True)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("radio", name="All").check(force=True)
+    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
+
+
+def test_a_range_of_days_is_the_viewers_days_both_included(opened: Open, orders: str, page: Page) -> None:
+    opened(orders)
+    newest = page.locator("tbody time").first.get_attribute("datetime")
+    day = page.evaluate("iso => new Date(iso).toLocaleDateString('sv')", newest)
+    after = (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
+    page.get_by_label("From").fill(day)
+    page.get_by_label("To").fill(day)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page).to_have_url(re.compile(rf"from={day}&to={day}$"))
+    page.get_by_label("To").fill(after)
+    page.get_by_label("From").fill(after)
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+
+
+def test_a_range_the_wrong_way_round_is_turned(opened: Open, orders: str) -> None:
+    page = opened(orders, **{"from": "2099-01-01", "to": "2020-01-01"})
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.get_by_label("From")).to_have_value("2020-01-01")
+
+
+def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    stack.deliver(webhook_id, url_of(receiver, 200))
+    page = opened(webhook_id)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    stack.deliver(webhook_id, url_of(receiver, 201), url_of(receiver, 202))
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("tbody tr")).to_have_count(3)

@@ -1,0 +1,96 @@
+"""Each state in which there is no list, and what it says to do."""
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.conftest import Open, Stack, url_of
+from tests.receiver import Receiver
+
+
+def heading(page: Page, name: str) -> None:
+    expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
+
+
+def test_while_it_loads_there_is_a_skeleton(opened: Open, orders: str, page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/executions?*", lambda route: held.append(route))
+    opened(orders)
+    expect(page.locator(".skeleton .bar")).to_have_count(6)
+    expect(page.get_by_role("status")).to_have_text("Loading executions…")
+    held[0].continue_()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def test_nothing_yet_says_how_to_send_the_first(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    page = opened(webhook_id)
+    heading(page, "Nothing sent yet")
+    command = page.get_by_role("group", name="Command")
+    expect(command).to_contain_text("aws sqs send-message")
+    expect(command).to_contain_text(f'"webhook_id": "{webhook_id}"')
+    stack.deliver(webhook_id, url_of(receiver, 200))
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("tbody tr")).to_have_count(1)
+
+
+def test_nothing_matches_offers_all(opened: Open, orders: str) -> None:
+    page = opened(orders, status="failure", to="2020-01-01")
+    heading(page, "Nothing matches")
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.get_by_role("radio", name="All")).to_be_focused()
+    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
+
+
+def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str) -> None:
+    page = opened(orders, token=stack.token(seconds=-60))
+    heading(page, "Your access has expired")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("rights", "reason"),
+    [
+        ({"webhooks": ["acme.*"]}, "The token does not allow this webhook. Ask for access."),
+        ({"scope": "webhooks:read"}, "This needs the scope executions:read"),
+    ],
+)
+def test_no_permission_says_what_is_missing(
+    opened: Open, stack: Stack, orders: str, rights: dict[str, Any], reason: str
+) -> None:
+    page = opened(orders, token=stack.token(**rights))
+    heading(page, "No permission")
+    expect(page.get_by_text(reason)).to_be_visible()
+
+
+def test_an_api_that_cannot_be_reached_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
+    page.route("**/executions?*", lambda route: route.abort("connectionrefused"), times=2)
+    opened(orders)
+    heading(page, "The API cannot be reached")
+    page.get_by_role("button", name="Try again").click()
+    heading(page, "The API cannot be reached")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_what_is_listed_stays_when_the_next_page_fails(opened: Open, orders: str) -> None:
+    page = opened(orders)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.route("**/executions?*", lambda route: route.fulfill(status=502, body="<html>Bad Gateway"), times=1)
+    page.get_by_role("button", name="Load more").click()
+    heading(page, "The API cannot be reached")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("tbody tr")).to_have_count(60)
+
+
+def test_without_a_token_or_a_webhook_it_says_what_to_add(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.outputs['ApiUrl']}/history")
+    heading(page, "Which webhook?")
+    page.goto(f"{stack.outputs['ApiUrl']}/history?webhook=demo.orders")
+    heading(page, "A token is needed")

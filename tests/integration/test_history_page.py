@@ -1,0 +1,100 @@
+"""The handler of the History page: what it serves, to whom, and what it keeps to itself."""
+
+import json
+import re
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.aws import load_app
+from tests.template import ROOT
+
+FOLDER = ROOT / "functions/history_page"
+BUDGET_BYTES = 60_000
+ASSETS = ["webhook-history.js", "webhook-history.css"]
+
+
+@pytest.fixture(scope="module")
+def app() -> ModuleType:
+    return load_app("HistoryPageFunction")
+
+
+def get(app: ModuleType, asset: str | None = None, **headers: str) -> dict[str, Any]:
+    event = {"pathParameters": None if asset is None else {"asset": asset}, "headers": headers or None}
+    answer: dict[str, Any] = app.lambda_handler(event, None)
+    return answer
+
+
+def policy(answer: dict[str, Any]) -> dict[str, str]:
+    directives = answer["headers"]["Content-Security-Policy"].split("; ")
+    return {name: sources for name, _, sources in (directive.partition(" ") for directive in directives)}
+
+
+def test_the_page_is_served(app: ModuleType) -> None:
+    answer = get(app)
+    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / "index.html").read_text())
+    assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("asset", "content_type"), [("webhook-history.js", "text/javascript"), ("webhook-history.css", "text/css")]
+)
+def test_its_assets_are_served_to_any_origin(app: ModuleType, asset: str, content_type: str) -> None:
+    answer = get(app, asset)
+    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / asset).read_text())
+    assert answer["headers"]["Content-Type"] == f"{content_type}; charset=utf-8"
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("asset", [None, *ASSETS, "none"])
+def test_every_answer_is_locked_down(app: ModuleType, asset: str | None) -> None:
+    answer = get(app, asset)
+    directives = policy(answer)
+    assert directives["default-src"] == directives["base-uri"] == directives["frame-ancestors"] == "'none'"
+    assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
+    assert "unsafe" not in answer["headers"]["Content-Security-Policy"]
+    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert answer["headers"]["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("asset", [None, *ASSETS])
+def test_a_browser_that_has_it_is_told_so(app: ModuleType, asset: str | None) -> None:
+    etag = get(app, asset)["headers"]["ETag"]
+    for header in ("If-None-Match", "if-none-match"):
+        for value in (etag, f'"other", {etag}', f"W/{etag}"):
+            answer = get(app, asset, **{header: value})
+            assert (answer["statusCode"], answer["body"], answer["headers"]["ETag"]) == (304, "", etag)
+    assert get(app, asset, **{"If-None-Match": '"other"'})["statusCode"] == 200
+
+
+@pytest.mark.parametrize(
+    "asset",
+    ["", "index.html", "app.py", "Makefile", "../app.py", "..%2fapp.py", "/etc/passwd", "webhook-history.js/", "\0"],
+)
+def test_nothing_else_is_there(app: ModuleType, asset: str) -> None:
+    answer = get(app, asset)
+    assert answer["statusCode"] == 404
+    assert json.loads(answer["body"]) == {"error": {"code": "not_found", "message": "There is no such page."}}
+    assert answer["headers"]["Cache-Control"] == "no-store"
+
+
+def test_the_page_has_nothing_inline_and_nothing_from_elsewhere() -> None:
+    page = (FOLDER / "index.html").read_text()
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert addresses == ["data:,", "history/webhook-history.css", "history/webhook-history.js"]
+    assert not re.search(r"<style|style=| on\w+=|<script[^>]*>[^<]", page)
+
+
+def test_the_component_is_small_and_writes_text_alone() -> None:
+    sources = {asset: (FOLDER / asset).read_text() for asset in ASSETS}
+    assert sum(len(source.encode()) for source in sources.values()) < BUDGET_BYTES
+    script = sources["webhook-history.js"]
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", script)
+    assert not re.search(r"url\(|@import", sources["webhook-history.css"])
+
+
+def test_the_makefile_copies_every_file() -> None:
+    makefile = (FOLDER / "Makefile").read_text()
+    served = {path.name for path in FOLDER.iterdir() if path.is_file()} - {"Makefile"}
+    assert served == {word for word in makefile.split() if "." in word and "$" not in word}
