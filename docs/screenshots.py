@@ -21,9 +21,10 @@ from playwright.sync_api import Page
 
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
-from hooklog.execution import Execution, Trigger, record
-from hooklog.log import ExecutionLog, ExecutionRow, connect
-from hooklog.message import parse_message
+from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.log import Retention, puts_of, write
+from hooklog.message import Message, parse_order
+from hooklog.tables import DetailsRow, ExecutionRow, connect
 from local import places, stack
 from local.outputs import DEMO_WEBHOOK, Outputs
 from tests.browser.chromium import chromium
@@ -76,19 +77,13 @@ def main() -> None:
         "AWS_SECRET_ACCESS_KEY": places.DUMMY_KEY,
     }
     connection = connect()
-    log = ExecutionLog(
-        connection,
-        executions_table=outputs["ExecutionsTable"],
-        details_table=outputs["ExecutionDetailsTable"],
-        execution_retention_days=90,
-        details_retention_days=30,
-        details_of_all=False,
-    )
     ExecutionRow.attach(connection, outputs["ExecutionsTable"])
+    DetailsRow.attach(connection, outputs["ExecutionDetailsTable"])
     for row in ExecutionRow.query(DEMO_WEBHOOK):
         row.delete()
     with front() as url:
-        log.write([deliver(url, number, *line) for number, line in enumerate(DAY)])
+        executions = [deliver(url, number, *line) for number, line in enumerate(DAY)]
+        assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
     take(outputs)
 
 
@@ -129,7 +124,9 @@ def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: 
         "payload": PAYLOADS[event_type],
     }
     courier = Courier(EgressAdapter(), allow_http=True, capture_limit=65_536, clock=lambda: at)
-    return record(courier.deliver(parse_message(json.dumps(message), "none"), 1), Trigger.EVENT)
+    order = parse_order(json.dumps(message), "none")
+    assert isinstance(order, Message)
+    return Execution(name_execution(at), courier.deliver(order, 1), Trigger.EVENT, order.message_id)
 
 
 def take(outputs: Outputs) -> None:

@@ -1,5 +1,6 @@
 """Changing the deployed stack for a while, to break it or to hurry it up."""
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,7 +45,8 @@ def kill_senders() -> int:
     assert ministack
     killed = 0
     for worker in psutil.Process(ministack.pid).children(recursive=True):
-        if "SendWebhooks" in " ".join(worker.cmdline()):
-            worker.kill()
-            killed += 1
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end, or be a zombie already
+            if "SendWebhooks" in " ".join(worker.cmdline()):
+                worker.kill()
+                killed += 1
     return killed
