@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema.exceptions import ValidationError
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from hooklog.api import DEFAULT_LIMIT, MAX_LIMIT
-from hooklog.errors import ErrorType, RequestRefused
+from hooklog.errors import Conflict, ErrorType, RequestRefused
 from hooklog.execution import Trigger
 from hooklog.history import Status
 from hooklog.message import MAX_URL_LENGTH
@@ -28,6 +29,19 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 
 LIST = "/webhooks/{webhook_id}/executions"
 GET = "/webhooks/{webhook_id}/executions/{execution_id}"
+RESEND = "/webhooks/{webhook_id}/executions/{execution_id}/resend"
+CHAIN = "/messages/{message_id}/executions"
+RECOVER = "/webhooks/{webhook_id}/recover"
+RECOVERY = "/webhooks/{webhook_id}/recover/{recovery_id}"
+FUNCTIONS = {
+    LIST: "ListExecutionsFunction",
+    GET: "GetExecutionFunction",
+    RESEND: "ResendExecutionFunction",
+    CHAIN: "ListMessageExecutionsFunction",
+    RECOVER: "StartRecoveryFunction",
+    RECOVERY: "GetRecoveryFunction",
+}
+BOTH = "executions:read executions:resend"
 WEBHOOK = "acme.orders"
 ABSENT = "20261123T173600.123456Z-9f3a2c1d"
 
@@ -62,7 +76,8 @@ def check(instance: object, schema: Mapping[str, Any]) -> None:
 def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
     """Validate an answer of a handler against what the document says of this path and status; gives its body."""
     assert answer["statusCode"] == status, answer["body"]
-    content = resolved(operations()["GET", path]["responses"][str(status)])["content"]
+    method = "POST" if path in (RESEND, RECOVER) else "GET"
+    content = resolved(operations()[method, path]["responses"][str(status)])["content"]
     body: dict[str, Any] = json.loads(answer["body"])
     check(body, content[answer["headers"]["Content-Type"]]["schema"])
     return body
@@ -109,8 +124,9 @@ def test_every_refusal_is_in_the_document() -> None:
     codes = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
     for refusal in RequestRefused.__subclasses__():
         assert refusal.code in codes
-        for operation in operations().values():
-            assert str(refusal.status) in operation["responses"]
+        for (_, path), operation in operations().items():
+            may_be = refusal is not Conflict or path == RESEND
+            assert (str(refusal.status) in operation["responses"]) == may_be
 
 
 def test_what_the_gateway_answers_itself_is_in_the_document() -> None:
@@ -221,6 +237,55 @@ def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: ModuleType, rec
     check(cursor, schema)
 
 
+def test_a_chain_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+    url = receiver.url("/sequence/openapi", codes="500,410")
+    log(aws, url, RETRY_SCHEDULE="1")
+    sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    retry = aws.take("WebhookQueue")
+    retry["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    assert sender.lambda_handler(retry, CONTEXT) == {"batchItemFailures": []}
+    event = api_event({"message_id": "msg_1"})
+    first, second = check_answer(CHAIN, reader(aws, CHAIN).lambda_handler(event, None), 200)["executions"]
+    assert "next_attempt_at" in first
+    assert (second["trigger"], second["exhausted"], second["redelivered"]) == ("retry", True, True)
+
+
+def test_what_is_sent_again_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+    log(aws, receiver.url("/status/410"), receiver.url("/status/200"))
+    listing = reader(aws, LIST)
+    (failed,), (success,) = ids(listing, "failure"), ids(listing, "success")
+    resending = reader(aws, RESEND)
+    for execution_id, status in ((failed, 202), (success, 409), (ABSENT, 404)):
+        event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope=BOTH)
+        check_answer(RESEND, resending.lambda_handler(event, None), status)
+
+
+def test_a_recovery_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+    log(aws, receiver.url("/status/410"))
+    started = check_answer(RECOVER, recover(aws, {"since": "2026-01-01T00:00:00Z", "until": None}), 202)
+    path = {"webhook_id": WEBHOOK, **started}
+    look = reader(aws, RECOVERY)
+    assert check_answer(RECOVERY, look.lambda_handler(api_event(path), None), 200)["status"] == "running"
+    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
+    done = check_answer(RECOVERY, look.lambda_handler(api_event(path), None), 200)
+    assert done == {"status": "done", "found": 1, "queued": 1}
+
+
+def recover(aws: MockAws, body: dict[str, Any]) -> dict[str, Any]:
+    event = api_event({"webhook_id": WEBHOOK}, scope=BOTH)
+    event["body"] = json.dumps(body)
+    answer: dict[str, Any] = reader(aws, RECOVER).lambda_handler(event, None)
+    return answer
+
+
+@pytest.mark.parametrize("body", [{}, {"since": 1}, {"since": "2026-01-01T00:00:00Z", "til": "x"}])
+def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[str, Any]) -> None:
+    content = operations()["POST", RECOVER]["requestBody"]["content"]["application/json"]
+    with pytest.raises(ValidationError):
+        check(body, content["schema"])
+    check_answer(RECOVER, recover(aws, body), 400)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "change"),
     [
@@ -229,6 +294,14 @@ def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: ModuleType, rec
         (GET, 400, {"parameters": {"limit": "1"}}),
         (GET, 403, {"scope": "webhooks:read"}),
         (GET, 404, {}),
+        (RESEND, 400, {"parameters": {"limit": "1"}}),
+        (RESEND, 403, {}),
+        (CHAIN, 400, {"parameters": {"limit": "1"}}),
+        (CHAIN, 403, {"scope": "webhooks:read"}),
+        (RECOVER, 403, {}),
+        (RECOVERY, 400, {"parameters": {"limit": "1"}}),
+        (RECOVERY, 403, {"webhooks": ["bcme.*"]}),
+        (RECOVERY, 404, {}),
     ],
 )
 def test_a_refusal_is_answered_as_the_document_says(
@@ -237,22 +310,25 @@ def test_a_refusal_is_answered_as_the_document_says(
     check_answer(path, reader(aws, path).lambda_handler(call(**change), None), status)
 
 
-@pytest.mark.parametrize("path", [LIST, GET])
+@pytest.mark.parametrize("path", FUNCTIONS)
 def test_a_call_past_the_authorizer_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
     event = call()
     del event["requestContext"]["authorizer"]
     check_answer(path, reader(aws, path).lambda_handler(event, None), 401)
 
 
-@pytest.mark.parametrize("path", [LIST, GET])
+@pytest.mark.parametrize("path", FUNCTIONS)
 def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
-    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
-    check_answer(path, reader(aws, path).lambda_handler(call(), None), 500)
+    for table in ("Executions", "Recoveries"):
+        aws.dynamodb.delete_table(TableName=aws.refs[table])
+    event = {**call(scope=BOTH), "body": '{"since": "2026-01-01"}'}
+    check_answer(path, reader(aws, path).lambda_handler(event, None), 500)
 
 
 def reader(aws: MockAws, path: str) -> ModuleType:
-    return aws.start({LIST: "ListExecutionsFunction", GET: "GetExecutionFunction"}[path])
+    return aws.start(FUNCTIONS[path])
 
 
 def call(**change: Any) -> dict[str, Any]:
-    return api_event({"webhook_id": WEBHOOK, "execution_id": ABSENT}, **change)
+    path = {"webhook_id": WEBHOOK, "execution_id": ABSENT, "message_id": "msg_1", "recovery_id": f"rec_{24 * '0'}"}
+    return api_event(path, **change)
