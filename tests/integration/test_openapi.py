@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema.exceptions import ValidationError
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
@@ -69,8 +68,12 @@ def resolved(node: dict[str, Any]) -> dict[str, Any]:
 
 def check(instance: object, schema: Mapping[str, Any]) -> None:
     """Validate against a schema of the document, whose references are rooted in it."""
+    validator(schema).validate(instance)
+
+
+def validator(schema: Mapping[str, Any]) -> OAS31Validator:
     rooted = {**schema, "components": DOCUMENT["components"]}
-    OAS31Validator(rooted, format_checker=oas31_format_checker).validate(instance)
+    return OAS31Validator(rooted, format_checker=oas31_format_checker)
 
 
 def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
@@ -281,8 +284,7 @@ def recover(aws: MockAws, body: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("body", [{}, {"since": 1}, {"since": "2026-01-01T00:00:00Z", "til": "x"}])
 def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[str, Any]) -> None:
     content = operations()["POST", RECOVER]["requestBody"]["content"]["application/json"]
-    with pytest.raises(ValidationError):
-        check(body, content["schema"])
+    assert not validator(content["schema"]).is_valid(body)
     check_answer(RECOVER, recover(aws, body), 400)
 
 
