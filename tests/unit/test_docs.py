@@ -1,10 +1,11 @@
-"""The documents among themselves: links that resolve, decisions that are numbered."""
+"""The documents among themselves: links that resolve, decisions that are numbered, the order of the modules."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+import hooklog
 from tests.template import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -45,3 +46,16 @@ def test_a_decision_says_why_and_what_follows(decision: Path) -> None:
     assert text.startswith(f"# {int(decision.name[:4])}. ")
     for part in ("Context", "Decision", "Consequences"):
         assert f"\n**{part}.** " in text
+
+
+def test_a_module_imports_only_what_stands_before_it() -> None:
+    lines = re.findall(r"^    [a-z ]+: +(.+)$", hooklog.__doc__ or "", re.MULTILINE)
+    order = [name for line in lines for name in line.split(", ")]
+    folder = ROOT / "layers/shared/hooklog"
+    assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    for position, name in enumerate(order):
+        code = (folder / f"{name}.py").read_text()
+        imported = set(re.findall(r"^ *from hooklog\.(\w+) import", code, re.MULTILINE))
+        for names in re.findall(r"^ *from hooklog import (.+)$", code, re.MULTILINE):
+            imported |= set(names.split(", "))
+        assert imported <= set(order[:position]), name

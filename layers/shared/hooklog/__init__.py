@@ -1,8 +1,12 @@
 """Send webhooks and keep a log of every execution.
 
-The modules stand in the order in which a webhook passes through them, and import only leftward:
+The modules stand in the order in which a webhook passes through them, and import only leftward and upward:
 
-    errors, settings, version < message < egress < delivery < execution < log < sending     (the sender)
-                                                             execution < log < history < api (the readers)
-                                                                                   access < api
+    one attempt:        errors, version, message, egress, delivery, execution
+    what is kept of it: tables, chain, details, log
+    what has to wait:   queues, repeats, unlogged, dead_letters
+    a batch:            retry, orders, sending, settings
+    what is asked for:  history, recovery, access, tokens, api
+
+Only the sender loads `delivery`, and `requests` with it; `execution` and `retry` name its types alone.
 """
