@@ -20,7 +20,7 @@ down: .venv/ready ## Stop the local AWS and forget its state
 	@.venv/bin/python -m local down
 
 test: .venv/ready .venv-stack/ready chromium ## Every test; PYTEST='-k name' chooses some
-	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(PYTEST)
+	@.venv/bin/python -m pytest -n 2 $(PYTEST)
 
 lint: .venv/ready .venv-stack/ready ## ruff, mypy, cfn-lint and sam validate
 	.venv/bin/ruff check

@@ -34,9 +34,11 @@ def redrive(stack_name: str | None) -> None:
 
 def _move_by_hand(sqs: Any, source: str, destination: str) -> None:
     """Each is sent before it is deleted: a crash leaves one too many, never one too few."""
-    while letters := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10).get("Messages", []):
-        for letter in letters:
-            sqs.send_message(QueueUrl=destination, MessageBody=letter["Body"])
+    for _ in range(_count(sqs, source)):
+        received = sqs.receive_message(QueueUrl=source, AttributeNames=["MessageGroupId"])
+        for letter in received.get("Messages", []):
+            group = letter.get("Attributes", {})
+            sqs.send_message(QueueUrl=destination, MessageBody=letter["Body"], **group)
             sqs.delete_message(QueueUrl=source, ReceiptHandle=letter["ReceiptHandle"])
 
 

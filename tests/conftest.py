@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests import template
 from tests.aws import MockAws, mock_aws, moto_server
 from tests.receiver import Receiver
 
@@ -28,8 +29,12 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share the one local stack run one after another, beside all others."""
-    for item in items:
-        if item.path.relative_to(template.ROOT / "tests").parts[0] in {"e2e", "browser"}:
-            item.add_marker(pytest.mark.xdist_group("stack"))
+class OneStack(LoadScopeScheduling):  # type: ignore[misc]
+    """What shares the one local stack runs in one process, test after test; each other file where there is room."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith(("tests/e2e/", "tests/browser/")) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:
+    return OneStack(config, log)

@@ -19,6 +19,7 @@ from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
 from tests.browser.chromium import chromium
+from tests.deployed import configured
 from tests.receiver import Receiver
 
 SECONDS = 60
@@ -68,9 +69,12 @@ class Stack:
         return f"{page}?{urlencode(query)}#{fragment}" if query else f"{page}#{fragment}"
 
 
-@pytest.fixture(scope="session")
-def stack() -> Stack:
-    return Stack(local_stack.up())
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    """Without retries, which would add to a history while a test looks at it."""
+    outputs = local_stack.up()
+    with configured("SendWebhooksFunction", RETRY_SCHEDULE=""):
+        yield Stack(outputs)
 
 
 @pytest.fixture(scope="package")
@@ -107,7 +111,7 @@ class Watch:
             self.seen.append(f"console: {text}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def front_end_url(stack: Stack) -> Iterator[str]:
     """A page of the SaaS, on an origin of its own, that has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
@@ -172,7 +176,7 @@ def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:
     return {"url": receiver.url(f"/status/{status}", body=body)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def orders(stack: Stack, receiver: Receiver) -> str:
     """A webhook with sixty executions: a 500, one that was not reached, and 58 successes."""
     webhook_id = f"page.{uuid.uuid4().hex[:12]}"

@@ -395,3 +395,18 @@ def test_a_recovery_asks_for_a_period(aws: MockAws, recovery: Recovery, body: di
 def test_a_recovery_needs_its_scope_and_shows_to_its_webhook_alone(aws: MockAws, recovery: Recovery) -> None:
     assert recovery.start(since=SINCE, scope="executions:read")[0] == 403
     assert recovery.progress("rec_unknown") == 404
+
+
+def test_a_recovery_does_not_find_what_it_sends_itself(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    recovery_id = recovery.start(since=SINCE, until="2999-01-01T00:00:00Z")[1]["recovery_id"]
+    send(app, sqs_event(message(receiver.url("/status/500"), message_id="later")))
+    recovery.run(aws.take("RecoveryQueue"))
+    assert recovery.progress(recovery_id) == {"status": "done", "found": 1, "queued": 1}
+
+
+def test_a_record_that_is_in_a_batch_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    event = sqs_event(message(receiver.url("/status/200")))
+    assert send(app, {"Records": event["Records"] * 2}) == []
+    assert len(receiver.requests) == len(chain(aws)) == 1

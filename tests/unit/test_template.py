@@ -10,6 +10,7 @@ from pynamodb.models import Model
 from hooklog import settings
 from hooklog.errors import InvalidSetting
 from hooklog.message import MAX_TIMEOUT_SECONDS
+from hooklog.orders import LOG_SECONDS
 from hooklog.recovery import RecoveryRow
 from hooklog.tables import DetailsRow, ExecutionRow
 from tests import template
@@ -108,7 +109,7 @@ def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: st
 
 def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
     timeout = template.functions()["SendWebhooksFunction"]["Timeout"]
-    assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + 10
+    assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + LOG_SECONDS + 5
 
 
 def _model_indexes(model: type[Model]) -> list[tuple[Any, ...]]:

@@ -93,12 +93,17 @@ class Request:
         return recovery_id
 
     def period(self, now: datetime) -> tuple[str, str]:
-        """`since` and `until` of the body, as ids begin; `until` is now by default."""
+        """`since` and `until` of the body, as ids begin; `until` is now by default, and at the latest.
+
+        What a recovery sends may fail in its turn, and must not be found by it again.
+        """
         body = self._body()
         if unknown := body.keys() - {"since", "until"}:
             raise InvalidRequest(f"unknown field {min(unknown)!r:.80}; known: since, until")
         since, until = _time(body.get("since"), "since"), body.get("until")
-        end = compact_time(now) if until is None else _time(until, "until")
+        end = compact_time(now)
+        if until is not None:
+            end = min(end, _time(until, "until"))
         if end <= since:
             raise InvalidRequest("until must be later than since")
         return since, end
@@ -136,7 +141,7 @@ def _time(text: object, name: str) -> str:
         at = datetime.fromisoformat(text if isinstance(text, str) else "")
         return compact_time(at.astimezone(UTC) if at.tzinfo else at)
     except (ValueError, OverflowError):
-        example = "2026-11-23T17:36:00Z or 2026-11-23T18:36:00%2B01:00 (UTC if it names no zone)"
+        example = "2026-11-23T17:36:00Z (in a URL, write the + of +01:00 as %2B)"
         raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None
 
 

@@ -77,7 +77,7 @@ class Sender:
         outcome = Outcome()
         pending: dict[Future[Done], Record] = {}
         poison: list[tuple[Record, str]] = []
-        for record in records:
+        for record in {record["messageId"]: record for record in records}.values():
             try:
                 order = _parse(record)
             except InvalidMessage as invalid:
