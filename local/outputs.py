@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from hooklog.access import Scope
 from local import aws, deployment, places
 from local.failure import LocalFailure
 
 _TOKEN_SECONDS: Final = 30 * 24 * 3600
-_SCOPE: Final = "executions:read executions:resend webhooks:read webhooks:manage"
+_SCOPE: Final = " ".join(Scope)
 DEMO_WEBHOOK: Final = "demo.orders"
 
 

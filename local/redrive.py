@@ -35,10 +35,11 @@ def redrive(stack_name: str | None) -> None:
 def _move_by_hand(sqs: Any, source: str, destination: str) -> None:
     """Each is sent before it is deleted: a crash leaves one too many, never one too few."""
     for _ in range(_count(sqs, source)):
-        received = sqs.receive_message(QueueUrl=source, AttributeNames=["MessageGroupId"])
+        received = sqs.receive_message(QueueUrl=source, AttributeNames=["All"], MessageAttributeNames=["All"])
         for letter in received.get("Messages", []):
-            group = letter.get("Attributes", {})
-            sqs.send_message(QueueUrl=destination, MessageBody=letter["Body"], **group)
+            group = {name: value for name, value in letter.get("Attributes", {}).items() if name == "MessageGroupId"}
+            own = letter.get("MessageAttributes", {})
+            sqs.send_message(QueueUrl=destination, MessageBody=letter["Body"], MessageAttributes=own, **group)
             sqs.delete_message(QueueUrl=source, ReceiptHandle=letter["ReceiptHandle"])
 
 

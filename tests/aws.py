@@ -31,7 +31,10 @@ CREDENTIALS = {
 
 @dataclass
 class MockAws:
-    """The deployment's data stores. `refs` maps logical ids to what `!Ref` gives."""
+    """The deployment's tables, queues, secret and schedule group, built from the template.
+
+    `refs` maps logical ids to what `!Ref` gives.
+    """
 
     dynamodb: "DynamoDBClient"
     sqs: "SQSClient"
@@ -139,9 +142,11 @@ def moto_server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    with patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}):
-        yield endpoint
-    server.stop()
+    try:
+        with patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}):
+            yield endpoint
+    finally:
+        server.stop()
 
 
 def mock_aws(endpoint: str) -> MockAws:

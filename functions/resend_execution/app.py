@@ -6,11 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import history
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer
 from hooklog.queues import Clients
 from hooklog.repeats import RepeatQueue
+from hooklog.resend import resend
 from hooklog.settings import ResendSettings
 from hooklog.tables import DetailsRow, ExecutionRow, connect
 
@@ -29,4 +29,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def resend_execution(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.EXECUTIONS_RESEND, request.webhook_id)
-    return {"message_id": history.resend(request.webhook_id, request.execution_id, repeats)}
+    return {"message_id": resend(request.webhook_id, request.execution_id, repeats)}

@@ -29,7 +29,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
     for record in event["Records"]:
         order = json.loads(record["body"])
         ids = order["webhook_id"], order["recovery_id"]
-        done = recovery.run(*ids, repeats, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
-        if not done:
+        ended = recovery.run(*ids, repeats, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+        if not ended:
             queue.put(*ids)
-        logger.info("recovery", webhook_id=ids[0], recovery_id=ids[1], done=done)
+        logger.info("recovery", webhook_id=ids[0], recovery_id=ids[1], ended=ended)

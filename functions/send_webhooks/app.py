@@ -40,7 +40,7 @@ sender = make_sender(SenderSettings.from_environment())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What comes back as a batch item failure is a fault of ours; a receiver's failure is an execution."""
+    """A batch item failure is a fault of ours, or a message without time left; a receiver's failure is an execution."""
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report(outcome, context.aws_request_id)
     returned = [*outcome.faults, *outcome.unsent]
@@ -48,7 +48,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def report(outcome: Outcome, request_id: str) -> None:
-    """Log a line for the batch, one for each failed execution, and one for each message that was not sent."""
+    """Log a line for the batch, one for each failed execution, dead letter and fault, and one where the log lags."""
     for execution in outcome.executions:
         if not (delivery := execution.delivery).success:
             logger.info(

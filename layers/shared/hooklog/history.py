@@ -1,4 +1,4 @@
-"""The history of a webhook, read from the log: pages of summaries, and one execution with its details."""
+"""The history, read from the log: pages of summaries, one execution with its details, all of one message."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from hooklog.chain import all_links
-from hooklog.details import are_kept, read_details
-from hooklog.errors import Conflict, NotFound
+from hooklog.details import read_details
+from hooklog.errors import NotFound
 from hooklog.execution import Summary, Trigger, iso_time
-from hooklog.message import Repeat
-from hooklog.repeats import RepeatQueue
 from hooklog.tables import ExecutionRow
 
 MAX_READ: Final = 1000
@@ -96,23 +94,15 @@ def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Cond
 
 def get_execution(webhook_id: str, execution_id: str) -> dict[str, Any]:
     """One execution with its details, if any are kept. Raises NotFound."""
-    try:
-        row = ExecutionRow.get(webhook_id, execution_id)
-    except DoesNotExist:
-        raise NotFound("there is no such execution of this webhook, or it has expired") from None
-    return {**summary(row), **read_details(webhook_id, execution_id)}
+    return {**summary(find(webhook_id, execution_id)), **read_details(webhook_id, execution_id)}
 
 
-def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
-    """Put a logged execution on the queue again; returns its message's id. Raises NotFound, Conflict, NotQueued."""
+def find(webhook_id: str, execution_id: str) -> ExecutionRow:
+    """Raises NotFound."""
     try:
-        row = ExecutionRow.get(webhook_id, execution_id)
+        return ExecutionRow.get(webhook_id, execution_id)
     except DoesNotExist:
         raise NotFound("there is no such execution of this webhook, or it has expired") from None
-    if not are_kept(webhook_id, execution_id):
-        raise Conflict("there is nothing to send: no request body is kept for this execution")
-    repeats.put({Repeat(webhook_id, row.message_id, execution_id, str(Trigger.RESEND), once=False): 0})
-    return str(row.message_id)
 
 
 def list_message(message_id: str, visible: Callable[[str], bool]) -> list[Summary]:

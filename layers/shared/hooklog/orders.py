@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from hooklog.details import read_for_repeat
 from hooklog.errors import InvalidMessage, NoTimeLeft
 from hooklog.execution import Execution, Trigger, name_execution
 from hooklog.message import MAX_TIMEOUT_SECONDS, Message, Repeat
+from hooklog.queues import MAX_DELAY_SECONDS
 from hooklog.retry import RetrySchedule, jitter
 from hooklog.tables import ExecutionRow
 
@@ -46,7 +47,7 @@ class Settled:
 
 Done = Execution | Deferred | Settled
 
-LogUnreadable = (BotoCoreError, ClientError, PynamoDBException)
+LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class Clerk:
                 return Settled("sent again meanwhile")
             row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
             details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
-        except (*LogUnreadable, ExecutionRow.DoesNotExist):
+        except LOG_UNREADABLE:
             return _defer(repeat)
         if not details:
             return _defer(repeat)
@@ -143,15 +144,8 @@ def _defer(repeat: Repeat) -> Deferred:
     """The log lags or is out of reach: come again, after a minute at first and a quarter of an hour in the end."""
     if repeat.deferrals >= MAX_DEFERRALS:
         raise InvalidMessage(f"execution {repeat.execution_id} or its details are not in the log")
-    again = Repeat(
-        repeat.webhook_id,
-        repeat.message_id,
-        repeat.execution_id,
-        repeat.trigger,
-        repeat.once,
-        repeat.deferrals + 1,
-    )
-    return Deferred(again, min(60 * 2**repeat.deferrals, 900))
+    again = replace(repeat, deferrals=repeat.deferrals + 1)
+    return Deferred(again, min(60 * 2**repeat.deferrals, MAX_DELAY_SECONDS))
 
 
 def _message(row: ExecutionRow, details: dict[str, Any]) -> Message:

@@ -1,4 +1,4 @@
-"""Sending to SQS in batches."""
+"""The clients of SQS and EventBridge Scheduler, and sending to SQS in batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property

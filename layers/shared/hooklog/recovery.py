@@ -16,7 +16,7 @@ from hooklog.execution import Trigger
 from hooklog.message import Repeat
 from hooklog.queues import Clients, send_all
 from hooklog.repeats import RepeatQueue
-from hooklog.tables import ExecutionRow, LogTable
+from hooklog.tables import AttachedTable, ExecutionRow
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -25,9 +25,10 @@ PAGE: Final = 100
 """Failed executions between one saved state and the next: what a crash may have to look at again."""
 
 KEPT_SECONDS: Final = 30 * 86_400
+"""30 days, which the texts of the API say as well."""
 
 
-class RecoveryRow(LogTable):
+class RecoveryRow(AttachedTable):
     """How far a recovery has come."""
 
     class Meta:
@@ -59,7 +60,10 @@ class RecoveryQueue:
 
 
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
-    """Begin to recover what failed at or after `since` and before `until`; returns the recovery's id."""
+    """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
+
+    Raises NotQueued.
+    """
     recovery_id = f"rec_{secrets.token_hex(12)}"
     RecoveryRow(
         webhook_id=webhook_id,
@@ -85,9 +89,11 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 
 
 def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
-    """Go on until it is done or no time is left; whether it is done.
+    """Go on until it is done or no time is left. False where the rest is still to be queued.
 
-    What a crash left undone of a page is looked at again: a repeat that was put on the queue twice is sent once.
+    True as well where another run has taken over, or the recovery has expired.
+    What a
+    crash left undone of a page is looked at again: a repeat that was put on the queue twice is sent once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)

@@ -13,7 +13,7 @@ from hooklog.errors import ErrorType, InvalidSetting
 if TYPE_CHECKING:
     from hooklog.delivery import Delivery
 
-MAX_DELAY_SECONDS: Final = 86_400
+LONGEST_DELAY_SECONDS: Final = 86_400
 """The longest delay of a schedule, and the longest `Retry-After` that is honoured."""
 
 MAX_RETRIES: Final = 20
@@ -35,9 +35,9 @@ class RetrySchedule:
     def parse(cls, text: str) -> "RetrySchedule":
         """Read `5,300,1800`. Raises InvalidSetting with what is wrong with it."""
         items = [item.strip() for item in text.split(",")] if text.strip() else []
-        if not all(item.isascii() and item.isdecimal() and 1 <= int(item) <= MAX_DELAY_SECONDS for item in items):
+        if not all(item.isascii() and item.isdecimal() and 1 <= int(item) <= LONGEST_DELAY_SECONDS for item in items):
             raise InvalidSetting(
-                f"RETRY_SCHEDULE must be whole seconds from 1 to {MAX_DELAY_SECONDS} with commas between, not {text!r}"
+                f"RETRY_SCHEDULE must be whole seconds of 1 to {LONGEST_DELAY_SECONDS} and commas between, not {text!r}"
             )
         if len(items) > MAX_RETRIES:
             raise InvalidSetting(f"RETRY_SCHEDULE must have at most {MAX_RETRIES} delays, not {len(items)}")
@@ -53,7 +53,7 @@ class RetrySchedule:
             return None
         asked = retry_after(delivery, now)
         if asked is not None:
-            seconds = min(asked * uniform(1, 1 + JITTER), MAX_DELAY_SECONDS)
+            seconds = min(asked * uniform(1, 1 + JITTER), LONGEST_DELAY_SECONDS)
         else:
             seconds = self.delays[retries_used] * uniform(1 - JITTER, 1 + JITTER)
         return now + timedelta(seconds=seconds)
@@ -65,13 +65,13 @@ def retry_after(delivery: "Delivery", now: datetime) -> float | None:
         return None
     asked = {name.lower(): value for name, value in delivery.answer.headers.items()}.get("retry-after", "").strip()
     if asked.isascii() and asked.isdecimal():
-        return float(min(max(int(asked[:9]), 1), MAX_DELAY_SECONDS))
+        return float(min(max(int(asked[:9]), 1), LONGEST_DELAY_SECONDS))
     try:
         at = parsedate_to_datetime(asked)
     except ValueError:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(math.ceil((at - now).total_seconds()), 1), MAX_DELAY_SECONDS)
+    return min(max(math.ceil((at - now).total_seconds()), 1), LONGEST_DELAY_SECONDS)
 
 
 def jitter(low: float, high: float) -> float:

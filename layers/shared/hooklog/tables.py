@@ -15,10 +15,10 @@ CONNECT_TIMEOUT_SECONDS: Final = 1
 READ_TIMEOUT_SECONDS: Final = 2
 """DynamoDB answers within milliseconds; pynamodb's defaults (15 s and 30 s) outlive the function."""
 
-MAX_RETRIES: Final = 2
+REQUEST_RETRIES: Final = 2
 
 
-class LogTable(Model):
+class AttachedTable(Model):
     """A table that is named by a setting and shares its connection."""
 
     @classmethod
@@ -53,7 +53,7 @@ class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-unt
     executed_at = UnicodeAttribute(range_key=True)
 
 
-class ExecutionRow(LogTable):
+class ExecutionRow(AttachedTable):
     """A summary. What is usual is left out (trigger event, no hard error), for it is stored by the million."""
 
     class Meta:
@@ -82,7 +82,7 @@ class ExecutionRow(LogTable):
     by_message = MessageIndex()
 
 
-class DetailsRow(LogTable):
+class DetailsRow(AttachedTable):
     """A part of an execution's details; parts after the first have `#1`, `#2`… behind the execution's id."""
 
     class Meta:
@@ -100,7 +100,7 @@ def connect() -> Connection:
     connection = Connection(
         connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        max_retry_attempts=MAX_RETRIES,
+        max_retry_attempts=REQUEST_RETRIES,
     )
     _ = connection.client
     return connection
