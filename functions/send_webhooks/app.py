@@ -28,7 +28,9 @@ def make_sender(settings: SenderSettings) -> Sender:
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
     unlogged = UnloggedQueue(clients, settings.unlogged_queue_url)
     repeats = RepeatQueue(clients, settings.queue_url)
-    target = SchedulerTarget(settings.queue_arn, settings.scheduler_role_arn, settings.schedule_group)
+    target = SchedulerTarget(
+        settings.queue_arn, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
+    )
     return Sender(
         Clerk(courier, settings.retry_schedule),
         Archive(connection, retention, settings.details_of_all, unlogged),

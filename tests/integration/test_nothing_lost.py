@@ -1,6 +1,8 @@
 """What must hold when things go wrong, from event to event, on tables and queues built from the template."""
 
 import json
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
@@ -410,3 +412,36 @@ def test_a_record_that_is_in_a_batch_twice_is_sent_once(app: ModuleType, aws: Mo
     event = sqs_event(message(receiver.url("/status/200")))
     assert send(app, {"Records": event["Records"] * 2}) == []
     assert len(receiver.requests) == len(chain(aws)) == 1
+
+
+def test_an_answer_that_breaks_our_reading_of_it_is_logged(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    hostile = [
+        receiver.url("/status/503", retry_after=f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"),
+        receiver.url("/status/429", retry_after=f"Mon, 01 Jan {'9' * 11} 00:00:00 GMT"),
+    ]
+    assert send(app, sqs_event(*[message(url, message_id=f"m{n}") for n, url in enumerate(hostile)])) == []
+    assert [e["result"] for n in range(2) for e in chain(aws, f"m{n}")] == [503, 429]
+
+
+def test_a_batch_whose_details_cannot_be_made_is_logged_all_the_same(
+    app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: Any, **__: Any) -> bytes:
+        raise MemoryError
+
+    monkeypatch.setattr("gzip.compress", out_of_memory)
+    assert send(app, sqs_event(message(receiver.url("/status/410")))) == []
+    assert chain(aws)[0]["result"] == 410
+
+
+def test_poison_waits_until_its_neighbours_are_logged(aws: MockAws, receiver: Receiver) -> None:
+    silent = receiver.url("/silent")
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL=silent)
+    event = sqs_event("poison", message(receiver.url("/status/200")))
+    batch = threading.Thread(target=send, args=(app, event))
+    batch.start()
+    ends = time.monotonic() + 2.5
+    while not aws.rows("Executions"):
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    batch.join()

@@ -160,6 +160,16 @@ def test_poison_as_large_as_a_message_can_be(app: ModuleType, aws: MockAws) -> N
     assert gzip.decompress(base64.b64decode(letter["Body"])).decode() == body
 
 
+def test_poison_that_no_compression_makes_fit_is_cut_off(app: ModuleType, aws: MockAws) -> None:
+    body = base64.b64encode(_random_bytes(786_000)).decode()
+    assert send(app, body) == NO_FAULTS
+    (letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "truncated"
+    assert "not JSON" in letter["MessageAttributes"]["Reason"]["StringValue"]
+    assert body.startswith(letter["Body"])
+    assert len(letter["Body"]) > 1_000_000
+
+
 def test_poison_that_cannot_be_buried_comes_back(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL="http://127.0.0.1:1/none")
     event = sqs_event("not json", message(receiver.url("/status/200")))

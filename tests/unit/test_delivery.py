@@ -1,5 +1,7 @@
 """What a receiver may do, and what is made of it: one delivery each, against a real receiver."""
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -262,6 +264,13 @@ def test_a_body_up_to_the_limit_is_kept_whole(courier: Courier, receiver: Receiv
     assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (size, False, size)
 
 
+@pytest.mark.parametrize("length", ["9" * 5000, "9" * 19])
+def test_a_length_that_cannot_be_is_not_told(courier: Courier, receiver: Receiver, length: str) -> None:
+    url = receiver.url("/endless-body", status=500, header=f"Content-Length:{length}")
+    delivery = deliver(courier, url)
+    assert delivery.answer is None or delivery.answer.length is None
+
+
 def test_a_compressed_body_is_kept_readable(courier: Courier, receiver: Receiver) -> None:
     delivery = deliver(courier, receiver.url("/gzip", body="out of stock", status=500))
     assert delivery.answer
@@ -370,3 +379,27 @@ def test_no_address_is_told() -> None:
         parse_target("https://user:secret@10.1.2.3/", ("https",))
     assert "10.1.2.3" not in refused.value.message
     assert "secret" not in refused.value.message
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+
+
+def test_interim_answers_are_read_past() -> None:
+    """The answer that comes after them is the answer, and no other delivery's."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
+        adapter = EgressAdapter()
+        courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert [deliver(courier, url).result for _ in range(3)] == [201, 202, 203]
+        adapter.close()
+
+
+def _answer_late(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        for status in (201, 202, 203):
+            connection.recv(65_536)
+            connection.sendall(INTERIM)
+            time.sleep(0.1)
+            connection.sendall(INTERIM + f"HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n".encode())

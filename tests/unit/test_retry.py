@@ -74,7 +74,10 @@ def test_retry_after_is_bounded(asked: str, seconds: int) -> None:
     assert delay(failure(503, asked), chance=0) == seconds
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-5", "1.5", "\u0665", "Tue, 99 Nov 2026 10:00:00 GMT"])
+OVERFLOWING = f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"
+
+
+@pytest.mark.parametrize("asked", ["", "soon", "-5", "1.5", "\u0665", "Tue, 99 Nov 2026 10:00:00 GMT", OVERFLOWING])
 def test_a_retry_after_that_says_nothing_leaves_the_schedule(asked: str) -> None:
     assert delay(failure(503, asked)) == 5
 

@@ -207,4 +207,5 @@ def _json(status: int, body: Mapping[str, Any], origin: str) -> Answer:
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": origin,
     }
-    return {"statusCode": int(status), "headers": headers, "body": json.dumps(body, ensure_ascii=False)}
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return {"statusCode": int(status), "headers": headers, "body": text}

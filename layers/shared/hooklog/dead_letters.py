@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -26,16 +27,20 @@ class DeadLetterQueue:
     def bury(self, record: Mapping[str, Any], reason: str) -> None:
         """Send the record's body with the attributes `Reason` and `QueueMessageId`, its own attributes kept.
 
-        A body that leaves no room for the reason is compressed, which the attribute `BodyEncoding` says. Raises
+        A body that leaves no room for the reason is compressed, or cut off where that does not make it short enough;
+        the attribute `BodyEncoding` says so. Own attributes that leave no room are left out. Raises
         what botocore raises; the record must then go back to the queue, whose redrive policy has the last word.
         """
+        own = record.get("messageAttributes", {})
         body, encoding = _fitting(record["body"])
+        if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+            own = {}
         attributes = {"Reason": reason[:1000], "QueueMessageId": record["messageId"], **encoding}
         group = record.get("attributes", {}).get("MessageGroupId")
         self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes=_attributes(attributes, record.get("messageAttributes", {})),
+            MessageAttributes=_attributes(attributes, own),
             **({"MessageGroupId": group} if group else {}),
         )
 
@@ -44,7 +49,11 @@ def _fitting(body: str) -> tuple[str, dict[str, str]]:
     encoded = body.encode()
     if len(encoded) <= MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
         return body, {}
-    return base64.b64encode(gzip.compress(encoded)).decode(), {"BodyEncoding": "gzip+base64"}
+    compressed = base64.b64encode(gzip.compress(encoded)).decode()
+    if len(compressed) <= MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+        return compressed, {"BodyEncoding": "gzip+base64"}
+    cut = encoded[: MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES].decode(errors="ignore")
+    return cut, {"BodyEncoding": "truncated"}
 
 
 def _attributes(ours: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from http.client import IncompleteRead
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
@@ -25,6 +26,8 @@ MAX_CAPTURED_HEADERS: Final = 16_384
 """Characters kept of a receiver's headers; http.client itself takes a hundred lines of 64 KiB."""
 
 _READ_SIZE = 16_384
+_MAX_LENGTH_DIGITS = 18
+_INVALID_HTTP = "What the receiver answered is not valid HTTP."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Courier:
             answer, error = self._exchange(message, target, headers)
         except Undelivered as undelivered:
             error = undelivered
+        except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
+            error = Undelivered(ErrorType.PROTOCOL_ERROR, _INVALID_HTTP)
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(message, attempt, started_at, duration_ms, headers, answer, error)
 
@@ -194,8 +199,8 @@ def read_answer(response: BaseHTTPResponse, limit: int, timeout_seconds: float) 
     except HTTPError as broken:
         error = explain(broken, timeout_seconds) if 200 <= response.status <= 299 else None
     finally:
-        if not complete:
-            response.close()
+        if not complete or response.status < HTTPStatus.OK:
+            response.close()  # after 101 the connection speaks another protocol
         response.release_conn()
     length = len(captured) if complete else _declared_length(response)
     body = bytes(captured[:limit])
@@ -211,7 +216,8 @@ def _decoded(response: BaseHTTPResponse) -> Iterator[bytes]:
 def _declared_length(response: BaseHTTPResponse) -> int | None:
     declared = response.headers.get("Content-Length", "")
     encoded = "Content-Encoding" in response.headers
-    return int(declared) if declared.isascii() and declared.isdecimal() and not encoded else None
+    plausible = declared.isascii() and declared.isdecimal() and len(declared) <= _MAX_LENGTH_DIGITS
+    return int(declared) if plausible and not encoded else None
 
 
 def _captured_headers(response: BaseHTTPResponse) -> Mapping[str, str]:
@@ -241,7 +247,7 @@ def explain(error: Exception, timeout_seconds: float) -> Undelivered:
         return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
     if any(isinstance(cause, ConnectionError | IncompleteRead | ssl.SSLEOFError) for cause in causes):
         return Undelivered(ErrorType.CONNECTION_RESET, "The receiver closed the connection before it had answered.")
-    return Undelivered(ErrorType.PROTOCOL_ERROR, "What the receiver answered is not valid HTTP.")
+    return Undelivered(ErrorType.PROTOCOL_ERROR, _INVALID_HTTP)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,7 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from functools import lru_cache
+from http import HTTPStatus
 from http.client import HTTPException
+from http.client import HTTPResponse as HTTPClientResponse
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -39,6 +41,9 @@ what they sent meanwhile is lost on a frozen Lambda environment."""
 _TCP_INFO_BYTES = 192
 _BYTES_ACKED_AT = 120  # tcpi_bytes_acked of struct tcp_info, linux/tcp.h; there since Linux 4.1
 _BYTES_ACKED = struct.Struct("=Q")
+
+MAX_INTERIM_ANSWERS: Final = 20
+_MAX_LINE = 65_536
 
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
@@ -113,6 +118,19 @@ class _DeadlineTLSSocket(_Deadline, ssl.SSLSocket):
     """The same over TLS, where one call's timeout would otherwise be a record's."""
 
 
+class _FinalAnswer(HTTPClientResponse):
+    """Reads past interim answers (RFC 9110 section 15.2), which http.client takes for final but for 100."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(MAX_INTERIM_ANSWERS):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 < status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
+                return version, status, reason
+            while self.fp.readline(_MAX_LINE).strip():
+                pass
+        raise HTTPException("too many interim answers")
+
+
 class _Kept(HTTPConnection):
     """A connection that knows whether it was kept, and tells one that went stale from one that failed.
 
@@ -120,6 +138,7 @@ class _Kept(HTTPConnection):
     that took the request and closed then may have acted on it; that is a failure, and not for us to send again at once.
     """
 
+    response_class = _FinalAnswer
     _answered_at = 0.0
     _acknowledged_before: int | None = None
 

@@ -18,7 +18,7 @@ MAX_BATCH_BYTES: Final = 8_000_000
 """Half of what BatchWriteItem takes: binary values grow by a third on the wire."""
 
 WRITE_SECONDS: Final = 4.0
-"""How long unprocessed items are sent again before they count as not taken."""
+"""How long, over all requests of one call, unprocessed items are sent again before they count as not taken."""
 
 _DAY_SECONDS = 86_400
 
@@ -54,10 +54,11 @@ def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of
     """The items of these executions, details first, so that a summary is never without its details."""
     detailed = [execution for execution in executions if details_of_all or not execution.delivery.success]
     details = [put for execution in detailed for put in _details(execution, retention)]
-    return details + [_summary(execution, retention) for execution in executions]
+    return details + [summary_of(execution, retention) for execution in executions]
 
 
-def _summary(execution: Execution, retention: Retention) -> Put:
+def summary_of(execution: Execution, retention: Retention) -> Put:
+    """The item of an execution's summary."""
     delivery, execution_id = execution.delivery, execution.execution_id
     message_id, next_attempt = delivery.message.message_id, execution.next_attempt_at
     row = ExecutionRow(
@@ -92,10 +93,10 @@ def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], 
 
     After a first request that fails, the rest is not tried: an outage must not cost a time-out for each.
     """
-    batches = list(_batches(puts))
+    batches, ends = list(_batches(puts)), time.monotonic() + WRITE_SECONDS
     for number, batch in enumerate(batches):
         try:
-            left = _put_batch(connection, batch, sleep)
+            left = _put_batch(connection, batch, ends, sleep)
         except (BotoCoreError, ClientError) as error:
             return Refused([put for rest in batches[number:] for put in rest], _cause(error))
         if left:
@@ -104,10 +105,10 @@ def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], 
     return None
 
 
-def _put_batch(connection: Connection, batch: Sequence[Put], sleep: Callable[[float], None]) -> list[Put]:
+def _put_batch(connection: Connection, batch: Sequence[Put], ends: float, sleep: Callable[[float], None]) -> list[Put]:
     """Put them, again with backoff while DynamoDB leaves some unprocessed; give back those it never took."""
     table, puts = batch[0].table, {_key(put.item): put for put in batch}
-    ends, pause = time.monotonic() + WRITE_SECONDS, 0.05
+    pause = 0.05
     while True:
         requests = [{"PutRequest": {"Item": put.item}} for put in puts.values()]
         answer = connection.dispatch("BatchWriteItem", {"RequestItems": {table: requests}})

@@ -112,7 +112,7 @@ def _message(fields: Mapping[str, Any], queue_message_id: str) -> Message:
     """A producer's message.
 
     Raises InvalidMessage with what is wrong and what the field takes. The payload's keys keep their order;
-    numbers are IEEE 754 doubles or integers of any size, as RFC 8259 section 6 leads producers to expect.
+    numbers are IEEE 754 doubles or integers of up to 4,300 digits, as RFC 8259 section 6 leads producers to expect.
     """
     return Message(
         webhook_id=_identifier(fields, "webhook_id"),
@@ -130,15 +130,17 @@ def _object(body: str) -> dict[str, Any]:
         fields = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError:
         raise InvalidMessage("the message is nested too deeply") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise InvalidMessage(f"the message is not JSON: {error}") from None
+    except ValueError:  # Python reads no longer ones
+        raise InvalidMessage("the message holds an integer of more than 4,300 digits; send it as a string") from None
     if not isinstance(fields, dict):
         raise InvalidMessage("the message must be a JSON object")
     return fields
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
+    raise InvalidMessage(f"{name} is not a JSON value")
 
 
 def _identifier(fields: Mapping[str, Any], name: str) -> str:
@@ -152,6 +154,8 @@ def _url(fields: Mapping[str, Any]) -> str:
     value = fields.get("url")
     if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
         raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{_got(fields, 'url')}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidMessage("url must not hold an unpaired surrogate")
     return value
 
 

@@ -25,7 +25,7 @@ LOG_SECONDS: Final = 15.0
 MAX_DEFERRALS: Final = 100
 """About a day, at the longest pause; after that a repeat goes to the dead-letter queue."""
 
-_REQUEUE_GRACE = timedelta(seconds=30)
+_REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,8 @@ class Clerk:
         reading the log raises where it must be known first whether a message was sent before.
         """
         content = order.content
+        if isinstance(content, Repeat) and content.once:  # which it looks up by itself
+            return self._repeat(order, content, seconds_left)
         if order.redelivered and (settled := self._logged_before(order)):
             return settled
         if isinstance(content, Repeat):
@@ -99,6 +101,8 @@ class Clerk:
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         try:
             links = chain.links(repeat.message_id, repeat.webhook_id)
+            if order.redelivered and (settled := self._logged_before(order)):
+                return settled
             if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
                 return Settled("sent again meanwhile")
             row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)

@@ -31,7 +31,7 @@ class Clients:
 
     @staticmethod
     def _client(service: str) -> Any:
-        config = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+        config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
         return botocore.session.get_session().create_client(service, config=config)
 
 
@@ -44,7 +44,17 @@ def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> 
         except (BotoCoreError, ClientError) as error:
             raise NotQueued(type(error).__name__) from error
         if failed := answer.get("Failed"):
-            raise NotQueued(str(failed[0].get("Code")))
+            _send_again(sqs, queue_url, [entry for entry in numbered if entry["Id"] in {each["Id"] for each in failed}])
+
+
+def _send_again(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:
+    """Once more, what SQS refused of a batch: one entry's passing fault is not its neighbours'."""
+    try:
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
+    except (BotoCoreError, ClientError) as error:
+        raise NotQueued(type(error).__name__) from error
+    if failed := answer.get("Failed"):
+        raise NotQueued(str(failed[0].get("Code")))
 
 
 def _batches(entries: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

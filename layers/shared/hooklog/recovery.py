@@ -5,6 +5,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
@@ -12,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from hooklog import chain, details
 from hooklog.errors import NotFound
-from hooklog.execution import Trigger
+from hooklog.execution import Trigger, compact_time
 from hooklog.message import Repeat
 from hooklog.queues import Clients, send_all
 from hooklog.repeats import RepeatQueue
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 PAGE: Final = 100
 """Failed executions between one saved state and the next: what a crash may have to look at again."""
+
+MAX_LAG: Final = timedelta(days=1)
+"""How far the details of an execution may be behind its summary, after an outage."""
 
 KEPT_SECONDS: Final = 30 * 86_400
 """30 days, which the texts of the API say as well."""
@@ -102,12 +106,18 @@ def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Call
     while row.status == "running" and time_left():
         page = list(_failures(row))
         found = [repeat for failure in page if (repeat := _repeat(row, failure))]
-        kept = [repeat for repeat in found if details.are_kept(repeat.webhook_id, repeat.execution_id)]
+        kept = [repeat for repeat in found if _can_be_sent(repeat)]
         if kept:
             repeats.put(dict.fromkeys(kept, 0))
         if not _advance(row, page, len(found), len(kept)):
             return True
     return row.status == "done"
+
+
+def _can_be_sent(repeat: Repeat) -> bool:
+    """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
+    young = repeat.execution_id > compact_time(datetime.now(UTC) - MAX_LAG)
+    return young or details.are_kept(repeat.webhook_id, repeat.execution_id)
 
 
 def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:

@@ -18,6 +18,7 @@ class SchedulerTarget:
     """What EventBridge Scheduler needs to put a message on the webhook queue."""
 
     queue_arn: str
+    dead_letter_queue_arn: str
     role_arn: str
     group: str
 
@@ -52,7 +53,10 @@ class RetryTimer:
             self._schedule(repeat, due[repeat])
 
     def _schedule(self, repeat: Repeat, at: datetime) -> None:
-        """A schedule that fires once and deletes itself, named after the execution: a second one is refused."""
+        """A schedule that fires once and deletes itself, named after the execution: a second one is refused.
+
+        It names no message group: of a standard queue's, the Scheduler's documentation says nothing.
+        """
         try:
             self._clients.scheduler.create_schedule(
                 Name=f"retry-{repeat.execution_id}",
@@ -64,7 +68,7 @@ class RetryTimer:
                     "Arn": self._target.queue_arn,
                     "RoleArn": self._target.role_arn,
                     "Input": repeat.to_body(),
-                    "SqsParameters": {"MessageGroupId": repeat.webhook_id},
+                    "DeadLetterConfig": {"Arn": self._target.dead_letter_queue_arn},
                 },
             )
         except ClientError as error:

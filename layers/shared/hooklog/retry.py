@@ -68,7 +68,7 @@ def retry_after(delivery: "Delivery", now: datetime) -> float | None:
         return float(min(max(int(asked[:9]), 1), LONGEST_DELAY_SECONDS))
     try:
         at = parsedate_to_datetime(asked)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return min(max(math.ceil((at - now).total_seconds()), 1), LONGEST_DELAY_SECONDS)

@@ -11,7 +11,7 @@ from pynamodb.connection import Connection
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued
 from hooklog.execution import Execution, Trigger
-from hooklog.log import Put, Retention, puts_of, write
+from hooklog.log import Put, Retention, puts_of, summary_of, write
 from hooklog.message import Repeat, parse_order
 from hooklog.orders import Clerk, Deferred, Done, Order, Settled
 from hooklog.repeats import RepeatQueue, RetryTimer
@@ -22,6 +22,9 @@ FLUSH_SECONDS: Final = 0.25
 
 Record = Mapping[str, Any]
 """One record of an SQS event."""
+
+Poison = list[tuple[Record, str]]
+"""Records that can never be sent, with the reason."""
 
 
 @dataclass(slots=True)
@@ -76,7 +79,7 @@ class Sender:
         """Carry out each record's order and log what came of it. Never raises for one record's sake."""
         outcome = Outcome()
         pending: dict[Future[Done], Record] = {}
-        poison: list[tuple[Record, str]] = []
+        poison: Poison = []
         for record in {record["messageId"]: record for record in records}.values():
             try:
                 order = _parse(record)
@@ -84,28 +87,28 @@ class Sender:
                 poison.append((record, str(invalid)))
             else:
                 pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
-        for record, reason in poison:  # once its neighbours are on their way
-            self._bury(record, reason, outcome)
         for finished in _gathered(pending):
-            self._finish({future: pending[future] for future in finished}, outcome)
+            self._finish({future: pending[future] for future in finished}, outcome, poison)
+        for record, reason in poison:  # last: it may take time that its neighbours' log needs
+            self._bury(record, reason, outcome)
         return outcome
 
-    def _finish(self, finished: Mapping[Future[Done], Record], outcome: Outcome) -> None:
+    def _finish(self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison) -> None:
         done: dict[str, Done] = {}
         for future, record in finished.items():
             error = future.exception()
             if error is None:
                 done[record["messageId"]] = future.result()
             else:
-                self._account_for(record, error, outcome)
+                self._account_for(record, error, outcome, poison)
         executions = {q: each for q, each in done.items() if isinstance(each, Execution)}
         if self._log(executions, outcome):
             self._schedule(executions, outcome)
         self._settle({q: each for q, each in done.items() if not isinstance(each, Execution)}, outcome)
 
-    def _account_for(self, record: Record, error: BaseException, outcome: Outcome) -> None:
+    def _account_for(self, record: Record, error: BaseException, outcome: Outcome, poison: Poison) -> None:
         if isinstance(error, InvalidMessage):
-            self._bury(record, str(error), outcome)
+            poison.append((record, str(error)))
         elif isinstance(error, NoTimeLeft):
             outcome.unsent.append(record["messageId"])
         else:
@@ -114,7 +117,7 @@ class Sender:
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
         archive = self._archive
-        puts: list[Put] = puts_of(list(executions.values()), archive.retention, details_of_all=archive.details_of_all)
+        puts = self._puts(executions)
         if refused := write(archive.connection, puts):
             try:
                 archive.unlogged.put(refused.puts)
@@ -125,6 +128,14 @@ class Sender:
             outcome.unlogged_cause = refused.cause
         outcome.executions += executions.values()
         return True
+
+    def _puts(self, executions: Mapping[str, Execution]) -> list[Put]:
+        """Their items; of all together, or without details where those cannot be made."""
+        archive, each = self._archive, list(executions.values())
+        try:
+            return puts_of(each, archive.retention, details_of_all=archive.details_of_all)
+        except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
+            return [summary_of(execution, archive.retention) for execution in each]
 
     def _schedule(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
         due = {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}

@@ -21,6 +21,7 @@ class SenderSettings:
     execution_details_table: str
     queue_url: str
     queue_arn: str
+    dead_letter_queue_arn: str
     dead_letter_queue_url: str
     unlogged_queue_url: str
     scheduler_role_arn: str
@@ -39,13 +40,14 @@ class SenderSettings:
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
             queue_url=_text(environ, "QUEUE_URL"),
             queue_arn=_text(environ, "QUEUE_ARN"),
+            dead_letter_queue_arn=_text(environ, "DEAD_LETTER_QUEUE_ARN"),
             dead_letter_queue_url=_text(environ, "DEAD_LETTER_QUEUE_URL"),
             unlogged_queue_url=_text(environ, "UNLOGGED_QUEUE_URL"),
             scheduler_role_arn=_text(environ, "SCHEDULER_ROLE_ARN"),
             schedule_group=_text(environ, "SCHEDULE_GROUP"),
             retry_schedule=RetrySchedule.parse(environ.get("RETRY_SCHEDULE") or ""),
-            execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 1, 3650),
-            details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 1, 3650),
+            execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 2, 3650),
+            details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 2, 3650),
             details_of_all=_choice(environ, "DETAILS_OF", ("failures", "all")) == "all",
             capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
             allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
