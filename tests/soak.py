@@ -73,14 +73,25 @@ class Books:
         unlogged = self.received.keys() - self.logged.keys()
         lost = len(self.enqueued - came) + len(self.enqueued - logged) + len(unlogged)
         duplicates = sum(count - 1 for count in self.received.values())
-        excused = sum(execution.get("redelivered", False) for execution in self.logged.values())
+        repeated = {key for key, count in self.received.items() if count > 1}
+        excused = sum(self.logged.get(key, {}).get("redelivered", False) for key in repeated)
+        needless = self._needless()
         print(
             f"enqueued {len(self.enqueued)}, received {len(came & self.enqueued)}, "
-            f"duplicates {duplicates} (expected at most {excused}: the sender was killed between sending and logging), "
+            f"duplicates {duplicates} (expected {excused}: the sender was killed between sending and logging), "
+            f"sent after success {needless} (expected 0), "
             f"logged {len(logged & self.enqueued)}, lost {lost}, "
             f"attempts {sum(self.received.values())}, poison {self.poison}, dead letters {self.buried}"
         )
-        return lost == 0 and duplicates <= excused and self.buried == self.poison
+        return lost == 0 and duplicates <= excused and needless == 0 and self.buried == self.poison
+
+    def _needless(self) -> int:
+        """Attempts that were made although an earlier one had succeeded."""
+        succeeded: dict[str, int] = {}
+        for (message_id, attempt), execution in self.logged.items():
+            if execution["success"]:
+                succeeded[message_id] = min(int(attempt), succeeded.get(message_id, int(attempt)))
+        return sum(int(attempt) > succeeded.get(message_id, int(attempt)) for message_id, attempt in self.received)
 
 
 class Soak:
