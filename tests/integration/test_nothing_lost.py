@@ -217,6 +217,7 @@ def test_nothing_is_started_that_cannot_finish(app: ModuleType, aws: MockAws, re
     slow = message(receiver.url("/status/200"), timeout_seconds=30)
     event = sqs_event(quick, slow)
     assert send(app, event, seconds=20) == [event["Records"][1]["messageId"]]
+    assert send(app, sqs_event(slow), seconds=44) != [], "the exchange would fit, the log would not"
     assert len(receiver.requests) == len(aws.rows("Executions")) == 1
 
 
@@ -445,3 +446,11 @@ def test_poison_waits_until_its_neighbours_are_logged(aws: MockAws, receiver: Re
         assert time.monotonic() < ends
         time.sleep(0.02)
     batch.join()
+
+
+def test_a_summary_is_never_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    """Of what is written while DynamoDB fails half-way, the details come first."""
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    assert send(app, sqs_event(message(receiver.url("/status/410")))) == []
+    assert len(aws.rows("ExecutionDetails")) == 1
+    assert aws.waiting("UnloggedExecutions") == 1

@@ -403,3 +403,11 @@ def _answer_late(server: socket.socket) -> None:
             connection.sendall(INTERIM)
             time.sleep(0.1)
             connection.sendall(INTERIM + f"HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+def test_a_connection_whose_answer_was_cut_off_is_closed(courier: Courier, receiver: Receiver) -> None:
+    receiver.reset()
+    for path in ("/big", "/status/200"):
+        assert deliver(courier, receiver.url(path, bytes=100_000_000)).success
+    first, second = receiver.requests
+    assert first.connection != second.connection
