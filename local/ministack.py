@@ -43,10 +43,6 @@ def running() -> Ministack | None:
     raise LocalFailure(f"{_LOCK} is held but {_PID} is gone: stop the ministack process by hand")
 
 
-_left_running: list[subprocess.Popen[bytes]] = []
-"""Kept, for a Popen that is thrown away while its process runs says so as a ResourceWarning."""
-
-
 def start() -> Ministack:
     """Start MiniStack in a session of its own; it answers once wait_until_ready() has returned."""
     refuse_taken_port()
@@ -63,7 +59,7 @@ def start() -> Ministack:
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
-    _left_running.append(process)
+    process.returncode = 0  # it is left running; a Popen that is thrown away would warn of that
     started = Ministack(process.pid, places.port())
     _PID.write_text(json.dumps(asdict(started)))
     return started
