@@ -6,11 +6,22 @@ raises InvalidSetting when the function starts, before anything is sent.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, fields
+from typing import Any, Self, cast
 
 from hooklog.errors import InvalidSetting
 from hooklog.retry import RetrySchedule
+
+
+class _Texts:
+    """Settings that are texts alone, each read from the variable of its name in capitals."""
+
+    __slots__ = ()
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        names = [field.name for field in fields(cast("Any", cls))]
+        return cls(**{name: _text(environ, name.upper()) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +66,24 @@ class SenderSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ListSettings:
+class ListSettings(_Texts):
     """What list_executions and list_message_executions are configured with."""
 
     executions_table: str
     allowed_origin: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            executions_table=_text(environ, "EXECUTIONS_TABLE"),
-            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class GetSettings:
+class GetSettings(_Texts):
     """What get_execution is configured with."""
 
     executions_table: str
     execution_details_table: str
     allowed_origin: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            executions_table=_text(environ, "EXECUTIONS_TABLE"),
-            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
-            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class ResendSettings:
+class ResendSettings(_Texts):
     """What resend_execution is configured with."""
 
     executions_table: str
@@ -95,50 +91,26 @@ class ResendSettings:
     queue_url: str
     allowed_origin: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            executions_table=_text(environ, "EXECUTIONS_TABLE"),
-            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
-            queue_url=_text(environ, "QUEUE_URL"),
-            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class StartRecoverySettings:
+class StartRecoverySettings(_Texts):
     """What start_recovery is configured with."""
 
     recoveries_table: str
     recovery_queue_url: str
     allowed_origin: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
-            recovery_queue_url=_text(environ, "RECOVERY_QUEUE_URL"),
-            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class GetRecoverySettings:
+class GetRecoverySettings(_Texts):
     """What get_recovery is configured with."""
 
     recoveries_table: str
     allowed_origin: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
-            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class RunRecoverySettings:
+class RunRecoverySettings(_Texts):
     """What run_recovery is configured with."""
 
     executions_table: str
@@ -147,26 +119,12 @@ class RunRecoverySettings:
     queue_url: str
     recovery_queue_url: str
 
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(
-            executions_table=_text(environ, "EXECUTIONS_TABLE"),
-            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
-            recoveries_table=_text(environ, "RECOVERIES_TABLE"),
-            queue_url=_text(environ, "QUEUE_URL"),
-            recovery_queue_url=_text(environ, "RECOVERY_QUEUE_URL"),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class AuthorizerSettings:
+class AuthorizerSettings(_Texts):
     """What authorize is configured with."""
 
     signing_key_secret: str
-
-    @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(signing_key_secret=_text(environ, "SIGNING_KEY_SECRET"))
 
 
 def _text(environ: Mapping[str, str], name: str) -> str:
