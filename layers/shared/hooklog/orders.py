@@ -75,9 +75,8 @@ class Clerk:
         reading the log raises where it must be known first whether a message was sent before.
         """
         content = order.content
-        if isinstance(content, Repeat) and content.once:  # which it looks up by itself
-            return self._repeat(order, content, seconds_left)
-        if order.redelivered and (settled := self._logged_before(order)):
+        once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
+        if order.redelivered and not once and (settled := self._logged_before(order)):
             return settled
         if isinstance(content, Repeat):
             return self._repeat(order, content, seconds_left)
@@ -101,7 +100,7 @@ class Clerk:
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         try:
             links = chain.links(repeat.message_id, repeat.webhook_id)
-            if order.redelivered and (settled := self._logged_before(order)):
+            if repeat.once and order.redelivered and (settled := self._logged_before(order)):
                 return settled
             if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
                 return Settled("sent again meanwhile")
