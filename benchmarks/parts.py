@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
@@ -11,8 +11,10 @@ from benchmarks.sender import bare_loop, load_quietly, make_event
 from benchmarks.stub import stub
 from hooklog.delivery import Delivery
 from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.fields import parse_object
 from hooklog.log import Retention, puts_of, write
-from hooklog.message import Message, parse_order
+from hooklog.message import Message
+from hooklog.orders import Order
 from hooklog.sending import Outcome
 
 ROUNDS: Final = 200
@@ -29,12 +31,12 @@ def figures() -> Iterator[Figure]:
             yield Figure(f"parts: {step} / bare loop", _spent(run) / whole)
 
 
-def _steps(app: ModuleType, records: list[dict[str, str]]) -> Iterator[tuple[str, Callable[[], object]]]:
+def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
     courier, connection, pool = app.sender._clerk._courier, app.sender._archive.connection, app.sender._pool
-    messages = [order for r in records if isinstance(order := parse_order(r["body"], r["messageId"]), Message)]
+    messages = [Message.parse(parse_object(record["body"]), record["messageId"]) for record in records]
     executions = [_execution(courier.deliver(message, 1)) for message in messages]
     retention = Retention(90, 30)
-    yield "parse", lambda: [parse_order(r["body"], r["messageId"]) for r in records]
+    yield "parse", lambda: [Order.parse(record) for record in records]
     yield "deliver, one after another", lambda: [courier.deliver(message, 1) for message in messages]
     yield "deliver, on ten threads", lambda: list(pool.map(lambda message: courier.deliver(message, 1), messages))
     yield "make the summaries' rows", lambda: puts_of(executions, retention, details_of_all=False)

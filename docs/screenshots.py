@@ -23,7 +23,7 @@ from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
 from hooklog.execution import Execution, Trigger, name_execution
 from hooklog.log import Retention, puts_of, write
-from hooklog.message import Message, parse_order
+from hooklog.message import Message
 from hooklog.tables import DetailsRow, ExecutionRow, connect
 from local import places, stack
 from local.outputs import DEMO_WEBHOOK, Outputs
@@ -124,9 +124,8 @@ def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: 
         "payload": PAYLOADS[event_type],
     }
     courier = Courier(EgressAdapter(), allow_http=True, capture_limit=65_536, clock=lambda: at)
-    order = parse_order(json.dumps(message), "none")
-    assert isinstance(order, Message)
-    return Execution(name_execution(at), courier.deliver(order, 1), Trigger.EVENT, order.message_id)
+    parsed = Message.parse(message, "none")
+    return Execution(name_execution(at), courier.deliver(parsed, 1), Trigger.EVENT, parsed.message_id)
 
 
 def take(outputs: Outputs) -> None:

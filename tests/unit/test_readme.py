@@ -6,7 +6,8 @@ import re
 import pytest
 
 from hooklog.errors import ErrorType
-from hooklog.message import Message, parse_order
+from hooklog.fields import parse_object
+from hooklog.message import Message
 from tests.template import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -28,8 +29,7 @@ def test_a_python_example_compiles(example: str) -> None:
 
 
 def test_the_message_is_one_that_is_sent() -> None:
-    message = parse_order(examples("json")[0], "queue-message-id")
-    assert isinstance(message, Message)
+    message = Message.parse(parse_object(examples("json")[0]), "queue-message-id")
     (request,) = examples("http")
     headers, _, body = request.rstrip().partition("\n\n")
     assert message.body.decode() == body
@@ -40,7 +40,8 @@ def test_the_message_is_one_that_is_sent() -> None:
 def test_the_batch_of_the_cli_example_can_be_sent() -> None:
     (batch,) = re.findall(r"<<'END'\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
     for entry in json.loads(batch):
-        assert parse_order(entry["MessageBody"], "queue-message-id").webhook_id == entry["MessageGroupId"]
+        message = Message.parse(parse_object(entry["MessageBody"]), "queue-message-id")
+        assert message.webhook_id == entry["MessageGroupId"]
 
 
 def test_every_error_type_is_explained() -> None:

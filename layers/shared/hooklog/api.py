@@ -14,8 +14,8 @@ from urllib.parse import unquote
 from hooklog.access import Grant
 from hooklog.errors import InvalidRequest, NotFound, RequestRefused
 from hooklog.execution import compact_time
+from hooklog.fields import EXECUTION_ID, IDENTIFIER
 from hooklog.history import Query, Status
-from hooklog.message import EXECUTION_ID, IDENTIFIER
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200

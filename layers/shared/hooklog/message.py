@@ -1,12 +1,13 @@
-"""A queue message, parsed once and strictly."""
+"""One webhook call that a producer asks for, parsed once and strictly."""
 
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from hooklog.errors import InvalidMessage
+from hooklog.fields import got, identifier
 
 METHOD: Final = "POST"
 """How every webhook is sent."""
@@ -19,13 +20,6 @@ MAX_URL_LENGTH: Final = 2048
 MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together; what common servers take before they answer 431."""
 
-IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-"""What webhook ids and message ids look like."""
-
-EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
-"""What execution ids look like: a UTC time and eight random hex digits."""
-
-_REPEATING = ("retry", "resend")
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # token, RFC 9110 section 5.6.2
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
@@ -56,104 +50,30 @@ class Message:
     event_type: str | None
     timeout_seconds: float
 
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], queue_message_id: str) -> "Message":
+        """Read a producer's fields. Raises InvalidMessage with what is wrong and what the field takes.
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """A logged execution to be sent again: what the product puts on the queue itself."""
-
-    webhook_id: str
-    message_id: str
-    execution_id: str
-    trigger: str
-    """`retry` or `resend`."""
-    once: bool
-    """Whether it is let be if the message has been sent again since that execution."""
-    deferrals: int = 0
-    """How often it was put off because the log could not be read."""
-
-    def to_body(self) -> str:
-        return json.dumps(
-            {
-                "webhook_id": self.webhook_id,
-                "message_id": self.message_id,
-                "repeat_of": self.execution_id,
-                "trigger": self.trigger,
-                "once": self.once,
-                "deferrals": self.deferrals,
-            }
+        The payload's keys keep their order; numbers are IEEE 754 doubles or integers of up to 4,300 digits, as
+        RFC 8259 section 6 leads producers to expect.
+        """
+        if unknown := fields.keys() - _FIELDS:
+            raise InvalidMessage(f"unknown field {min(unknown)!r:.150}; known: {', '.join(sorted(_FIELDS))}")
+        return cls(
+            webhook_id=identifier(fields, "webhook_id"),
+            message_id=identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
+            url=_url(fields),
+            body=_payload(fields),
+            headers=_headers(fields),
+            event_type=_event_type(fields),
+            timeout_seconds=_timeout(fields),
         )
-
-
-def parse_order(body: str, queue_message_id: str) -> Message | Repeat:
-    """Parse the body of one SQS message: a producer's, or a repeat. Raises InvalidMessage."""
-    fields = _object(body)
-    if "repeat_of" in fields:
-        return _repeat(fields)
-    if unknown := fields.keys() - _FIELDS:
-        raise InvalidMessage(f"unknown field {min(unknown)!r:.150}; known: {', '.join(sorted(_FIELDS))}")
-    return _message(fields, queue_message_id)
-
-
-def _repeat(fields: Mapping[str, Any]) -> Repeat:
-    execution_id, trigger = fields["repeat_of"], fields.get("trigger")
-    if not isinstance(execution_id, str) or not EXECUTION_ID.fullmatch(execution_id):
-        raise InvalidMessage(f"repeat_of must be an execution id{_got(fields, 'repeat_of')}")
-    if trigger not in _REPEATING:
-        raise InvalidMessage(f"trigger must be one of {', '.join(_REPEATING)}{_got(fields, 'trigger')}")
-    if type(once := fields.get("once")) is not bool:
-        raise InvalidMessage(f"once must be true or false{_got(fields, 'once')}")
-    if type(deferrals := fields.get("deferrals")) is not int or deferrals < 0:
-        raise InvalidMessage(f"deferrals must be a whole number{_got(fields, 'deferrals')}")
-    ids = _identifier(fields, "webhook_id"), _identifier(fields, "message_id")
-    return Repeat(*ids, execution_id, trigger, once, deferrals)
-
-
-def _message(fields: Mapping[str, Any], queue_message_id: str) -> Message:
-    """A producer's message.
-
-    Raises InvalidMessage with what is wrong and what the field takes. The payload's keys keep their order;
-    numbers are IEEE 754 doubles or integers of up to 4,300 digits, as RFC 8259 section 6 leads producers to expect.
-    """
-    return Message(
-        webhook_id=_identifier(fields, "webhook_id"),
-        message_id=_identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
-        url=_url(fields),
-        body=_payload(fields),
-        headers=_headers(fields),
-        event_type=_event_type(fields),
-        timeout_seconds=_timeout(fields),
-    )
-
-
-def _object(body: str) -> dict[str, Any]:
-    try:
-        fields = json.loads(body, parse_constant=_refuse_constant)
-    except RecursionError:
-        raise InvalidMessage("the message is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise InvalidMessage(f"the message is not JSON: {error}") from None
-    except ValueError:  # Python reads no longer ones
-        raise InvalidMessage("the message holds an integer of more than 4,300 digits; send it as a string") from None
-    if not isinstance(fields, dict):
-        raise InvalidMessage("the message must be a JSON object")
-    return fields
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise InvalidMessage(f"{name} is not a JSON value")
-
-
-def _identifier(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
-        raise InvalidMessage(f"{name} must be 1-128 characters of A-Z a-z 0-9 _ . -{_got(fields, name)}")
-    return value
 
 
 def _url(fields: Mapping[str, Any]) -> str:
     value = fields.get("url")
     if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
-        raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{_got(fields, 'url')}")
+        raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{got(fields, 'url')}")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise InvalidMessage("url must not hold an unpaired surrogate")
     return value
@@ -175,7 +95,7 @@ def _payload(fields: Mapping[str, Any]) -> bytes:
 def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
     headers = fields.get("headers", {})
     if not isinstance(headers, dict):
-        raise InvalidMessage(f"headers must be an object of strings{_got(fields, 'headers')}")
+        raise InvalidMessage(f"headers must be an object of strings{got(fields, 'headers')}")
     for name, value in headers.items():
         _check_header(name, value)
     if len({name.lower() for name in headers}) < len(headers):
@@ -200,7 +120,7 @@ def _event_type(fields: Mapping[str, Any]) -> str | None:
     if value is None and "event_type" not in fields:
         return None
     if not isinstance(value, str) or not _EVENT_TYPE.fullmatch(value):
-        raise InvalidMessage(f"event_type must be 1-128 visible ASCII characters{_got(fields, 'event_type')}")
+        raise InvalidMessage(f"event_type must be 1-128 visible ASCII characters{got(fields, 'event_type')}")
     return value
 
 
@@ -209,11 +129,6 @@ def _timeout(fields: Mapping[str, Any]) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 1 <= value <= MAX_TIMEOUT_SECONDS:
         raise InvalidMessage(
-            f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{_got(fields, 'timeout_seconds')}"
+            f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{got(fields, 'timeout_seconds')}"
         )
     return float(value)
-
-
-def _got(fields: Mapping[str, Any], name: str) -> str:
-    """What stands there instead; never more than a glimpse, for a field may hold a customer's data."""
-    return f", not {fields[name]!r:.60}" if name in fields else "; it is missing"

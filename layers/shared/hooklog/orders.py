@@ -1,7 +1,7 @@
 """What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,8 +14,10 @@ from hooklog.delivery import Courier, Delivery
 from hooklog.details import read_for_repeat
 from hooklog.errors import InvalidMessage, NoTimeLeft
 from hooklog.execution import Execution, Trigger, name_execution
-from hooklog.message import MAX_TIMEOUT_SECONDS, Message, Repeat
+from hooklog.fields import parse_object
+from hooklog.message import MAX_TIMEOUT_SECONDS, Message
 from hooklog.queues import MAX_DELAY_SECONDS
+from hooklog.repeats import Repeat
 from hooklog.retry import RetrySchedule, jitter
 from hooklog.tables import ExecutionRow
 
@@ -59,6 +61,16 @@ class Order:
     redelivered: bool
     """Whether the queue has handed it out before: the function may have died after it had sent it."""
 
+    @classmethod
+    def parse(cls, record: Mapping[str, Any]) -> "Order":
+        """Read one record of an SQS event: a producer's message, or a repeat. Raises InvalidMessage."""
+        queue_message_id = record["messageId"]
+        redelivered = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+        fields = parse_object(record["body"])
+        repeated = "repeat_of" in fields
+        content = Repeat.parse(fields) if repeated else Message.parse(fields, queue_message_id)
+        return cls(content, queue_message_id, redelivered)
+
 
 class Clerk:
     """Carries out orders. Safe to use from several threads."""
@@ -95,7 +107,7 @@ class Clerk:
         if not row.next_attempt_at:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
-        return Repeat(row.webhook_id, row.message_id, row.executed_at, str(Trigger.RETRY), once=True), at
+        return Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         try:
@@ -111,9 +123,8 @@ class Clerk:
         if not details:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
-        trigger = Trigger(repeat.trigger)
-        used = int(row.retries_used or 0) + 1 if trigger is Trigger.RETRY else 0
-        return self._send(order, _message(row, details), attempt, trigger, used, seconds_left)
+        used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
+        return self._send(order, _message(row, details), attempt, repeat.trigger, used, seconds_left)
 
     def _send(
         self,

@@ -14,9 +14,8 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from hooklog import chain, details
 from hooklog.errors import NotFound
 from hooklog.execution import Trigger, compact_time
-from hooklog.message import Repeat
 from hooklog.queues import Clients, send_all
-from hooklog.repeats import RepeatQueue
+from hooklog.repeats import Repeat, RepeatQueue
 from hooklog.tables import AttachedTable, ExecutionRow
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
         return None
     if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
         return None
-    return Repeat(failure.webhook_id, failure.message_id, last, str(Trigger.RESEND), once=True)
+    return Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
 
 
 def _advance(row: RecoveryRow, page: list[ExecutionRow], found: int, queued: int) -> bool:

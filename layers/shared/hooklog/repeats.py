@@ -1,16 +1,59 @@
-"""Putting repeats on the webhook queue: at once, after SQS's delay, or by EventBridge Scheduler beyond that."""
+"""Logged executions to be sent again, and their way to the webhook queue: at once, by SQS's delay or by Scheduler."""
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import NotQueued
-from hooklog.message import Repeat
+from hooklog.errors import InvalidMessage, NotQueued
+from hooklog.execution import Trigger
+from hooklog.fields import EXECUTION_ID, got, identifier
 from hooklog.queues import MAX_DELAY_SECONDS, Clients, send_all
+
+REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
+"""Why an execution is repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A logged execution to be sent again: what the product puts on the queue itself."""
+
+    webhook_id: str
+    message_id: str
+    execution_id: str
+    trigger: Trigger
+    once: bool
+    """Whether it is let be if the message has been sent again since that execution."""
+    deferrals: int = 0
+    """How often it was put off because the log could not be read."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> "Repeat":
+        """Read what `to_body` wrote. Raises InvalidMessage."""
+        return cls(
+            webhook_id=identifier(fields, "webhook_id"),
+            message_id=identifier(fields, "message_id"),
+            execution_id=_execution_id(fields),
+            trigger=_trigger(fields),
+            once=_once(fields),
+            deferrals=_deferrals(fields),
+        )
+
+    def to_body(self) -> str:
+        return json.dumps(
+            {
+                "webhook_id": self.webhook_id,
+                "message_id": self.message_id,
+                "repeat_of": self.execution_id,
+                "trigger": self.trigger,
+                "once": self.once,
+                "deferrals": self.deferrals,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +127,28 @@ def _entry(repeat: Repeat, delay_seconds: int) -> dict[str, Any]:
         "MessageGroupId": repeat.webhook_id,
         "DelaySeconds": delay_seconds,
     }
+
+
+def _execution_id(fields: Mapping[str, Any]) -> str:
+    value = fields.get("repeat_of")
+    if not isinstance(value, str) or not EXECUTION_ID.fullmatch(value):
+        raise InvalidMessage(f"repeat_of must be an execution id{got(fields, 'repeat_of')}")
+    return value
+
+
+def _trigger(fields: Mapping[str, Any]) -> Trigger:
+    if (value := fields.get("trigger")) not in REPEATING:
+        raise InvalidMessage(f"trigger must be one of {', '.join(REPEATING)}{got(fields, 'trigger')}")
+    return Trigger(value)
+
+
+def _once(fields: Mapping[str, Any]) -> bool:
+    if type(value := fields.get("once")) is not bool:
+        raise InvalidMessage(f"once must be true or false{got(fields, 'once')}")
+    return value
+
+
+def _deferrals(fields: Mapping[str, Any]) -> int:
+    if type(value := fields.get("deferrals")) is not int or value < 0:
+        raise InvalidMessage(f"deferrals must be a whole number{got(fields, 'deferrals')}")
+    return value

@@ -4,8 +4,7 @@ from hooklog.details import are_kept
 from hooklog.errors import Conflict
 from hooklog.execution import Trigger
 from hooklog.history import find
-from hooklog.message import Repeat
-from hooklog.repeats import RepeatQueue
+from hooklog.repeats import Repeat, RepeatQueue
 
 
 def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
@@ -13,5 +12,5 @@ def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
     row = find(webhook_id, execution_id)
     if not are_kept(webhook_id, execution_id):
         raise Conflict("there is nothing to send: no request body is kept for this execution")
-    repeats.put({Repeat(webhook_id, row.message_id, execution_id, str(Trigger.RESEND), once=False): 0})
+    repeats.put({Repeat(webhook_id, row.message_id, execution_id, Trigger.RESEND, once=False): 0})
     return str(row.message_id)

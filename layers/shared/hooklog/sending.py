@@ -12,9 +12,8 @@ from hooklog.dead_letters import DeadLetterQueue
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued
 from hooklog.execution import Execution, Trigger
 from hooklog.log import Put, Retention, puts_of, summary_of, write
-from hooklog.message import Repeat, parse_order
 from hooklog.orders import Clerk, Deferred, Done, Order, Settled
-from hooklog.repeats import RepeatQueue, RetryTimer
+from hooklog.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.unlogged import UnloggedQueue
 
 FLUSH_SECONDS: Final = 0.25
@@ -82,7 +81,7 @@ class Sender:
         poison: Poison = []
         for record in {record["messageId"]: record for record in records}.values():
             try:
-                order = _parse(record)
+                order = Order.parse(record)
             except InvalidMessage as invalid:
                 poison.append((record, str(invalid)))
             else:
@@ -171,15 +170,9 @@ class Sender:
             outcome.invalid.append((record["messageId"], reason))
 
 
-def _parse(record: Record) -> Order:
-    queue_message_id = record["messageId"]
-    redelivered = int(record["attributes"]["ApproximateReceiveCount"]) > 1
-    return Order(parse_order(record["body"], queue_message_id), queue_message_id, redelivered)
-
-
 def _retry(execution: Execution) -> Repeat:
     message = execution.delivery.message
-    return Repeat(message.webhook_id, message.message_id, execution.execution_id, str(Trigger.RETRY), once=True)
+    return Repeat(message.webhook_id, message.message_id, execution.execution_id, Trigger.RETRY, once=True)
 
 
 def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[set[Future[Done]]]:

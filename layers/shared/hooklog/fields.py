@@ -1,0 +1,46 @@
+"""A JSON object from outside, read strictly: what every queue message is before it is a message or a repeat."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+from hooklog.errors import InvalidMessage
+
+IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+"""What webhook ids and message ids look like."""
+
+EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
+"""What execution ids look like: a UTC time and eight random hex digits."""
+
+
+def parse_object(body: str) -> dict[str, Any]:
+    """Raises InvalidMessage unless it is one JSON object (RFC 8259), of integers of up to 4,300 digits."""
+    try:
+        fields = json.loads(body, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise InvalidMessage("the message is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise InvalidMessage(f"the message is not JSON: {error}") from None
+    except ValueError:  # Python reads no longer ones
+        raise InvalidMessage("the message holds an integer of more than 4,300 digits; send it as a string") from None
+    if not isinstance(fields, dict):
+        raise InvalidMessage("the message must be a JSON object")
+    return fields
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidMessage(f"{name} is not a JSON value")
+
+
+def identifier(fields: Mapping[str, Any], name: str) -> str:
+    """The id of this name. Raises InvalidMessage."""
+    value = fields.get(name)
+    if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
+        raise InvalidMessage(f"{name} must be 1-128 characters of A-Z a-z 0-9 _ . -{got(fields, name)}")
+    return value
+
+
+def got(fields: Mapping[str, Any], name: str) -> str:
+    """What stands there instead; never more than a glimpse, for a field may hold a customer's data."""
+    return f", not {fields[name]!r:.60}" if name in fields else "; it is missing"

@@ -1,0 +1,35 @@
+"""What the product puts on the queue itself, and what of that it takes back."""
+
+from typing import Any
+
+import pytest
+
+from hooklog.errors import InvalidMessage
+from hooklog.execution import Trigger
+from hooklog.fields import parse_object
+from hooklog.repeats import Repeat
+
+REPEAT = Repeat("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, once=True, deferrals=3)
+
+
+def test_a_repeat_comes_back_as_it_was_put() -> None:
+    assert Repeat.parse(parse_object(REPEAT.to_body())) == REPEAT
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("repeat_of", "x"),
+        ("repeat_of", None),
+        ("trigger", "event"),
+        ("trigger", None),
+        ("once", 1),
+        ("deferrals", -1),
+        ("deferrals", True),
+        ("webhook_id", "a b"),
+        ("message_id", None),
+    ],
+)
+def test_a_repeat_with_a_field_out_of_range_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(InvalidMessage, match=field):
+        Repeat.parse({**parse_object(REPEAT.to_body()), field: value})
