@@ -22,12 +22,13 @@ down: .venv/ready ## Stop the local AWS and forget its state
 test: .venv/ready .venv-stack/ready chromium ## Every test; PYTEST='-k name' chooses some
 	@.venv/bin/python -m pytest -n 2 $(PYTEST)
 
-lint: .venv/ready .venv-stack/ready ## ruff, mypy, cfn-lint and sam validate
+lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint, sam validate and checkov
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv-stack/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-stack/bin/sam validate --lint --region us-east-1
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
 format: .venv/ready ## Let ruff rewrite what it can
 	.venv/bin/ruff check --fix
@@ -67,10 +68,11 @@ lock: .venv/uv-$(UV_VERSION) ## Pin again what pyproject.toml asks for; LOCK=--u
 	$(PIN) pyproject.toml --group dev --universal --python-version 3.11 -c layers/shared/requirements.txt \
 		-o requirements-dev.txt
 	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
+	$(PIN) --group checkov --universal --python-version 3.11 -o requirements-checkov.txt
 
 clean: ## Remove everything that make made
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
-	rm -rf .venv .venv-stack .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-stack .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/uv-$(UV_VERSION):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -90,4 +92,9 @@ clean: ## Remove everything that make made
 .venv-stack/ready: .venv/uv-$(UV_VERSION) requirements-stack.txt
 	@.venv/bin/python -m venv --without-pip .venv-stack
 	@$(UV) pip sync --quiet --python .venv-stack/bin/python requirements-stack.txt
+	@touch $@
+
+.venv-checkov/ready: .venv/uv-$(UV_VERSION) requirements-checkov.txt
+	@.venv/bin/python -m venv --without-pip .venv-checkov
+	@$(UV) pip sync --quiet --python .venv-checkov/bin/python requirements-checkov.txt
 	@touch $@

@@ -157,6 +157,47 @@ def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]
     assert "expires_at" in model.get_attributes()
 
 
+@pytest.mark.parametrize("table", template.resources("AWS::DynamoDB::Table"))
+def test_a_table_is_encrypted_recoverable_and_kept_in_production(table: str) -> None:
+    resource = template.TEMPLATE["Resources"][table]
+    assert resource["DeletionPolicy"] == {"Fn::If": ["IsProduction", "Retain", "Delete"]}
+    assert resource["UpdateReplacePolicy"] == "Retain"
+    properties = resource["Properties"]
+    assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert template.TEMPLATE["Conditions"]["IsProduction"] == {"Fn::Equals": [{"Ref": "Stage"}, "production"]}
+
+
+def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
+    queues = template.resources("AWS::SQS::Queue")
+    assert all(properties["SqsManagedSseEnabled"] for properties in queues.values())
+    (policy,) = template.resources("AWS::SQS::QueuePolicy").values()
+    assert sorted(queue["Ref"] for queue in policy["Queues"]) == sorted(queues)
+    assert policy["PolicyDocument"]["Statement"] == [
+        {
+            "Sid": "refuse-plain-http",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ]
+
+
+@pytest.mark.parametrize("group", template.resources("AWS::Logs::LogGroup"))
+def test_a_log_group_forgets(group: str) -> None:
+    assert template.resources("AWS::Logs::LogGroup")[group] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
+
+
+def test_the_api_is_throttled_as_a_whole() -> None:
+    (all_methods,) = template.resources("AWS::Serverless::Api")["HistoryApi"]["MethodSettings"]
+    assert (all_methods["ResourcePath"], all_methods["HttpMethod"]) == ("/*", "*")
+    assert all_methods["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
+    assert all_methods["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
+
+
 def test_every_parameter_is_in_the_readme() -> None:
     readme = (template.ROOT / "README.md").read_text()
     missing = [name for name in template.TEMPLATE["Parameters"] if f"`{name}`" not in readme]
