@@ -19,6 +19,7 @@ from tests import template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
 CREDENTIALS = {
@@ -39,6 +40,7 @@ class MockAws:
     dynamodb: "DynamoDBClient"
     sqs: "SQSClient"
     scheduler: Any
+    secrets: "SecretsManagerClient"
     refs: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> None:
@@ -47,7 +49,7 @@ class MockAws:
         for name, properties in template.resources("AWS::SQS::Queue").items():
             self.refs[name] = self._queue(name, properties)
         for name in template.resources("AWS::SecretsManager::Secret"):
-            self.refs[name] = name
+            self.refs[name] = self.secrets.create_secret(Name=name, SecretString=64 * "k")["ARN"]
         for name in template.resources("AWS::Scheduler::ScheduleGroup"):
             self.scheduler.create_schedule_group(Name=name)
             self.refs[name] = name
@@ -157,10 +159,11 @@ def mock_aws(endpoint: str) -> MockAws:
 
 
 @cache
-def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any]":
+def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsManagerClient]":
     session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
     return (
         session.client("dynamodb", endpoint_url=endpoint),
         session.client("sqs", endpoint_url=endpoint),
         session.client("scheduler", endpoint_url=endpoint),
+        session.client("secretsmanager", endpoint_url=endpoint),
     )

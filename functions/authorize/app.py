@@ -1,42 +1,40 @@
 """API Gateway's authorizer: turns a bearer token into what its holder may do."""
 
+from functools import partial
 from typing import Any
 
 import botocore.session
 from aws_lambda_powertools import Logger
+from botocore.config import Config
 
 from hooklog.errors import Unauthorized
+from hooklog.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
+from hooklog.routes import authorization
 from hooklog.settings import AuthorizerSettings
-from hooklog.tokens import verify
+from hooklog.tokens import Trust, verify
 
 logger = Logger()
 settings = AuthorizerSettings.from_environment()
-secrets: Any = botocore.session.get_session().create_client("secretsmanager")
-signing_key = secrets.get_secret_value(SecretId=settings.signing_key_secret)["SecretString"]
+config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
+secrets: Any = botocore.session.get_session().create_client("secretsmanager", config=config)
+signing_keys = KeyRing(partial(read_signing_keys, secrets, settings.signing_key_secret), SIGNING_KEYS_SECONDS)
+trusted = [Trust(signing_keys)]
+signing_keys.read_again()  # while Lambda still gives the whole of a CPU
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """Allow the whole stage to a valid token; the functions behind it check what the token grants.
-
-    Raises the one exception that API Gateway answers with 401.
-    """
+    """A policy for what the token names; the functions check again. Raises what API Gateway answers with 401."""
     try:
-        grant = verify(event.get("authorizationToken", ""), signing_key)
+        grant = verify(event.get("authorizationToken", ""), trusted)
     except Unauthorized as refusal:
         logger.info("token refused", reason=str(refusal))
         raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway knows this text alone
-    return {
-        "principalId": "token",
-        "policyDocument": allow(stage_arn(event["methodArn"])),
-        "context": grant.to_authorizer(),
-    }
+    finally:
+        report()
+    return authorization(grant, event["methodArn"])
 
 
-def stage_arn(method_arn: str) -> str:
-    api_and_stage = "/".join(method_arn.split("/")[:2])
-    return f"{api_and_stage}/*"
-
-
-def allow(resource: str) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
-    return {"Version": "2012-10-17", "Statement": [statement]}
+def report() -> None:
+    for trust in trusted:
+        if trust.ring.failure:
+            logger.warning("keys are out of reach", cause=trust.ring.failure)

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from hooklog.access import Grant
-from hooklog.errors import InvalidRequest, NotFound, RequestRefused
+from hooklog.errors import Forbidden, InvalidRequest, NotFound, RequestRefused
 from hooklog.execution import compact_time
 from hooklog.fields import EXECUTION_ID, IDENTIFIER
 from hooklog.history import Query, Status
@@ -55,8 +55,11 @@ class Request:
 
     @property
     def webhook_id(self) -> str:
+        """Raises InvalidRequest where it is none; Forbidden, as for any other, if the token does not cover all."""
         webhook_id = unquote(self.path["webhook_id"])
         if not IDENTIFIER.fullmatch(webhook_id):
+            if not self.grant.covers_all:
+                raise Forbidden("the token does not allow this webhook")
             raise InvalidRequest("webhook_id must be 1-128 characters of A-Z a-z 0-9 _ . -")
         return webhook_id
 

@@ -7,6 +7,7 @@ HooklogError
 ├── StaleConnection     a kept connection was closed before anything was answered; sent again on a new one
 ├── NotQueued           SQS or EventBridge Scheduler did not take a message of ours
 ├── NoTimeLeft          an order could not be finished before the function's time is over
+├── KeysUnreachable     there is nothing to verify a token with
 └── RequestRefused      an API request that is answered with an error
     ├── InvalidRequest  400
     ├── Unauthorized    401
@@ -66,6 +67,10 @@ class NotQueued(HooklogError):
 
 class NoTimeLeft(HooklogError):
     """An order could not be finished before the function's time is over; it goes back to the queue, not sent."""
+
+
+class KeysUnreachable(HooklogError):
+    """The keys that verify tokens could not be read, and none were before; says why."""
 
 
 class RequestRefused(HooklogError):

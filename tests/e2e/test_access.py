@@ -1,0 +1,160 @@
+"""Who may see what, through the deployed API: its own routing, the authorizer's policy and the functions together."""
+
+import http.client
+import itertools
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import jwt
+import pytest
+
+from local import aws
+from local import deployment as deployed_stack
+from tests.e2e.conftest import Deployment, until
+
+OWN, FOREIGN = "wh_a", "wh_b"
+SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
+
+_numbers = itertools.count()
+
+
+def mint(key: str, kid: str | None = None, **claims: Any) -> str:
+    """A token that API Gateway has not seen yet."""
+    unique = {"jti": f"{time.time()}-{next(_numbers)}"}
+    claims = {"exp": int(time.time()) + 300, "webhooks": "*", "scope": SCOPES, **unique, **claims}
+    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
+
+
+def ask(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
+    """The answer to a path that goes out as it stands: `requests` would tidy it up."""
+    url = urlsplit(deployment.outputs["ApiUrl"])
+    connection = http.client.HTTPConnection(url.netloc, timeout=30)
+    try:
+        connection.request(method, url.path + path, headers={"Authorization": f"Bearer {token}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+TRICKS = [
+    "wh_b",
+    "wh_ab",
+    "wh_",
+    "WH_A",
+    "Wh_a",
+    "wh_a.",
+    "wh_a%2e",
+    "wh_a%2F..%2Fwh_b",
+    "wh_a%2f..%2fwh_b",
+    "wh_a%252F..%252Fwh_b",
+    "wh_a%5C..%5Cwh_b",
+    "wh_a/../wh_b",
+    "./wh_b",
+    "wh_a%00",
+    "wh_a%20",
+    "wh_a%0A",
+    "wh_a;x",
+    "wh_a%3F",
+    "wh_a%23",
+    "*",
+    "%2A",
+    "wh_%D0%B0",
+    "%EF%BD%97%EF%BD%88_a",
+    "wh_a%C0%AFwh_b",
+    "wh_a%FF",
+    "..",
+    "%2e%2e",
+]
+
+
+@pytest.mark.parametrize("webhooks", [[OWN], ["wh_a.x*"]], ids=str)
+def test_a_token_for_one_webhook_opens_no_other(deployment: Deployment, webhooks: list[str]) -> None:
+    """403; MiniStack takes an encoded slash for one that parts the path, and then there is no such endpoint."""
+    token = mint(deployment.outputs["SigningKey"], webhooks=webhooks)
+    for trick in TRICKS:
+        for tail in ("executions", "executions/20261123T173600.123456Z-9f3a2c1d"):
+            refusals = (403, 404) if "/" in unquote(trick) else (403,)
+            assert ask(deployment, f"/webhooks/{trick}/{tail}", token) in refusals, (trick, tail)
+
+
+def test_nothing_between_the_slashes_opens_nothing(deployment: Deployment) -> None:
+    token = mint(deployment.outputs["SigningKey"], webhooks=[OWN])
+    for path in ("/webhooks//executions", "//webhooks/wh_b/executions", "/webhooks/wh_a//../wh_b/executions"):
+        assert ask(deployment, path, token) in (403, 404), path
+
+
+def test_a_kept_policy_opens_the_tokens_own_webhooks_and_methods_alone(deployment: Deployment) -> None:
+    """API Gateway keeps what the first call brought; the order of the calls changes nothing."""
+    token = mint(deployment.outputs["SigningKey"], webhooks=[OWN, "acme.*"], scope="executions:read")
+    calls = {
+        ("GET", f"/webhooks/{OWN}/executions"): 200,
+        ("GET", f"/webhooks/{FOREIGN}/executions"): 403,
+        ("GET", "/webhooks/acme.orders/executions"): 200,
+        ("POST", f"/webhooks/{OWN}/recover"): 403,
+        ("GET", "/messages/msg_1/executions"): 200,
+        ("GET", f"/webhooks/{OWN}/executions/20261123T173600.123456Z-9f3a2c1d"): 404,
+    }
+    for order in (list(calls), list(reversed(calls))):
+        assert {(method, path): ask(deployment, path, token, method) for method, path in order} == calls
+
+
+def test_an_execution_of_another_webhook_is_not_found(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410", "payload": 1}
+    deployment.enqueue(webhook_id, {**message, "message_id": webhook_id})
+    (shown,) = deployment.wait_for_history(webhook_id, 1)
+    own = mint(deployment.outputs["SigningKey"], webhooks=[OWN])
+    path = f"/webhooks/{OWN}/executions/{shown['execution_id']}"
+    assert ask(deployment, path, own) == 404
+    assert ask(deployment, f"{path}/resend", own, "POST") == 404
+    message_path = f"/messages/{webhook_id}/executions"
+    assert deployment.get(message_path, token=own).json() == {"executions": []}
+    assert len(deployment.get(message_path).json()["executions"]) == 1
+
+
+def test_a_token_with_many_webhooks_works(deployment: Deployment) -> None:
+    webhooks = [f"acme.department-{number:04}.orders" for number in range(150)]
+    token = mint(deployment.outputs["SigningKey"], webhooks=webhooks, scope="executions:read")
+    assert len(token) < 10_000
+    assert ask(deployment, f"/webhooks/{webhooks[149]}/executions", token) == 200
+    assert ask(deployment, f"/webhooks/{FOREIGN}/executions", token) == 403
+    assert ask(deployment, f"/webhooks/{OWN}/recover", token, "POST") == 403
+
+
+@contextmanager
+def secret_restored(secret_id: str) -> Iterator[None]:
+    """The local stack's tokens go on working after the test."""
+    manager = aws.secrets_manager()
+    before = manager.get_secret_value(SecretId=secret_id)["SecretString"]
+    try:
+        yield
+    finally:
+        manager.put_secret_value(SecretId=secret_id, SecretString=before)
+
+
+def test_the_signing_key_is_rotated_without_a_gap(deployment: Deployment) -> None:
+    manager, secret_id = aws.secrets_manager(), deployed_stack.stack_outputs()["SigningKeySecret"]
+    old, new = deployment.outputs["SigningKey"], secrets.token_hex(32)
+
+    def status(key: str) -> int:
+        return ask(deployment, f"/webhooks/{OWN}/executions", mint(key))
+
+    with secret_restored(secret_id):
+        manager.put_secret_value(SecretId=secret_id, SecretString=new)
+        assert status(old) == 200
+        until(lambda: status(new), lambda answer: answer == 200, 30)
+        assert status(old) == 200
+
+        previous = manager.get_secret_value(SecretId=secret_id, VersionStage="AWSPREVIOUS")["VersionId"]
+        manager.update_secret_version_stage(
+            SecretId=secret_id, VersionStage="AWSPREVIOUS", RemoveFromVersionId=previous
+        )
+        nobodys = secrets.token_hex(32)  # its tokens have the authorizer read the secret before the minute is over
+        until(lambda: (status(nobodys), status(old)), lambda answers: answers == (401, 401), 30)
+        assert status(new) == 200
+    until(lambda: status(old), lambda answer: answer == 200, 30)

@@ -1,0 +1,91 @@
+"""The functions check again what the authorizer hands them, whatever came through."""
+
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hooklog.access import Scope
+from hooklog.routes import ROUTES, Route
+from tests import template
+from tests.aws import MockAws
+from tests.events import api_event
+
+EXECUTION = "20261123T173600.123456Z-9f3a2c1d"
+BODY = '{"since": "2026-01-01T00:00:00Z"}'
+
+
+def deployed() -> dict[Route, str]:
+    """The function behind each route that has one."""
+    events = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): function
+        for function, properties in template.functions().items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "Api"
+    }
+    return {route: events[route.method, route.path] for route in ROUTES if (route.method, route.path) in events}
+
+
+DEPLOYED = deployed()
+BY_WEBHOOK = [route for route in DEPLOYED if "{webhook_id}" in route.path]
+
+TRICKS = {
+    "another": "wh_b",
+    "a longer one": "wh_ab",
+    "a shorter one": "wh_",
+    "in capitals": "WH_A",
+    "a path, encoded": "wh_a%2F..%2Fwh_b",
+    "a path, encoded twice": "wh_a%252F..%252Fwh_b",
+    "a path": "wh_a/../wh_b",
+    "a backslash": "wh_a%5C..%5Cwh_b",
+    "a trailing dot": "wh_a.",
+    "a trailing slash": "wh_a%2F",
+    "a trailing space": "wh_a%20",
+    "a line's end": "wh_a%0A",
+    "a NUL": "wh_a%00",
+    "a parameter": "wh_a;v=1",
+    "a query": "wh_a%3Fx",
+    "a fragment": "wh_a%23",
+    "a wildcard": "*",
+    "a prefix": "wh_*",
+    "nothing": "",
+    "dots": "..",
+    "full-width letters": "%EF%BD%97%EF%BD%88_a",
+    "a Cyrillic a": "wh_%D0%B0",
+    "a soft hyphen": "wh_a%C2%AD",
+    "not UTF-8": "wh_a%FF",
+    "an overlong slash": "wh_a%C0%AFwh_b",
+    "a list": '["wh_a"]',
+}
+
+
+def call(app: ModuleType, webhook_id: str, **token: Any) -> tuple[int, dict[str, Any]]:
+    path = {"webhook_id": webhook_id, "execution_id": EXECUTION, "message_id": "msg_1", "recovery_id": "rec_1"}
+    answer = app.lambda_handler({**api_event(path, **token), "body": BODY}, None)
+    return answer["statusCode"], json.loads(answer["body"] or "{}")
+
+
+@pytest.mark.parametrize("route", BY_WEBHOOK, ids=str)
+def test_a_token_for_one_webhook_opens_no_other(aws: MockAws, route: Route) -> None:
+    app = aws.start(DEPLOYED[route])
+    for trick in TRICKS.values():
+        status, body = call(app, trick, webhooks=["wh_a"], scope=" ".join(Scope))
+        assert (status, body["error"]["code"]) == (403, "forbidden"), trick
+
+
+@pytest.mark.parametrize("route", DEPLOYED, ids=str)
+def test_a_function_needs_the_scope_of_its_route(aws: MockAws, route: Route) -> None:
+    app = aws.start(DEPLOYED[route])
+    status, body = call(app, "wh_a", scope=" ".join(scope for scope in Scope if scope != route.scope))
+    assert status == 403
+    assert route.scope in body["error"]["message"]
+    assert call(app, "wh_a", scope=route.scope)[0] not in (401, 403, 500)
+
+
+@pytest.mark.parametrize("route", DEPLOYED, ids=str)
+def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> None:
+    app = aws.start(DEPLOYED[route])
+    for authorizer in (None, {}, {"webhooks": '["*', "scope": "executions:read"}, {"webhooks": '"*"'}):
+        event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {"authorizer": authorizer}}
+        assert app.lambda_handler(event, None)["statusCode"] == 401

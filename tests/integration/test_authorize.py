@@ -1,0 +1,184 @@
+"""The authorizer and the signing key: which tokens it takes while the key is rotated."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import jwt
+import pytest
+
+from hooklog.errors import KeysUnreachable
+from hooklog.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
+from tests.aws import MockAws
+from tests.template import ROOT
+
+EVENT: dict[str, Any] = json.loads((ROOT / "events/authorize.json").read_text())
+FIRST, SECOND, THIRD = 64 * "k", 64 * "2", 64 * "3"
+
+
+@pytest.fixture
+def authorizer(aws: MockAws) -> ModuleType:
+    return aws.start("AuthorizeFunction")
+
+
+@dataclass
+class Clock:
+    """A clock that the test sets."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Rotation:
+    """The authorizer's key ring on the secret, with a clock of the test's own."""
+
+    aws: MockAws
+    authorizer: ModuleType
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        ring = KeyRing(lambda: read_signing_keys(self.aws.secrets, self.secret_id), SIGNING_KEYS_SECONDS, self.clock)
+        (trust,) = self.authorizer.trusted
+        self.authorizer.trusted[:] = [type(trust)(ring)]
+        self.ring = ring
+        ring.keys()
+
+    @property
+    def secret_id(self) -> str:
+        return self.aws.refs["SigningKey"]
+
+    def put(self, key: str) -> str:
+        return self.aws.secrets.put_secret_value(SecretId=self.secret_id, SecretString=key)["VersionId"]
+
+    def version(self, stage: str) -> str:
+        return self.aws.secrets.get_secret_value(SecretId=self.secret_id, VersionStage=stage)["VersionId"]
+
+    def take_away_previous(self) -> None:
+        self.aws.secrets.update_secret_version_stage(
+            SecretId=self.secret_id, VersionStage="AWSPREVIOUS", RemoveFromVersionId=self.version("AWSPREVIOUS")
+        )
+
+    def takes(self, key: str, kid: str | None = None) -> bool:
+        return takes(self.authorizer, token(key, kid))
+
+
+@pytest.fixture
+def rotation(aws: MockAws, authorizer: ModuleType) -> Rotation:
+    return Rotation(aws, authorizer)
+
+
+def token(key: str, kid: str | None = None, **claims: Any) -> str:
+    claims = {"exp": time.time() + 60, "webhooks": ["acme.*"], "scope": "executions:read", **claims}
+    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
+
+
+def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
+    answer: dict[str, Any] = app.lambda_handler({**EVENT, "authorizationToken": f"Bearer {bearer}"}, None)
+    return answer
+
+
+def takes(app: ModuleType, bearer: str) -> bool:
+    """API Gateway answers 401 for this very text, and 500 for every other exception."""
+    try:
+        authorize(app, bearer)
+    except Exception as refusal:  # noqa: BLE001 - it knows no better
+        assert str(refusal) == "Unauthorized"  # noqa: PT017
+        return False
+    return True
+
+
+def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authorizer: ModuleType) -> None:
+    answer = authorize(authorizer, token(FIRST, webhooks=["acme.orders"]))
+    stage = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1"
+    (statement,) = answer["policyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": [
+            f"{stage}/GET/webhooks/acme.orders/executions",
+            f"{stage}/GET/webhooks/acme.orders/executions/*",
+            f"{stage}/GET/webhooks/acme.orders/recover/*",
+            f"{stage}/GET/messages/*/executions",
+        ],
+    }
+    assert answer["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}
+
+
+@pytest.mark.parametrize("bearer", ["", "x.y.z", token(SECOND), token(FIRST, exp=1), token(FIRST, webhooks=["a/*"])])
+def test_what_is_no_valid_token_is_a_401(authorizer: ModuleType, bearer: str) -> None:
+    assert not takes(authorizer, bearer)
+
+
+def test_both_keys_are_good_while_the_key_is_rotated(rotation: Rotation) -> None:
+    rotation.put(SECOND)
+    rotation.clock.now += PAUSE_SECONDS
+    assert rotation.takes(SECOND)
+    assert rotation.takes(FIRST)
+    assert rotation.takes(SECOND, rotation.version("AWSCURRENT"))
+    assert rotation.takes(FIRST, rotation.version("AWSPREVIOUS"))
+    assert not rotation.takes(FIRST, rotation.version("AWSCURRENT"))
+    assert not rotation.takes(THIRD)
+
+
+def test_a_key_that_was_taken_away_opens_nothing_a_minute_later(rotation: Rotation) -> None:
+    rotation.put(SECOND)
+    rotation.clock.now += SIGNING_KEYS_SECONDS
+    assert rotation.takes(FIRST)
+    rotation.take_away_previous()
+    rotation.clock.now += SIGNING_KEYS_SECONDS
+    assert not rotation.takes(FIRST)
+    assert rotation.takes(SECOND)
+
+
+def test_a_second_rotation_drops_the_first_key(rotation: Rotation) -> None:
+    rotation.put(SECOND)
+    rotation.put(THIRD)
+    rotation.clock.now += SIGNING_KEYS_SECONDS
+    assert [rotation.takes(key) for key in (FIRST, SECOND, THIRD)] == [False, True, True]
+
+
+def test_tokens_that_nobody_signed_do_not_have_the_secret_read_each_time(rotation: Rotation) -> None:
+    rotation.clock.now += PAUSE_SECONDS
+    assert not rotation.takes(THIRD)
+    rotation.put(THIRD)
+    rotation.clock.now += PAUSE_SECONDS - 1
+    assert not rotation.takes(THIRD)
+    assert not rotation.takes(FIRST, "no-such-version")
+    rotation.clock.now += 1
+    assert rotation.takes(THIRD)
+
+
+def test_a_key_that_is_too_short_opens_nothing_and_leaves_the_one_before_it_in_use(rotation: Rotation) -> None:
+    rotation.put("short")
+    rotation.clock.now += SIGNING_KEYS_SECONDS
+    with pytest.warns(jwt.InsecureKeyLengthWarning):
+        forged = token("short")
+    assert not takes(rotation.authorizer, forged)
+    assert rotation.takes(FIRST)
+
+
+def test_keys_stay_in_use_while_the_secret_is_out_of_reach(
+    rotation: Rotation, caplog: pytest.LogCaptureFixture
+) -> None:
+    rotation.aws.secrets.delete_secret(SecretId=rotation.secret_id)
+    rotation.clock.now += SIGNING_KEYS_SECONDS
+    assert rotation.takes(FIRST)
+    assert rotation.ring.failure == "Secrets Manager: InvalidRequestException"
+    assert "keys are out of reach" in caplog.text
+    caplog.clear()
+    rotation.aws.secrets.restore_secret(SecretId=rotation.secret_id)
+    rotation.clock.now += PAUSE_SECONDS
+    assert rotation.takes(FIRST)
+    assert "out of reach" not in caplog.text
+
+
+def test_without_any_key_it_is_our_fault(aws: MockAws) -> None:
+    aws.secrets.delete_secret(SecretId=aws.refs["SigningKey"])
+    authorizer = aws.start("AuthorizeFunction")
+    with pytest.raises(KeysUnreachable):
+        authorize(authorizer, token(FIRST))

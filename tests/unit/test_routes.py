@@ -1,0 +1,132 @@
+"""The policy of a token, as IAM reads it, against what the functions allow."""
+
+import json
+import re
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hooklog.access import Grant, Scope
+from hooklog.errors import Forbidden
+from hooklog.routes import MAX_ANSWER_BYTES, ROUTES, Route, authorization
+from tests import template
+
+STAGE = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1"
+ARN = f"{STAGE}/GET/webhooks/wh_1/executions"
+EXECUTION = "20261123T173600.123456Z-9f3a2c1d"
+
+IDS = st.text("aB._-1", min_size=1, max_size=5)
+PATTERNS = IDS | st.text("aB._-1", max_size=3).map(lambda prefix: f"{prefix}*")
+GRANTS = st.builds(
+    Grant,
+    st.lists(PATTERNS, max_size=4, unique=True).map(tuple),
+    st.frozensets(st.sampled_from(Scope)),
+)
+
+
+def allowed(answer: dict[str, Any], method: str, path: str) -> bool:
+    """What IAM makes of a policy: an Allow that matches, and no Deny; `*` is any text, `?` any character."""
+    matching = {
+        statement["Effect"]
+        for statement in answer["policyDocument"]["Statement"]
+        for resource in statement["Resource"]
+        if fnmatchcase(f"{STAGE}/{method}{path}", resource)
+    }
+    return matching == {"Allow"}
+
+
+def handled(grant: Grant, route: Route, webhook_id: str) -> bool:
+    try:
+        if "{webhook_id}" in route.path:
+            grant.require(route.scope, webhook_id)
+        else:
+            grant.require_scope(route.scope)
+    except Forbidden:
+        return False
+    return True
+
+
+def call(route: Route, webhook_id: str) -> str:
+    path = route.path.replace("{webhook_id}", webhook_id)
+    return re.sub(r"\{\w+\}", EXECUTION, path)
+
+
+def test_every_deployed_route_is_in_the_table() -> None:
+    events = [
+        event["Properties"]
+        for function in template.functions().values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "Api"
+    ]
+    behind_tokens = {(e["Method"], e["Path"]) for e in events if e.get("Auth", {}).get("Authorizer") != "NONE"}
+    table = [(route.method, route.path) for route in ROUTES]
+    assert behind_tokens <= set(table)
+    assert len(table) == len(set(table))
+
+
+@given(GRANTS, st.sampled_from(ROUTES), IDS)
+@example(Grant(("acme.*",), frozenset({Scope.EXECUTIONS_READ})), ROUTES[0], "acme.")
+def test_the_gateway_lets_in_whom_the_function_lets_in(grant: Grant, route: Route, webhook_id: str) -> None:
+    if handled(grant, route, webhook_id):
+        assert allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+
+
+@given(GRANTS, st.sampled_from(ROUTES), IDS)
+def test_the_gateway_lets_nobody_to_a_foreign_webhook(grant: Grant, route: Route, webhook_id: str) -> None:
+    if "{webhook_id}" in route.path and not grant.covers(webhook_id):
+        assert not allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+
+
+@given(
+    st.lists(IDS, max_size=4, unique=True).map(tuple),
+    st.frozensets(st.sampled_from(Scope)),
+    st.sampled_from(ROUTES),
+    IDS,
+)
+def test_the_policy_of_plain_ids_is_exact(
+    webhooks: tuple[str, ...], scopes: frozenset[Scope], route: Route, webhook_id: str
+) -> None:
+    grant = Grant(webhooks, scopes)
+    is_allowed = allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+    assert is_allowed == handled(grant, route, webhook_id)
+
+
+@given(GRANTS, st.text("a./%*?_") | st.sampled_from(["wh_a/../wh_b", "../messages", "*", "?", ""]))
+def test_a_path_within_an_id_leads_nowhere(grant: Grant, tail: str) -> None:
+    """Whatever follows a foreign id, dots and slashes among it, is as foreign."""
+    path = f"/webhooks/zz{tail}/executions"
+    if not grant.covers(f"zz{tail}"):
+        assert not allowed(authorization(grant, ARN), "GET", path)
+
+
+@given(GRANTS, st.sampled_from(ROUTES))
+def test_the_policy_comes_from_the_token_alone(grant: Grant, route: Route) -> None:
+    """API Gateway keeps it for the token's other calls."""
+    other = f"{STAGE}/{route.method}{call(route, 'other')}"
+    assert authorization(grant, other) == authorization(grant, ARN)
+
+
+@given(GRANTS)
+def test_the_functions_get_the_same_grant(grant: Grant) -> None:
+    answer = authorization(grant, ARN)
+    assert Grant.from_authorizer(answer["context"]) == grant
+    assert all(len(resource) <= 512 for s in answer["policyDocument"]["Statement"] for resource in s["Resource"])
+
+
+@pytest.mark.parametrize("webhooks", [(), ("wh_1",)])
+def test_a_token_without_scopes_opens_nothing(webhooks: tuple[str, ...]) -> None:
+    answer = authorization(Grant(webhooks, frozenset()), ARN)
+    assert not any(allowed(answer, route.method, call(route, "wh_1")) for route in ROUTES)
+
+
+def test_a_token_with_many_webhooks_works_and_the_functions_tell_them_apart() -> None:
+    webhooks = tuple(f"acme.department-{number:04}.orders" for number in range(100))
+    grant = Grant(webhooks, frozenset({Scope.EXECUTIONS_READ}))
+    answer = authorization(grant, ARN)
+    assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
+    for route in ROUTES:
+        assert allowed(answer, route.method, call(route, webhooks[99])) == (route.scope == Scope.EXECUTIONS_READ)
+    assert Grant.from_authorizer(answer["context"]) == grant
