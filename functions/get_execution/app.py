@@ -25,4 +25,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def get_execution(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.EXECUTIONS_READ, request.webhook_id)
-    return history.get_execution(request.webhook_id, request.execution_id)
+    return history.get_execution(request.webhook_id, request.execution_id, settings.sensitive_headers)

@@ -270,6 +270,15 @@ def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
     }
 
 
+def test_what_a_message_calls_sensitive_is_masked(write: Write, getting: ModuleType) -> None:
+    message = replace(MESSAGE, headers={"X-Own": "s3cr3t"}, sensitive_headers=frozenset({"x-own"}))
+    one = record(
+        replace(execution(0, 500).delivery, message=message, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT
+    )
+    write([one])
+    assert get(getting, one.execution_id)[1]["request_headers"] == {"X-Own": "••••"}
+
+
 def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) -> None:
     error = Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
     one = record(replace(execution(0).delivery, answer=None, error=error), Trigger.EVENT)

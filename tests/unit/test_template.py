@@ -65,7 +65,8 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "EXECUTION_RETENTION_DAYS", ["", "0", "3651", "-1", "x", "1.5", "\u0663"]),
         ("SendWebhooksFunction", "CAPTURE_LIMIT_BYTES", ["-1", "262145"]),
         ("SendWebhooksFunction", "ALLOW_HTTP", ["", "yes", "True"]),
-        ("SendWebhooksFunction", "DETAILS_OF", ["none"]),
+        ("SendWebhooksFunction", "DETAILS_OF", ["some"]),
+        ("GetExecutionFunction", "SENSITIVE_HEADERS", ["X Shop", "X-Shop;"]),
         ("AuthorizeFunction", "SIGNING_KEY_SECRET", [""]),
     ],
 )

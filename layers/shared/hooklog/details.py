@@ -2,22 +2,27 @@
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from hooklog.execution import Execution
+from hooklog.masking import SensitiveHeaders
 from hooklog.tables import DetailsRow
 
 MAX_PART_BYTES: Final = 380_000
 """Of compressed details in one item, under DynamoDB's 400 KB an item."""
 
 _REPEAT = "repeat"
+_HEADERS = ("request_headers", "response_headers")
 
 
 def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
     """The items that hold an execution's details, and what a repeat needs that View does not show."""
     message = execution.delivery.message
-    document = {**execution.details(), _REPEAT: {"headers": message.headers, "timeout": message.timeout_seconds}}
+    repeat: dict[str, Any] = {"headers": message.headers, "timeout": message.timeout_seconds}
+    if message.sensitive_headers:
+        repeat["sensitive"] = sorted(message.sensitive_headers)
+    document = {**execution.details(), _REPEAT: repeat}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     content = gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
     for part, start in enumerate(range(0, len(content), MAX_PART_BYTES)):
@@ -30,15 +35,17 @@ def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
         )
 
 
-def read_details(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    """What View shows; empty where nothing is kept (any more), or not all of it has arrived yet."""
+def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """What View shows, masked; empty where nothing is kept (any more), or not all of it has arrived yet."""
     document = _unpack(webhook_id, execution_id)
-    document.pop(_REPEAT, None)
-    return document
+    repeat: Mapping[str, Any] = document.pop(_REPEAT, {})
+    own = repeat.get("sensitive", ())
+    masked = {name: sensitive.mask(document[name], own) for name in _HEADERS if name in document}
+    return {**document, **masked}
 
 
 def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    """The details with `headers` and `timeout` of the message itself; empty as for `read_details`."""
+    """The details unmasked, with `headers`, `timeout` and `sensitive` names of the message itself; empty as before."""
     document = _unpack(webhook_id, execution_id)
     return {**document, **document.pop(_REPEAT, {})}
 

@@ -13,6 +13,7 @@ from hooklog.chain import all_links
 from hooklog.details import read_details
 from hooklog.errors import NotFound
 from hooklog.execution import Summary, Trigger, iso_time
+from hooklog.masking import SensitiveHeaders
 from hooklog.tables import ExecutionRow
 
 MAX_READ: Final = 1000
@@ -92,9 +93,9 @@ def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Cond
     return at < until if until else None
 
 
-def get_execution(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    """One execution with its details, if any are kept. Raises NotFound."""
-    return {**summary(find(webhook_id, execution_id)), **read_details(webhook_id, execution_id)}
+def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
+    return {**summary(find(webhook_id, execution_id)), **read_details(webhook_id, execution_id, sensitive)}
 
 
 def find(webhook_id: str, execution_id: str) -> ExecutionRow:

@@ -21,7 +21,9 @@ MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together; what common servers take before they answer 431."""
 
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # token, RFC 9110 section 5.6.2
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+"""What names of headers look like: a token, RFC 9110 section 5.6.2."""
+
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
 
 _FIELDS = frozenset({"webhook_id", "payload", "url", "headers", "message_id", "event_type", "timeout_seconds"})
@@ -49,6 +51,8 @@ class Message:
     headers: Mapping[str, str]
     event_type: str | None
     timeout_seconds: float
+    sensitive_headers: frozenset[str] = frozenset()
+    """Names of headers that are masked for this message beside those of the deployment."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], queue_message_id: str) -> "Message":
@@ -107,7 +111,7 @@ def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
 
 def _check_header(name: str, value: object) -> None:
     shown = f"header {name!r:.80}"
-    if not _HEADER_NAME.fullmatch(name):
+    if not HEADER_NAME.fullmatch(name):
         raise InvalidMessage(f"{shown} is not a header name")
     if name.lower() in REFUSED_HEADERS or name.lower().startswith("webhook-"):
         raise InvalidMessage(f"{shown} is refused: it is set by Hooklog or belongs to the connection")

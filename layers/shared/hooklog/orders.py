@@ -173,4 +173,5 @@ def _message(row: ExecutionRow, details: dict[str, Any]) -> Message:
         headers=details["headers"],
         event_type=row.event_type,
         timeout_seconds=min(float(details["timeout"]), MAX_TIMEOUT_SECONDS),
+        sensitive_headers=frozenset(details.get("sensitive", ())),
     )

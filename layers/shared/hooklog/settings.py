@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self, cast
 
 from hooklog.errors import InvalidSetting
+from hooklog.masking import SensitiveHeaders
 from hooklog.retry import RetrySchedule
 
 
@@ -74,12 +75,22 @@ class ListSettings(_Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class GetSettings(_Texts):
+class GetSettings:
     """What get_execution is configured with."""
 
     executions_table: str
     execution_details_table: str
+    sensitive_headers: SensitiveHeaders
     allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            sensitive_headers=SensitiveHeaders.parse(environ.get("SENSITIVE_HEADERS") or ""),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,24 @@
+"""Which headers are shown as dots."""
+
+import pytest
+
+from hooklog.errors import InvalidSetting
+from hooklog.masking import ALWAYS, MASK, SensitiveHeaders
+
+
+def test_some_are_always_masked_in_any_case() -> None:
+    for name in ALWAYS:
+        shown = SensitiveHeaders().mask({name.title(): "x", name.upper(): ""})
+        assert shown == {name.title(): MASK, name.upper(): MASK}
+
+
+def test_others_are_masked_by_name() -> None:
+    headers = {"x-one": "1", "X-Two": "2", "X-Three": "3", "X": "4"}
+    shown = SensitiveHeaders.parse("X-One,x-two").mask(headers, ["X-THREE"])
+    assert shown == {"x-one": MASK, "X-Two": MASK, "X-Three": MASK, "X": "4"}
+
+
+@pytest.mark.parametrize("text", ["X Shop", "X-Shop;X-Other", "X-Shop,,X-Other", "X-Shop,", "Größe", "x" * 257])
+def test_what_is_no_header_name_is_refused_at_the_start(text: str) -> None:
+    with pytest.raises(InvalidSetting, match="SENSITIVE_HEADERS"):
+        SensitiveHeaders.parse(text)
