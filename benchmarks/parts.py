@@ -16,13 +16,14 @@ from hooklog.log import Retention, puts_of, write
 from hooklog.message import Message
 from hooklog.orders import Order
 from hooklog.sending import Outcome
+from tests.aws import LOOPBACK
 
 ROUNDS: Final = 200
 
 
 def figures() -> Iterator[Figure]:
     """CPU of each step, as a share of the bare loop's for the same deliveries."""
-    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true")
+    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
     with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
         app, bare = load_quietly(), bare_loop()
         event = make_event(f"{receivers.base}/status/200")

@@ -22,8 +22,10 @@ from playwright.sync_api import Page
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
 from hooklog.execution import Execution, Trigger, name_execution
+from hooklog.guard import Guard
 from hooklog.log import Retention, puts_of, write
 from hooklog.message import Message
+from hooklog.networks import parse_networks
 from hooklog.tables import DetailsRow, ExecutionRow, connect
 from local import places, stack
 from local.outputs import DEMO_WEBHOOK, Outputs
@@ -123,7 +125,9 @@ def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: 
         "event_type": event_type,
         "payload": PAYLOADS[event_type],
     }
-    courier = Courier(EgressAdapter(), allow_http=True, capture_limit=65_536, clock=lambda: at)
+    courier = Courier(
+        EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
+    )
     parsed = Message.parse(message, "none")
     return Execution(name_execution(at), courier.deliver(parsed, 1), Trigger.EVENT, parsed.message_id)
 

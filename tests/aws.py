@@ -29,6 +29,8 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+LOOPBACK = "127.0.0.0/8,::1/128"
+
 
 @dataclass
 class MockAws:
@@ -66,10 +68,14 @@ class MockAws:
         return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
-        """A function's variables, each `!Ref` resolved: to a parameter's default, or to a resource here."""
+        """A function's variables, each `!Ref` resolved: to a parameter's default, or to a resource here.
+
+        But for the networks allowed: as in the local stack, that is loopback, where the tests' receivers listen.
+        """
         values = {name: template.default(value) for name, value in template.environment(function).items()}
         resolved = {name: self._resolve(value) for name, value in values.items()}
-        return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **overrides}
+        allowed = {name: LOOPBACK for name in resolved if name == "ALLOWED_NETWORKS"}
+        return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **allowed, **overrides}
 
     def _resolve(self, value: Any) -> str:
         """A queue's ARN, where that is asked for, ends with its name; of others any text does."""

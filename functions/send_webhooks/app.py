@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
+from hooklog.guard import Guard
 from hooklog.log import Retention
 from hooklog.orders import Clerk
 from hooklog.queues import Clients
@@ -24,7 +25,8 @@ def make_sender(settings: SenderSettings) -> Sender:
     connection, clients = connect(), Clients()
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
-    courier = Courier(EgressAdapter(), allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
+    adapter = EgressAdapter(Guard(settings.allowed_networks))
+    courier = Courier(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
     unlogged = UnloggedQueue(clients, settings.unlogged_queue_url)
     repeats = RepeatQueue(clients, settings.queue_url)

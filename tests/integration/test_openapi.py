@@ -209,12 +209,14 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
         receiver.url("/silent"),
         f"{receiver.refused_url}/",
         "ftp://shop.example/",
+        "http://169.254.169.254/latest/meta-data/",
     )
     (success,) = ids(listing, "success")
     assert "url" not in get(getting, success)
     failed = [get(getting, execution_id) for execution_id in ids(listing, "failure")]
-    assert len(failed) == 7
+    assert len(failed) == 8
     assert sorted(shown["error"]["type"] for shown in failed if shown["hard_error"]) == [
+        "blocked_address",
         "connection_refused",
         "connection_reset",
         "invalid_url",

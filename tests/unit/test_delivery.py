@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hooklog.delivery import Courier, Delivery, parse_target
+from hooklog.delivery import Courier, Delivery
 from hooklog.egress import EgressAdapter
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType
+from hooklog.guard import Guard
 from hooklog.message import Message
+from hooklog.networks import parse_networks
 from hooklog.version import __version__
 from tests.receiver import Receiver
 
 LIMIT = 65_536
+LOOPBACK = Guard(parse_networks("127.0.0.0/8"))
 
 MESSAGE = Message(
     webhook_id="acme.orders",
@@ -31,7 +34,7 @@ MESSAGE = Message(
 
 @pytest.fixture(scope="module")
 def courier(receiver: Receiver) -> Iterator[Courier]:
-    adapter = EgressAdapter(ca_bundle=str(receiver.ca_path))
+    adapter = EgressAdapter(LOOPBACK, ca_bundle=str(receiver.ca_path))
     yield Courier(adapter, allow_http=True, capture_limit=LIMIT)
     adapter.close()
 
@@ -211,9 +214,8 @@ def test_nobody_accepts(courier: Courier, receiver: Receiver) -> None:
     assert delivery.duration_ms < 2000
 
 
-@pytest.mark.parametrize("host", ["does-not-exist.invalid", "a..b", f"{'a' * 64}.example"])
-def test_the_name_does_not_exist(courier: Courier, host: str) -> None:
-    delivery = deliver(courier, f"http://{host}/")
+def test_the_name_does_not_exist(courier: Courier) -> None:
+    delivery = deliver(courier, "http://does-not-exist.invalid/")
     assert delivery.error
     assert delivery.error.error_type == ErrorType.DNS_FAILURE
 
@@ -230,7 +232,7 @@ def test_tls_that_does_not_hold_is_a_tls_error(courier: Courier, receiver: Recei
 
 
 def test_tls_is_verified_against_the_name(receiver: Receiver) -> None:
-    adapter = EgressAdapter()
+    adapter = EgressAdapter(LOOPBACK)
     courier = Courier(adapter, allow_http=False, capture_limit=LIMIT)
     delivery = deliver(courier, receiver.url("/status/200", https=True))
     adapter.close()
@@ -294,7 +296,7 @@ def test_compression_that_is_broken_leaves_the_status(courier: Courier, receiver
 
 
 def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
-    adapter = EgressAdapter()
+    adapter = EgressAdapter(LOOPBACK)
     delivery = deliver(Courier(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret"))
     adapter.close()
     assert delivery.answer
@@ -321,23 +323,7 @@ def test_headers_that_come_twice_are_joined(courier: Courier, receiver: Receiver
     assert any(", " in value for value in delivery.answer.headers.values())
 
 
-INVALID_URLS = [
-    "example.com/hooks",
-    "ftp://example.com/",
-    "https://",
-    "https:///path",
-    "https://example.com:0/",
-    "https://example.com:99999/",
-    "https://example.com:port/",
-    "https://user:secret@example.com/",
-    "https://[::1/",
-    "https://-\u200b/",
-    "javascript:alert(1)",
-    " https://example.com/",
-]
-
-
-@pytest.mark.parametrize("url", INVALID_URLS)
+@pytest.mark.parametrize("url", ["example.com/hooks", "https://[::1/", "https://user:secret@example.com/"])
 def test_a_url_that_cannot_be_requested(courier: Courier, url: str) -> None:
     delivery = deliver(courier, url)
     assert delivery.error
@@ -347,24 +333,10 @@ def test_a_url_that_cannot_be_requested(courier: Courier, url: str) -> None:
 
 def test_http_only_where_the_deployment_allows_it(receiver: Receiver) -> None:
     receiver.reset()
-    delivery = deliver(Courier(EgressAdapter(), allow_http=False, capture_limit=0), receiver.url("/status/200"))
+    delivery = deliver(Courier(EgressAdapter(LOOPBACK), allow_http=False, capture_limit=0), receiver.url("/status/200"))
     assert delivery.error
     assert (delivery.error.error_type, receiver.requests) == (ErrorType.INVALID_URL, [])
     assert "https://" in delivery.error.message
-
-
-@pytest.mark.parametrize(
-    ("url", "requested", "host"),
-    [
-        ("https://example.com", "https://example.com/", "example.com"),
-        ("HTTPS://Example.com:8443/a b?q=ü#part", "https://Example.com:8443/a%20b?q=%C3%BC", "Example.com:8443"),
-        ("https://müller.example/", "https://xn--mller-kva.example/", "xn--mller-kva.example"),
-        ("https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x", "[2001:db8::1]:8443"),
-    ],
-)
-def test_a_url_is_requested_in_its_ascii_form(url: str, requested: str, host: str) -> None:
-    target = parse_target(url, ("https",))
-    assert (target.url.lower(), target.host.lower()) == (requested.lower(), host.lower())
 
 
 def test_started_at_is_when_it_started(courier: Courier, receiver: Receiver) -> None:
@@ -374,13 +346,6 @@ def test_started_at_is_when_it_started(courier: Courier, receiver: Receiver) -> 
     assert 200 <= delivery.duration_ms < 2000
 
 
-def test_no_address_is_told() -> None:
-    with pytest.raises(Undelivered) as refused:
-        parse_target("https://user:secret@10.1.2.3/", ("https",))
-    assert "10.1.2.3" not in refused.value.message
-    assert "secret" not in refused.value.message
-
-
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
@@ -388,7 +353,7 @@ def test_interim_answers_are_read_past() -> None:
     """The answer that comes after them is the answer, and no other delivery's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
-        adapter = EgressAdapter()
+        adapter = EgressAdapter(LOOPBACK)
         courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
         assert [deliver(courier, url).result for _ in range(3)] == [201, 202, 203]

@@ -96,5 +96,5 @@ def test_410_ends_the_chain() -> None:
 
 
 @pytest.mark.parametrize("error_type", ErrorType)
-def test_hard_errors_are_retried_but_for_a_url_that_cannot_be(error_type: ErrorType) -> None:
-    assert delay(hard(error_type)) == (None if error_type is ErrorType.INVALID_URL else 5)
+def test_hard_errors_are_retried_but_for_a_url_that_is_refused(error_type: ErrorType) -> None:
+    assert delay(hard(error_type)) == (None if error_type in {ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS} else 5)

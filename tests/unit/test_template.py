@@ -67,6 +67,7 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "ALLOW_HTTP", ["", "yes", "True"]),
         ("SendWebhooksFunction", "DETAILS_OF", ["some"]),
         ("GetExecutionFunction", "SENSITIVE_HEADERS", ["X Shop", "X-Shop;"]),
+        ("SendWebhooksFunction", "ALLOWED_NETWORKS", ["10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "all"]),
         ("AuthorizeFunction", "SIGNING_KEY_SECRET", [""]),
     ],
 )

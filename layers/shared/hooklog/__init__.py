@@ -2,7 +2,7 @@
 
 The modules stand in the order in which a webhook passes through them, and import only leftward and upward:
 
-    one attempt:        errors, version, fields, message, masking, egress, delivery, execution
+    one attempt:        errors, version, fields, message, masking, target, networks, guard, egress, delivery, execution
     what is kept of it: tables, chain, details, log
     what has to wait:   queues, repeats, unlogged, dead_letters
     a batch:            retry, orders, sending, settings

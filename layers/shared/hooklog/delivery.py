@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from http import HTTPStatus
 from http.client import IncompleteRead
-from typing import Any, Final, NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -20,6 +18,7 @@ from urllib3.exceptions import DecodeError, HTTPError
 from hooklog.egress import DeadlineExceeded, EgressAdapter
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.message import METHOD, Message
+from hooklog.target import Target, parse_target
 from hooklog.version import __version__
 
 MAX_CAPTURED_HEADERS: Final = 16_384
@@ -99,7 +98,7 @@ class Courier:
         return Delivery(message, attempt, started_at, duration_ms, headers, answer, error)
 
     def _exchange(
-        self, message: Message, target: "Target", headers: Mapping[str, str]
+        self, message: Message, target: Target, headers: Mapping[str, str]
     ) -> tuple[Answer, Undelivered | None]:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = METHOD, target.url, message.body
@@ -122,37 +121,6 @@ class Courier:
                 return self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
 
 
-class Target(NamedTuple):
-    """Where a URL points: as it is requested, and the `Host` header that goes with it."""
-
-    url: str
-    host: str
-
-
-@lru_cache(maxsize=1024)
-def parse_target(url: str, schemes: tuple[str, ...]) -> Target:
-    """Parse a webhook's URL. Raises Undelivered (invalid_url) with what to change."""
-    scheme = url.partition(":")[0].lower()
-    if scheme not in schemes:
-        raise _invalid_url(f"The URL must start with {' or '.join(f'{s}://' for s in schemes)}.")
-    request = requests.PreparedRequest()
-    try:
-        port = urlsplit(url).port  # which prepare_url would leave out if it were 0
-        request.prepare_url(url, None)
-        parts = urlsplit(request.url or "")
-    except (requests.RequestException, ValueError):
-        raise _invalid_url("The URL is not one that can be requested: its host or port is malformed.") from None
-    if not parts.hostname or port == 0:
-        raise _invalid_url("The URL names no host, or port 0.")
-    if "@" in parts.netloc:
-        raise _invalid_url("The URL must not hold credentials; send them as a header.")
-    return Target(parts._replace(fragment="").geturl(), parts.netloc)
-
-
-def _invalid_url(message: str) -> Undelivered:
-    return Undelivered(ErrorType.INVALID_URL, message)
-
-
 def request_headers(message: Message, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
     """The headers of one attempt: the message's own, which yield to ours but for two.
 
@@ -165,7 +133,7 @@ def request_headers(message: Message, target: Target, attempt: int, at: datetime
         if name.lower() not in own
     }
     ours = {
-        "Host": target.host,
+        "Host": target.authority,
         "Accept-Encoding": "gzip, deflate",
         "Content-Length": str(len(message.body)),
         "webhook-id": message.message_id,

@@ -10,14 +10,11 @@ import socket
 import ssl
 import struct
 import time
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from functools import lru_cache
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from http.client import HTTPResponse as HTTPClientResponse
-from typing import Any, Final, NamedTuple, cast
-from urllib.parse import urlsplit
+from typing import Any, Final, cast
 
 import certifi
 import requests
@@ -27,6 +24,8 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSCon
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
+from hooklog.guard import Guard
+from hooklog.target import DEFAULT_PORTS, Target, parse_target
 
 KEPT_HOSTS: Final = 64
 """Receivers whose connections are kept; with ten connections each, under Lambda's 1,024 file descriptors."""
@@ -46,8 +45,6 @@ MAX_INTERIM_ANSWERS: Final = 20
 _MAX_LINE = 65_536
 
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
-_name_lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-lookup")
 
 
 class DeadlineExceeded(TimeoutError):
@@ -142,6 +139,10 @@ class _Kept(HTTPConnection):
     _answered_at = 0.0
     _acknowledged_before: int | None = None
 
+    def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
+        self.guard = guard
+        super().__init__(*args, **kwargs)
+
     @property
     def is_connected(self) -> bool:
         return super().is_connected and time.time() - self._answered_at < MAX_IDLE_SECONDS
@@ -209,10 +210,12 @@ class EgressAdapter(HTTPAdapter):
     """Keeps connections to receivers across deliveries and opens them as this module says.
 
     Used without a Session: it follows no redirect, keeps no cookie and reads nothing from the environment.
+    Each is opened to an address that `guard` admits; kept, it still leads there, whatever its name resolves to by then.
     `ca_bundle` is the path of the certificates to trust instead of certifi's.
     """
 
-    def __init__(self, ca_bundle: str | None = None) -> None:
+    def __init__(self, guard: Guard, ca_bundle: str | None = None) -> None:
+        self._guard = guard
         self._ca_bundle = ca_bundle
         super().__init__(pool_connections=KEPT_HOSTS, pool_maxsize=KEPT_CONNECTIONS)
 
@@ -220,17 +223,18 @@ class EgressAdapter(HTTPAdapter):
         context = ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
         context.sslsocket_class = _DeadlineTLSSocket
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, ssl_context=context)
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        pools = {"http": _Pool, "https": _TLSPool}
+        self.poolmanager.pool_classes_by_scheme = {s: partial(pool, guard=self._guard) for s, pool in pools.items()}
 
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
-        origin = _origin(request.url or "")
-        return self.poolmanager.connection_from_host(origin.host, origin.port, origin.scheme)
+        target = _target(request)
+        return self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
 
     def cert_verify(self, *_: Any) -> None:
         """Nothing: the context that every connection shares holds the certificates already."""
 
     def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
-        return _origin(request.url or "").target
+        return _target(request).path
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = requests.Response()
@@ -241,24 +245,14 @@ class EgressAdapter(HTTPAdapter):
         return response
 
 
-class _Origin(NamedTuple):
-    scheme: str
-    host: str
-    port: int | None
-    target: str
+def _target(request: requests.PreparedRequest) -> Target:
+    return parse_target(request.url or "", tuple(DEFAULT_PORTS))
 
 
-@lru_cache(maxsize=1024)
-def _origin(url: str) -> _Origin:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Origin(parts.scheme, cast("str", parts.hostname), parts.port, target)
-
-
-def _connect(connection: HTTPConnection) -> socket.socket:
+def _connect(connection: _Kept) -> socket.socket:
     """Connect to the first address that answers, each given an equal share of the time that is left."""
     ends = time.monotonic() + cast("float", connection.timeout)
-    addresses = _look_up(connection.host, connection.port, ends)
+    addresses = connection.guard.look_up(connection.host, connection.port, ends)
     problem: OSError = OSError()
     for waiting, (family, sockaddr) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
@@ -281,22 +275,6 @@ def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket
         sock.close()
         raise
     return sock
-
-
-def _look_up(host: str, port: int, ends: float) -> list[tuple[int, Any]]:
-    lookup = _name_lookups.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    try:
-        answers = lookup.result(timeout=max(ends - time.monotonic(), 0))
-    except FutureTimeoutError:
-        lookup.cancel()
-        raise _dns_failure("was not answered in time") from None
-    except (OSError, UnicodeError) as error:
-        raise _dns_failure("found no address") from error
-    return [(family, sockaddr) for family, _, _, _, sockaddr in answers]
-
-
-def _dns_failure(what: str) -> Undelivered:
-    return Undelivered(ErrorType.DNS_FAILURE, f"Looking up the receiver's name {what}.")
 
 
 def _tls_error(message: str) -> Undelivered:

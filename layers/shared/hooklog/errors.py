@@ -26,6 +26,7 @@ class ErrorType(StrEnum):
     CONNECTION_REFUSED = "connection_refused"
     CONNECT_TIMEOUT = "connect_timeout"
     TLS_ERROR = "tls_error"
+    BLOCKED_ADDRESS = "blocked_address"
     INVALID_URL = "invalid_url"
     READ_TIMEOUT = "read_timeout"
     DEADLINE_EXCEEDED = "deadline_exceeded"

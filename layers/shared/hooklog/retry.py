@@ -22,7 +22,7 @@ JITTER: Final = 0.2
 
 _GONE = 410
 _ASKING_TO_WAIT = frozenset({429, 503})  # the statuses for which RFC 9110 and RFC 6585 name Retry-After
-_FINAL = frozenset({ErrorType.INVALID_URL})
+_FINAL = frozenset({ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class RetrySchedule:
     def next_attempt(
         self, delivery: "Delivery", retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
-        """When to send again after this failure; None where that is not to be: 410, a URL that cannot be, the end."""
+        """When to send again after this failure; None where that is not to be: 410, a URL that is refused, the end."""
         if delivery.result == _GONE or (delivery.error and delivery.error.error_type in _FINAL):
             return None
         if retries_used >= len(self.delays):

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 
 from hooklog.errors import InvalidSetting
 from hooklog.masking import SensitiveHeaders
+from hooklog.networks import Network, parse_networks
 from hooklog.retry import RetrySchedule
 
 
@@ -44,6 +45,7 @@ class SenderSettings:
     details_of_all: bool
     capture_limit_bytes: int
     allow_http: bool
+    allowed_networks: tuple[Network, ...]
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -63,6 +65,7 @@ class SenderSettings:
             details_of_all=_choice(environ, "DETAILS_OF", ("failures", "all")) == "all",
             capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
             allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
+            allowed_networks=parse_networks(environ.get("ALLOWED_NETWORKS") or ""),
         )
 
 

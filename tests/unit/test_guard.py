@@ -1,0 +1,233 @@
+"""The guard at work: what is connected to is what was checked, and what is refused is sent nowhere."""
+
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hooklog.delivery import Courier, Delivery
+from hooklog.egress import EgressAdapter
+from hooklog.errors import ErrorType, Undelivered
+from hooklog.guard import Guard
+from hooklog.message import Message
+from hooklog.networks import parse_networks
+from tests.receiver import Receiver
+from tests.unit.test_target import LOOPBACK
+
+MESSAGE = Message("acme.orders", "msg_1", "", b"1", {}, None, 5)
+BOTH = ("https", "http")
+LOCAL = parse_networks("127.0.0.1/32")
+
+
+class Resolver:
+    """Answers each look-up with the next of its answers, the last of them for ever, and counts."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self._answers = chain(answers, repeat(answers[-1]))
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int, **_: Any) -> list[Any]:
+        self.asked.append(host)
+        return [_answer(address, port) for address in next(self._answers)]
+
+
+def _answer(address: str, port: int) -> Any:
+    family, more = (socket.AF_INET6, (0, 0)) if ":" in address else (socket.AF_INET, ())
+    return family, socket.SOCK_STREAM, 6, "", (address, port, *more)
+
+
+def send(guard: Guard, *urls: str, ca_bundle: str | None = None) -> list[Delivery]:
+    """One delivery each, over connections that are kept in between."""
+    adapter = EgressAdapter(guard, ca_bundle)
+    courier = Courier(adapter, allow_http=True, capture_limit=0)
+    try:
+        return [courier.deliver(replace(MESSAGE, url=url), attempt=1) for url in urls]
+    finally:
+        adapter.close()
+
+
+def error_type(delivery: Delivery) -> ErrorType | None:
+    return delivery.error.error_type if delivery.error else None
+
+
+def named(url: str, name: str = "shop.example") -> str:
+    return url.replace("127.0.0.1", name)
+
+
+@pytest.mark.parametrize("host", [*LOOPBACK, "localhost", "LOCALHOST", "localhost.", "0", "0.0.0.0", "127.9.9.9"])
+@pytest.mark.parametrize("scheme", BOTH)
+def test_this_host_is_refused_in_every_notation(receiver: Receiver, host: str, scheme: str) -> None:
+    receiver.reset()
+    (delivery,) = send(Guard(), named(receiver.url("/status/200", https=scheme == "https"), host))
+    assert (error_type(delivery), delivery.result) == (ErrorType.BLOCKED_ADDRESS, 0)
+    assert receiver.connections == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254", "2852039166", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
+        "[64:ff9b::7f00:1]", "[2002:7f00:1::]", "[2001:0:1::1]", "[fd00:ec2::254]", "[fe80::1]", "[ff02::1]",
+    ],
+)  # fmt: skip
+def test_an_address_that_is_not_public_is_refused(host: str) -> None:
+    (delivery,) = send(Guard(LOCAL), f"http://{host}/latest/meta-data/")
+    assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
+
+
+def test_a_port_that_no_webhook_goes_to_is_refused_also_where_the_network_is_allowed() -> None:
+    (delivery,) = send(Guard(LOCAL), "http://127.0.0.1:22/")
+    assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
+
+
+def test_a_name_is_looked_up_once_and_its_address_connected_to(receiver: Receiver) -> None:
+    receiver.reset()
+    resolver = Resolver(["127.0.0.1"])
+    (delivery,) = send(Guard(LOCAL, resolver), named(receiver.url("/status/200")))
+    assert (delivery.result, resolver.asked) == (200, ["shop.example"])
+    (request,) = receiver.requests
+    assert request.header("Host") == named(receiver.http_url).removeprefix("http://")
+
+
+def test_a_name_that_leads_elsewhere_the_next_time_is_checked_again(receiver: Receiver) -> None:
+    """DNS rebinding: the first answer is good, what follows is not; `/close-after` ends the connection."""
+    receiver.reset()
+    resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
+    first, second = send(
+        Guard(LOCAL, resolver), named(receiver.url("/close-after")), named(receiver.url("/status/200"))
+    )
+    assert (first.result, error_type(second)) == (200, ErrorType.BLOCKED_ADDRESS)
+    assert len(receiver.requests) == 1
+
+
+def test_a_kept_connection_leads_where_it_led_when_it_was_checked(receiver: Receiver) -> None:
+    receiver.reset()
+    resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
+    deliveries = send(Guard(LOCAL, resolver), *repeat(named(receiver.url("/status/200")), 3))
+    assert [delivery.result for delivery in deliveries] == [200, 200, 200]
+    assert (len(resolver.asked), len({request.connection for request in receiver.requests})) == (1, 1)
+
+
+def test_connections_are_kept_for_the_guard_that_opened_them(receiver: Receiver) -> None:
+    receiver.reset()
+    url = receiver.url("/status/200")
+    assert send(Guard(LOCAL), url)[0].success
+    assert error_type(send(Guard(), url)[0]) == ErrorType.BLOCKED_ADDRESS
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["127.0.0.1", "::1"]])
+def test_one_bad_address_among_several_refuses_them_all(receiver: Receiver, addresses: list[str]) -> None:
+    receiver.reset()
+    (delivery,) = send(Guard(LOCAL, Resolver(addresses)), named(receiver.url("/status/200")))
+    assert (error_type(delivery), receiver.connections) == (ErrorType.BLOCKED_ADDRESS, 0)
+
+
+def test_an_address_with_a_zone_is_refused() -> None:
+    (delivery,) = send(Guard(resolve=Resolver(["fe80::1%lo"])), "http://shop.example/")
+    assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
+
+
+def test_where_one_address_does_not_answer_the_next_is_tried(receiver: Receiver) -> None:
+    guard = Guard(parse_networks("127.0.0.0/8"), Resolver(["127.0.0.2", "127.0.0.1"]))
+    (delivery,) = send(guard, named(receiver.url("/status/200")))
+    assert delivery.result == 200
+
+
+def test_a_name_without_addresses_is_no_success() -> None:
+    (delivery,) = send(Guard(resolve=Resolver([])), "http://shop.example/")
+    assert error_type(delivery) == ErrorType.DNS_FAILURE
+
+
+def test_tls_is_verified_against_the_name_and_not_the_address(receiver: Receiver) -> None:
+    guard, bundle = Guard(LOCAL, Resolver(["127.0.0.1"])), str(receiver.ca_path)
+    url = receiver.url("/status/200", https=True)
+    (right,) = send(guard, named(url, "localhost"), ca_bundle=bundle)
+    (wrong,) = send(guard, named(url, "shop.example"), ca_bundle=bundle)
+    assert (right.result, error_type(wrong)) == (200, ErrorType.TLS_ERROR)
+
+
+def test_what_a_name_resolved_to_is_not_told() -> None:
+    guards = [Guard(resolve=Resolver([address])) for address in ("127.0.0.1", "10.9.8.7")]
+    errors = [send(guard, "https://shop.example/")[0].error for guard in guards]
+    messages = {error.message for error in errors if error}
+    assert len(messages) == 1
+    assert not any(character.isdigit() for character in messages.pop())
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_a_proxy_of_the_environment_is_no_way_round(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    receiver.reset()
+    monkeypatch.setenv(variable, receiver.http_url)
+    monkeypatch.setenv("no_proxy", "")
+    (delivery,) = send(Guard(), "http://169.254.169.254/")
+    assert (error_type(delivery), receiver.connections) == (ErrorType.BLOCKED_ADDRESS, 0)
+
+
+def test_netrc_of_the_environment_is_ignored(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    receiver.reset()
+    assert send(Guard(LOCAL), receiver.url("/status/200"))[0].success
+    assert receiver.requests[0].header("Authorization") is None
+
+
+CHECKS: list[tuple[str, ErrorType | None]] = [
+    ("https://shop.example/", None),
+    ("https://1.1.1.1/", None),
+    ("https://[2606:4700::1111]/", None),
+    ("https://10.0.0.1/", ErrorType.BLOCKED_ADDRESS),
+    ("https://0x0a.1/", ErrorType.BLOCKED_ADDRESS),
+    ("https://[::ffff:10.0.0.1]/", ErrorType.BLOCKED_ADDRESS),
+    ("https://shop.example:22/", ErrorType.BLOCKED_ADDRESS),
+    ("http://shop.example/", ErrorType.INVALID_URL),
+    ("https://a:b@shop.example/", ErrorType.INVALID_URL),
+]
+
+
+@pytest.mark.parametrize(("url", "expected"), CHECKS)
+def test_a_url_is_checked_without_a_look_up(url: str, expected: ErrorType | None) -> None:
+    resolver = Resolver(["10.0.0.1"])
+    assert (refusal(lambda: Guard((), resolver).check_url(url, ("https",))), resolver.asked) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [(["1.1.1.1", "2606:4700::1111"], None), (["1.1.1.1", "10.0.0.1"], ErrorType.BLOCKED_ADDRESS)],
+)
+def test_a_url_is_checked_with_a_look_up(addresses: list[str], expected: ErrorType | None) -> None:
+    guard = Guard(resolve=Resolver(addresses))
+    assert refusal(lambda: guard.check_url("https://shop.example/", BOTH, look_up_seconds=5)) == expected
+
+
+def test_a_look_up_takes_no_longer_than_it_may() -> None:
+    answered = threading.Event()
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        answered.wait(10)
+        return []
+
+    try:
+        assert (
+            refusal(lambda: Guard((), resolve).check_url("https://shop.example/", BOTH, 0.01)) == ErrorType.DNS_FAILURE
+        )
+    finally:
+        answered.set()
+
+
+def refusal(check: Callable[[], None]) -> ErrorType | None:
+    try:
+        check()
+    except Undelivered as refused:
+        return refused.error_type
+    return None
