@@ -1,6 +1,7 @@
 """What the log keeps of a message, what of that is shown, and what no line of the functions' own logs may hold."""
 
 import json
+import logging
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -88,3 +89,74 @@ def test_what_the_deployment_names_is_masked_in_what_was_logged_before(
     assert SECRET in json.dumps(show(aws, summary["execution_id"])["request_headers"])
     execution = show(aws, summary["execution_id"], SENSITIVE_HEADERS=" x-shop-TOKEN , X-Session")
     assert execution["request_headers"]["X-Shop-Token"] == execution["response_headers"]["X-Session"] == "••••"
+
+
+LEAKS: dict[str, Any] = {
+    "not json": '{"payload": "' + SECRET,
+    "not json at an escape": '{"payload": "\\' + SECRET + '"}',
+    "a header in a list": {"headers": [f"Authorization: {SECRET}"]},
+    "a header in its name": {"headers": {f"Authorization: {SECRET}": "x"}},
+    "a header with a line end": {"headers": {"Authorization": f"{SECRET}\n"}},
+    "an unknown field": {f"{SECRET}": 1},
+    "a url too long": {"url": f"https://example.com/?token={SECRET}{'x' * 2048}"},
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_neither_log_nor_reason_holds_what_a_producer_sent(
+    app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture, leak: str
+) -> None:
+    body = LEAKS[leak] if isinstance(LEAKS[leak], str) else {**message("https://example.com/"), **LEAKS[leak]}
+    send(app, sqs_event(body))
+    (letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert SECRET in letter["Body"]
+    assert SECRET not in json.dumps(letter["MessageAttributes"])
+    assert "dead-letter queue" in lines(caplog)
+    assert SECRET not in lines(caplog)
+
+
+def lines(caplog: pytest.LogCaptureFixture) -> str:
+    """All that went to the functions' log, whoever wrote it, with exceptions: Lambda lets pass what warns."""
+    formatter = logging.Formatter()
+    told = [
+        formatter.format(each) + json.dumps(each.__dict__, default=repr)
+        for each in caplog.records
+        if each.name != "werkzeug"
+    ]
+    return "\n".join(told)
+
+
+def test_no_line_of_the_log_holds_what_was_sent_or_answered(
+    app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = ["status/500", "status/200", "garbage", "reset", "weird-headers", "bad-gzip", "short-body", "huge-headers"]
+    urls = [f"{receiver.url('/' + path)}?token={SECRET}&body={SECRET}&header=Set-Cookie:{SECRET}" for path in paths]
+    urls.append(receiver.url("/status/500", header=f"X-Odd:1\r\nno colon but {SECRET}", token=SECRET))
+    urls += [f"{receiver.refused_url}/?token={SECRET}", f"ftp://example.com/?token={SECRET}"]
+    bodies = [
+        message(url, message_id=f"m{n}", payload=SECRET, headers={"Authorization": SECRET})
+        for n, url in enumerate(urls)
+    ]
+    send(app, sqs_event(*bodies))
+    assert len(aws.rows("Executions")) == len(urls)
+    shown = [show(aws, row["executed_at"]["S"]) for row in aws.rows("Executions")]
+    assert SECRET in json.dumps(shown), "the secrets are in what the log keeps"
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    send(app, sqs_event(bodies[0]))
+    failed = app.lambda_handler(sqs_event(bodies[0], receive_count=2), CONTEXT)
+    assert len(failed["batchItemFailures"]) == 1
+    aws.start("LogUnloggedFunction").lambda_handler(aws.take("UnloggedExecutions"), CONTEXT)
+    assert "failed execution" in lines(caplog)
+    assert "goes back to the queue" in lines(caplog)
+    assert "unlogged items" in lines(caplog)
+    assert SECRET not in lines(caplog)
+
+
+def test_a_fault_is_told_by_its_kind_and_place(app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture) -> None:
+    aws.dynamodb.delete_table(TableName=aws.refs["ExecutionDetails"])
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    event = api_event({"webhook_id": WEBHOOK, "execution_id": "20261123T173600.123456Z-9f3a2c1d"})
+    assert aws.start("GetExecutionFunction").lambda_handler(event, None)["statusCode"] == 500
+    (record,) = [each for each in caplog.records if each.getMessage() == "an API call failed"]
+    assert "ResourceNotFoundException" in record.__dict__["cause"]
+    assert " < history.py:" in record.__dict__["cause"]

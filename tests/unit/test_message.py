@@ -107,8 +107,36 @@ def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
         assert len(reason) < 400
 
 
-def test_no_more_than_a_glimpse_of_a_field_is_told() -> None:
-    assert len(refusal(json.dumps({**MINIMAL, "url": "https://example.com/" + "secret" * 1000}))) < 200
+SECRET = "s3cr3t-t0ken"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"url": [SECRET]},
+        {"url": f"https://example.com/?token={SECRET}" + "x" * 2048},
+        {"webhook_id": f"{SECRET}!"},
+        {"message_id": {SECRET: 1}},
+        {"event_type": f"{SECRET} {SECRET}"},
+        {"timeout_seconds": SECRET},
+        {"headers": [f"Authorization: {SECRET}"]},
+        {"headers": f"Authorization: {SECRET}"},
+        {"headers": {f"Authorization: {SECRET}": ""}},
+        {"headers": {"Authorization": f"{SECRET}\n"}},
+        {"headers": {SECRET: 1}},
+        {SECRET: 1},
+        {f"{SECRET}@example.com": 1},
+    ],
+)
+def test_a_reason_holds_nothing_of_what_a_producer_sent(fields: dict[str, Any]) -> None:
+    assert SECRET not in refusal(json.dumps({**MINIMAL, **fields}))
+
+
+def test_a_reason_names_what_can_be_a_name() -> None:
+    assert "unknown field heders;" in refusal(json.dumps({**MINIMAL, "heders": {}}))
+    assert "header Content-Length is refused" in refusal(json.dumps({**MINIMAL, "headers": {"Content-Length": "1"}}))
+    assert refusal(json.dumps({**MINIMAL, "timeout_seconds": 99})).endswith("from 1 to 30, not 99")
+    assert refusal(json.dumps({**MINIMAL, "url": "x" * 3000})).endswith("not a string of 3000 characters")
 
 
 JSON_VALUES = st.recursive(

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote
 
 from hooklog.access import Grant
-from hooklog.errors import Forbidden, InvalidRequest, NotFound, RequestRefused
+from hooklog.errors import Forbidden, InvalidRequest, NotFound, RequestRefused, cause_of
 from hooklog.execution import compact_time
 from hooklog.fields import EXECUTION_ID, IDENTIFIER
 from hooklog.history import Query, Status
@@ -27,7 +27,7 @@ Answer = dict[str, Any]
 class Logger(Protocol):
     """What the handlers log with; Powertools' Logger is no logging.Logger."""
 
-    def exception(self, msg: object) -> None: ...
+    def error(self, msg: object, *, cause: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,8 @@ def answer(
         return _json(status, handle(event), origin)
     except RequestRefused as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
-    except Exception:
-        logger.exception("an API call failed")
+    except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
+        logger.error("an API call failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
         body = _error("internal_error", "Something failed on our side; try again.")
         return _json(HTTPStatus.INTERNAL_SERVER_ERROR, body, origin)
 

@@ -6,6 +6,7 @@ environment and it loads the certificate bundle anew for each connection.
 """
 
 import contextlib
+import logging
 import socket
 import ssl
 import struct
@@ -45,6 +46,8 @@ MAX_INTERIM_ANSWERS: Final = 20
 _MAX_LINE = 65_536
 
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it warns with the URL and with headers that it cannot read
 
 
 class DeadlineExceeded(TimeoutError):

@@ -16,7 +16,11 @@ HooklogError
     └── Conflict        409
 """
 
+import traceback
 from enum import StrEnum
+from pathlib import PurePath
+
+_SHOWN_FRAMES = 12
 
 
 class ErrorType(StrEnum):
@@ -109,3 +113,11 @@ class Conflict(RequestRefused):
     """409: what is there does not allow this now; the message says why."""
 
     status, code = 409, "conflict"
+
+
+def cause_of(error: BaseException) -> str:
+    """What an exception is and where it was raised, for a log line; never its text, which may quote what was sent."""
+    code = getattr(error, "cause_response_code", None)  # DynamoDB's own, where pynamodb raised it
+    kind = f"{type(error).__name__} ({code})" if code else type(error).__name__
+    frames = [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
+    return " < ".join([kind, *reversed(frames[-_SHOWN_FRAMES:])])

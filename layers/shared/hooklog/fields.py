@@ -13,6 +13,14 @@ IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
 """What execution ids look like: a UTC time and eight random hex digits."""
 
+_KINDS: Final[Mapping[type, str]] = {
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    list: "an array",
+    dict: "an object",
+}
+
 
 def parse_object(body: str) -> dict[str, Any]:
     """Raises InvalidMessage unless it is one JSON object (RFC 8259), of integers of up to 4,300 digits."""
@@ -42,5 +50,11 @@ def identifier(fields: Mapping[str, Any], name: str) -> str:
 
 
 def got(fields: Mapping[str, Any], name: str) -> str:
-    """What stands there instead; never more than a glimpse, for a field may hold a customer's data."""
-    return f", not {fields[name]!r:.60}" if name in fields else "; it is missing"
+    """What stands there instead: of which kind, never the value, for that may be a customer's secret."""
+    return f", not {_kind(fields[name])}" if name in fields else "; it is missing"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, str):
+        return f"a string of {len(value)} characters"
+    return _KINDS.get(type(value), "null")

@@ -20,6 +20,7 @@ MAX_URL_LENGTH: Final = 2048
 MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together; what common servers take before they answer 431."""
 
+_PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 """What names of headers look like: a token, RFC 9110 section 5.6.2."""
@@ -62,7 +63,7 @@ class Message:
         RFC 8259 section 6 leads producers to expect.
         """
         if unknown := fields.keys() - _FIELDS:
-            raise InvalidMessage(f"unknown field {min(unknown)!r:.150}; known: {', '.join(sorted(_FIELDS))}")
+            raise InvalidMessage(f"unknown field{_named(min(unknown))}; known: {', '.join(sorted(_FIELDS))}")
         return cls(
             webhook_id=identifier(fields, "webhook_id"),
             message_id=identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
@@ -110,9 +111,9 @@ def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _check_header(name: str, value: object) -> None:
-    shown = f"header {name!r:.80}"
     if not HEADER_NAME.fullmatch(name):
-        raise InvalidMessage(f"{shown} is not a header name")
+        raise InvalidMessage(f"headers holds a name of {len(name)} characters that is no header name")
+    shown = f"header{_named(name)}"
     if name.lower() in REFUSED_HEADERS or name.lower().startswith("webhook-"):
         raise InvalidMessage(f"{shown} is refused: it is set by Hooklog or belongs to the connection")
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
@@ -132,7 +133,11 @@ def _timeout(fields: Mapping[str, Any]) -> float:
     value = fields.get("timeout_seconds", DEFAULT_TIMEOUT_SECONDS)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 1 <= value <= MAX_TIMEOUT_SECONDS:
-        raise InvalidMessage(
-            f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{got(fields, 'timeout_seconds')}"
-        )
+        shown = f", not {value!r:.20}" if number else got(fields, "timeout_seconds")
+        raise InvalidMessage(f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{shown}")
     return float(value)
+
+
+def _named(name: str) -> str:
+    """A name as a reason shows it; nothing where it is not one that a programmer gives, and so may be data."""
+    return f" {name}" if _PLAIN_NAME.fullmatch(name) else ""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pynamodb.connection import Connection
 
 from hooklog.dead_letters import DeadLetterQueue
-from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued
+from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.execution import Execution, Trigger
 from hooklog.log import Put, Retention, puts_of, summary_of, write
 from hooklog.orders import Clerk, Deferred, Done, Order, Settled
@@ -111,7 +111,7 @@ class Sender:
         elif isinstance(error, NoTimeLeft):
             outcome.unsent.append(record["messageId"])
         else:
-            outcome.faults[record["messageId"]] = f"{type(error).__name__}: {error}"
+            outcome.faults[record["messageId"]] = cause_of(error)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
