@@ -112,6 +112,19 @@ def test_whatever_a_receiver_does_is_one_execution(
     assert latin1["response_body_encoding"] == "base64"
 
 
+def test_an_address_that_is_not_public_is_sent_nothing_and_not_retried(deployment: Deployment, webhook_id: str) -> None:
+    """The local stack allows loopback and nothing else."""
+    hosts = ("169.254.169.254", "0xA9FE.0xA9FE", "2852039166", "[::ffff:127.0.0.1]", "10.1.2.3", "0.0.0.0")
+    deployment.enqueue(webhook_id, *[message(webhook_id, f"http://{host}/latest/meta-data/") for host in hosts])
+    shown = deployment.wait_for_history(webhook_id, len(hosts))
+    executions = [deployment.execution(summary) for summary in shown]
+    assert sorted(execution["url"].split("/")[2] for execution in executions) == sorted(hosts)
+    for execution in executions:
+        assert (execution["result"], execution["hard_error"], execution["exhausted"]) == (0, True, True)
+        assert execution["error"]["type"] == "blocked_address"
+        assert "next_attempt_at" not in execution
+
+
 def _url(receiver: Receiver, path: str) -> str:
     base, _, rest = path.partition(":")
     return f"{receiver[f'{base}_url']}{rest}"

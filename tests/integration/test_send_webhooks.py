@@ -107,6 +107,18 @@ def test_a_receivers_failure_is_never_a_batch_item_failure(app: ModuleType, aws:
     assert len(aws.rows("ExecutionDetails")) == 7
 
 
+@pytest.mark.parametrize("networks", ["", "10.0.0.0/8"])
+def test_a_receiver_in_a_network_that_is_not_allowed_is_sent_nothing(
+    aws: MockAws, receiver: Receiver, networks: str
+) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=networks)
+    receiver.reset()
+    assert send(app, message(receiver.url("/status/200"))) == NO_FAULTS
+    (row,) = aws.rows("Executions")
+    assert (row["result"]["N"], "next_attempt_at" in row, receiver.connections) == ("0", False, 0)
+    assert aws.waiting("WebhookQueue") == 0
+
+
 def test_a_batch_is_sent_at_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     started = time.monotonic()
     assert send(app, *[message(receiver.url("/status/200", delay=0.5))] * 10) == NO_FAULTS

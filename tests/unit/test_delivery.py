@@ -8,13 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from hooklog.delivery import Courier, Delivery
+from hooklog.delivery import Courier, Delivery, request_headers
 from hooklog.egress import EgressAdapter
 from hooklog.errors import ErrorType
 from hooklog.guard import Guard
 from hooklog.message import Message
 from hooklog.networks import parse_networks
+from hooklog.target import parse_target
 from hooklog.version import __version__
 from tests.receiver import Receiver
 
@@ -106,6 +109,23 @@ def test_own_headers_win_over_user_agent_and_content_type_only(courier: Courier,
         "accept-encoding": ["gzip, deflate"],
         "X-Hooklog-Event": [],
     }
+
+
+OURS = ["Host", "Content-Length", "Accept-Encoding", "webhook-id", "X-Hooklog-Webhook", "x-hooklog-attempt"]
+
+
+NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"])
+
+
+@given(st.lists(NAMES | NAMES.map(str.swapcase), unique_by=str.lower))
+def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
+    headers = dict.fromkeys(own, "forged")
+    target = parse_target("https://shop.example/", ("https",))
+    sent = request_headers(replace(MESSAGE, headers=headers, event_type=None), target, 1, datetime.now(UTC))
+    names = [name.lower() for name in sent]
+    assert sorted(names) == sorted(set(names))
+    assert {name.lower() for name, value in sent.items() if value == "forged"} <= {"x-shop"}
+    assert {name.lower() for name in OURS} <= set(names)
 
 
 def test_proxies_of_the_environment_are_ignored(

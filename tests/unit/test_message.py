@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from string import ascii_letters, digits
 from typing import Any
 
 import pytest
@@ -161,3 +162,32 @@ def test_no_input_does_anything_but_parse_or_be_refused(body: str) -> None:
     with contextlib.suppress(InvalidMessage):
         message = Message.parse(parse_object(body), QUEUE_ID)
         assert json.loads(body)["webhook_id"] == message.webhook_id
+
+
+NAMES = st.text("aHX-_:. \r\n\0\t\u212a\u017f", max_size=6) | st.sampled_from(
+    [
+        "host",
+        "Host",
+        "CONTENT-LENGTH",
+        "transfer-encoding",
+        "Webhook-Signature",
+        "webhook-x",
+        "Connection",
+        "te",
+        "X-Shop",
+    ]
+)
+VALUES = st.text("a \t\r\n\0\x7f\x85\u00e9\u2028", max_size=6) | JSON_VALUES
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=3))
+def test_no_header_gets_through_that_says_more_than_it_is(headers: dict[str, Any]) -> None:
+    """Neither a second header or request, nor one that is ours or the connection's, in whatever case."""
+    with contextlib.suppress(InvalidMessage):
+        for name, value in parse(headers=headers).headers.items():
+            assert set(name) <= set(ascii_letters + digits + "!#$%&'*+-.^_`|~")
+            assert name
+            assert not name.lower().startswith("webhook-")
+            assert name.lower() not in {"host", "content-length", "transfer-encoding", "connection", "te"}
+            assert all(" " <= character <= "~" or character == "\t" for character in value)
+            assert value == value.strip()

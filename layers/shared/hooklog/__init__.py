@@ -2,7 +2,8 @@
 
 The modules stand in the order in which a webhook passes through them, and import only leftward and upward:
 
-    one attempt:        errors, version, fields, message, masking, target, networks, guard, egress, delivery, execution
+    a message:          errors, version, fields, message, masking
+    one attempt:        target, networks, guard, deadline, egress, delivery, execution
     what is kept of it: tables, chain, details, log
     what has to wait:   queues, repeats, unlogged, dead_letters
     a batch:            retry, orders, sending, settings

@@ -15,7 +15,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import DecodeError, HTTPError
 
-from hooklog.egress import DeadlineExceeded, EgressAdapter
+from hooklog.deadline import DeadlineExceeded
+from hooklog.egress import EgressAdapter
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.message import METHOD, Message
 from hooklog.target import Target, parse_target

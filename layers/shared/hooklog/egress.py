@@ -1,15 +1,12 @@
-"""How a webhook leaves: connections that are ours to open, and that cannot outlive their delivery's deadline.
+"""How a webhook leaves: over connections that are ours to open, to addresses that the guard admits.
 
-`requests` does the HTTP. What it leaves open is closed here: its timeout is per read (a receiver that drips one
-byte a second holds it for ever), it looks names up without a time limit, it reads proxies and netrc from the
-environment and it loads the certificate bundle anew for each connection.
+`requests` does the HTTP. What it leaves open is closed here: it looks names up without a time limit and goes wherever
+they lead, it reads proxies and netrc from the environment and it loads the certificate bundle anew for each connection.
 """
 
-import contextlib
 import logging
 import socket
 import ssl
-import struct
 import time
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +21,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from hooklog.deadline import DeadlineSocket, DeadlineTLSSocket
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.guard import Guard
 from hooklog.target import DEFAULT_PORTS, Target, parse_target
@@ -38,84 +36,12 @@ MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
 what they sent meanwhile is lost on a frozen Lambda environment."""
 
-_TCP_INFO_BYTES = 192
-_BYTES_ACKED_AT = 120  # tcpi_bytes_acked of struct tcp_info, linux/tcp.h; there since Linux 4.1
-_BYTES_ACKED = struct.Struct("=Q")
-
 MAX_INTERIM_ANSWERS: Final = 20
 _MAX_LINE = 65_536
 
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it warns with the URL and with headers that it cannot read
-
-
-class DeadlineExceeded(TimeoutError):
-    """The receiver had begun to answer and was not done in time."""
-
-
-class _Deadline(socket.socket):
-    """A socket whose timeout bounds all that follows, not each call: `settimeout` starts a countdown.
-
-    urllib3 sets the time that is left of `Timeout(total=…)` before it sends and before it reads, which is what
-    makes that total hold for the whole exchange.
-    """
-
-    _ends = float("inf")
-    heard = False
-    """Whether anything came since the countdown was started."""
-    acknowledged: int | None = None
-    """What `count_acknowledged` said when the connection ended."""
-
-    def settimeout(self, value: float | None) -> None:
-        self._ends = float("inf") if value is None else time.monotonic() + value
-        self.heard = False
-        super().settimeout(value)
-
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._arm()
-        self.acknowledged = None
-        try:
-            received = super().recv_into(*args, **kwargs)
-        except TimeoutError:
-            raise self._late() from None
-        except OSError:
-            self.acknowledged = self.count_acknowledged()
-            raise
-        if received == 0:
-            self.acknowledged = self.count_acknowledged()
-        self.heard = self.heard or received > 0
-        return received
-
-    def count_acknowledged(self) -> int | None:
-        """The bytes that the peer has acknowledged on this connection; None where the system does not tell."""
-        with contextlib.suppress(AttributeError, OSError, struct.error):
-            info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-            return int(_BYTES_ACKED.unpack_from(info, _BYTES_ACKED_AT)[0])
-        return None
-
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
-        self._arm()
-        super().sendall(*args, **kwargs)
-
-    def send(self, *args: Any, **kwargs: Any) -> int:
-        self._arm()
-        return super().send(*args, **kwargs)
-
-    def _arm(self) -> None:
-        if self._ends == float("inf"):
-            return
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise self._late()
-        super().settimeout(left)
-
-    def _late(self) -> TimeoutError:
-        return DeadlineExceeded() if self.heard else TimeoutError()
-
-
-class _DeadlineTLSSocket(_Deadline, ssl.SSLSocket):
-    """The same over TLS, where one call's timeout would otherwise be a record's."""
 
 
 class _FinalAnswer(HTTPClientResponse):
@@ -155,7 +81,7 @@ class _Kept(HTTPConnection):
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        sock = cast("_Deadline | None", self.sock)
+        sock = cast("DeadlineSocket | None", self.sock)
         self._acknowledged_before = sock.count_acknowledged() if sock and self._answered_at else None
         try:
             super().request(*args, **kwargs)
@@ -165,7 +91,7 @@ class _Kept(HTTPConnection):
             raise
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]
-        sock = cast("_Deadline", self.sock)
+        sock = cast("DeadlineSocket", self.sock)
         try:
             response = super().getresponse()
         except _CLOSED as error:
@@ -224,7 +150,7 @@ class EgressAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
         context = ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
-        context.sslsocket_class = _DeadlineTLSSocket
+        context.sslsocket_class = DeadlineTLSSocket
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, ssl_context=context)
         pools = {"http": _Pool, "https": _TLSPool}
         self.poolmanager.pool_classes_by_scheme = {s: partial(pool, guard=self._guard) for s, pool in pools.items()}
@@ -268,7 +194,7 @@ def _connect(connection: _Kept) -> socket.socket:
 
 
 def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket.socket:
-    sock = _Deadline(family, socket.SOCK_STREAM)
+    sock = DeadlineSocket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.settimeout(max(share, 0.001))
