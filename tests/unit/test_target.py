@@ -151,6 +151,10 @@ def test_a_url_that_cannot_be_requested(url: str) -> None:
     assert (refused.error_type, "URL" in refused.message) == (ErrorType.INVALID_URL, True)
 
 
+def test_credentials_belong_into_a_header() -> None:
+    assert "credentials" in refusal("https://user:secret@example.com/").message
+
+
 def test_http_only_where_it_is_allowed() -> None:
     assert refusal("http://example.com/", ("https",)).error_type == ErrorType.INVALID_URL
     assert "https://" in refusal("http://example.com/", ("https",)).message
