@@ -114,7 +114,7 @@ def test_whatever_a_receiver_does_is_one_execution(
 
 def test_an_address_that_is_not_public_is_sent_nothing_and_not_retried(deployment: Deployment, webhook_id: str) -> None:
     """The local stack allows loopback and nothing else."""
-    hosts = ("169.254.169.254", "0xA9FE.0xA9FE", "2852039166", "[::ffff:127.0.0.1]", "10.1.2.3", "0.0.0.0")
+    hosts = ("169.254.169.254", "0xA9.0xFEA9FE", "2852039166", "[::ffff:127.0.0.1]", "10.1.2.3", "0.0.0.0")
     deployment.enqueue(webhook_id, *[message(webhook_id, f"http://{host}/latest/meta-data/") for host in hosts])
     shown = deployment.wait_for_history(webhook_id, len(hosts))
     executions = [deployment.execution(summary) for summary in shown]
