@@ -89,8 +89,8 @@ def test_what_is_no_message_is_refused_with_the_reason(body: str, reason: str) -
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        ("webhook_id", ["", "a b", "a/b", "ä", "w" * 129, 1, None, ["w"], "w\n"]),
-        ("message_id", ["", "a b", "m" * 129, 1, None]),
+        ("webhook_id", ["", "a b", "a/b", "ä", "w" * 129, 1, None, ["w"], "w\n", ".", ".."]),
+        ("message_id", ["", "a b", "m" * 129, 1, None, ".", ".."]),
         ("url", ["", 1, None, "https://example.com/" + "x" * 2048, "https://example.com/\ud800"]),
         ("headers", [None, [], "X: y", {"X": 1}, {"X": None}, {"X": "a\r\nb"}, {"X": "ü"}, {"X": " a"}, {"": "a"}]),
         ("headers", [{"X Y": "a"}, {"X:": "a"}, {"X": "a", "x": "b"}, {"X": "a" * 20_000}]),
@@ -106,6 +106,11 @@ def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
         reason = refusal(json.dumps({**MINIMAL, field: value}))
         assert field.removesuffix("s") in reason, value
         assert len(reason) < 400
+
+
+@pytest.mark.parametrize("webhook_id", ["...", ".a", "a.", "-", "w" * 128])
+def test_an_id_may_hold_dots_where_a_path_can(webhook_id: str) -> None:
+    assert parse(webhook_id=webhook_id, message_id=webhook_id).message_id == webhook_id
 
 
 SECRET = "s3cr3t-t0ken"

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from hooklog.access import Grant
 from hooklog.errors import Forbidden, InvalidRequest, NotFound, RequestRefused, cause_of
 from hooklog.execution import compact_time
-from hooklog.fields import EXECUTION_ID, IDENTIFIER
+from hooklog.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 from hooklog.history import Query, Status
 
 DEFAULT_LIMIT: Final = 50
@@ -60,7 +60,7 @@ class Request:
         if not IDENTIFIER.fullmatch(webhook_id):
             if not self.grant.covers_all:
                 raise Forbidden("the token does not allow this webhook")
-            raise InvalidRequest("webhook_id must be 1-128 characters of A-Z a-z 0-9 _ . -")
+            raise InvalidRequest(f"webhook_id {IDENTIFIER_RULE}")
         return webhook_id
 
     @property
@@ -85,7 +85,7 @@ class Request:
     def message_id(self) -> str:
         message_id = unquote(self.path["message_id"])
         if not IDENTIFIER.fullmatch(message_id):
-            raise InvalidRequest("message_id must be 1-128 characters of A-Z a-z 0-9 _ . -")
+            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}")
         return message_id
 
     @property

@@ -7,8 +7,10 @@ from typing import Any, Final, NoReturn
 
 from hooklog.errors import InvalidMessage
 
-IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-"""What webhook ids and message ids look like."""
+IDENTIFIER: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
+"""What webhook ids and message ids look like. A URL's path cannot hold `.` and `..` (RFC 3986 section 5.2.4)."""
+
+IDENTIFIER_RULE: Final = "must be 1-128 characters of A-Z a-z 0-9 _ . - and not . or .."
 
 EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
 """What execution ids look like: a UTC time and eight random hex digits."""
@@ -45,7 +47,7 @@ def identifier(fields: Mapping[str, Any], name: str) -> str:
     """The id of this name. Raises InvalidMessage."""
     value = fields.get(name)
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
-        raise InvalidMessage(f"{name} must be 1-128 characters of A-Z a-z 0-9 _ . -{got(fields, name)}")
+        raise InvalidMessage(f"{name} {IDENTIFIER_RULE}{got(fields, name)}")
     return value
 
 
