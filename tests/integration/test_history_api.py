@@ -46,16 +46,6 @@ def record(delivery: Delivery, trigger: Trigger) -> Execution:
     return Execution(name_execution(delivery.started_at), delivery, trigger, queue_message_id="queue-1")
 
 
-@pytest.fixture
-def listing(aws: MockAws) -> ModuleType:
-    return aws.start("ListExecutionsFunction")
-
-
-@pytest.fixture
-def getting(aws: MockAws) -> ModuleType:
-    return aws.start("GetExecutionFunction")
-
-
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
     answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
     message = replace(MESSAGE, webhook_id=webhook_id)
@@ -224,7 +214,7 @@ def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: Modul
         assert (status, "another query" in body["error"]["message"]) == (400, True)
 
 
-@pytest.mark.parametrize("webhook_id", ["a b", "a/b", "w" * 129, "wh_a%2F..%2Fwh_b", "ü", "%00"])
+@pytest.mark.parametrize("webhook_id", ["a b", "a/b", "w" * 129, "wh_a%2F..%2Fwh_b", "ü", "%00", ".", "%2E%2E"])
 def test_a_webhook_id_that_cannot_be_is_refused(listing: ModuleType, webhook_id: str) -> None:
     assert page(listing, webhook_id)[0] == 400
 

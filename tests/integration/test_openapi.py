@@ -167,16 +167,6 @@ def test_an_object_takes_only_what_it_names(name: str) -> None:
     assert SCHEMAS[name].get("required") or isinstance(SCHEMAS[name]["additionalProperties"], dict)
 
 
-@pytest.fixture
-def listing(aws: MockAws) -> ModuleType:
-    return aws.start("ListExecutionsFunction")
-
-
-@pytest.fixture
-def getting(aws: MockAws) -> ModuleType:
-    return aws.start("GetExecutionFunction")
-
-
 def log(aws: MockAws, *urls: str, **settings: str) -> None:
     """Send a webhook to each URL, as the deployed sender does."""
     sender = aws.start("SendWebhooksFunction", **{"ALLOW_HTTP": "true", **settings})
