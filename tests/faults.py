@@ -1,4 +1,4 @@
-"""DynamoDB with faults: stands between the functions and the real (local) one, and breaks what it is told to break."""
+"""An AWS service with faults: stands between the functions and the local one, and breaks what it is told to break."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ _JSON = "application/x-amz-json-1.0"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to DynamoDB."""
+    """One request to DynamoDB or SQS."""
 
     operation: str
     body: bytes
@@ -27,7 +27,7 @@ class Call:
 
 Answer = tuple[int, bytes]
 Fault = Callable[[Call], Answer | None]
-"""What it answers instead of DynamoDB; None lets the call pass."""
+"""What it answers instead of the service; None lets the call pass."""
 
 
 def failing(call: Call) -> Answer:
@@ -45,10 +45,10 @@ def unprocessed(call: Call) -> Answer | None:
     return 200, json.dumps({"UnprocessedItems": json.loads(call.body)["RequestItems"]}).encode()
 
 
-def half_processed(times: int) -> Callable[["FaultyDynamoDB"], Fault]:
+def half_processed(times: int) -> Callable[["FaultyService"], Fault]:
     """Takes all but the last item of a batch, so many times."""
 
-    def bind(faulty: "FaultyDynamoDB") -> Fault:
+    def bind(faulty: "FaultyService") -> Fault:
         left = [times]
 
         def fault(call: Call) -> Answer | None:
@@ -62,11 +62,19 @@ def half_processed(times: int) -> Callable[["FaultyDynamoDB"], Fault]:
     return bind
 
 
+def refusing_entries(call: Call) -> Answer | None:
+    """SQS takes none of a batch, each for itself."""
+    if call.operation != "SendMessageBatch":
+        return None
+    failed = [{"Id": e["Id"], "Code": "InternalError", "SenderFault": False} for e in json.loads(call.body)["Entries"]]
+    return 200, json.dumps({"Successful": [], "Failed": failed}).encode()
+
+
 def _error(code: str) -> bytes:
     return json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}).encode()
 
 
-class FaultyDynamoDB:
+class FaultyService:
     """Forwards to `endpoint` but for the fault that is on. Counts the calls of each operation."""
 
     def __init__(self, endpoint: str) -> None:
@@ -77,7 +85,7 @@ class FaultyDynamoDB:
         self.calls: Counter[str] = Counter()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, name="faulty-dynamodb")
+        self._thread = threading.Thread(target=self._server.serve_forever, name="faulty-service")
         self._session = requests.Session()
         self._session.trust_env = False
 

@@ -13,7 +13,7 @@ import requests
 from local import aws
 from tests.deployed import configured, kill_senders, visibility
 from tests.e2e.conftest import Deployment, until
-from tests.faults import Fault, FaultyDynamoDB, failing, half_processed, throttled, unprocessed
+from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
 
 Receiver = dict[str, str]
 
@@ -30,10 +30,10 @@ def received(receiver: Receiver, webhook_id: str) -> Counter[str]:
 
 
 @pytest.fixture(scope="module")
-def dynamodb(deployment: Deployment) -> Iterator[FaultyDynamoDB]:
+def dynamodb(deployment: Deployment) -> Iterator[FaultyService]:
     """The senders' and writers' DynamoDB, to be broken."""
     outputs = deployment.outputs
-    with FaultyDynamoDB(outputs["EndpointUrl"]) as faulty:
+    with FaultyService(outputs["EndpointUrl"]) as faulty:
         variables = {"AWS_ENDPOINT_URL_DYNAMODB": faulty.url, "RETRY_SCHEDULE": "1,1,1800"}
         with (
             configured("SendWebhooksFunction", **variables),
@@ -44,7 +44,7 @@ def dynamodb(deployment: Deployment) -> Iterator[FaultyDynamoDB]:
 
 
 def test_a_chain_of_retries(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,reset,200"
     deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
@@ -58,7 +58,7 @@ def test_a_chain_of_retries(
 
 
 def test_a_late_retry_is_fired_by_the_scheduler(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,500,500,200"
     deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
@@ -80,7 +80,7 @@ OUTAGES: dict[str, Fault] = {"errors": failing, "throttling": throttled, "unproc
 
 @pytest.mark.parametrize("outage", OUTAGES)
 def test_an_outage_of_dynamodb_loses_and_repeats_nothing(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str, outage: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str, outage: str
 ) -> None:
     with dynamodb.breaking(OUTAGES[outage]):
         _send_through_an_outage(deployment, receiver_process, webhook_id)
@@ -88,7 +88,7 @@ def test_an_outage_of_dynamodb_loses_and_repeats_nothing(
 
 
 def test_a_dynamodb_that_does_not_answer_loses_and_repeats_nothing(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     with dynamodb.silent():
         _send_through_an_outage(deployment, receiver_process, webhook_id)
@@ -120,7 +120,7 @@ def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> N
 
 
 def test_items_that_are_left_over_are_put_again(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/status/200"
     with dynamodb.breaking(half_processed(3)(dynamodb)):
@@ -129,7 +129,7 @@ def test_items_that_are_left_over_are_put_again(
 
 
 def test_a_sender_killed_between_sending_and_logging(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     """What was not logged is sent again, and says that it may be a repetition; what was logged is not."""
     base = receiver_process["http_url"]
@@ -147,7 +147,7 @@ def test_a_sender_killed_between_sending_and_logging(
 
 
 def test_ten_messages_of_1_mib(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     noise = base64.b85encode(os.urandom(820_000)).decode()
     url = f"{receiver_process['http_url']}/status/410"
@@ -162,7 +162,7 @@ BAD_CITIZENS = ["/drip-header", "/drip-body?status=200", "/drip-body?status=200&
 
 
 def test_a_bad_citizen_holds_nobody_up(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     base = receiver_process["http_url"]
     urls = [f"{base}{path}" for path in BAD_CITIZENS]
@@ -178,7 +178,7 @@ def test_a_bad_citizen_holds_nobody_up(
 
 
 def test_a_connection_that_went_stale_is_no_failure(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/close-after"
     for n in range(6):
@@ -188,7 +188,7 @@ def test_a_connection_that_went_stale_is_no_failure(
 
 
 def test_a_recovery_of_many(
-    deployment: Deployment, dynamodb: FaultyDynamoDB, receiver_process: Receiver, webhook_id: str
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/sequence/{webhook_id}"
     url = f"{receiver_process['http_url']}{path}?codes={','.join(['410'] * 150 + ['200'])}"

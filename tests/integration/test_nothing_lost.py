@@ -12,6 +12,7 @@ import pytest
 
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
+from tests.faults import FaultyService, failing, refusing_entries
 from tests.receiver import Receiver
 
 WEBHOOK = "acme.orders"
@@ -135,6 +136,39 @@ def test_a_failure_delivered_again_has_its_retry_ensured(app: ModuleType, aws: M
     aws.take("WebhookQueue")  # as if the function had died before it put the retry there
     assert send(app, sqs_event(body, receive_count=2)) == []
     assert (len(receiver.requests), aws.waiting("WebhookQueue")) == (1, 1)
+
+
+@pytest.mark.parametrize("refusal", ["an error", "an entry"])
+def test_a_retry_that_sqs_refuses_is_set_anew(
+    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, refusal: str
+) -> None:
+    """The message comes back and is found in the log: it is not sent again, and its retry is."""
+    body = message(receiver.url("/status/500"))
+    with FaultyService(aws_endpoint) as sqs, monkeypatch.context() as broken:
+        broken.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="300")
+        with sqs.breaking(failing if refusal == "an error" else refusing_entries):
+            assert len(send(app, sqs_event(body))) == 1
+        assert aws.waiting("WebhookQueue") == 0
+        assert send(app, sqs_event(body, receive_count=2)) == []
+    assert (len(receiver.requests), len(chain(aws)), aws.waiting("WebhookQueue")) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("path", ["/status/429", "/close"])
+def test_a_retry_that_the_scheduler_refuses_is_set_anew(
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    body = message(receiver.url("/status/500"))
+    with monkeypatch.context() as broken:
+        broken.setenv("AWS_ENDPOINT_URL_SCHEDULER", receiver.url(path))
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
+        assert len(send(app, sqs_event(body))) == 1
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
+    assert send(app, sqs_event(body, receive_count=2)) == []
+    (schedule,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    (failed,) = chain(aws)
+    assert schedule["Name"] == f"retry-{failed['execution_id']}"
+    assert [request.path for request in receiver.requests if request.header("webhook-id")] == ["/status/500"]
 
 
 def test_a_message_that_may_have_been_sent_says_so(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -277,6 +311,8 @@ def test_the_chain_shows_what_the_caller_may_see(app: ModuleType, aws: MockAws, 
     assert len(chain(aws, webhooks=["acme.*"])) == 1
     assert chain(aws, webhooks=["other"]) == []
     assert chain(aws, "unknown") == []
+    shown = aws.start("ListMessageExecutionsFunction").lambda_handler(api_event({"message_id": ".."}), None)
+    assert (shown["statusCode"], "message_id must be" in shown["body"]) == (400, True)
 
 
 class Recovery:
