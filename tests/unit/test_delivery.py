@@ -6,11 +6,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hooklog.deadline import DeadlineSocket
 from hooklog.delivery import Courier, Delivery, request_headers
 from hooklog.egress import EgressAdapter
 from hooklog.errors import ErrorType
@@ -164,6 +166,60 @@ def test_a_request_that_was_taken_is_not_sent_again_at_once(
     assert (delivery.error.error_type, len(receiver.requests)) == (ErrorType.CONNECTION_RESET, 1)
 
 
+class Closing(str):
+    """A header's value that hangs up when it is encoded: after a kept connection was chosen, before it is used."""
+
+    server: "HangingUp"
+
+    def encode(self, *arguments: Any) -> bytes:
+        self.server.hang_up()
+        return super().encode(*arguments)
+
+
+class HangingUp:
+    """Answers one request a connection, and closes it when it is told to."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+        self._closing, self._closed = threading.Event(), threading.Event()
+        self.requests = 0
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def hang_up(self) -> None:
+        self._closing.set()
+        assert self._closed.wait(10)
+
+    def end(self) -> int:
+        """How many requests were received."""
+        self._closing.set()
+        self._thread.join(10)
+        return self.requests
+
+    def _serve(self) -> None:
+        for _ in range(2):
+            connection, _ = self._listener.accept()
+            with connection:
+                self.requests += b"\r\n\r\n" in connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                self._closing.wait(10)
+            self._closed.set()
+
+
+def test_a_connection_that_closes_as_it_is_used_is_no_failure() -> None:
+    """It was open when it was chosen, and is closed when the request is sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server, adapter = HangingUp(listener), EgressAdapter(LOOPBACK)
+        courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        assert deliver(courier, url).result == 200
+        hanging_up = Closing("berlin")
+        hanging_up.server = server
+        assert deliver(courier, url, headers={"X-Shop": hanging_up}).result == 200
+        assert server.end() == 2
+        adapter.close()
+
+
 def test_cookies_are_not_kept(courier: Courier, receiver: Receiver) -> None:
     receiver.reset()
     deliver(courier, receiver.url("/weird-headers"))
@@ -209,7 +265,21 @@ def test_the_timeout_bounds_the_whole_exchange(courier: Courier, receiver: Recei
     delivery = deliver(courier, base + path, timeout_seconds=1, body=body)
     assert 1 <= time.monotonic() - started < 2
     assert delivery.error
-    assert delivery.error.error_type in {ErrorType.READ_TIMEOUT, ErrorType.DEADLINE_EXCEEDED}
+    begun = path != "/silent"
+    assert delivery.error.error_type is (ErrorType.DEADLINE_EXCEEDED if begun else ErrorType.READ_TIMEOUT)
+
+
+def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
+    """Of a receiver that takes the headers late, the body is not waited for anew."""
+    ours, theirs = socket.socketpair()
+    with DeadlineSocket(fileno=ours.detach()) as sock, theirs:
+        sock.settimeout(0.1)
+        with pytest.raises(TimeoutError):
+            sock.sendall(b"x" * 10_000_000)
+        theirs.recv(10_000_000)
+        for more in (sock.sendall, sock.send):  # TLS sends record by record
+            with pytest.raises(TimeoutError):
+                more(b"x")
 
 
 def test_what_came_of_an_answer_before_the_deadline_is_kept(courier: Courier, receiver: Receiver) -> None:
