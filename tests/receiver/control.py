@@ -10,7 +10,10 @@ _JSON = [("Content-Type", "application/json")]
 
 
 def received(exchange: Exchange) -> bool:
-    """`GET /_received?since=0&path=`: those numbered above `since`; `?count=3&timeout=10` waits until so many came."""
+    """`GET /_received?since=0&path=`: those numbered above `since`; `?count=3&timeout=10` waits until so many came.
+
+    `?bodies=0` leaves the bodies out.
+    """
     parameters = exchange.parameters
     path = parameters.text("path") or None
     if "count" in parameters:
@@ -22,6 +25,9 @@ def received(exchange: Exchange) -> bool:
         for number, request in enumerate(exchange.books.requests, start=1)
         if number > since and path in {None, request.path}
     ]
+    if not parameters.integer("bodies", 1):
+        for entry in entries:
+            del entry["body"]
     exchange.respond("200", json.dumps(entries).encode(), _JSON)
     return KEEP_OPEN
 
