@@ -418,7 +418,8 @@ function details(execution) {
   const shown = [...blocks(execution)];
   if (shown.length === 0) {
     const kept = "Headers and bodies are kept for failed executions only.";
-    shown.push(remark(execution.success ? kept : "The headers and bodies of this execution are no longer kept."));
+    const gone = `The headers and bodies of this execution ${execution.erased ? "were erased" : "are no longer kept"}.`;
+    shown.push(remark(execution.success && !execution.erased ? kept : gone));
   }
   return [factList(execution), ...shown];
 }

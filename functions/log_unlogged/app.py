@@ -4,18 +4,25 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from hooklog.erasure import erase_again
 from hooklog.log import write
-from hooklog.tables import connect
+from hooklog.settings import LogUnloggedSettings
+from hooklog.tables import DetailsRow, ExecutionRow, connect
 from hooklog.unlogged import from_body
 
 logger = Logger()
+settings = LogUnloggedSettings.from_environment()
 connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """What DynamoDB still does not take stays on the queue."""
+    """What DynamoDB still does not take stays on the queue. What was erased while it waited there is erased again."""
     puts = {from_body(record["body"]): record["messageId"] for record in event["Records"]}
     refused = write(connection, sorted(puts, key=lambda put: put.table))
     left = [puts[put] for put in refused.puts] if refused else []
-    logger.info("unlogged items", written=len(puts) - len(left), left=len(left), cause=refused and refused.cause)
+    written = [put.execution for put, message_id in puts.items() if message_id not in left]
+    erased = erase_again(written)
+    logger.info("unlogged items", written=len(written), left=len(left), erased=erased, cause=refused and refused.cause)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in left]}

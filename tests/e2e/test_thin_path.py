@@ -227,7 +227,31 @@ def test_a_front_end_elsewhere_may_ask(deployment: Deployment) -> None:
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
     assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
+    assert "DELETE" in preflight.headers["Access-Control-Allow-Methods"]
     assert deployment.get("/webhooks/wh_1/executions").headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_secrets_are_masked_and_what_is_erased_is_gone(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/status/410?header=Set-Cookie:s3cr3t"
+    secret = {"headers": {"Authorization": "s3cr3t"}}
+    bodies = [message(webhook_id, url, message_id=f"{webhook_id}.{n}", **secret) for n in range(2)]
+    deployment.enqueue(webhook_id, *bodies)
+    one, other = deployment.wait_for_history(webhook_id, 2)
+    shown = deployment.execution(one)
+    assert shown["request_headers"]["Authorization"] == shown["response_headers"]["Set-Cookie"] == "••••"
+    paths = (f"/webhooks/{webhook_id}/executions/{one['execution_id']}", f"/messages/{other['message_id']}")
+    for path in paths:
+        address = f"{deployment.outputs['ApiUrl']}{path}/details"
+        read_only = {"Authorization": f"Bearer {token(deployment)}"}
+        assert requests.delete(address, headers=read_only, timeout=30).status_code == 403
+        answer = requests.delete(
+            address, headers={"Authorization": f"Bearer {deployment.outputs['Token']}"}, timeout=30
+        )
+        assert (answer.status_code, answer.content) == (204, b"")
+    assert deployment.history(webhook_id) == [{**one, "erased": True}, {**other, "erased": True}]
+    assert deployment.execution(one) == {**one, "erased": True}
 
 
 def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> None:

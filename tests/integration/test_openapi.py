@@ -31,6 +31,8 @@ GET = "/webhooks/{webhook_id}/executions/{execution_id}"
 RESEND = "/webhooks/{webhook_id}/executions/{execution_id}/resend"
 CHAIN = "/messages/{message_id}/executions"
 RECOVER = "/webhooks/{webhook_id}/recover"
+ERASE = "/webhooks/{webhook_id}/executions/{execution_id}/details"
+ERASE_MESSAGE = "/messages/{message_id}/details"
 RECOVERY = "/webhooks/{webhook_id}/recover/{recovery_id}"
 FUNCTIONS = {
     LIST: "ListExecutionsFunction",
@@ -39,8 +41,10 @@ FUNCTIONS = {
     CHAIN: "ListMessageExecutionsFunction",
     RECOVER: "StartRecoveryFunction",
     RECOVERY: "GetRecoveryFunction",
+    ERASE: "EraseExecutionDetailsFunction",
+    ERASE_MESSAGE: "EraseMessageDetailsFunction",
 }
-BOTH = "executions:read executions:resend"
+ALL = "executions:read executions:resend webhooks:manage"
 WEBHOOK = "acme.orders"
 ABSENT = "20261123T173600.123456Z-9f3a2c1d"
 
@@ -79,8 +83,8 @@ def validator(schema: Mapping[str, Any]) -> OAS31Validator:
 def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
     """Validate an answer of a handler against what the document says of this path and status; gives its body."""
     assert answer["statusCode"] == status, answer["body"]
-    method = "POST" if path in (RESEND, RECOVER) else "GET"
-    content = resolved(operations()[method, path]["responses"][str(status)])["content"]
+    (operation,) = (operation for (_, of), operation in operations().items() if of == path)
+    content = resolved(operation["responses"][str(status)])["content"]
     body: dict[str, Any] = json.loads(answer["body"])
     check(body, content[answer["headers"]["Content-Type"]]["schema"])
     return body
@@ -251,7 +255,7 @@ def test_what_is_sent_again_is_answered_as_the_document_says(aws: MockAws, recei
     (failed,), (success,) = ids(listing, "failure"), ids(listing, "success")
     resending = reader(aws, RESEND)
     for execution_id, status in ((failed, 202), (success, 409), (ABSENT, 404)):
-        event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope=BOTH)
+        event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope=ALL)
         check_answer(RESEND, resending.lambda_handler(event, None), status)
 
 
@@ -266,8 +270,21 @@ def test_a_recovery_is_answered_as_the_document_says(aws: MockAws, receiver: Rec
     assert done == {"status": "done", "found": 1, "queued": 1}
 
 
+def test_what_is_erased_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+    log(aws, receiver.url("/status/410"))
+    listing = reader(aws, LIST)
+    (failed,) = ids(listing, "failure")
+    event = call(execution_id=failed, scope=ALL)
+    for path in (ERASE, ERASE_MESSAGE):
+        answer = reader(aws, path).lambda_handler(event, None)
+        assert (answer["statusCode"], answer["body"], "Content-Type" in answer["headers"]) == (204, "", False)
+        assert resolved(operations()["DELETE", path]["responses"]["204"]).keys() == {"description"}
+    assert ids(listing, "failure") == [failed]
+    assert get(reader(aws, GET), failed)["erased"] is True
+
+
 def recover(aws: MockAws, body: dict[str, Any]) -> dict[str, Any]:
-    event = api_event({"webhook_id": WEBHOOK}, scope=BOTH)
+    event = api_event({"webhook_id": WEBHOOK}, scope=ALL)
     event["body"] = json.dumps(body)
     answer: dict[str, Any] = reader(aws, RECOVER).lambda_handler(event, None)
     return answer
@@ -293,6 +310,11 @@ def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[st
         (CHAIN, 400, {"parameters": {"limit": "1"}}),
         (CHAIN, 403, {"scope": "webhooks:read"}),
         (RECOVER, 403, {}),
+        (ERASE, 400, {"parameters": {"limit": "1"}}),
+        (ERASE, 403, {"scope": "executions:read executions:resend webhooks:read"}),
+        (ERASE, 404, {"scope": ALL}),
+        (ERASE_MESSAGE, 400, {"parameters": {"limit": "1"}}),
+        (ERASE_MESSAGE, 403, {"scope": "executions:read executions:resend webhooks:read"}),
         (RECOVERY, 400, {"parameters": {"limit": "1"}}),
         (RECOVERY, 403, {"webhooks": ["bcme.*"]}),
         (RECOVERY, 404, {}),
@@ -315,7 +337,7 @@ def test_a_call_past_the_authorizer_is_answered_as_the_document_says(aws: MockAw
 def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
     for table in ("Executions", "Recoveries"):
         aws.dynamodb.delete_table(TableName=aws.refs[table])
-    event = {**call(scope=BOTH), "body": '{"since": "2026-01-01"}'}
+    event = {**call(scope=ALL), "body": '{"since": "2026-01-01"}'}
     check_answer(path, reader(aws, path).lambda_handler(event, None), 500)
 
 
@@ -323,6 +345,11 @@ def reader(aws: MockAws, path: str) -> ModuleType:
     return aws.start(FUNCTIONS[path])
 
 
-def call(**change: Any) -> dict[str, Any]:
-    path = {"webhook_id": WEBHOOK, "execution_id": ABSENT, "message_id": "msg_1", "recovery_id": f"rec_{24 * '0'}"}
+def call(execution_id: str = ABSENT, **change: Any) -> dict[str, Any]:
+    path = {
+        "webhook_id": WEBHOOK,
+        "execution_id": execution_id,
+        "message_id": "msg_1",
+        "recovery_id": f"rec_{24 * '0'}",
+    }
     return api_event(path, **change)

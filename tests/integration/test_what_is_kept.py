@@ -1,7 +1,9 @@
 """What the log keeps of a message, what of that is shown, and what no line of the functions' own logs may hold."""
 
+import base64
 import json
 import logging
+import random
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -160,3 +162,118 @@ def test_a_fault_is_told_by_its_kind_and_place(app: ModuleType, aws: MockAws, ca
     (record,) = [each for each in caplog.records if each.getMessage() == "an API call failed"]
     assert "ResourceNotFoundException" in record.__dict__["cause"]
     assert " < history.py:" in record.__dict__["cause"]
+
+
+class Eraser:
+    """The two calls that erase, as a caller sees them."""
+
+    def __init__(self, aws: MockAws) -> None:
+        self._execution = aws.start("EraseExecutionDetailsFunction")
+        self._message = aws.start("EraseMessageDetailsFunction")
+
+    def execution(self, execution_id: str, webhook_id: str = WEBHOOK, **grant: Any) -> int:
+        event = api_event({"webhook_id": webhook_id, "execution_id": execution_id}, **{**MANAGE, **grant})
+        return self._status(self._execution.lambda_handler(event, None))
+
+    def message(self, message_id: str = "msg_1", **grant: Any) -> int:
+        return self._status(
+            self._message.lambda_handler(api_event({"message_id": message_id}, **{**MANAGE, **grant}), None)
+        )
+
+    @staticmethod
+    def _status(answer: dict[str, Any]) -> int:
+        assert (answer["body"] == "") == (answer["statusCode"] == 204), answer
+        return int(answer["statusCode"])
+
+
+MANAGE: dict[str, Any] = {"scope": "webhooks:manage"}
+
+
+@pytest.fixture
+def erase(aws: MockAws) -> Eraser:
+    return Eraser(aws)
+
+
+def parts(aws: MockAws) -> list[dict[str, Any]]:
+    """What is left of details, but for the marks of those that were erased."""
+    return [row for row in aws.rows("ExecutionDetails") if not row["executed_at"]["S"].endswith("#erased")]
+
+
+def test_an_execution_is_erased_and_its_summary_stays(
+    app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser
+) -> None:
+    noise = base64.b85encode(random.Random(1742).randbytes(830_000)).decode()
+    bodies = [message(receiver.url("/status/410"), message_id=f"msg_{n}", payload=noise) for n in (1, 2)]
+    send(app, sqs_event(*bodies))
+    assert len(parts(aws)) == 6
+    before, other = chain(aws)[0], chain(aws, "msg_2")[0]
+    assert erase.execution(before["execution_id"]) == 204
+    assert show(aws, before["execution_id"]) == chain(aws)[0] == {**before, "erased": True}
+    assert len(parts(aws)) == 3
+    assert show(aws, other["execution_id"])["request_body"]
+    assert erase.execution(before["execution_id"]) == 204, "nothing is left to erase"
+
+
+def test_only_who_manages_a_webhook_erases(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
+    send(app, sqs_event(message(receiver.url("/status/410"))))
+    execution_id = chain(aws)[0]["execution_id"]
+    assert erase.execution(execution_id, scope="executions:read executions:resend webhooks:read") == 403
+    assert erase.execution(execution_id, webhooks=["acme.other"]) == 403
+    assert erase.execution(execution_id, webhook_id="acme.other") == 404
+    assert erase.execution("20261123T173600.123456Z-9f3a2c1d") == 404
+    assert erase.message(scope="executions:read executions:resend webhooks:read") == 403
+    assert erase.message(webhooks=["acme.other"]) == 204
+    assert erase.message("unknown") == 204
+    assert show(aws, execution_id)["request_body"]
+
+
+def test_a_message_is_erased_on_every_webhook_that_the_token_covers(
+    app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser
+) -> None:
+    url = receiver.url("/status/500")
+    send(app, sqs_event(message(url), message(url, webhook_id="other.orders"), message(url, message_id="msg_2")))
+    send(app, aws.take("WebhookQueue", 3))
+    assert erase.message(webhooks=["acme.*"]) == 204
+    erased = {(row["webhook_id"]["S"], row["message_id"]["S"], "erased" in row) for row in aws.rows("Executions")}
+    assert erased == {(WEBHOOK, "msg_1", True), ("other.orders", "msg_1", False), (WEBHOOK, "msg_2", False)}
+    assert len(parts(aws)) == 4
+
+
+def test_what_is_erased_is_not_sent_again(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
+    event = sqs_event(message(receiver.url("/status/500")))
+    send(app, event)
+    execution_id = chain(aws)[0]["execution_id"]
+    erase.execution(execution_id)
+    send(app, aws.take("WebhookQueue"))
+    send(app, sqs_event(message(receiver.url("/status/500")), receive_count=2))
+    resend = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope="executions:resend")
+    assert aws.start("ResendExecutionFunction").lambda_handler(resend, None)["statusCode"] == 409
+    assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
+    assert (aws.waiting("WebhookQueue"), aws.waiting("WebhookDeadLetterQueue")) == (0, 0)
+    assert len(receiver.requests) == 1
+
+
+def recover(aws: MockAws) -> dict[str, Any]:
+    event = {**api_event({"webhook_id": WEBHOOK}, scope="executions:resend"), "body": '{"since": "2026-01-01"}'}
+    recovery = json.loads(aws.start("StartRecoveryFunction").lambda_handler(event, None)["body"])
+    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
+    answer = aws.start("GetRecoveryFunction").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
+    progress: dict[str, Any] = json.loads(answer["body"])
+    return progress
+
+
+def test_what_waits_to_be_logged_does_not_come_back(
+    aws: MockAws, receiver: Receiver, erase: Eraser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as outage:
+        outage.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
+        send(start(aws), sqs_event(message(receiver.url("/status/410"))))
+    writer, waiting = aws.start("LogUnloggedFunction"), aws.take("UnloggedExecutions", 2)["Records"]
+    waiting.sort(key=lambda record: "ExecutionDetails" in record["body"])
+    send(writer, {"Records": waiting[:1]})
+    (summary,) = chain(aws)
+    assert erase.execution(summary["execution_id"]) == 204
+    for records in (waiting[1:], waiting[:1], waiting):  # SQS may hand out each again
+        send(writer, {"Records": records})
+        assert parts(aws) == []
+        assert chain(aws) == [{**summary, "erased": True}]

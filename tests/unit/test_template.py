@@ -30,7 +30,9 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "StartRecoveryFunction": settings.StartRecoverySettings.from_environment,
     "GetRecoveryFunction": settings.GetRecoverySettings.from_environment,
     "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
-    "LogUnloggedFunction": no_settings,
+    "LogUnloggedFunction": settings.LogUnloggedSettings.from_environment,
+    "EraseExecutionDetailsFunction": settings.EraseSettings.from_environment,
+    "EraseMessageDetailsFunction": settings.EraseSettings.from_environment,
     "HistoryPageFunction": no_settings,
 }
 

@@ -183,20 +183,24 @@ def _decoded_body(event: Event) -> str:
 
 def answer(
     event: Event,
-    handle: Callable[[Event], Mapping[str, Any]],
+    handle: Callable[[Event], Mapping[str, Any] | None],
     origin: str,
     logger: Logger,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Answer:
-    """Answer an API call with what `handle` gives or raises; what is not a refusal is our fault, and logged."""
+    """Answer an API call with what `handle` gives or raises; what is not a refusal is our fault, and logged.
+
+    Where it gives None, the answer is 204.
+    """
     try:
-        return _json(status, handle(event), origin)
+        body = handle(event)
+        return _no_content(origin) if body is None else _json(status, body, origin)
     except RequestRefused as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
         logger.error("an API call failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
-        body = _error("internal_error", "Something failed on our side; try again.")
-        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, body, origin)
+        fault = _error("internal_error", "Something failed on our side; try again.")
+        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, fault, origin)
 
 
 def _error(code: str, message: str) -> Mapping[str, Any]:
@@ -204,11 +208,18 @@ def _error(code: str, message: str) -> Mapping[str, Any]:
 
 
 def _json(status: int, body: Mapping[str, Any], origin: str) -> Answer:
-    headers = {
-        "Content-Type": "application/json",
+    headers = {"Content-Type": "application/json", **_headers(origin)}
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return {"statusCode": int(status), "headers": headers, "body": text}
+
+
+def _no_content(origin: str) -> Answer:
+    return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _headers(origin), "body": ""}
+
+
+def _headers(origin: str) -> dict[str, str]:
+    return {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": origin,
     }
-    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
-    return {"statusCode": int(status), "headers": headers, "body": text}

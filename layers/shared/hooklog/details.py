@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from hooklog.execution import Execution
@@ -13,6 +13,7 @@ MAX_PART_BYTES: Final = 380_000
 """Of compressed details in one item, under DynamoDB's 400 KB an item."""
 
 _REPEAT = "repeat"
+_ERASED = "#erased"  # behind the execution's id, where a part has its number
 _HEADERS = ("request_headers", "response_headers")
 
 
@@ -55,9 +56,33 @@ def are_kept(webhook_id: str, execution_id: str) -> bool:
     return any(True for _ in DetailsRow.query(webhook_id, DetailsRow.executed_at == execution_id, limit=1))
 
 
+def mark(webhook_id: str, execution_id: str, expires_at: int) -> None:
+    """Say that these details are erased: from now on they read as empty, even if some are still to come."""
+    key = f"{execution_id}{_ERASED}"
+    DetailsRow(webhook_id=webhook_id, executed_at=key, content=b"", parts=0, expires_at=expires_at).save()
+
+
+def marked(executions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of the executions, by webhook id and execution id, whose details are erased."""
+    keys = [(webhook_id, f"{execution_id}{_ERASED}") for webhook_id, execution_id in executions]
+    rows = DetailsRow.batch_get(keys, consistent_read=True)
+    return [(row.webhook_id, row.executed_at.removesuffix(_ERASED)) for row in rows]
+
+
+def delete(webhook_id: str, execution_id: str) -> None:
+    """Every part that is there; the mark stays."""
+    keys = ["webhook_id", "executed_at"]
+    for row in DetailsRow.query(
+        webhook_id, DetailsRow.executed_at.startswith(execution_id), consistent_read=True, attributes_to_get=keys
+    ):
+        if not row.executed_at.endswith(_ERASED):
+            row.delete()
+
+
 def _unpack(webhook_id: str, execution_id: str) -> dict[str, Any]:
     rows = list(DetailsRow.query(webhook_id, DetailsRow.executed_at.startswith(execution_id)))
-    if not rows or len(rows) < rows[0].parts:
+    erased = any(row.executed_at.endswith(_ERASED) for row in rows)
+    if not rows or erased or len(rows) < rows[0].parts:
         return {}
     parts = {int(row.executed_at.partition("#")[2] or 0): row.content for row in rows}
     content = b"".join(parts[number] for number in sorted(parts))

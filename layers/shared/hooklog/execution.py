@@ -40,6 +40,8 @@ class Summary(TypedDict):
     """When it is sent again by itself."""
     exhausted: NotRequired[bool]
     """True for a failure after which nothing is sent by itself any more."""
+    erased: NotRequired[bool]
+    """True where somebody has had its headers and bodies erased."""
     redelivered: NotRequired[bool]
     """True where the queue delivered the message again and the log did not know whether it had been sent before."""
 

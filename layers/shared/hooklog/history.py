@@ -133,6 +133,8 @@ def summary(row: ExecutionRow) -> Summary:
         shown["next_attempt_at"] = row.next_attempt_at
     if row.exhausted:
         shown["exhausted"] = True
+    if row.erased:
+        shown["erased"] = True
     if row.redelivered:
         shown["redelivered"] = True
     return shown

@@ -33,6 +33,11 @@ class Put:
     size: int
     """Its bytes, about."""
 
+    @property
+    def execution(self) -> tuple[str, str]:
+        """The ids of its webhook and of the execution that it belongs to."""
+        return self.item["webhook_id"]["S"], self.item["executed_at"]["S"].partition("#")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

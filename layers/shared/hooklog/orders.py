@@ -104,7 +104,7 @@ class Clerk:
     def _due(self, link: chain.Link) -> tuple[Repeat, datetime] | None:
         """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
         row = ExecutionRow.get(link.webhook_id, link.execution_id)
-        if not row.next_attempt_at:
+        if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
         return Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True), at
@@ -120,6 +120,8 @@ class Clerk:
             details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
         except LOG_UNREADABLE:
             return _defer(repeat)
+        if row.erased:
+            return Settled("erased")
         if not details:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])

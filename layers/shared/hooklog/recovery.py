@@ -115,8 +115,9 @@ def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Call
 
 def _can_be_sent(repeat: Repeat) -> bool:
     """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
-    young = repeat.execution_id > compact_time(datetime.now(UTC) - MAX_LAG)
-    return young or details.are_kept(repeat.webhook_id, repeat.execution_id)
+    if repeat.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
+        return details.are_kept(repeat.webhook_id, repeat.execution_id)
+    return not ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True).erased
 
 
 def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:

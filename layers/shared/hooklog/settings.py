@@ -107,6 +107,23 @@ class ResendSettings(_Texts):
 
 
 @dataclass(frozen=True, slots=True)
+class EraseSettings(_Texts):
+    """What erase_execution_details and erase_message_details are configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    allowed_origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogUnloggedSettings(_Texts):
+    """What log_unlogged is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+
+
+@dataclass(frozen=True, slots=True)
 class StartRecoverySettings(_Texts):
     """What start_recovery is configured with."""
 

@@ -76,6 +76,7 @@ class ExecutionRow(AttachedTable):
     """How many delays of the retry schedule came before it; left out where none."""
     next_attempt_at = UnicodeAttribute(null=True)
     exhausted = BooleanAttribute(null=True)
+    erased = BooleanAttribute(null=True)
     expires_at = NumberAttribute()
 
     failures = FailuresIndex()
@@ -83,7 +84,10 @@ class ExecutionRow(AttachedTable):
 
 
 class DetailsRow(AttachedTable):
-    """A part of an execution's details; parts after the first have `#1`, `#2`… behind the execution's id."""
+    """A part of an execution's details; parts after the first have `#1`, `#2`… behind the execution's id.
+
+    `#erased` there is the mark of one whose details were erased.
+    """
 
     class Meta:
         table_name = ""

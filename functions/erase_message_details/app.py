@@ -1,0 +1,28 @@
+"""DELETE /messages/{message_id}/details: erase the headers and bodies of all executions of one message."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer
+from hooklog.erasure import erase_message
+from hooklog.settings import EraseSettings
+from hooklog.tables import DetailsRow, ExecutionRow, connect
+
+logger = Logger()
+settings = EraseSettings.from_environment()
+connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, erase_message_details, settings.allowed_origin, logger)
+
+
+def erase_message_details(event: Event) -> None:
+    request = Request.parse(event)
+    request.grant.require_scope(Scope.WEBHOOKS_MANAGE)
+    erased = erase_message(request.message_id, request.grant.covers)
+    logger.info("details erased", message_id=request.message_id, executions=erased)
