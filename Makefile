@@ -65,8 +65,10 @@ lock: PIN := $(UV) pip compile --quiet --no-emit-index-url --custom-compile-comm
 lock: .venv/uv-$(UV_VERSION) ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
 	$(PIN) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		-o layers/shared/requirements.txt
+	$(PIN) --group oidc --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
+		-c layers/shared/requirements.txt -o functions/authorize/requirements.txt
 	$(PIN) pyproject.toml --group dev --universal --python-version 3.11 -c layers/shared/requirements.txt \
-		-o requirements-dev.txt
+		-c functions/authorize/requirements.txt -o requirements-dev.txt
 	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
 	$(PIN) --group checkov --universal --python-version 3.11 -o requirements-checkov.txt
 

@@ -1,7 +1,9 @@
 """API Gateway's authorizer: turns a bearer token into what its holder may do."""
 
+import sys
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 from aws_lambda_powertools import Logger
@@ -10,20 +12,45 @@ from botocore.config import Config
 from hooklog.errors import Unauthorized
 from hooklog.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.routes import authorization
-from hooklog.settings import AuthorizerSettings
-from hooklog.tokens import Trust, verify
+from hooklog.settings import AuthorizerSettings, OidcSettings
+
+if TYPE_CHECKING:
+    from hooklog.tokens import Trust
 
 logger = Logger()
-settings = AuthorizerSettings.from_environment()
 config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 secrets: Any = botocore.session.get_session().create_client("secretsmanager", config=config)
-signing_keys = KeyRing(partial(read_signing_keys, secrets, settings.signing_key_secret), SIGNING_KEYS_SECONDS)
-trusted = [Trust(signing_keys)]
-signing_keys.read_again()  # while Lambda still gives the whole of a CPU
+
+
+def make_trusted(settings: AuthorizerSettings) -> "list[Trust]":
+    """Whose tokens are taken: those of the signing key, and an issuer's if one is configured.
+
+    Only then `cryptography` is put within reach, of which PyJWT takes note as it is imported.
+    """
+    if settings.oidc:
+        sys.path.append(str(Path(__file__).with_name("oidc")))
+    from hooklog.tokens import Trust
+
+    ring = KeyRing(partial(read_signing_keys, secrets, settings.signing_key_secret), SIGNING_KEYS_SECONDS)
+    ring.read_again()  # while Lambda still gives the whole of a CPU
+    return [Trust(ring), *([trust_issuer(settings.oidc)] if settings.oidc else [])]
+
+
+def trust_issuer(oidc: OidcSettings) -> "Trust":
+    from hooklog.issuer import ALGORITHMS, ISSUER_KEYS_SECONDS, make_http, read_issuer_keys
+    from hooklog.tokens import Trust
+
+    ring = KeyRing(partial(read_issuer_keys, make_http(), oidc.oidc_jwks_url), ISSUER_KEYS_SECONDS)
+    return Trust(ring, ALGORITHMS, oidc.oidc_issuer, oidc.oidc_audience)
+
+
+trusted = make_trusted(AuthorizerSettings.from_environment())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """A policy for what the token names; the functions check again. Raises what API Gateway answers with 401."""
+    from hooklog.tokens import verify
+
     try:
         grant = verify(event.get("authorizationToken", ""), trusted)
     except Unauthorized as refusal:

@@ -14,7 +14,10 @@ import pytest
 
 from local import aws
 from local import deployment as deployed_stack
+from tests.deployed import configured
 from tests.e2e.conftest import Deployment, until
+from tests.issuer import Issuer, ec_jwk, ec_key, rsa_jwk, rsa_key
+from tests.issuer import mint as mint_at_issuer
 
 OWN, FOREIGN = "wh_a", "wh_b"
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
@@ -158,3 +161,14 @@ def test_the_signing_key_is_rotated_without_a_gap(deployment: Deployment) -> Non
         until(lambda: (status(nobodys), status(old)), lambda answers: answers == (401, 401), 30)
         assert status(new) == 200
     until(lambda: status(old), lambda answer: answer == 200, 30)
+
+
+def test_an_issuers_tokens_open_what_they_name(deployment: Deployment) -> None:
+    with Issuer() as idp, configured("AuthorizeFunction", **idp.environment):
+        idp.publish(rsa_jwk("rsa-1"), ec_jwk("ec-1"))
+        own, foreign = "/webhooks/acme.orders/executions", f"/webhooks/{FOREIGN}/executions"
+        for token in (mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1"), mint_at_issuer(ec_key("ec-1"), "ES256")):
+            assert [ask(deployment, path, token) for path in (own, foreign)] == [200, 403]
+        assert ask(deployment, own, mint_at_issuer(rsa_key("stranger"), "RS256", "rsa-1")) == 401
+        assert ask(deployment, own, mint(deployment.outputs["SigningKey"])) == 200
+    assert ask(deployment, own, mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1")) == 401

@@ -26,9 +26,13 @@ sys.path[:0] = sys.argv[1:3]
 import app
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
 assert not any("site-packages" in file for file in files), files
+assert "cryptography" not in sys.modules
 context = types.SimpleNamespace(aws_request_id="built", get_remaining_time_in_millis=lambda: 60_000)
 print(json.dumps(app.lambda_handler(json.loads(sys.stdin.read()), context)))
 """
+
+
+MACHINE_AARCH64 = 183
 
 
 def run(deployment: Deployment, function: str, event: dict[str, Any], layer: Path = LAYER) -> dict[str, Any]:
@@ -87,6 +91,15 @@ def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment) -> None:
     statement = run(deployment, "AuthorizeFunction", event)["policyDocument"]["Statement"][0]
     assert statement["Effect"] == "Allow"
     assert f"{arn.partition('/v1/')[0]}/v1/GET/webhooks/*/executions" in statement["Resource"]
+
+
+def test_an_issuers_cryptography_is_the_deployed_machines(deployment: Deployment) -> None:
+    """Beside the authorizer alone, out of the way of what it imports for the backend's tokens."""
+    (library,) = places.BUILD.glob("*/**/cryptography/hazmat/bindings/_rust*.so")
+    assert library.relative_to(places.BUILD).parts[:2] == ("AuthorizeFunction", "oidc")
+    with library.open("rb") as file:
+        header = file.read(20)
+    assert (header[:4], int.from_bytes(header[18:20], "little")) == (b"\x7fELF", MACHINE_AARCH64)
 
 
 def test_no_function_is_left_out(deployment: Deployment) -> None:

@@ -116,6 +116,37 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
     assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + LOG_SECONDS + 5
 
 
+OIDC = {"OIDC_ISSUER": "https://i.example", "OIDC_JWKS_URL": "https://i.example/jwks", "OIDC_AUDIENCE": "hooklog"}
+
+
+@pytest.mark.parametrize("name", OIDC)
+def test_an_issuer_is_configured_as_a_whole(name: str) -> None:
+    environment = {**defaults("AuthorizeFunction"), **OIDC}
+    assert SETTINGS["AuthorizeFunction"](environment).oidc
+    with pytest.raises(InvalidSetting, match=name):
+        SETTINGS["AuthorizeFunction"]({**environment, name: ""})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://i.example/jwks",
+        "http://127.0.0.1.i.example/jwks",
+        "http://127.0.0.1:80@i.example/jwks",
+        "http://localhost:80/jwks",
+        "file:///etc/passwd",
+        "https://i.example@j.example/jwks",
+        "https://i.example/jw ks",
+        "i.example/jwks",
+    ],
+)
+def test_an_issuers_keys_come_over_tls(url: str) -> None:
+    """In the template's pattern, too, which does without the machine's own address."""
+    with pytest.raises(InvalidSetting, match="OIDC_JWKS_URL"):
+        SETTINGS["AuthorizeFunction"]({**defaults("AuthorizeFunction"), **OIDC, "OIDC_JWKS_URL": url})
+    assert not re.search(template.TEMPLATE["Parameters"]["OidcJwksUrl"]["AllowedPattern"], url)
+
+
 def _model_indexes(model: type[Model]) -> list[tuple[Any, ...]]:
     indexes = model._get_schema()["global_secondary_indexes"]  # noqa: SLF001 - pynamodb has no public form
     return sorted(

@@ -7,7 +7,7 @@ The modules stand in the order in which a webhook passes through them, and impor
     what is kept of it: tables, chain, details, log
     what has to wait:   queues, repeats, unlogged, dead_letters
     a batch:            retry, orders, sending, settings
-    what is asked for:  history, resend, recovery, erasure, access, routes, keys, tokens, api
+    what is asked for:  history, resend, recovery, erasure, access, routes, keys, issuer, tokens, api
 
 Only the sender loads `delivery`, and `requests` with it; `execution` and `retry` name its types alone.
 """

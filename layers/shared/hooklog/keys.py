@@ -33,8 +33,8 @@ class KeyRing:
     """The keys of one place. What was read stays in use while the place is out of reach."""
 
     def __init__(self, read: Callable[[], Keys], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._read = read
-        self._seconds = seconds
+        self.read = read
+        self.seconds = seconds
         self._clock = clock
         self._keys: Keys = ()
         self._read_at = self._tried_at = float("-inf")
@@ -43,7 +43,7 @@ class KeyRing:
 
     def keys(self) -> Keys:
         """At most so many seconds old, if they can be read. Raises KeysUnreachable if they never could."""
-        if self._clock() - self._read_at >= self._seconds:
+        if self._clock() - self._read_at >= self.seconds:
             self.read_again()
         if not self._keys and self.failure:
             raise KeysUnreachable(self.failure)
@@ -56,7 +56,7 @@ class KeyRing:
             return False
         self._tried_at, before = now, self._keys
         try:
-            self._keys, self._read_at, self.failure = self._read(), now, None
+            self._keys, self._read_at, self.failure = self.read(), now, None
         except KeysUnreachable as unreachable:
             self.failure = str(unreachable)
         return self._keys != before

@@ -5,14 +5,18 @@ raises InvalidSetting when the function starts, before anything is sent.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self, cast
+from typing import Any, Final, Self, cast
 
 from hooklog.errors import InvalidSetting
 from hooklog.masking import SensitiveHeaders
 from hooklog.networks import Network, parse_networks
 from hooklog.retry import RetrySchedule
+
+_JWKS_URL: Final = re.compile(r"https://[^\s/@]+/\S*|http://127\.0\.0\.1:\d{1,5}/\S*")
+"""https://, or the machine's own address: on Lambda nobody else listens there."""
 
 
 class _Texts:
@@ -152,10 +156,34 @@ class RunRecoverySettings(_Texts):
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizerSettings(_Texts):
+class OidcSettings(_Texts):
+    """An OIDC issuer, where its keys are, and for whom its tokens must be."""
+
+    oidc_issuer: str
+    oidc_jwks_url: str
+    oidc_audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizerSettings:
     """What authorize is configured with."""
 
     signing_key_secret: str
+    oidc: OidcSettings | None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(_text(environ, "SIGNING_KEY_SECRET"), _oidc(environ))
+
+
+def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
+    """All of it, or none."""
+    if not any(environ.get(name) for name in ("OIDC_ISSUER", "OIDC_JWKS_URL", "OIDC_AUDIENCE")):
+        return None
+    oidc = OidcSettings.from_environment(environ)
+    if not _JWKS_URL.fullmatch(oidc.oidc_jwks_url):
+        raise InvalidSetting(f"OIDC_JWKS_URL must be an https:// URL, not {oidc.oidc_jwks_url!r}")
+    return oidc
 
 
 def _text(environ: Mapping[str, str], name: str) -> str:

@@ -1,4 +1,4 @@
-"""Bearer tokens: JWTs that the SaaS backend mints with the deployment's signing key."""
+"""Bearer tokens: JWTs of the deployment's signing key, or of an OIDC issuer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,15 @@ from hooklog.keys import SIGNING_ALGORITHM, KeyRing, Keys
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whose tokens are taken: the keys that sign them, with which algorithms alone."""
+    """Whose tokens are taken: the keys that sign them, with which algorithms alone, and what they must say.
+
+    Without an audience, a token that has one was meant for somebody else.
+    """
 
     ring: KeyRing
     algorithms: tuple[str, ...] = (SIGNING_ALGORITHM,)
+    issuer: str | None = None
+    audience: str | None = None
 
     def claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
         """Raises what PyJWT raises, if the token is not valid now. A key that is not known is looked for anew."""
@@ -42,6 +47,8 @@ class Trust:
             token,
             key,
             algorithms=list(self.algorithms),
+            issuer=self.issuer,
+            audience=self.audience,
             options={"require": ["exp"], "enforce_minimum_key_length": True},
         )
         return claims
