@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from pynamodb.connection import Connection
 
+from hooklog.call import Call
 from hooklog.delivery import Answer, Delivery
 from hooklog.execution import Execution, Trigger, name_execution
 from hooklog.log import MAX_BATCH_ITEMS, Retention, puts_of, write
@@ -36,7 +37,7 @@ class History:
     def __init__(self, aws: MockAws, body_size: int) -> None:
         self._aws = aws
         body = base64.b64encode(secrets.token_bytes(body_size * 3 // 4))
-        self._message = Message(WEBHOOK, "msg_1", "https://example.com/", body, {}, "order.created", 15)
+        self._call = Call.of(Message(WEBHOOK, "msg_1", "https://example.com/", body, {}, "order.created", 15))
         self._api = connect()
         ExecutionRow.attach(self._api, aws.refs["Executions"])
         DetailsRow.attach(self._api, aws.refs["ExecutionDetails"])
@@ -69,7 +70,7 @@ class History:
     def _execution(self, age: int) -> Execution:
         answer = Answer(500 if _failed(age) else 200, {}, b"", truncated=False, length=0)
         at = _NEWEST - timedelta(seconds=age)
-        delivery = Delivery(self._message, 1, at, 87, {}, answer, None)
+        delivery = Delivery(self._call, 1, at, 87, {}, answer, None)
         return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="msg_1")
 
 

@@ -9,6 +9,7 @@ from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
 from benchmarks.sender import bare_loop, load_quietly, make_event
 from benchmarks.stub import stub
+from hooklog.call import Call
 from hooklog.delivery import Delivery
 from hooklog.execution import Execution, Trigger, name_execution
 from hooklog.fields import parse_object
@@ -34,12 +35,12 @@ def figures() -> Iterator[Figure]:
 
 def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
     courier, connection, pool = app.sender._clerk._courier, app.sender._archive.connection, app.sender._pool
-    messages = [Message.parse(parse_object(record["body"]), record["messageId"]) for record in records]
-    executions = [_execution(courier.deliver(message, 1)) for message in messages]
+    calls = [Call.of(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
+    executions = [_execution(courier.deliver(call, 1)) for call in calls]
     retention = Retention(90, 30)
     yield "parse", lambda: [Order.parse(record) for record in records]
-    yield "deliver, one after another", lambda: [courier.deliver(message, 1) for message in messages]
-    yield "deliver, on ten threads", lambda: list(pool.map(lambda message: courier.deliver(message, 1), messages))
+    yield "deliver, one after another", lambda: [courier.deliver(call, 1) for call in calls]
+    yield "deliver, on ten threads", lambda: list(pool.map(lambda call: courier.deliver(call, 1), calls))
     yield "make the summaries' rows", lambda: puts_of(executions, retention, details_of_all=False)
     yield "make and write them", lambda: write(connection, puts_of(executions, retention, details_of_all=False))
     yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from playwright.sync_api import Page
 
+from hooklog.call import Call
 from hooklog.delivery import Courier
 from hooklog.egress import EgressAdapter
 from hooklog.execution import Execution, Trigger, name_execution
@@ -129,7 +130,7 @@ def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: 
         EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
     )
     parsed = Message.parse(message, "none")
-    return Execution(name_execution(at), courier.deliver(parsed, 1), Trigger.EVENT, parsed.message_id)
+    return Execution(name_execution(at), courier.deliver(Call.of(parsed), 1), Trigger.EVENT, parsed.message_id)
 
 
 def take(outputs: Outputs) -> None:

@@ -43,6 +43,7 @@ class MockAws:
     sqs: "SQSClient"
     scheduler: Any
     secrets: "SecretsManagerClient"
+    kms: Any
     refs: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> None:
@@ -52,6 +53,8 @@ class MockAws:
             self.refs[name] = self._queue(name, properties)
         for name in template.resources("AWS::SecretsManager::Secret"):
             self.refs[name] = self.secrets.create_secret(Name=name, SecretString=64 * "k")["ARN"]
+        for name in template.resources("AWS::KMS::Key"):
+            self.refs[name] = self.kms.create_key()["KeyMetadata"]["KeyId"]
         for name in template.resources("AWS::Scheduler::ScheduleGroup"):
             self.scheduler.create_schedule_group(Name=name)
             self.refs[name] = name
@@ -60,7 +63,8 @@ class MockAws:
         keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
         definition: Any = {key: properties[key] for key in keys if key in properties}
         self.dynamodb.create_table(TableName=name, **definition)
-        self.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
+        if expiry := properties.get("TimeToLiveSpecification"):
+            self.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)
         return name
 
     def _queue(self, name: str, properties: Mapping[str, Any]) -> str:
@@ -165,11 +169,12 @@ def mock_aws(endpoint: str) -> MockAws:
 
 
 @cache
-def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsManagerClient]":
+def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsManagerClient, Any]":
     session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
     return (
         session.client("dynamodb", endpoint_url=endpoint),
         session.client("sqs", endpoint_url=endpoint),
         session.client("scheduler", endpoint_url=endpoint),
         session.client("secretsmanager", endpoint_url=endpoint),
+        session.client("kms", endpoint_url=endpoint),
     )

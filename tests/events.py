@@ -29,6 +29,7 @@ def api_event(
     *,
     webhooks: list[str] | None = None,
     scope: str = "executions:read",
+    body: object = None,
 ) -> dict[str, Any]:
     """A call through API Gateway, past the authorizer."""
     event: dict[str, Any] = copy.deepcopy(_API)
@@ -42,4 +43,5 @@ def api_event(
         "webhooks": json.dumps(webhooks or ["*"]),
         "scope": scope,
     }
+    event["body"] = None if body is None else json.dumps(body)
     return event

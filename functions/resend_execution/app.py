@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer
-from hooklog.queues import Clients
+from hooklog.clients import Clients
 from hooklog.repeats import RepeatQueue
 from hooklog.resend import resend
 from hooklog.settings import ResendSettings

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog import recovery
-from hooklog.queues import Clients
+from hooklog.clients import Clients
 from hooklog.repeats import RepeatQueue
 from hooklog.settings import RunRecoverySettings
 from hooklog.tables import DetailsRow, ExecutionRow, connect

@@ -4,18 +4,21 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from hooklog.clients import Clients
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.delivery import Courier
+from hooklog.directory import Directory
 from hooklog.egress import EgressAdapter
 from hooklog.guard import Guard
 from hooklog.log import Retention
-from hooklog.orders import Clerk
-from hooklog.queues import Clients
+from hooklog.orders import NOT_SUBSCRIBED, Clerk
+from hooklog.registry import WebhookRow, read
 from hooklog.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.sending import Archive, Outcome, Sender, WaysOn
 from hooklog.settings import SenderSettings
 from hooklog.tables import DetailsRow, ExecutionRow, connect
 from hooklog.unlogged import UnloggedQueue
+from hooklog.vault import Vault
 
 logger = Logger()
 
@@ -25,6 +28,7 @@ def make_sender(settings: SenderSettings) -> Sender:
     connection, clients = connect(), Clients()
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
+    WebhookRow.attach(connection, settings.webhooks_table)
     adapter = EgressAdapter(Guard(settings.allowed_networks))
     courier = Courier(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
@@ -34,7 +38,7 @@ def make_sender(settings: SenderSettings) -> Sender:
         settings.queue_arn, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
     return Sender(
-        Clerk(courier, settings.retry_schedule),
+        Clerk(courier, Directory(read, Vault(clients, settings.webhook_key)), settings.retry_schedule),
         Archive(connection, retention, settings.details_of_all, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
     )
@@ -80,6 +84,7 @@ def counts(outcome: Outcome) -> dict[str, int]:
         "failed": len(outcome.executions) - delivered,
         "invalid": len(outcome.invalid),
         "settled": len(outcome.settled),
+        "not_subscribed": outcome.settled.count(NOT_SUBSCRIBED),
         "deferred": outcome.deferred,
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),

@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from hooklog import recovery
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer
-from hooklog.queues import Clients
+from hooklog.clients import Clients
 from hooklog.settings import StartRecoverySettings
 from hooklog.tables import connect
 

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
+from hooklog.call import Call
 from hooklog.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
 from hooklog.execution import Execution, Trigger, name_execution
@@ -48,9 +49,9 @@ def record(delivery: Delivery, trigger: Trigger) -> Execution:
 
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
     answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
-    message = replace(MESSAGE, webhook_id=webhook_id)
+    call = Call.of(replace(MESSAGE, webhook_id=webhook_id))
     return record(
-        Delivery(message, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
+        Delivery(call, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
         Trigger.EVENT,
     )
 
@@ -260,11 +261,9 @@ def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
     }
 
 
-def test_what_a_message_calls_sensitive_is_masked(write: Write, getting: ModuleType) -> None:
-    message = replace(MESSAGE, headers={"X-Own": "s3cr3t"}, sensitive_headers=frozenset({"x-own"}))
-    one = record(
-        replace(execution(0, 500).delivery, message=message, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT
-    )
+def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: ModuleType) -> None:
+    call = replace(Call.of(MESSAGE), sensitive_headers=frozenset({"X-OWN"}))
+    one = record(replace(execution(0, 500).delivery, call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_headers"] == {"X-Own": "••••"}
 
@@ -301,7 +300,7 @@ def test_a_success_has_its_summary_alone(write: Write, getting: ModuleType) -> N
 
 def test_details_in_many_parts_come_whole(write: Write, getting: ModuleType) -> None:
     noise = os.urandom(450_000).hex().encode()
-    one = record(replace(execution(0, 500).delivery, message=replace(MESSAGE, body=noise)), Trigger.EVENT)
+    one = record(replace(execution(0, 500).delivery, call=Call.of(replace(MESSAGE, body=noise))), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_body"].encode() == noise
 

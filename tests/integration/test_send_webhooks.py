@@ -147,7 +147,7 @@ def test_a_slow_receiver_delays_neither_sending_nor_logging(aws: MockAws, receiv
 
 POISON = {
     "not json": "not JSON",
-    '{"webhook_id": "w", "payload": 1}': "url must be",
+    '{"webhook_id": "w", "url": null, "payload": 1}': "url must be",
     '{"webhook_id": "w/../x", "url": "https://x/", "payload": 1}': "webhook_id must be",
 }
 

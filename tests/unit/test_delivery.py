@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hooklog.call import Call
 from hooklog.deadline import DeadlineSocket
 from hooklog.delivery import Courier, Delivery, request_headers
 from hooklog.egress import EgressAdapter
@@ -45,7 +46,8 @@ def courier(receiver: Receiver) -> Iterator[Courier]:
 
 
 def deliver(courier: Courier, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
-    return courier.deliver(replace(MESSAGE, url=url, timeout_seconds=timeout_seconds, **fields), attempt=1)  # type: ignore[arg-type]
+    message = replace(MESSAGE, url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
+    return courier.deliver(Call.of(message), attempt=1)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -123,7 +125,7 @@ NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"
 def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
     headers = dict.fromkeys(own, "forged")
     target = parse_target("https://shop.example/", ("https",))
-    sent = request_headers(replace(MESSAGE, headers=headers, event_type=None), target, 1, datetime.now(UTC))
+    sent = request_headers(Call.of(replace(MESSAGE, headers=headers, event_type=None)), target, 1, datetime.now(UTC))
     names = [name.lower() for name in sent]
     assert sorted(names) == sorted(set(names))
     assert {name.lower() for name, value in sent.items() if value == "forged"} <= {"x-shop"}

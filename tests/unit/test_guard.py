@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hooklog.call import Call
 from hooklog.delivery import Courier, Delivery
 from hooklog.egress import EgressAdapter
 from hooklog.errors import ErrorType, Undelivered
@@ -46,7 +47,7 @@ def send(guard: Guard, *urls: str, ca_bundle: str | None = None) -> list[Deliver
     adapter = EgressAdapter(guard, ca_bundle)
     courier = Courier(adapter, allow_http=True, capture_limit=0)
     try:
-        return [courier.deliver(replace(MESSAGE, url=url), attempt=1) for url in urls]
+        return [courier.deliver(Call.of(replace(MESSAGE, url=url)), attempt=1) for url in urls]
     finally:
         adapter.close()
 

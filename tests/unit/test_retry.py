@@ -5,6 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
+from hooklog.call import Call
 from hooklog.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, InvalidSetting, Undelivered
 from hooklog.message import Message
@@ -12,17 +13,17 @@ from hooklog.retry import RetrySchedule
 from tests import template
 
 NOW = datetime(2026, 11, 24, 9, 0, 0, tzinfo=UTC)
-MESSAGE = Message("w", "m", "https://example.com/", b"1", {}, None, 15)
+CALL = Call.of(Message("w", "m", "https://example.com/", b"1", {}, None, 15))
 STANDARD = RetrySchedule.parse(template.TEMPLATE["Parameters"]["RetrySchedule"]["Default"])
 
 
 def failure(status: int = 500, retry_after: str | None = None, name: str = "Retry-After") -> Delivery:
     headers = {} if retry_after is None else {name: retry_after}
-    return Delivery(MESSAGE, 1, NOW, 5, {}, Answer(status, headers, b"", truncated=False, length=0), None)
+    return Delivery(CALL, 1, NOW, 5, {}, Answer(status, headers, b"", truncated=False, length=0), None)
 
 
 def hard(error_type: ErrorType) -> Delivery:
-    return Delivery(MESSAGE, 1, NOW, 5, {}, None, Undelivered(error_type, "no"))
+    return Delivery(CALL, 1, NOW, 5, {}, None, Undelivered(error_type, "no"))
 
 
 def delay(delivery: Delivery, retries_used: int = 0, chance: float = 0.5) -> float | None:
@@ -95,6 +96,14 @@ def test_410_ends_the_chain() -> None:
     assert delay(failure(410)) is None
 
 
+NOTHING_SENT = {
+    ErrorType.INVALID_URL,
+    ErrorType.BLOCKED_ADDRESS,
+    ErrorType.UNKNOWN_WEBHOOK,
+    ErrorType.DISABLED_WEBHOOK,
+}
+
+
 @pytest.mark.parametrize("error_type", ErrorType)
-def test_hard_errors_are_retried_but_for_a_url_that_is_refused(error_type: ErrorType) -> None:
-    assert delay(hard(error_type)) == (None if error_type in {ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS} else 5)
+def test_hard_errors_are_retried_unless_nothing_could_be_sent(error_type: ErrorType) -> None:
+    assert delay(hard(error_type)) == (None if error_type in NOTHING_SENT else 5)

@@ -9,9 +9,10 @@ from pynamodb.models import Model
 
 from hooklog import settings
 from hooklog.errors import InvalidSetting
-from hooklog.message import MAX_TIMEOUT_SECONDS
+from hooklog.fields import MAX_TIMEOUT_SECONDS
 from hooklog.orders import LOG_SECONDS
 from hooklog.recovery import RecoveryRow
+from hooklog.registry import WebhookRow
 from hooklog.tables import DetailsRow, ExecutionRow
 from tests import template
 
@@ -33,6 +34,12 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "LogUnloggedFunction": settings.LogUnloggedSettings.from_environment,
     "EraseExecutionDetailsFunction": settings.EraseSettings.from_environment,
     "EraseMessageDetailsFunction": settings.EraseSettings.from_environment,
+    "ListWebhooksFunction": settings.WebhooksSettings.from_environment,
+    "GetWebhookFunction": settings.WebhooksSettings.from_environment,
+    "PutWebhookFunction": settings.PutWebhookSettings.from_environment,
+    "DeleteWebhookFunction": settings.DeleteWebhookSettings.from_environment,
+    "GetWebhookSecretFunction": settings.SecretSettings.from_environment,
+    "RotateWebhookSecretFunction": settings.SecretSettings.from_environment,
     "HistoryPageFunction": no_settings,
 }
 
@@ -176,6 +183,7 @@ MODELS: dict[str, type[Model]] = {
     "Executions": ExecutionRow,
     "ExecutionDetails": DetailsRow,
     "Recoveries": RecoveryRow,
+    "Webhooks": WebhookRow,
 }
 
 
@@ -188,8 +196,13 @@ def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]
     types = {a["AttributeName"]: a["AttributeType"] for a in properties["AttributeDefinitions"]}
     assert types == {a["AttributeName"]: a["AttributeType"] for a in schema["attribute_definitions"]}
     assert _table_indexes(properties) == _model_indexes(model)
+
+
+@pytest.mark.parametrize("table", sorted(MODELS.keys() - {"Webhooks"}))
+def test_what_is_logged_expires(table: str) -> None:
+    properties = template.resources("AWS::DynamoDB::Table")[table]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
-    assert "expires_at" in model.get_attributes()
+    assert "expires_at" in MODELS[table].get_attributes()
 
 
 @pytest.mark.parametrize("table", template.resources("AWS::DynamoDB::Table"))

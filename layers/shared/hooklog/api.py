@@ -19,6 +19,10 @@ from hooklog.history import Query, Status
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
+MAX_WEBHOOK_LIMIT: Final = 100
+"""Of webhooks with all that they may hold, what fits into an answer of Lambda's 6 MB."""
+
+_WEBHOOKS = "webhooks:"
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -72,10 +76,28 @@ class Request:
 
     @property
     def limit(self) -> int:
+        return self._limit(MAX_LIMIT)
+
+    @property
+    def webhook_limit(self) -> int:
+        return self._limit(MAX_WEBHOOK_LIMIT)
+
+    def _limit(self, most: int) -> int:
         limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
-        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= MAX_LIMIT:
-            raise InvalidRequest(f"limit must be a whole number from 1 to {MAX_LIMIT}, not {limit!r:.80}")
+        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= most:
+            raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
         return int(limit)
+
+    @property
+    def after_webhook(self) -> str | None:
+        """The webhook id in this request's cursor. Raises InvalidRequest if it was not made for a list of them."""
+        cursor = self.parameters.get("cursor")
+        return None if cursor is None else _read_webhook_cursor(cursor)
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The body, a JSON object."""
+        return self._body()
 
     @property
     def query(self) -> Query:
@@ -155,11 +177,29 @@ def make_cursor(query: Query, after: str | None) -> str | None:
     return base64.urlsafe_b64encode(f"{_fingerprint(query)}{after}".encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str, query: Query) -> str:
+def make_webhook_cursor(after: str | None) -> str | None:
+    """An opaque cursor that goes on with a list of webhooks behind the one with the id `after`."""
+    if after is None:
+        return None
+    return base64.urlsafe_b64encode(f"{_WEBHOOKS}{after}".encode()).decode().rstrip("=")
+
+
+def _read_webhook_cursor(cursor: str) -> str:
+    kind, _, after = _opened(cursor).partition(_WEBHOOKS)
+    if kind or not IDENTIFIER.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks as it was given")
+    return after
+
+
+def _opened(cursor: str) -> str:
     try:
-        text = base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
+        return base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
     except ValueError:
-        text = ""
+        return ""
+
+
+def _read_cursor(cursor: str, query: Query) -> str:
+    text = _opened(cursor)
     fingerprint, after = text[:16], text[16:]
     if not EXECUTION_ID.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
@@ -181,9 +221,17 @@ def _decoded_body(event: Event) -> str:
         raise InvalidRequest("the body must be UTF-8") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer whose status depends on what was done."""
+
+    status: HTTPStatus
+    body: Mapping[str, Any]
+
+
 def answer(
     event: Event,
-    handle: Callable[[Event], Mapping[str, Any] | None],
+    handle: Callable[[Event], Mapping[str, Any] | Reply | None],
     origin: str,
     logger: Logger,
     status: HTTPStatus = HTTPStatus.OK,
@@ -193,8 +241,11 @@ def answer(
     Where it gives None, the answer is 204.
     """
     try:
-        body = handle(event)
-        return _no_content(origin) if body is None else _json(status, body, origin)
+        made = handle(event)
+        if made is None:
+            return _no_content(origin)
+        reply = made if isinstance(made, Reply) else Reply(status, made)
+        return _json(reply.status, reply.body, origin)
     except RequestRefused as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line

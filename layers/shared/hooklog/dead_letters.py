@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hooklog.queues import Clients
+from hooklog.clients import Clients
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
 """What SQS takes, body and attributes together."""

@@ -15,10 +15,12 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import DecodeError, HTTPError
 
+from hooklog.call import Call
 from hooklog.deadline import DeadlineExceeded
 from hooklog.egress import EgressAdapter
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.message import METHOD, Message
+from hooklog.signature import sign
 from hooklog.target import Target, parse_target
 from hooklog.version import __version__
 
@@ -47,7 +49,7 @@ class Answer:
 class Delivery:
     """One attempt to send a message."""
 
-    message: Message
+    call: Call
     attempt: int
     started_at: datetime
     duration_ms: int
@@ -55,6 +57,15 @@ class Delivery:
     answer: Answer | None
     error: Undelivered | None
     """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
+
+    @classmethod
+    def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":
+        """One that did not take place."""
+        return cls(call, attempt, at, 0, {}, None, error)
+
+    @property
+    def message(self) -> Message:
+        return self.call.message
 
     @property
     def result(self) -> int:
@@ -82,33 +93,31 @@ class Courier:
         self._capture_limit = capture_limit
         self._clock = clock
 
-    def deliver(self, message: Message, attempt: int) -> Delivery:
+    def deliver(self, call: Call, attempt: int) -> Delivery:
         """Send once and report what came of it; a receiver's failure is a value, never an exception."""
         started_at, started = self._clock(), time.monotonic()
         headers: Mapping[str, str] = {}
         answer, error = None, None
         try:
-            target = parse_target(message.url, self._schemes)
-            headers = request_headers(message, target, attempt, started_at)
-            answer, error = self._exchange(message, target, headers)
+            target = parse_target(call.url, self._schemes)
+            headers = request_headers(call, target, attempt, started_at)
+            answer, error = self._exchange(call, target, headers)
         except Undelivered as undelivered:
             error = undelivered
         except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
             error = Undelivered(ErrorType.PROTOCOL_ERROR, _INVALID_HTTP)
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Delivery(message, attempt, started_at, duration_ms, headers, answer, error)
+        return Delivery(call, attempt, started_at, duration_ms, headers, answer, error)
 
-    def _exchange(
-        self, message: Message, target: Target, headers: Mapping[str, str]
-    ) -> tuple[Answer, Undelivered | None]:
+    def _exchange(self, call: Call, target: Target, headers: Mapping[str, str]) -> tuple[Answer, Undelivered | None]:
         request = requests.PreparedRequest()
-        request.method, request.url, request.body = METHOD, target.url, message.body
+        request.method, request.url, request.body = METHOD, target.url, call.message.body
         request.headers = CaseInsensitiveDict(headers)
         try:
-            response = self._send(request, message.timeout_seconds)
+            response = self._send(request, call.timeout_seconds)
         except (requests.RequestException, HTTPError) as error:
-            raise explain(error, message.timeout_seconds) from error
-        return read_answer(response.raw, self._capture_limit, message.timeout_seconds)
+            raise explain(error, call.timeout_seconds) from error
+        return read_answer(response.raw, self._capture_limit, call.timeout_seconds)
 
     def _send(self, request: requests.PreparedRequest, timeout_seconds: float) -> requests.Response:
         """Send it; again where a kept connection was closed by the receiver before it answered anything.
@@ -122,12 +131,13 @@ class Courier:
                 return self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
 
 
-def request_headers(message: Message, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
-    """The headers of one attempt: the message's own, which yield to ours but for two.
+def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
+    """The headers of one attempt: the call's, which yield to ours but for two.
 
     The `webhook-*` names are those of Standard Webhooks 1.0.
     """
-    own = {name.lower() for name in message.headers}
+    message, timestamp = call.message, int(at.timestamp())
+    own = {name.lower() for name in call.headers}
     headers = {
         name: value
         for name, value in (("User-Agent", f"Hooklog/{__version__}"), ("Content-Type", "application/json"))
@@ -138,14 +148,16 @@ def request_headers(message: Message, target: Target, attempt: int, at: datetime
         "Accept-Encoding": "gzip, deflate",
         "Content-Length": str(len(message.body)),
         "webhook-id": message.message_id,
-        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-timestamp": str(timestamp),
         "x-hooklog-webhook": message.webhook_id,
         "x-hooklog-attempt": str(attempt),
     }
     if message.event_type is not None:
         ours["x-hooklog-event"] = message.event_type
+    if call.keys:
+        ours["webhook-signature"] = sign(message.message_id, timestamp, message.body, call.keys)
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
-    headers |= {name: value for name, value in message.headers.items() if name.lower() not in reserved}
+    headers |= {name: value for name, value in call.headers.items() if name.lower() not in reserved}
     return headers | ours
 
 

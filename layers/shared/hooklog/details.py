@@ -19,10 +19,12 @@ _HEADERS = ("request_headers", "response_headers")
 
 def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
     """The items that hold an execution's details, and what a repeat needs that View does not show."""
-    message = execution.delivery.message
+    call, message = execution.delivery.call, execution.delivery.message
     repeat: dict[str, Any] = {"headers": message.headers, "timeout": message.timeout_seconds}
-    if message.sensitive_headers:
-        repeat["sensitive"] = sorted(message.sensitive_headers)
+    if message.url is None:
+        repeat["registered"] = True
+    if call.sensitive_headers:
+        repeat["sensitive"] = sorted(call.sensitive_headers)
     document = {**execution.details(), _REPEAT: repeat}
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     content = gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
@@ -46,7 +48,10 @@ def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders
 
 
 def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    """The details unmasked, with `headers`, `timeout` and `sensitive` names of the message itself; empty as before."""
+    """The details unmasked, with the message's own `headers` and `timeout`; empty as for `read_details`.
+
+    `registered` says that the webhook's own are to be taken from the registry, and the URL.
+    """
     document = _unpack(webhook_id, execution_id)
     return {**document, **document.pop(_REPEAT, {})}
 

@@ -8,6 +8,7 @@ HooklogError
 ├── NotQueued           SQS or EventBridge Scheduler did not take a message of ours
 ├── NoTimeLeft          an order could not be finished before the function's time is over
 ├── KeysUnreachable     there is nothing to verify a token with
+├── RegistryUnreachable the registry or its key could not be read, and what was read before is too old
 └── RequestRefused      an API request that is answered with an error
     ├── InvalidRequest  400
     ├── Unauthorized    401
@@ -24,7 +25,7 @@ _SHOWN_FRAMES = 12
 
 
 class ErrorType(StrEnum):
-    """The kinds of hard error: why no complete HTTP answer came."""
+    """The kinds of hard error: why no complete HTTP answer came, be it that nothing was sent."""
 
     DNS_FAILURE = "dns_failure"
     CONNECTION_REFUSED = "connection_refused"
@@ -36,6 +37,8 @@ class ErrorType(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     CONNECTION_RESET = "connection_reset"
     PROTOCOL_ERROR = "protocol_error"
+    UNKNOWN_WEBHOOK = "unknown_webhook"
+    DISABLED_WEBHOOK = "disabled_webhook"
 
 
 class HooklogError(Exception):
@@ -76,6 +79,14 @@ class NoTimeLeft(HooklogError):
 
 class KeysUnreachable(HooklogError):
     """The keys that verify tokens could not be read, and none were before; says why."""
+
+
+class RegistryUnreachable(HooklogError):
+    """A registered webhook is not known: its row or its key could not be read. Nothing was sent."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause_response_code = cause  # as pynamodb has it; a log line shows it
 
 
 class RequestRefused(HooklogError):

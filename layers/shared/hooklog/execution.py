@@ -71,7 +71,7 @@ class Execution:
         """What View shows beside the summary, as JSON values."""
         delivery, answer, error = self.delivery, self.delivery.answer, self.delivery.error
         details: dict[str, Any] = {
-            "url": delivery.message.url,
+            **({"url": delivery.call.url} if delivery.call.url else {}),
             "method": METHOD,
             "request_headers": dict(delivery.request_headers),
             **_text("request_body", delivery.message.body),

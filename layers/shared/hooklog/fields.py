@@ -1,4 +1,7 @@
-"""A JSON object from outside, read strictly: what every queue message is before it is a message or a repeat."""
+"""A JSON object from outside, read strictly: what queue messages and registered webhooks have in common.
+
+Every function here raises InvalidMessage with what is wrong and what the field takes.
+"""
 
 import json
 import re
@@ -22,6 +25,31 @@ _KINDS: Final[Mapping[type, str]] = {
     list: "an array",
     dict: "an object",
 }
+
+DEFAULT_TIMEOUT_SECONDS: Final = 15
+"""Long enough for a receiver that does its work before it answers."""
+
+MAX_TIMEOUT_SECONDS: Final = 30
+MAX_URL_LENGTH: Final = 2048
+MAX_HEADERS_LENGTH: Final = 16_384
+"""Of all names and values together; what common servers take before they answer 431."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
+_EVENT_TYPE = re.compile(r"[!-~]{1,128}")
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
+"""What names of headers look like: a token, RFC 9110 section 5.6.2."""
+
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
+
+REFUSED_HEADERS: Final = frozenset(
+    {
+        # Hop-by-hop, RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
+        "trailer", "trailers", "transfer-encoding", "upgrade",
+        # Framing and routing: ours to set, and the way to smuggle a second request
+        "content-length", "content-encoding", "expect", "host",
+    }
+)  # fmt: skip
 
 
 def parse_object(body: str) -> dict[str, Any]:
@@ -49,6 +77,70 @@ def identifier(fields: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
         raise InvalidMessage(f"{name} {IDENTIFIER_RULE}{got(fields, name)}")
     return value
+
+
+def read_url(fields: Mapping[str, Any]) -> str:
+    value = fields.get("url")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
+        raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{got(fields, 'url')}")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidMessage("url must not hold an unpaired surrogate")
+    return value
+
+
+def read_headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
+    headers = fields.get("headers", {})
+    if not isinstance(headers, dict):
+        raise InvalidMessage(f"headers must be an object of strings{got(fields, 'headers')}")
+    for name, value in headers.items():
+        _check_header(name, value)
+    if len({name.lower() for name in headers}) < len(headers):
+        raise InvalidMessage("headers holds the same name twice, in different case")
+    if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADERS_LENGTH:
+        raise InvalidMessage(f"headers are longer than {MAX_HEADERS_LENGTH} characters together")
+    return headers
+
+
+def _check_header(name: str, value: object) -> None:
+    if not is_header_name(name):
+        raise InvalidMessage(f"headers holds a name of {len(name)} characters that is no header name")
+    shown = f"header{named(name)}"
+    if name.lower() in REFUSED_HEADERS or name.lower().startswith("webhook-"):
+        raise InvalidMessage(f"{shown} is refused: it is set by Hooklog or belongs to the connection")
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        raise InvalidMessage(f"{shown} must be a string of visible ASCII, spaces and tabs between")
+
+
+def read_event_type(fields: Mapping[str, Any]) -> str | None:
+    if "event_type" not in fields:
+        return None
+    if not is_event_type(value := fields["event_type"]):
+        raise InvalidMessage(f"event_type must be 1-128 visible ASCII characters{got(fields, 'event_type')}")
+    return str(value)
+
+
+def is_event_type(value: object) -> bool:
+    return isinstance(value, str) and _EVENT_TYPE.fullmatch(value) is not None
+
+
+def is_header_name(value: object) -> bool:
+    return isinstance(value, str) and HEADER_NAME.fullmatch(value) is not None
+
+
+def read_timeout(fields: Mapping[str, Any]) -> float | None:
+    if "timeout_seconds" not in fields:
+        return None
+    value = fields["timeout_seconds"]
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 1 <= value <= MAX_TIMEOUT_SECONDS:
+        shown = f", not {value!r:.20}" if number else got(fields, "timeout_seconds")
+        raise InvalidMessage(f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{shown}")
+    return float(value)
+
+
+def named(name: str) -> str:
+    """A name as a reason shows it; nothing where it is not one that a programmer gives, and so may be data."""
+    return f" {name}" if _PLAIN_NAME.fullmatch(name) else ""
 
 
 def got(fields: Mapping[str, Any], name: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hooklog.errors import InvalidSetting
-from hooklog.message import HEADER_NAME
+from hooklog.fields import HEADER_NAME
 
 MASK: Final = "••••"
 """What is shown instead; as long whatever it hides."""

@@ -10,12 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog import chain
+from hooklog.call import Call
 from hooklog.delivery import Courier, Delivery
 from hooklog.details import read_for_repeat
-from hooklog.errors import InvalidMessage, NoTimeLeft
+from hooklog.directory import Directory
+from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
 from hooklog.execution import Execution, Trigger, name_execution
-from hooklog.fields import parse_object
-from hooklog.message import MAX_TIMEOUT_SECONDS, Message
+from hooklog.fields import MAX_TIMEOUT_SECONDS, parse_object
+from hooklog.message import Message
 from hooklog.queues import MAX_DELAY_SECONDS
 from hooklog.repeats import Repeat
 from hooklog.retry import RetrySchedule, jitter
@@ -27,6 +29,10 @@ LOG_SECONDS: Final = 15.0
 MAX_DEFERRALS: Final = 100
 """About a day, at the longest pause; after that a repeat goes to the dead-letter queue."""
 
+NOT_SUBSCRIBED: Final = "not among the webhook's event types"
+
+_UNKNOWN = "There is no webhook with this id: set it up, then send this again."
+_DISABLED = "The webhook is switched off: switch it on, then send this again."
 _REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
 
 
@@ -72,19 +78,36 @@ class Order:
         return cls(content, queue_message_id, redelivered)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Why a message is sent now, and how often it has been."""
+
+    attempt: int = 1
+    trigger: Trigger = Trigger.EVENT
+    retries_used: int = 0
+
+
 class Clerk:
     """Carries out orders. Safe to use from several threads."""
 
-    def __init__(self, courier: Courier, schedule: RetrySchedule, clock: Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self,
+        courier: Courier,
+        directory: Directory,
+        schedule: RetrySchedule,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self._courier = courier
+        self._directory = directory
         self._schedule = schedule
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def carry_out(self, order: Order, seconds_left: Callable[[], float]) -> Done:
         """Do what the order asks for.
 
-        Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be, and what
-        reading the log raises where it must be known first whether a message was sent before.
+        Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be,
+        RegistryUnreachable where its webhook must be known first, and what reading the log raises where it must be
+        known first whether a message was sent before.
         """
         content = order.content
         once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
@@ -92,7 +115,7 @@ class Clerk:
             return settled
         if isinstance(content, Repeat):
             return self._repeat(order, content, seconds_left)
-        return self._send(order, content, 1, Trigger.EVENT, 0, seconds_left)
+        return self._send(order, content, Turn(), seconds_left)
 
     def _logged_before(self, order: Order) -> Settled | None:
         content = order.content
@@ -126,34 +149,49 @@ class Clerk:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
         used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
-        return self._send(order, _message(row, details), attempt, repeat.trigger, used, seconds_left)
+        return self._send(order, _message(row, details), Turn(attempt, repeat.trigger, used), seconds_left)
 
-    def _send(
-        self,
-        order: Order,
-        message: Message,
-        attempt: int,
-        trigger: Trigger,
-        retries_used: int,
-        seconds_left: Callable[[], float],
+    def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
+        """Send it where it says itself, or where its registered webhook says now."""
+        if message.url is not None:
+            return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
+        entry = self._directory.find(message.webhook_id)
+        if entry is None:
+            return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK, _UNKNOWN))
+        webhook = entry.webhook
+        if turn.trigger is Trigger.EVENT and not webhook.takes(message.event_type):
+            return Settled(NOT_SUBSCRIBED)
+        call = webhook.call(message, entry.keys(self._clock()))
+        if not webhook.enabled:
+            return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK, _DISABLED))
+        return self._deliver(order, call, turn, webhook.retry_schedule or self._schedule, seconds_left)
+
+    def _deliver(
+        self, order: Order, call: Call, turn: Turn, schedule: RetrySchedule, seconds_left: Callable[[], float]
     ) -> Execution:
-        if message.timeout_seconds + LOG_SECONDS > seconds_left():
-            raise NoTimeLeft(f"{message.timeout_seconds:g} s may be needed to send this")
-        delivery = self._courier.deliver(message, attempt)
-        return Execution(
-            execution_id=name_execution(delivery.started_at),
-            delivery=delivery,
-            trigger=trigger,
-            queue_message_id=order.queue_message_id,
-            retries_used=retries_used,
-            next_attempt_at=self._next_attempt(delivery, retries_used),
-            redelivered=order.redelivered,
-        )
+        if call.timeout_seconds + LOG_SECONDS > seconds_left():
+            raise NoTimeLeft(f"{call.timeout_seconds:g} s may be needed to send this")
+        delivery = self._courier.deliver(call, turn.attempt)
+        again = None
+        if not delivery.success:
+            again = schedule.next_attempt(delivery, turn.retries_used, self._clock(), jitter)
+        return _execution(order, delivery, turn, again)
 
-    def _next_attempt(self, delivery: Delivery, retries_used: int) -> datetime | None:
-        if delivery.success:
-            return None
-        return self._schedule.next_attempt(delivery, retries_used, self._clock(), jitter)
+    def _refuse(self, order: Order, call: Call, turn: Turn, refusal: Undelivered) -> Execution:
+        """What is logged where nothing is sent; its body is kept, so that it can be sent when that is possible."""
+        return _execution(order, Delivery.refused(call, turn.attempt, self._clock(), refusal), turn, None)
+
+
+def _execution(order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
+    return Execution(
+        execution_id=name_execution(delivery.started_at),
+        delivery=delivery,
+        trigger=turn.trigger,
+        queue_message_id=order.queue_message_id,
+        retries_used=turn.retries_used,
+        next_attempt_at=next_attempt_at,
+        redelivered=order.redelivered,
+    )
 
 
 def _defer(repeat: Repeat) -> Deferred:
@@ -165,15 +203,14 @@ def _defer(repeat: Repeat) -> Deferred:
 
 
 def _message(row: ExecutionRow, details: dict[str, Any]) -> Message:
-    body = details["request_body"]
+    body, timeout = details["request_body"], details["timeout"]
     encoded = details.get("request_body_encoding") == "base64"
     return Message(
         webhook_id=row.webhook_id,
         message_id=row.message_id,
-        url=details["url"],
+        url=None if details.get("registered") else details["url"],
         body=base64.b64decode(body) if encoded else body.encode(),
         headers=details["headers"],
         event_type=row.event_type,
-        timeout_seconds=min(float(details["timeout"]), MAX_TIMEOUT_SECONDS),
-        sensitive_headers=frozenset(details.get("sensitive", ())),
+        timeout_seconds=None if timeout is None else min(float(timeout), MAX_TIMEOUT_SECONDS),
     )

@@ -1,11 +1,8 @@
-"""The clients of SQS and EventBridge Scheduler, and sending to SQS in batches."""
+"""Sending to SQS in batches."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, Final
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.errors import NotQueued
@@ -16,23 +13,6 @@ MAX_BATCH_BYTES: Final = 1_000_000
 
 MAX_DELAY_SECONDS: Final = 900
 """The longest that SQS holds a message back."""
-
-
-class Clients:
-    """Clients of the AWS services that few invocations need: each is made when it is first used."""
-
-    @cached_property
-    def sqs(self) -> Any:
-        return self._client("sqs")
-
-    @cached_property
-    def scheduler(self) -> Any:
-        return self._client("scheduler")
-
-    @staticmethod
-    def _client(service: str) -> Any:
-        config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
-        return botocore.session.get_session().create_client(service, config=config)
 
 
 def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:

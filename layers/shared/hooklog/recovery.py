@@ -12,9 +12,10 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from hooklog import chain, details
+from hooklog.clients import Clients
 from hooklog.errors import NotFound
 from hooklog.execution import Trigger, compact_time
-from hooklog.queues import Clients, send_all
+from hooklog.queues import send_all
 from hooklog.repeats import Repeat, RepeatQueue
 from hooklog.tables import AttachedTable, ExecutionRow
 

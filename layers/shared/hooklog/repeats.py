@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooklog.clients import Clients
 from hooklog.errors import InvalidMessage, NotQueued
 from hooklog.execution import Trigger
 from hooklog.fields import EXECUTION_ID, got, identifier
-from hooklog.queues import MAX_DELAY_SECONDS, Clients, send_all
+from hooklog.queues import MAX_DELAY_SECONDS, send_all
 
 REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
 """Why an execution is repeated."""

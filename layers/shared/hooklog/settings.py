@@ -36,6 +36,8 @@ class SenderSettings:
 
     executions_table: str
     execution_details_table: str
+    webhooks_table: str
+    webhook_key: str
     queue_url: str
     queue_arn: str
     dead_letter_queue_arn: str
@@ -56,6 +58,8 @@ class SenderSettings:
         return cls(
             executions_table=_text(environ, "EXECUTIONS_TABLE"),
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
+            webhook_key=_text(environ, "WEBHOOK_KEY"),
             queue_url=_text(environ, "QUEUE_URL"),
             queue_arn=_text(environ, "QUEUE_ARN"),
             dead_letter_queue_arn=_text(environ, "DEAD_LETTER_QUEUE_ARN"),
@@ -153,6 +157,61 @@ class RunRecoverySettings(_Texts):
     recoveries_table: str
     queue_url: str
     recovery_queue_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebhooksSettings:
+    """What list_webhooks and get_webhook are configured with."""
+
+    webhooks_table: str
+    sensitive_headers: SensitiveHeaders
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
+            sensitive_headers=SensitiveHeaders.parse(environ.get("SENSITIVE_HEADERS") or ""),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteWebhookSettings(_Texts):
+    """What delete_webhook is configured with."""
+
+    webhooks_table: str
+    allowed_origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutWebhookSettings:
+    """What put_webhook is configured with."""
+
+    webhooks_table: str
+    webhook_key: str
+    allow_http: bool
+    allowed_networks: tuple[Network, ...]
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
+            webhook_key=_text(environ, "WEBHOOK_KEY"),
+            allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
+            allowed_networks=parse_networks(environ.get("ALLOWED_NETWORKS") or ""),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SecretSettings(_Texts):
+    """What get_webhook_secret and rotate_webhook_secret are configured with."""
+
+    webhooks_table: str
+    webhook_key: str
+    allowed_origin: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hooklog.clients import Clients
 from hooklog.log import Put
-from hooklog.queues import Clients, send_all
+from hooklog.queues import send_all
 
 
 class UnloggedQueue:

@@ -1,0 +1,27 @@
+"""GET /webhooks/{webhook_id}: one webhook."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import registry
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer
+from hooklog.settings import WebhooksSettings
+from hooklog.tables import connect
+
+logger = Logger()
+settings = WebhooksSettings.from_environment()
+registry.WebhookRow.attach(connect(), settings.webhooks_table)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, get_webhook, settings.allowed_origin, logger)
+
+
+def get_webhook(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event)
+    request.grant.require(Scope.WEBHOOKS_READ, request.webhook_id)
+    sensitive = None if Scope.WEBHOOKS_MANAGE in request.grant.scopes else settings.sensitive_headers
+    return registry.find(request.webhook_id).webhook.shown(sensitive)

@@ -1,0 +1,31 @@
+"""GET /webhooks: the webhooks that the token covers, in the order of their ids."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import registry
+from hooklog.access import Scope
+from hooklog.api import Event, Request, answer, make_webhook_cursor
+from hooklog.settings import WebhooksSettings
+from hooklog.tables import connect
+
+logger = Logger()
+settings = WebhooksSettings.from_environment()
+registry.WebhookRow.attach(connect(), settings.webhooks_table)
+
+PARAMETERS = frozenset({"limit", "cursor"})
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, list_webhooks, settings.allowed_origin, logger)
+
+
+def list_webhooks(event: Event) -> Mapping[str, Any]:
+    request = Request.parse(event, PARAMETERS)
+    request.grant.require_scope(Scope.WEBHOOKS_READ)
+    page = registry.list_webhooks(request.grant.webhooks, request.webhook_limit, request.after_webhook)
+    sensitive = None if Scope.WEBHOOKS_MANAGE in request.grant.scopes else settings.sensitive_headers
+    webhooks = [webhook.shown(sensitive) for webhook in page.webhooks]
+    return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(page.more_after)}

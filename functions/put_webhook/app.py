@@ -1,0 +1,55 @@
+"""PUT /webhooks/{webhook_id}: set a webhook up, or put another form of it in its place."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog import registry
+from hooklog.access import Scope
+from hooklog.api import Event, Reply, Request, answer
+from hooklog.clients import Clients
+from hooklog.errors import ErrorType, InvalidRequest, Undelivered
+from hooklog.guard import Guard
+from hooklog.settings import PutWebhookSettings
+from hooklog.signature import new_key, secret_of
+from hooklog.tables import connect
+from hooklog.vault import Vault
+from hooklog.webhook import Webhook
+
+logger = Logger()
+settings = PutWebhookSettings.from_environment()
+registry.WebhookRow.attach(connect(), settings.webhooks_table)
+vault = Vault(Clients(), settings.webhook_key)
+guard = Guard(settings.allowed_networks)
+
+SCHEMES = ("https", "http") if settings.allow_http else ("https",)
+LOOK_UP_SECONDS = 2
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return answer(event, put_webhook, settings.allowed_origin, logger)
+
+
+def put_webhook(event: Event) -> Reply:
+    request = Request.parse(event)
+    request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
+    stored = registry.read(request.webhook_id, consistent=True)
+    webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
+    check_url(webhook.url)
+    now = datetime.now(UTC)
+    if stored:
+        return Reply(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
+    key = new_key()
+    created = registry.create(webhook, vault.seal(webhook.webhook_id, key), now)
+    return Reply(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
+
+
+def check_url(url: str) -> None:
+    """Raises InvalidRequest for what would not be sent to. A name that is not found may be so by then."""
+    try:
+        guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
+    except Undelivered as refusal:
+        if refusal.error_type is not ErrorType.DNS_FAILURE:
+            raise InvalidRequest(f"url: {refusal.message}") from None

@@ -1,0 +1,349 @@
+"""Registered webhooks: set up through the API, and sent to by the sender."""
+
+import base64
+import json
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.receiver import Receiver
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+BOTH = "webhooks:read webhooks:manage"
+ID = "acme.orders"
+
+
+class Api:
+    """The functions behind /webhooks, each started when it is first called."""
+
+    def __init__(self, aws: MockAws) -> None:
+        self._aws = aws
+        self._apps: dict[str, ModuleType] = {}
+
+    def call(self, function: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
+        if function not in self._apps:
+            overrides = {"ALLOW_HTTP": "true"} if function == "PutWebhook" else {}
+            self._apps[function] = self._aws.start(f"{function}Function", **overrides)
+        answer = self._apps[function].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
+        return answer["statusCode"], json.loads(answer["body"] or "{}")
+
+    def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields)
+
+    def get(self, webhook_id: str = ID, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("GetWebhook", {"webhook_id": webhook_id}, **change)
+
+    def list(self, webhooks: list[str], **parameters: str) -> tuple[list[str], str | None]:
+        status, body = self.call("ListWebhooks", {}, webhooks=webhooks, parameters=parameters or None)
+        assert status == 200, body
+        return [webhook["webhook_id"] for webhook in body["webhooks"]], body["next_cursor"]
+
+    def delete(self, webhook_id: str = ID) -> int:
+        return self.call("DeleteWebhook", {"webhook_id": webhook_id})[0]
+
+    def secret(self, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("GetWebhookSecret", {"webhook_id": ID}, **change)
+
+    def rotate(self, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("RotateWebhookSecret", {"webhook_id": ID}, **change)
+
+
+@pytest.fixture
+def api(aws: MockAws) -> Api:
+    return Api(aws)
+
+
+@pytest.fixture
+def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
+    receiver.reset()
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+
+
+def send(sender: ModuleType, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What goes back to the queue of messages without a URL."""
+    event = sqs_event(*({"webhook_id": ID, "payload": {"order": 1742}, **message} for message in messages))
+    failures: list[dict[str, Any]] = sender.lambda_handler(event, CONTEXT)["batchItemFailures"]
+    return failures
+
+
+def history(aws: MockAws) -> list[dict[str, Any]]:
+    return sorted(aws.rows("Executions"), key=lambda row: str(row["executed_at"]["S"]))
+
+
+def error_type(aws: MockAws, row: dict[str, Any]) -> str:
+    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
+    answer = aws.start("GetExecutionFunction").lambda_handler(api_event(path), None)
+    return str(json.loads(answer["body"])["error"]["type"])
+
+
+class TestApi:
+    def test_a_new_webhook_is_off_and_shows_its_secret_once(self, api: Api) -> None:
+        status, created = api.put(url="https://shop.example/hooks", name="Send orders to warehouse")
+        assert status == 201
+        assert created.pop("secret").startswith("whsec_")
+        assert created.pop("created_at") == created.pop("updated_at")
+        assert created == {
+            "webhook_id": ID,
+            "name": "Send orders to warehouse",
+            "url": "https://shop.example/hooks",
+            "headers": {},
+            "event_types": [],
+            "enabled": False,
+            "timeout_seconds": 15,
+            "retry_schedule": None,
+            "transformation": None,
+            "sensitive_headers": [],
+            "topic": None,
+            "version": 1,
+        }
+        assert "secret" not in api.get()[1]
+
+    def test_what_is_shown_can_be_sent_back(self, api: Api) -> None:
+        api.put(
+            url="https://shop.example/hooks",
+            headers={"X-Shop": "berlin"},
+            event_types=["order.created"],
+            enabled=True,
+            timeout_seconds=2.5,
+            retry_schedule=[],
+            sensitive_headers=["X-Shop"],
+            topic="acme",
+        )
+        _, shown = api.get()
+        status, again = api.put(**shown)
+        assert status == 200
+        assert again["updated_at"] > shown["updated_at"]
+        assert again == {**shown, "version": 2, "updated_at": again["updated_at"]}
+        assert api.get()[1] == again
+
+    def test_a_version_that_is_not_the_last_is_a_conflict(self, api: Api) -> None:
+        fields: dict[str, Any] = {"url": "https://shop.example/hooks"}
+        assert api.put(**fields, version=1)[0] == 409
+        api.put(**fields)
+        status, body = api.put(**fields)
+        assert (status, "send the version" in body["error"]["message"]) == (409, True)
+        assert api.put(**fields, version=1)[0] == 200
+        assert api.put(**fields, version=1)[0] == 409
+        assert api.get()[1]["version"] == 2
+
+    def test_a_change_keeps_the_secret(self, api: Api) -> None:
+        _, created = api.put(url="https://shop.example/hooks")
+        api.put(url="https://shop.example/other", version=1)
+        assert api.secret() == (200, {"secret": created["secret"], "previous_valid_until": None})
+
+    def test_a_rotation_gives_a_new_secret_and_keeps_the_version(self, api: Api) -> None:
+        _, created = api.put(url="https://shop.example/hooks")
+        status, rotated = api.rotate()
+        assert status == 200
+        assert rotated["secret"] != created["secret"]
+        assert api.secret()[1] == rotated
+        assert api.put(url="https://shop.example/hooks", version=1)[0] == 200
+        assert api.secret()[1] == rotated
+
+    def test_what_is_deleted_is_gone(self, api: Api) -> None:
+        api.put(url="https://shop.example/hooks")
+        assert [api.delete(), api.delete(), api.get()[0], api.secret()[0], api.rotate()[0]] == [204, 404, 404, 404, 404]
+        assert api.put(url="https://shop.example/hooks")[1]["version"] == 1
+
+    @pytest.mark.parametrize(
+        ("url", "reason"),
+        [
+            ("ftp://shop.example/", "must start with"),
+            ("http://169.254.169.254/latest/meta-data", "address"),
+            ("https://user:pass@shop.example/", "credentials"),
+        ],
+    )
+    def test_the_guard_says_at_once_what_is_wrong_with_a_url(self, api: Api, url: str, reason: str) -> None:
+        status, body = api.put(url=url)
+        assert (status, reason in body["error"]["message"]) == (400, True)
+        assert api.get()[0] == 404
+
+    def test_secrets_rest_encrypted_and_for_their_webhook_alone(self, api: Api, aws: MockAws) -> None:
+        key = base64.b64decode(api.put(url="https://shop.example/hooks")[1]["secret"].removeprefix("whsec_"))
+        assert len(key) == 32
+        api.put("acme.other", url="https://shop.example/hooks")
+        rows = {row["webhook_id"]["S"]: row for row in aws.rows("Webhooks")}
+        assert key not in rows[ID]["sealed_key"]["B"]
+        moved = {**rows["acme.other"], "sealed_key": rows[ID]["sealed_key"]}
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item=moved)
+        status, _ = api.call("GetWebhookSecret", {"webhook_id": "acme.other"})
+        assert status == 500
+
+    def test_sensitive_values_are_masked_and_a_mask_keeps_them(self, api: Api) -> None:
+        headers = {"Authorization": "Bearer s3cr3t", "X-Own": "s3cr3t", "X-Shop": "berlin"}
+        api.put(url="https://shop.example/hooks", headers=headers, sensitive_headers=["x-own"])
+        _, shown = api.get(scope="webhooks:read")
+        assert shown["headers"] == {"Authorization": "••••", "X-Own": "••••", "X-Shop": "berlin"}
+        shown["headers"]["X-Shop"] = "hamburg"
+        assert api.put(**shown)[0] == 200
+        assert api.get()[1]["headers"] == {**headers, "X-Shop": "hamburg"}
+        _, body = api.call("ListWebhooks", {}, scope="webhooks:read")
+        assert body["webhooks"][0]["headers"]["Authorization"] == "••••"
+
+    def test_a_mask_that_hides_nothing_is_refused(self, api: Api) -> None:
+        status, body = api.put(url="https://shop.example/hooks", headers={"Authorization": "••••"})
+        assert (status, "give its value" in body["error"]["message"]) == (400, True)
+
+    @pytest.mark.parametrize("call", ["secret", "rotate"])
+    def test_a_secret_is_for_those_who_manage(self, api: Api, call: str) -> None:
+        api.put(url="https://shop.example/hooks")
+        for change in ({"scope": "webhooks:read"}, {"webhooks": ["bcme.*"]}):
+            assert getattr(api, call)(**change)[0] == 403
+
+    def test_a_list_is_what_the_token_covers(self, api: Api) -> None:
+        ids = ["a", "acme.a", "acme.b", "acme.c", "acmee", "b"]
+        for webhook_id in reversed(ids):
+            api.put(webhook_id, url="https://shop.example/hooks")
+        assert api.list(["*"]) == (ids, None)
+        assert api.list(["acme.*"]) == (["acme.a", "acme.b", "acme.c"], None)
+        assert api.list(["b", "acme.b", "none", "a"]) == (["a", "acme.b", "b"], None)
+        assert api.list(["acme.*", "acme.b", "acme.b*", "b"]) == (["acme.a", "acme.b", "acme.c", "b"], None)
+
+    @pytest.mark.parametrize("patterns", [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"]])
+    def test_pages_join_without_a_gap_or_a_double(self, api: Api, patterns: list[str]) -> None:
+        for webhook_id in ("a", "acme.a", "acme.b", "acmee", "b"):
+            api.put(webhook_id, url="https://shop.example/hooks")
+        whole, _ = api.list(patterns)
+        for limit in ("1", "2", "3"):
+            found, cursor = api.list(patterns, limit=limit)
+            while cursor:
+                page, cursor = api.list(patterns, limit=limit, cursor=cursor)
+                assert page
+                found += page
+            assert found == whole
+
+    @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"status": "success"}])
+    def test_a_parameter_out_of_range_is_refused(self, api: Api, parameters: dict[str, str]) -> None:
+        assert api.call("ListWebhooks", {}, parameters=parameters)[0] == 400
+
+
+class TestSending:
+    def test_a_message_without_a_url_goes_where_its_webhook_says_signed(
+        self, api: Api, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        headers = {"X-Shop": "berlin", "x-side": "webhook"}
+        _, created = api.put(url=receiver.url("/status/200"), enabled=True, headers=headers)
+        assert send(sender, {"headers": {"X-Side": "message"}}) == []
+        (request,) = receiver.requests
+        assert Verifier(created["secret"]).verify(request.body, dict(request.headers)) == {"order": 1742}
+        sent = {name.lower(): value for name, value in request.headers}
+        assert (sent["x-shop"], sent["x-side"]) == ("berlin", "message")
+
+    def test_a_message_with_a_url_is_sent_as_it_stands_and_asks_nobody(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True, event_types=["none"], headers={"X-Shop": "berlin"})
+        aws.dynamodb.delete_table(TableName=aws.refs["Webhooks"])
+        assert send(sender, {"url": receiver.url("/status/200")}) == []
+        (request,) = receiver.requests
+        assert {name.lower() for name, _ in request.headers}.isdisjoint({"webhook-signature", "x-shop"})
+
+    def test_both_secrets_sign_while_one_is_rotated(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        _, created = api.put(url=receiver.url("/status/200"), enabled=True)
+        _, rotated = api.rotate()
+        send(sender, {})
+        row = aws.rows("Webhooks")[0]
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "previous_until": {"N": "1"}})
+        send(aws.start("SendWebhooksFunction", ALLOW_HTTP="true"), {})
+        during, after = receiver.requests
+        for secret in (created["secret"], rotated["secret"]):
+            Verifier(secret).verify(during.body, dict(during.headers))
+        Verifier(rotated["secret"]).verify(after.body, dict(after.headers))
+        signatures = [{n.lower(): v for n, v in each.headers}["webhook-signature"] for each in receiver.requests]
+        assert [len(signature.split()) for signature in signatures] == [2, 1]
+
+    def test_a_webhook_that_is_unknown_or_off_is_an_execution_that_can_be_sent_later(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("acme.off", url=receiver.url("/status/200"))
+        assert send(sender, {"message_id": "m1"}, {"message_id": "m2", "webhook_id": "acme.off"}) == []
+        assert receiver.requests == []
+        rows = {row["webhook_id"]["S"]: row for row in history(aws)}
+        assert {name: error_type(aws, row) for name, row in rows.items()} == {
+            ID: "unknown_webhook",
+            "acme.off": "disabled_webhook",
+        }
+        assert all(row["hard_error"]["BOOL"] and row["exhausted"]["BOOL"] for row in rows.values())
+        assert aws.waiting("WebhookQueue") == 0
+        api.put(url=receiver.url("/status/200"), enabled=True)
+        resend = aws.start("ResendExecutionFunction")
+        path = {"webhook_id": ID, "execution_id": rows[ID]["executed_at"]["S"]}
+        assert resend.lambda_handler(api_event(path, scope="executions:resend"), None)["statusCode"] == 202
+        later = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
+        (request,) = receiver.requests
+        assert request.body == b'{"order":1742}'
+
+    def test_other_event_types_are_not_sent_and_leave_no_execution(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True, event_types=["order.created"])
+        assert send(sender, {"event_type": "order.created"}, {"event_type": "order.paid"}, {}) == []
+        assert len(receiver.requests) == len(history(aws)) == 1
+        (line,) = [log for log in caplog.records if log.message == "batch"]
+        assert line.__dict__["not_subscribed"] == 2
+
+    def test_a_retry_goes_where_the_webhook_says_by_then(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        _, created = api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[1], timeout_seconds=3)
+        send(sender, {"message_id": "m1", "headers": {"X-Own": "1"}, "event_type": "a"})
+        _, rotated = api.rotate()
+        api.put(
+            url=receiver.url("/status/200"), enabled=True, headers={"X-Shop": "b"}, version=1, event_types=["other"]
+        )
+        later = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
+        first, second = receiver.requests
+        sent = {name.lower(): value for name, value in second.headers}
+        assert (second.path, second.body, sent["x-own"], sent["x-shop"]) == ("/status/200", first.body, "1", "b")
+        for secret in (created["secret"], rotated["secret"]):
+            Verifier(secret).verify(second.body, dict(second.headers))
+
+    def test_a_retry_to_a_webhook_that_is_off_by_then_is_not_sent(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[1])
+        send(sender, {})
+        api.put(url=receiver.url("/status/500"), version=1)
+        aws.start("SendWebhooksFunction", ALLOW_HTTP="true").lambda_handler(aws.take("WebhookQueue"), CONTEXT)
+        assert len(receiver.requests) == 1
+        assert error_type(aws, history(aws)[-1]) == "disabled_webhook"
+
+    def test_its_schedule_is_the_webhooks(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[])
+        send(sender, {})
+        (row,) = history(aws)
+        assert row["exhausted"]["BOOL"]
+
+    def test_a_warm_sender_reads_nothing(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True)
+        send(sender, *[{}] * 10)
+        aws.dynamodb.delete_table(TableName=aws.refs["Webhooks"])
+        assert send(sender, *[{}] * 10) == []
+        assert len(receiver.requests) == 20
+
+    @pytest.mark.parametrize("out_of_reach", ["table", "key"])
+    def test_what_is_not_known_goes_back_to_the_queue_unsent(
+        self,
+        api: Api,
+        aws: MockAws,
+        sender: ModuleType,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+        out_of_reach: str,
+    ) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True)
+        if out_of_reach == "table":
+            aws.dynamodb.delete_table(TableName=aws.refs["Webhooks"])
+        else:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "http://127.0.0.1:1")
+        assert len(send(sender, {}, {})) == 2
+        assert receiver.requests == []
+        assert history(aws) == []
