@@ -1,8 +1,13 @@
 """What must hold when things go wrong, from event to event, on tables and queues built from the template."""
 
+import base64
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
@@ -14,6 +19,7 @@ from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, refusing_entries
 from tests.receiver import Receiver
+from tests.template import ROOT
 
 WEBHOOK = "acme.orders"
 Event = dict[str, Any]
@@ -469,6 +475,68 @@ def test_a_batch_whose_details_cannot_be_made_is_logged_all_the_same(
     monkeypatch.setattr("gzip.compress", out_of_memory)
     assert send(app, sqs_event(message(receiver.url("/status/410")))) == []
     assert chain(aws)[0]["result"] == 410
+
+
+def test_a_batch_that_is_too_much_for_memory_is_logged_one_by_one(
+    app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumps = json.dumps
+
+    def short_of_memory(value: Any, *arguments: Any, **options: Any) -> str:
+        text = dumps(value, *arguments, **options)
+        if len(text) > 600_000:
+            raise MemoryError
+        return text
+
+    payload = base64.b85encode(os.urandom(200_000)).decode()
+    bodies = [message(receiver.url("/status/500"), message_id=f"m{n}", payload=payload) for n in range(4)]
+    event = sqs_event(*bodies)
+    with monkeypatch.context() as short:
+        short.setattr("json.dumps", short_of_memory)
+        assert send(app, event) == []
+    assert [len(aws.rows("Executions")), len(aws.rows("ExecutionDetails"))] == [4, 4]
+    assert aws.waiting("WebhookQueue") == 4
+
+
+def test_ten_messages_of_1_mib_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    """What there is no memory for comes back; what may have been sent before says so."""
+    payload = base64.b85encode(os.urandom(800_000)).decode()
+    bodies = [message(receiver.url("/status/410"), message_id=f"m{n}", payload=payload) for n in range(10)]
+    variables = aws.environment("SendWebhooksFunction", ALLOW_HTTP="true", MALLOC_ARENA_MAX="1")
+    returned = _send_in_little_memory(sqs_event(*bodies), variables)
+    again = [each for each in sqs_event(*bodies, receive_count=2)["Records"] if each["messageId"] in returned]
+    assert again, "4 MiB were enough"
+    _log_what_waits(aws)
+    assert send(app, {"Records": again}) == []
+    came = Counter(request.header("webhook-id") for request in receiver.requests)
+    for n in range(10):
+        executions = chain(aws, f"m{n}")
+        assert executions
+        assert came[f"m{n}"] <= len(executions) + sum(e.get("redelivered", False) for e in executions)
+
+
+def _send_in_little_memory(event: Event, variables: dict[str, str]) -> set[str]:
+    """The ids of what goes back to the queue: all, where the process does not survive."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.limited", "SendWebhooksFunction", "4"],
+        input=json.dumps(event),
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        return {record["messageId"] for record in event["Records"]}
+    failures = json.loads(ended.stdout.splitlines()[-1])["batchItemFailures"]
+    return {failure["itemIdentifier"] for failure in failures}
+
+
+def _log_what_waits(aws: MockAws) -> None:
+    writer = aws.start("LogUnloggedFunction")
+    while aws.waiting("UnloggedExecutions"):
+        assert send(writer, aws.take("UnloggedExecutions")) == []
 
 
 def test_poison_waits_until_its_neighbours_are_logged(aws: MockAws, receiver: Receiver) -> None:

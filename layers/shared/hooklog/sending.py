@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Barrier
 from typing import Any, Final
 
 from pynamodb.connection import Connection
@@ -73,6 +74,12 @@ class Sender:
         self._archive = archive
         self._ways_on = ways_on
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
+        self._start(threads)
+
+    def _start(self, threads: int) -> None:
+        """All of them now: a thread that cannot be started later would fail a batch of which half has been sent."""
+        together = Barrier(threads)
+        wait([self._pool.submit(together.wait) for _ in range(threads)])
 
     def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
         """Carry out each record's order and log what came of it. Never raises for one record's sake."""
@@ -101,8 +108,7 @@ class Sender:
             else:
                 self._account_for(record, error, outcome, poison)
         executions = {q: each for q, each in done.items() if isinstance(each, Execution)}
-        if self._log(executions, outcome):
-            self._schedule(executions, outcome)
+        self._keep(executions, outcome)
         self._settle({q: each for q, each in done.items() if not isinstance(each, Execution)}, outcome)
 
     def _account_for(self, record: Record, error: BaseException, outcome: Outcome, poison: Poison) -> None:
@@ -112,6 +118,22 @@ class Sender:
             outcome.unsent.append(record["messageId"])
         else:
             outcome.faults[record["messageId"]] = cause_of(error)
+
+    def _keep(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
+        """Log them and set their retries: all together, or one by one where that fails, as for want of memory."""
+        try:
+            logged = self._log(executions, outcome)
+        except Exception as error:  # noqa: BLE001 - they have been sent: nothing may keep them out of the log
+            cause = cause_of(error)
+        else:
+            if logged:
+                self._schedule(executions, outcome)
+            return
+        if len(executions) == 1:
+            outcome.faults |= dict.fromkeys(executions, f"not logged: {cause}")
+            return
+        for queue_message_id, execution in executions.items():
+            self._keep({queue_message_id: execution}, outcome)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
