@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
-from benchmarks.sender import bare_loop, load_quietly, make_event
+from benchmarks.sender import BATCH, CONTEXT, bare_loop, load_quietly, make_event, quietly
 from benchmarks.stub import stub
 from hooklog.call import Call
 from hooklog.delivery import Delivery
@@ -31,12 +31,14 @@ def figures() -> Iterator[Figure]:
         whole = _spent(lambda: bare(event))
         for step, run in _steps(app, event["Records"]):
             yield Figure(f"parts: {step} / bare loop", _spent(run) / whole)
+        outcome = Outcome(executions=_executions(app, event["Records"]))
+        metrics, sender = _spent(lambda: app.count(outcome, BATCH)), _spent(lambda: app.lambda_handler(event, CONTEXT))
+        yield Figure("parts: metrics / the whole sender", metrics / sender, at_most=0.03)
 
 
 def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
     courier, connection, pool = app.sender._clerk._courier, app.sender._archive.connection, app.sender._pool
-    calls = [Call.of(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
-    executions = [_execution(courier.deliver(call, 1)) for call in calls]
+    calls, executions = _calls(records), _executions(app, records)
     retention = Retention(90, 30)
     yield "parse", lambda: [Order.parse(record) for record in records]
     yield "deliver, one after another", lambda: [courier.deliver(call, 1) for call in calls]
@@ -46,14 +48,23 @@ def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str
     yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")
 
 
+def _calls(records: list[dict[str, Any]]) -> list[Call]:
+    return [Call.of(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
+
+
+def _executions(app: ModuleType, records: list[dict[str, Any]]) -> list[Execution]:
+    return [_execution(app.sender._clerk._courier.deliver(call, 1)) for call in _calls(records)]
+
+
 def _execution(delivery: Delivery) -> Execution:
     return Execution(name_execution(delivery.started_at), delivery, Trigger.EVENT, delivery.message.message_id)
 
 
 def _spent(run: Callable[[], object]) -> float:
-    for _ in range(ROUNDS // 10):
-        run()
-    started = time.process_time()
-    for _ in range(ROUNDS):
-        run()
-    return time.process_time() - started
+    with quietly():
+        for _ in range(ROUNDS // 10):
+            run()
+        started = time.process_time()
+        for _ in range(ROUNDS):
+            run()
+        return time.process_time() - started

@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, TextIO
 
 import requests
 
@@ -23,6 +23,9 @@ from tests.aws import LOOPBACK, load_app
 BATCH = 10
 CPU_ROUNDS, CPU_BATCHES = 30, 20
 WALL_ROUNDS, WALL_BATCHES = 40, 1
+
+_NOWHERE: TextIO = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process runs
+CONTEXT = SimpleNamespace(aws_request_id="benchmark", get_remaining_time_in_millis=lambda: 60_000)
 
 PAYLOAD = {"order": 1742, "lines": [{"sku": f"SKU-{n:05}", "quantity": n, "price": "19.90"} for n in range(18)]}
 """1 KB as compact JSON."""
@@ -85,10 +88,10 @@ class Race:
 
 def _handler() -> Send:
     app = load_quietly()
-    context = SimpleNamespace(aws_request_id="benchmark", get_remaining_time_in_millis=lambda: 60_000)
 
     def send(event: Event) -> None:
-        answer = app.lambda_handler(event, context)
+        with quietly():
+            answer = app.lambda_handler(event, CONTEXT)
         assert answer == {"batchItemFailures": []}, answer
 
     return send
@@ -96,8 +99,13 @@ def _handler() -> Send:
 
 def load_quietly() -> ModuleType:
     """The function's app as deployed; its log lines are written, to /dev/null."""
-    with redirect_stdout(Path(os.devnull).open("w")):
+    with quietly():
         return load_app("SendWebhooksFunction")
+
+
+def quietly() -> redirect_stdout[TextIO]:
+    """What is printed meanwhile, the metrics above all, is written to /dev/null."""
+    return redirect_stdout(_NOWHERE)
 
 
 def bare_loop() -> Send:

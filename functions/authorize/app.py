@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
 from hooklog.errors import Unauthorized
 from hooklog.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
+from hooklog.metrics import NAMESPACE, Metric
 from hooklog.routes import authorization
 from hooklog.settings import AuthorizerSettings, OidcSettings
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from hooklog.tokens import Trust
 
 logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
 config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 2})
 secrets: Any = botocore.session.get_session().create_client("secretsmanager", config=config)
 
@@ -55,6 +57,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
         grant = verify(event.get("authorizationToken", ""), trusted)
     except Unauthorized as refusal:
         logger.info("token refused", reason=str(refusal))
+        metrics.add_metric(Metric.TOKENS_REFUSED, Metric.TOKENS_REFUSED.unit, 1)
+        metrics.flush_metrics()
         raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway knows this text alone
     finally:
         report()

@@ -2,25 +2,30 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 
 from hooklog.clients import Clients
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.delivery import Courier
 from hooklog.directory import Directory
 from hooklog.egress import EgressAdapter
+from hooklog.execution import Execution
 from hooklog.guard import Guard
 from hooklog.log import Retention
+from hooklog.metrics import NAMESPACE, samples
 from hooklog.orders import NOT_SUBSCRIBED, Clerk
 from hooklog.registry import WebhookRow, read
 from hooklog.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.sending import Archive, Outcome, Sender, WaysOn
 from hooklog.settings import SenderSettings
 from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.trace import trace_id
 from hooklog.unlogged import UnloggedQueue
 from hooklog.vault import Vault
 
-logger = Logger()
+settings = SenderSettings.from_environment()
+logger = Logger(sampling_rate=settings.debug_sample_rate or None)
+metrics = Metrics(namespace=NAMESPACE)
 
 
 def make_sender(settings: SenderSettings) -> Sender:
@@ -44,13 +49,15 @@ def make_sender(settings: SenderSettings) -> Sender:
     )
 
 
-sender = make_sender(SenderSettings.from_environment())
+sender = make_sender(settings)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch item failure is a fault of ours, or a message without time left; a receiver's failure is an execution."""
+    logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report(outcome, context.aws_request_id)
+    count(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
     return {"batchItemFailures": [{"itemIdentifier": queue_message_id} for queue_message_id in returned]}
 
@@ -58,16 +65,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def report(outcome: Outcome, request_id: str) -> None:
     """Log a line for the batch, one for each failed execution, dead letter and fault, and one where the log lags."""
     for execution in outcome.executions:
-        if not (delivery := execution.delivery).success:
-            logger.info(
-                "failed execution",
-                webhook_id=execution.webhook_id,
-                message_id=delivery.message.message_id,
-                execution_id=execution.execution_id,
-                attempt=delivery.attempt,
-                result=delivery.result,
-                error_type=delivery.error and str(delivery.error.error_type),
-            )
+        if not execution.delivery.success:
+            logger.info("failed execution", extra=line(execution))
+        elif settings.debug_sample_rate:
+            logger.debug("delivered execution", extra=line(execution))
     for queue_message_id, reason in outcome.invalid:
         logger.warning("message moved to the dead-letter queue", queue_message_id=queue_message_id, reason=reason)
     for queue_message_id, cause in outcome.faults.items():
@@ -75,6 +76,35 @@ def report(outcome: Outcome, request_id: str) -> None:
     if outcome.unlogged:
         logger.warning("log lags behind", items=outcome.unlogged, cause=outcome.unlogged_cause)
     logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
+
+
+def line(execution: Execution) -> dict[str, Any]:
+    """Ids and kinds alone: what was sent and answered is in the log of executions."""
+    delivery = execution.delivery
+    return {
+        "webhook_id": execution.webhook_id,
+        "message_id": delivery.message.message_id,
+        "execution_id": execution.execution_id,
+        "trigger": str(execution.trigger),
+        "attempt": delivery.attempt,
+        "result": delivery.result,
+        "status_class": f"{delivery.result // 100}xx" if delivery.result else None,
+        "error_type": delivery.error and str(delivery.error.error_type),
+        "duration_ms": delivery.duration_ms,
+        "queue_ms": execution.queue_ms,
+        "trace_id": trace_id(delivery.message.headers),
+    }
+
+
+def count(outcome: Outcome, messages: int) -> None:
+    """Print the batch's metrics in CloudWatch's embedded metric format: a line for each trigger, and one for all."""
+    for sample in samples(outcome, messages, settings.batch_size):
+        for metric, values in sample.values.items():
+            for value in values:
+                metrics.add_metric(metric, metric.unit, value)
+        if sample.trigger:
+            metrics.add_dimensions(service=metrics.service, trigger=str(sample.trigger))
+        metrics.flush_metrics()
 
 
 def counts(outcome: Outcome) -> dict[str, int]:

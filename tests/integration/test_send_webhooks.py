@@ -214,3 +214,22 @@ def test_the_log_lines_name_the_failure_and_hold_no_content(
     }
     failed = next(line for line in lines if line["message"] == "failed execution")
     assert (failed["webhook_id"], failed["message_id"], failed["result"]) == ("acme.orders", "msg_1", 500)
+
+
+def test_a_messages_trace_reaches_its_receiver_on_every_attempt(aws: MockAws, receiver: Receiver) -> None:
+    receiver.reset()
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
+    send(app, message(receiver.url("/status/500")))
+    app.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
+    trace = "00-6743a1b04f3c2a1d5e6b7a8c9d0e1f2a-53995c3f42cd8ad8-00"  # as events/sqs_batch.json has it
+    assert [request.header("traceparent") for request in receiver.requests] == [trace, trace]
+
+
+def test_deliveries_are_logged_by_sampling(aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    for rate, lines in (("1", 1), ("0", 0)):
+        caplog.clear()
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEBUG_SAMPLE_RATE=rate)
+        send(app, message(receiver.url("/status/200"), message_id="msg_1"))
+        written = [app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog"]
+        delivered = [line for line in map(json.loads, written) if line["message"] == "delivered execution"]
+        assert [(line["level"], line["message_id"]) for line in delivered] == [("DEBUG", "msg_1")] * lines

@@ -36,8 +36,8 @@ def test_a_link_leads_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
-    assert [int(path.name[:4]) for path in DECISIONS] == list(range(1, len(DECISIONS) + 1))
+def test_decisions_are_numbered_once_each() -> None:
+    assert len({path.name[:4] for path in DECISIONS}) == len(DECISIONS)
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)

@@ -74,6 +74,8 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "EXECUTION_RETENTION_DAYS", ["", "0", "3651", "-1", "x", "1.5", "\u0663"]),
         ("SendWebhooksFunction", "CAPTURE_LIMIT_BYTES", ["-1", "262145"]),
         ("SendWebhooksFunction", "ALLOW_HTTP", ["", "yes", "True"]),
+        ("SendWebhooksFunction", "DEBUG_SAMPLE_RATE", ["", "-0.1", "1.1", "2", "x", "1e-3"]),
+        ("SendWebhooksFunction", "BATCH_SIZE", ["0", "11"]),
         ("SendWebhooksFunction", "DETAILS_OF", ["some"]),
         ("GetExecutionFunction", "SENSITIVE_HEADERS", ["X Shop", "X-Shop;"]),
         ("SendWebhooksFunction", "ALLOWED_NETWORKS", ["10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "all"]),
@@ -94,6 +96,8 @@ def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[
         ("CaptureLimitBytes", "CAPTURE_LIMIT_BYTES"),
         ("AllowHttp", "ALLOW_HTTP"),
         ("DetailsOf", "DETAILS_OF"),
+        ("BatchSize", "BATCH_SIZE"),
+        ("DebugSampleRate", "DEBUG_SAMPLE_RATE"),
     ],
 )
 def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> None:

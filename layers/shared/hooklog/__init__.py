@@ -2,13 +2,13 @@
 
 The modules stand in the order in which a webhook passes through them, and import only leftward and upward:
 
-    a message:          errors, version, fields, message, call, signature, masking
+    a message:          errors, version, fields, trace, message, call, signature, masking
     one attempt:        target, networks, guard, deadline, egress, delivery, execution
     what is kept of it: tables, chain, details, log
     what has to wait:   clients, queues, repeats, unlogged, dead_letters
     who is called:      retry, webhook, registry, vault, directory
-    a batch:            orders, sending, settings
+    a batch:            orders, sending, metrics, settings
     what is asked for:  history, resend, recovery, erasure, access, routes, keys, issuer, tokens, api
 
-Only the sender loads `delivery`, and `requests` with it; `execution` and `retry` name its types alone.
+Only the sender loads `delivery`, and `requests` with it; `execution`, `retry` and `metrics` name types alone.
 """

@@ -4,7 +4,7 @@ import base64
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
@@ -57,6 +57,14 @@ class Execution:
     retries_used: int = 0
     next_attempt_at: datetime | None = None
     redelivered: bool = False
+    due_at: datetime | None = None
+    """When it was to be sent: a retry at its time, anything else when it was put on the queue."""
+
+    @property
+    def queue_ms(self) -> int:
+        """Milliseconds from when it was due to the start of the request; 0 where the two clocks differ."""
+        late = self.delivery.started_at - self.due_at if self.due_at else timedelta()
+        return max(late // timedelta(milliseconds=1), 0)
 
     @property
     def exhausted(self) -> bool:

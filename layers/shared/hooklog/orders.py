@@ -22,6 +22,7 @@ from hooklog.queues import MAX_DELAY_SECONDS
 from hooklog.repeats import Repeat
 from hooklog.retry import RetrySchedule, jitter
 from hooklog.tables import ExecutionRow
+from hooklog.trace import traced
 
 LOG_SECONDS: Final = 15.0
 """Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged."""
@@ -66,16 +67,22 @@ class Order:
     queue_message_id: str
     redelivered: bool
     """Whether the queue has handed it out before: the function may have died after it had sent it."""
+    due_at: datetime
+    """When it was put on the queue; of a retry, once it is looked up, the time that was set for it."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Order":
         """Read one record of an SQS event: a producer's message, or a repeat. Raises InvalidMessage."""
         queue_message_id = record["messageId"]
-        redelivered = int(record["attributes"]["ApproximateReceiveCount"]) > 1
+        attributes = record["attributes"]
+        redelivered = int(attributes["ApproximateReceiveCount"]) > 1
+        due_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
         fields = parse_object(record["body"])
-        repeated = "repeat_of" in fields
-        content = Repeat.parse(fields) if repeated else Message.parse(fields, queue_message_id)
-        return cls(content, queue_message_id, redelivered)
+        if "repeat_of" in fields:
+            return cls(Repeat.parse(fields), queue_message_id, redelivered, due_at)
+        message = Message.parse(fields, queue_message_id)
+        headers = traced(message.headers, attributes.get("AWSTraceHeader", ""))
+        return cls(replace(message, headers=headers), queue_message_id, redelivered, due_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,8 @@ class Clerk:
         if not details:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
+        if repeat.trigger is Trigger.RETRY and row.next_attempt_at:
+            order = replace(order, due_at=datetime.fromisoformat(row.next_attempt_at))
         used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
         return self._send(order, _message(row, details), Turn(attempt, repeat.trigger, used), seconds_left)
 
@@ -191,6 +200,7 @@ def _execution(order: Order, delivery: Delivery, turn: Turn, next_attempt_at: da
         retries_used=turn.retries_used,
         next_attempt_at=next_attempt_at,
         redelivered=order.redelivered,
+        due_at=order.due_at,
     )
 
 

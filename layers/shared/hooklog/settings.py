@@ -52,6 +52,8 @@ class SenderSettings:
     capture_limit_bytes: int
     allow_http: bool
     allowed_networks: tuple[Network, ...]
+    batch_size: int
+    debug_sample_rate: float
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -74,6 +76,8 @@ class SenderSettings:
             capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
             allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
             allowed_networks=parse_networks(environ.get("ALLOWED_NETWORKS") or ""),
+            batch_size=_integer(environ, "BATCH_SIZE", 1, 10),
+            debug_sample_rate=_share(environ, "DEBUG_SAMPLE_RATE"),
         )
 
 
@@ -257,6 +261,13 @@ def _integer(environ: Mapping[str, str], name: str, least: int, most: int) -> in
     if not (value.isascii() and value.isdecimal() and least <= int(value) <= most):
         raise InvalidSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
     return int(value)
+
+
+def _share(environ: Mapping[str, str], name: str) -> float:
+    value = _text(environ, name)
+    if not re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?", value):
+        raise InvalidSetting(f"{name} must be a number from 0 to 1, not {value!r}")
+    return float(value)
 
 
 def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:

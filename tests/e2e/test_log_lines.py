@@ -1,0 +1,73 @@
+"""What the deployed functions write to CloudWatch: enough to follow a webhook, and nothing of its content."""
+
+import base64
+import json
+from typing import Any
+
+import requests
+
+from local import aws
+from tests.e2e.conftest import Deployment, until
+
+TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"
+SPAN_ID = "53995c3f42cd8ad8"
+XRAY = f"Root=1-{TRACE_ID[:8]}-{TRACE_ID[8:]};Parent={SPAN_ID};Sampled=1"
+PLANTED = "pl4nted-s3cr3t"
+
+
+def lines() -> list[str]:
+    """All that all functions have written since the local AWS is up."""
+    logs = aws.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    return [
+        event["message"]
+        for group in groups
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for event in page["events"]
+    ]
+
+
+def failures(webhook_id: str) -> list[dict[str, Any]]:
+    found = [json.loads(line) for line in lines() if f'"webhook_id":"{webhook_id}"' in line and "_aws" not in line]
+    return [line for line in found if line["message"] == "failed execution"]
+
+
+def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    path = f"/sequence/{webhook_id}"
+    message = {
+        "webhook_id": webhook_id,
+        "message_id": "msg_1",
+        "url": f"{receiver_process['http_url']}{path}?codes=500&body={PLANTED}",
+        "headers": {"Authorization": f"Bearer {PLANTED}", "X-Shop": PLANTED},
+        "payload": {PLANTED: PLANTED},
+    }
+    header: Any = {"AWSTraceHeader": {"DataType": "String", "StringValue": XRAY}}
+    deployment.sqs.send_message(
+        QueueUrl=deployment.outputs["QueueUrl"],
+        MessageBody=json.dumps(message),
+        MessageGroupId=webhook_id,
+        MessageSystemAttributes=header,
+    )
+    poison = [{**message, "webhook_id": f"{webhook_id} ", "url": 1}, {**message, "headers": PLANTED}]
+    deployment.enqueue(webhook_id, *poison, f'{{"payload": "{PLANTED}')
+    assert deployment.get(f"/webhooks/{webhook_id}/executions", token=PLANTED).status_code == 401
+    (line,) = until(lambda: failures(webhook_id), bool)
+    assert (line["message_id"], line["trigger"], line["status_class"]) == ("msg_1", "event", "5xx")
+    assert line["trace_id"] == TRACE_ID
+    (sent,) = received(receiver_process, path)
+    assert sent["traceparent"] == f"00-{TRACE_ID}-{SPAN_ID}-01"
+    written = "\n".join(until(lines, lambda found: sum("dead-letter queue" in line for line in found) >= 3))
+    assert '"Namespace":"Hooklog"' in written
+    for secret in (PLANTED, base64.b64encode(PLANTED.encode()).decode()[:-2], *credentials(deployment)):
+        assert secret not in written
+
+
+def received(receiver: dict[str, str], path: str) -> list[dict[str, str]]:
+    answer = requests.get(f"{receiver['http_url']}/_received", {"path": path}, timeout=10)
+    return [{name.lower(): value for name, value in request["headers"]} for request in answer.json()]
+
+
+def credentials(deployment: Deployment) -> tuple[str, str]:
+    return deployment.outputs["Token"], deployment.outputs["SigningKey"]

@@ -1,0 +1,39 @@
+"""The trace that a producer's message brings along, as a receiver gets it."""
+
+import re
+
+import pytest
+
+from hooklog.trace import trace_id, traced
+
+ROOT = "Root=1-6743a1b0-4f3c2a1d5e6b7a8c9d0e1f2a"
+TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"
+
+
+@pytest.mark.parametrize(
+    ("sampled", "flags"), [(";Sampled=1", "01"), (";Sampled=0", "00"), (";Sampled=?", "00"), ("", "00")]
+)
+def test_the_producers_trace_goes_on(sampled: str, flags: str) -> None:
+    headers = traced({"X-Shop": "berlin"}, f"{ROOT};Parent=53995c3f42cd8ad8{sampled};Lineage=1:a87bd80c:1")
+    assert headers == {"X-Shop": "berlin", "traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-{flags}"}
+    assert trace_id(headers) == TRACE_ID
+
+
+def test_a_trace_without_a_segment_gets_one() -> None:
+    assert re.fullmatch(f"00-{TRACE_ID}-[0-9a-f]{{16}}-01", traced({}, f"{ROOT};Sampled=1")["traceparent"])
+
+
+@pytest.mark.parametrize("header", ["", "Self=1-2-3", "Root=1-6743a1b0-4f3c", f"{ROOT}\r\nX: y", "Root"])
+def test_what_is_no_trace_is_left_out(header: str) -> None:
+    assert traced({"X-Shop": "berlin"}, header) == {"X-Shop": "berlin"}
+
+
+def test_a_messages_own_trace_wins() -> None:
+    own = {"TraceParent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    assert traced(own, ROOT) == own
+    assert trace_id(own) == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.mark.parametrize("value", ["s3cr3t-t0ken", "00-s3cr3t-t0ken-01", ""])
+def test_what_stands_where_a_trace_should_is_not_shown(value: str) -> None:
+    assert trace_id({"traceparent": value}) is None
