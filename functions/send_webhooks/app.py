@@ -9,7 +9,7 @@ from hooklog.dead_letters import DeadLetterQueue
 from hooklog.delivery import Courier
 from hooklog.directory import Directory
 from hooklog.egress import EgressAdapter
-from hooklog.execution import Execution
+from hooklog.execution import DetailsOf, Execution
 from hooklog.guard import Guard
 from hooklog.log import Retention
 from hooklog.metrics import NAMESPACE, samples
@@ -42,9 +42,10 @@ def make_sender(settings: SenderSettings) -> Sender:
     target = SchedulerTarget(
         settings.queue_arn, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
+    directory = Directory(read, Vault(clients, settings.webhook_key))
     return Sender(
-        Clerk(courier, Directory(read, Vault(clients, settings.webhook_key)), settings.retry_schedule),
-        Archive(connection, retention, settings.details_of_all, unlogged),
+        Clerk(courier, directory, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
+        Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
     )
 

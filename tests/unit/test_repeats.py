@@ -1,5 +1,7 @@
 """What the product puts on the queue itself, and what of that it takes back."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ REPEAT = Repeat("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trig
 
 
 def test_a_repeat_comes_back_as_it_was_put() -> None:
-    assert Repeat.parse(parse_object(REPEAT.to_body())) == REPEAT
+    carrying = replace(REPEAT, carried="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
+    for repeat in (REPEAT, carrying):
+        assert Repeat.parse(parse_object(repeat.to_body())) == repeat
 
 
 @pytest.mark.parametrize(
@@ -28,6 +32,9 @@ def test_a_repeat_comes_back_as_it_was_put() -> None:
         ("deferrals", True),
         ("webhook_id", "a b"),
         ("message_id", None),
+        ("carried", 1),
+        ("due", "soon"),
+        ("due", 1),
     ],
 )
 def test_a_repeat_with_a_field_out_of_range_is_refused(field: str, value: Any) -> None:

@@ -5,7 +5,7 @@ The modules stand in the order in which a webhook passes through them, and impor
     a message:          errors, version, fields, trace, message, call, signature, masking
     one attempt:        target, networks, guard, deadline, egress, delivery, execution
     what is kept of it: tables, chain, details, log
-    what has to wait:   clients, queues, repeats, unlogged, dead_letters
+    what has to wait:   clients, queues, carried, repeats, unlogged, dead_letters
     who is called:      retry, webhook, registry, vault, directory
     a batch:            orders, sending, metrics, settings
     what is asked for:  history, resend, recovery, erasure, access, routes, keys, issuer, tokens, api

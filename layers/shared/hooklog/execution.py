@@ -22,6 +22,14 @@ class Trigger(StrEnum):
     RESEND = "resend"
 
 
+class DetailsOf(StrEnum):
+    """Whose headers and bodies the log keeps."""
+
+    FAILURES = "failures"
+    ALL = "all"
+    NONE = "none"
+
+
 class Summary(TypedDict):
     """An execution as a line of the history."""
 
@@ -59,6 +67,10 @@ class Execution:
     redelivered: bool = False
     due_at: datetime | None = None
     """When it was to be sent: a retry at its time, anything else when it was put on the queue."""
+    unkept: bool = False
+    """Whether it failed and the log keeps none of its headers and bodies."""
+    carried: str = ""
+    """The message, packed for the retry, where it is unkept and a retry is due."""
 
     @property
     def queue_ms(self) -> int:

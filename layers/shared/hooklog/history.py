@@ -95,7 +95,13 @@ def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Cond
 
 def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
     """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
-    return {**summary(find(webhook_id, execution_id)), **read_details(webhook_id, execution_id, sensitive)}
+    row = find(webhook_id, execution_id)
+    return {**summary(row), **_error(row), **read_details(webhook_id, execution_id, sensitive)}
+
+
+def _error(row: ExecutionRow) -> dict[str, Any]:
+    """Why no complete answer came, where there are no details to say so."""
+    return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_type else {}
 
 
 def find(webhook_id: str, execution_id: str) -> ExecutionRow:

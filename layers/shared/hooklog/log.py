@@ -57,7 +57,8 @@ class Retention:
 
 def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of_all: bool) -> list[Put]:
     """The items of these executions, details first, so that a summary is never without its details."""
-    detailed = [execution for execution in executions if details_of_all or not execution.delivery.success]
+    failed = [execution for execution in executions if not execution.delivery.success and not execution.unkept]
+    detailed = executions if details_of_all else failed
     details = [put for execution in detailed for put in _details(execution, retention)]
     return details + [summary_of(execution, retention) for execution in executions]
 
@@ -82,6 +83,9 @@ def summary_of(execution: Execution, retention: Retention) -> Put:
         retries_used=execution.retries_used or None,
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
         exhausted=execution.exhausted or None,
+        unkept=execution.unkept or None,
+        error_type=str(delivery.error.error_type) if delivery.error and execution.unkept else None,
+        error_message=delivery.error.message if delivery.error and execution.unkept else None,
         expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
     )
     return Put(ExecutionRow.Meta.table_name, row.serialize(), 1024)

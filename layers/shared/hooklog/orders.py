@@ -1,6 +1,8 @@
 """What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
 
 import base64
+import math
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog import chain
+from hooklog import carried, chain
 from hooklog.call import Call
 from hooklog.delivery import Courier, Delivery
 from hooklog.details import read_for_repeat
@@ -39,7 +41,7 @@ _REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log m
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """The log could not be read; the repeat is to come again after this many seconds."""
+    """The log could not be read, or it is not due; the repeat is to come again after this many seconds."""
 
     repeat: Repeat
     seconds: int
@@ -103,8 +105,12 @@ class Clerk:
         directory: Directory,
         schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
+        *,
+        carry: bool = False,
     ) -> None:
+        """`carry` says that the log keeps no details, so that each retry has to carry its message."""
         self._courier = courier
+        self._carry = carry
         self._directory = directory
         self._schedule = schedule
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -128,18 +134,21 @@ class Clerk:
         content = order.content
         for link in chain.links(content.message_id, content.webhook_id):
             if link.queue_message_id == order.queue_message_id:
-                return Settled("logged before", self._due(link))
+                return Settled("logged before", self._due(order, link))
         return None
 
-    def _due(self, link: chain.Link) -> tuple[Repeat, datetime] | None:
+    def _due(self, order: Order, link: chain.Link) -> tuple[Repeat, datetime] | None:
         """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
         row = ExecutionRow.get(link.webhook_id, link.execution_id)
         if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
-        return Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True), at
+        again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
+        return (replace(again, carried=_packed(order.content)) if row.unkept else again), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
+        if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
+            return Deferred(repeat, min(math.ceil(left), MAX_DELAY_SECONDS))
         try:
             links = chain.links(repeat.message_id, repeat.webhook_id)
             if repeat.once and order.redelivered and (settled := self._logged_before(order)):
@@ -147,18 +156,18 @@ class Clerk:
             if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
                 return Settled("sent again meanwhile")
             row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
-            details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
+            message = None if row.erased else _message(repeat, row)
         except LOG_UNREADABLE:
             return _defer(repeat)
         if row.erased:
             return Settled("erased")
-        if not details:
+        if not message:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
         if repeat.trigger is Trigger.RETRY and row.next_attempt_at:
             order = replace(order, due_at=datetime.fromisoformat(row.next_attempt_at))
         used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
-        return self._send(order, _message(row, details), Turn(attempt, repeat.trigger, used), seconds_left)
+        return self._send(order, message, Turn(attempt, repeat.trigger, used), seconds_left)
 
     def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
         """Send it where it says itself, or where its registered webhook says now."""
@@ -184,24 +193,29 @@ class Clerk:
         again = None
         if not delivery.success:
             again = schedule.next_attempt(delivery, turn.retries_used, self._clock(), jitter)
-        return _execution(order, delivery, turn, again)
+        return self._execution(order, delivery, turn, again)
 
     def _refuse(self, order: Order, call: Call, turn: Turn, refusal: Undelivered) -> Execution:
-        """What is logged where nothing is sent; its body is kept, so that it can be sent when that is possible."""
-        return _execution(order, Delivery.refused(call, turn.attempt, self._clock(), refusal), turn, None)
+        """What is logged where nothing is sent; its body is kept, where any is, so that it can be sent then."""
+        return self._execution(order, Delivery.refused(call, turn.attempt, self._clock(), refusal), turn, None)
 
-
-def _execution(order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
-    return Execution(
-        execution_id=name_execution(delivery.started_at),
-        delivery=delivery,
-        trigger=turn.trigger,
-        queue_message_id=order.queue_message_id,
-        retries_used=turn.retries_used,
-        next_attempt_at=next_attempt_at,
-        redelivered=order.redelivered,
-        due_at=order.due_at,
-    )
+    def _execution(self, order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
+        unkept = self._carry and not delivery.success
+        packed = carried.pack(delivery.message) if unkept and next_attempt_at else ""
+        if len(packed) > carried.MAX_CARRIED_LENGTH:
+            packed, next_attempt_at = "", None
+        return Execution(
+            execution_id=name_execution(delivery.started_at),
+            delivery=delivery,
+            trigger=turn.trigger,
+            queue_message_id=order.queue_message_id,
+            retries_used=turn.retries_used,
+            next_attempt_at=next_attempt_at,
+            redelivered=order.redelivered,
+            due_at=order.due_at,
+            unkept=unkept,
+            carried=packed,
+        )
 
 
 def _defer(repeat: Repeat) -> Deferred:
@@ -212,7 +226,32 @@ def _defer(repeat: Repeat) -> Deferred:
     return Deferred(again, min(60 * 2**repeat.deferrals, MAX_DELAY_SECONDS))
 
 
-def _message(row: ExecutionRow, details: dict[str, Any]) -> Message:
+def _packed(content: Message | Repeat) -> str:
+    """An order's message, for its retry to carry; empty where the log alone could have had it and has not."""
+    if isinstance(content, Message):
+        return carried.pack(content)
+    if content.carried:
+        return content.carried
+    message = _message(content, ExecutionRow.get(content.webhook_id, content.execution_id))
+    return carried.pack(message) if message else ""
+
+
+def _message(repeat: Repeat, row: ExecutionRow) -> Message | None:
+    """What is to be sent again: from the repeat itself, or from the log; None where neither has it (yet)."""
+    if repeat.carried:
+        return _carried(repeat)
+    details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
+    return _logged(row, details) if details else None
+
+
+def _carried(repeat: Repeat) -> Message:
+    try:
+        return carried.unpack(repeat.carried, repeat.webhook_id, repeat.message_id)
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error):
+        raise InvalidMessage("carried does not hold a message") from None
+
+
+def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
     body, timeout = details["request_body"], details["timeout"]
     encoded = details.get("request_body_encoding") == "base64"
     return Message(

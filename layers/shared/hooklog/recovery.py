@@ -118,7 +118,8 @@ def _can_be_sent(repeat: Repeat) -> bool:
     """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
     if repeat.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
         return details.are_kept(repeat.webhook_id, repeat.execution_id)
-    return not ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True).erased
+    row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True)
+    return not row.erased and not row.unkept
 
 
 def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,6 +18,10 @@ from hooklog.queues import MAX_DELAY_SECONDS, send_all
 REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
 """Why an execution is repeated."""
 
+MAX_SCHEDULED_LENGTH: Final = 250_000
+"""Of a message in a schedule: EventBridge Scheduler takes 256 KB. A longer one waits on the queue, which holds it back
+for a quarter of an hour again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
@@ -31,6 +35,10 @@ class Repeat:
     """Whether it is let be if the message has been sent again since that execution."""
     deferrals: int = 0
     """How often it was put off because the log could not be read."""
+    carried: str = ""
+    """The message itself, packed, where the log keeps none."""
+    due: datetime | None = None
+    """Not before this; only where SQS cannot hold it back for so long, and Scheduler cannot hold it."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Repeat":
@@ -42,19 +50,24 @@ class Repeat:
             trigger=_trigger(fields),
             once=_once(fields),
             deferrals=_deferrals(fields),
+            carried=_carried(fields),
+            due=_due(fields),
         )
 
     def to_body(self) -> str:
-        return json.dumps(
-            {
-                "webhook_id": self.webhook_id,
-                "message_id": self.message_id,
-                "repeat_of": self.execution_id,
-                "trigger": self.trigger,
-                "once": self.once,
-                "deferrals": self.deferrals,
-            }
-        )
+        fields: dict[str, Any] = {
+            "webhook_id": self.webhook_id,
+            "message_id": self.message_id,
+            "repeat_of": self.execution_id,
+            "trigger": self.trigger,
+            "once": self.once,
+            "deferrals": self.deferrals,
+        }
+        if self.due:
+            fields["due"] = self.due.isoformat()
+        if self.carried:
+            fields["carried"] = self.carried
+        return json.dumps(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,10 @@ class RetryTimer:
         if soon:
             self._queue.put(soon)
         for repeat in due.keys() - soon.keys():
-            self._schedule(repeat, due[repeat])
+            if len(repeat.to_body()) > MAX_SCHEDULED_LENGTH:
+                self._queue.put({replace(repeat, due=due[repeat]): MAX_DELAY_SECONDS})
+            else:
+                self._schedule(repeat, due[repeat])
 
     def _schedule(self, repeat: Repeat, at: datetime) -> None:
         """A schedule that fires once and deletes itself, named after the execution: a second one is refused.
@@ -153,3 +169,18 @@ def _deferrals(fields: Mapping[str, Any]) -> int:
     if type(value := fields.get("deferrals")) is not int or value < 0:
         raise InvalidMessage(f"deferrals must be a whole number{got(fields, 'deferrals')}")
     return value
+
+
+def _carried(fields: Mapping[str, Any]) -> str:
+    if not isinstance(value := fields.get("carried", ""), str):
+        raise InvalidMessage(f"carried must be a string{got(fields, 'carried')}")
+    return value
+
+
+def _due(fields: Mapping[str, Any]) -> datetime | None:
+    if "due" not in fields:
+        return None
+    try:
+        return datetime.fromisoformat(fields["due"]).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidMessage(f"due must be an ISO 8601 time{got(fields, 'due')}") from None

@@ -40,7 +40,7 @@ class Outcome:
     settled: list[str] = field(default_factory=list)
     """Why nothing was sent, of those for which nothing was to be sent."""
     deferred: int = 0
-    """Repeats that come again later, because the log could not be read."""
+    """Repeats that come again later, because the log could not be read or they are not due."""
     unsent: list[str] = field(default_factory=list)
     """Queue message ids of those for which there was no time; they go back to the queue."""
     faults: dict[str, str] = field(default_factory=dict)
@@ -194,7 +194,8 @@ class Sender:
 
 def _retry(execution: Execution) -> Repeat:
     message = execution.delivery.message
-    return Repeat(message.webhook_id, message.message_id, execution.execution_id, Trigger.RETRY, once=True)
+    ids = message.webhook_id, message.message_id, execution.execution_id
+    return Repeat(*ids, Trigger.RETRY, once=True, carried=execution.carried)
 
 
 def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[set[Future[Done]]]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Self, cast
 
 from hooklog.errors import InvalidSetting
+from hooklog.execution import DetailsOf
 from hooklog.masking import SensitiveHeaders
 from hooklog.networks import Network, parse_networks
 from hooklog.retry import RetrySchedule
@@ -48,7 +49,7 @@ class SenderSettings:
     retry_schedule: RetrySchedule
     execution_retention_days: int
     details_retention_days: int
-    details_of_all: bool
+    details_of: DetailsOf
     capture_limit_bytes: int
     allow_http: bool
     allowed_networks: tuple[Network, ...]
@@ -72,7 +73,7 @@ class SenderSettings:
             retry_schedule=RetrySchedule.parse(environ.get("RETRY_SCHEDULE") or ""),
             execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 2, 3650),
             details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 2, 3650),
-            details_of_all=_choice(environ, "DETAILS_OF", ("failures", "all")) == "all",
+            details_of=DetailsOf(_choice(environ, "DETAILS_OF", tuple(DetailsOf))),
             capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
             allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
             allowed_networks=parse_networks(environ.get("ALLOWED_NETWORKS") or ""),

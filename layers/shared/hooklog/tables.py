@@ -77,6 +77,11 @@ class ExecutionRow(AttachedTable):
     next_attempt_at = UnicodeAttribute(null=True)
     exhausted = BooleanAttribute(null=True)
     erased = BooleanAttribute(null=True)
+    unkept = BooleanAttribute(null=True)
+    """Of a failure: the deployment keeps no details."""
+    error_type = UnicodeAttribute(null=True)
+    error_message = UnicodeAttribute(null=True)
+    """These two only where there are no details, which hold them otherwise."""
     expires_at = NumberAttribute()
 
     failures = FailuresIndex()
