@@ -177,6 +177,17 @@ def test_a_retry_that_the_scheduler_refuses_is_set_anew(
     assert [request.path for request in receiver.requests if request.header("webhook-id")] == ["/status/500"]
 
 
+def test_a_retry_that_is_scheduled_already_is_left_as_it_is(aws: MockAws, receiver: Receiver) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
+    body = message(receiver.url("/status/500"))
+    for receive_count in (1, 2):
+        assert send(app, sqs_event(body, receive_count=receive_count)) == []
+    (schedule,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    planned = aws.scheduler.get_schedule(GroupName="Retries", Name=schedule["Name"])["ScheduleExpression"]
+    at = datetime.fromisoformat(chain(aws)[0]["next_attempt_at"])
+    assert planned == f"at({at:%Y-%m-%dT%H:%M:%S})"
+
+
 def test_a_message_that_may_have_been_sent_says_so(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     assert send(app, sqs_event(message(receiver.url("/status/200")), receive_count=2)) == []
     (only,) = chain(aws)

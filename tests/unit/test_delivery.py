@@ -1,11 +1,14 @@
 """What a receiver may do, and what is made of it: one delivery each, against a real receiver."""
 
+import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,7 @@ from hooklog.networks import parse_networks
 from hooklog.target import parse_target
 from hooklog.version import __version__
 from tests.receiver import Receiver
+from tests.receiver.certificates import make_certificates
 
 LIMIT = 65_536
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"))
@@ -148,6 +152,19 @@ def test_connections_are_kept(courier: Courier, receiver: Receiver) -> None:
     assert len({request.connection for request in receiver.requests}) == 1
 
 
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver may have closed it while Lambda kept us frozen, so that nobody heard of it."""
+    receiver.reset()
+    assert deliver(courier, receiver.url("/status/200")).success
+    thawed = time.time() + 5
+    monkeypatch.setattr("time.time", lambda: thawed)
+    assert deliver(courier, receiver.url("/status/200")).success
+    first, second = receiver.requests
+    assert first.connection != second.connection
+
+
 def test_a_kept_connection_that_was_closed_is_no_failure(courier: Courier, receiver: Receiver) -> None:
     """The receiver closes right after its answer; what is sent on that connection then, it never gets."""
     receiver.reset()
@@ -181,8 +198,9 @@ class Closing(str):
 class HangingUp:
     """Answers one request a connection, and closes it when it is told to."""
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
         self._listener = listener
+        self._context = context
         self._closing, self._closed = threading.Event(), threading.Event()
         self.requests = 0
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -200,20 +218,27 @@ class HangingUp:
 
     def _serve(self) -> None:
         for _ in range(2):
-            connection, _ = self._listener.accept()
-            with connection:
+            accepted, _ = self._listener.accept()
+            with self._context.wrap_socket(accepted, server_side=True) if self._context else accepted as connection:
                 self.requests += b"\r\n\r\n" in connection.recv(65_536)
                 connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 self._closing.wait(10)
+                if isinstance(connection, ssl.SSLSocket):
+                    connection.setblocking(False)
+                    with contextlib.suppress(OSError):
+                        connection.unwrap()  # says that it ends, and does not wait for the same
             self._closed.set()
 
 
-def test_a_connection_that_closes_as_it_is_used_is_no_failure() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_connection_that_closes_as_it_is_used_is_no_failure(tmp_path: Path, scheme: str) -> None:
     """It was open when it was chosen, and is closed when the request is sent."""
+    certificates = make_certificates(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server, adapter = HangingUp(listener), EgressAdapter(LOOPBACK)
+        server = HangingUp(listener, certificates.trusted if scheme == "https" else None)
+        adapter = EgressAdapter(LOOPBACK, ca_bundle=str(certificates.ca_path))
         courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/"
         assert deliver(courier, url).result == 200
         hanging_up = Closing("berlin")
         hanging_up.server = server
