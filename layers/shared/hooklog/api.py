@@ -20,6 +20,9 @@ from hooklog.history import Query, Status
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_WEBHOOK_LIMIT: Final = 100
+MAX_BODY_LENGTH: Final = 131_072
+"""In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
+
 """Of webhooks with all that they may hold, what fits into an answer of Lambda's 6 MB."""
 
 _WEBHOOKS = "webhooks:"
@@ -215,6 +218,8 @@ def _fingerprint(query: Query) -> str:
 
 def _decoded_body(event: Event) -> str:
     body = event.get("body") or ""
+    if len(body) > MAX_BODY_LENGTH:
+        raise InvalidRequest(f"the body must be of {MAX_BODY_LENGTH:,} characters at most")
     try:
         return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
     except ValueError:

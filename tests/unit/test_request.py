@@ -1,0 +1,138 @@
+"""Whatever an API call says: it is read as the contract has it, or refused with what is wrong."""
+
+import contextlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from hooklog.api import MAX_BODY_LENGTH, MAX_LIMIT, Request, make_cursor, make_webhook_cursor
+from hooklog.errors import InvalidRequest, RequestRefused
+from hooklog.fields import EXECUTION_ID, IDENTIFIER
+from hooklog.history import Query, Status
+from tests.events import api_event
+
+TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)
+NAMES = frozenset({"limit", "cursor", "status", "from", "to"})
+
+TEXTS = st.text() | st.text("0123456789-+:.TZW _", max_size=40)
+IDS = st.from_regex(IDENTIFIER, fullmatch=True)
+TIMES = st.datetimes(timezones=st.timezones() | st.none()).map(lambda at: at.isoformat())
+EXECUTION_IDS = st.from_regex(EXECUTION_ID, fullmatch=True)
+
+
+def request(parameters: Mapping[str, str], webhook_id: str = "acme.orders", body: str | None = None) -> Request:
+    event = api_event({"webhook_id": webhook_id}, parameters)
+    return Request.parse({**event, "body": body}, NAMES)
+
+
+def refusal(body: str | None) -> str:
+    with pytest.raises(InvalidRequest) as refused:
+        request({}, body=body).period(datetime.now(UTC))
+    return str(refused.value)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(NAMES), TEXTS | TIMES)), TEXTS)
+def test_no_parameter_gets_through_unchecked(parameters: dict[str, str], webhook_id: str) -> None:
+    try:
+        read = request(parameters, webhook_id)
+        query, limit = read.query, read.limit
+        after = read.after(query)
+    except RequestRefused:
+        return
+    assert IDENTIFIER.fullmatch(query.webhook_id)
+    assert 1 <= limit <= MAX_LIMIT
+    assert query.status in {None, *Status}
+    assert all(TIME.fullmatch(at) for at in (query.since, query.until) if at is not None)
+    assert after is None or EXECUTION_ID.fullmatch(after)
+
+
+@given(TIMES)
+@example("9999-12-31T23:59:59-01:00")
+@example("0001-01-01T00:00:00+01:00")
+def test_any_time_of_iso_8601_is_read_as_utc(text: str) -> None:
+    given_at = datetime.fromisoformat(text)
+    try:
+        at = given_at.astimezone(UTC) if given_at.tzinfo else given_at.replace(tzinfo=UTC)
+    except OverflowError:  # beyond the year 1 or 9999
+        with pytest.raises(InvalidRequest):
+            _ = request({"from": text}).query
+        return
+    since = request({"from": text}).query.since
+    assert since is not None
+    assert datetime.strptime(since, "%Y%m%dT%H%M%S.%f%z") == at
+
+
+QUERIES = st.builds(Query, IDS, st.sampled_from([None, *Status]), st.none(), st.none())
+
+
+@given(QUERIES, QUERIES, EXECUTION_IDS)
+def test_a_cursor_goes_on_with_its_own_query_alone(query: Query, other: Query, after: str) -> None:
+    cursor = make_cursor(query, after)
+    assert cursor
+    assert request({"cursor": cursor}).after(query) == after
+    if other != query:
+        with pytest.raises(InvalidRequest, match="another query"):
+            request({"cursor": cursor}).after(other)
+
+
+@given(TEXTS | st.from_regex(r"[A-Za-z0-9_-]{1,80}", fullmatch=True))
+def test_no_cursor_gets_through_that_was_not_made(cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match="cursor"):
+        request({"cursor": cursor}).after(Query("acme.orders"))
+
+
+@given(TEXTS | EXECUTION_IDS.map(lambda after: str(make_cursor(Query("acme.orders"), after))) | IDS)
+def test_a_cursor_of_webhooks_is_an_id_or_refused(cursor: str) -> None:
+    try:
+        after = request({"cursor": cursor}).after_webhook
+    except InvalidRequest:
+        return
+    assert after is not None
+    assert IDENTIFIER.fullmatch(after)
+    assert make_webhook_cursor(after) == cursor.rstrip("=")
+
+
+JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS | TIMES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.fixed_dictionaries({}, optional={"since": JSON_VALUES, "until": JSON_VALUES, "til": JSON_VALUES}))
+@example({"since": "2026-01-01", "until": "9999-12-31"})
+def test_no_period_gets_through_unchecked(body: dict[str, Any]) -> None:
+    now = datetime.now(UTC)
+    try:
+        since, until = request({}, body=json.dumps(body)).period(now)
+    except InvalidRequest:
+        return
+    assert TIME.fullmatch(since)
+    assert since < until <= now.strftime("%Y%m%dT%H%M%S.%fZ")
+    assert "til" not in body
+
+
+@given(TEXTS | st.binary().map(lambda content: content.decode("latin-1")))
+def test_no_body_does_anything_but_be_read_or_refused(body: str) -> None:
+    for encoded in (False, True):
+        event = {**api_event({"webhook_id": "acme.orders"}), "body": body, "isBase64Encoded": encoded}
+        with contextlib.suppress(InvalidRequest):
+            assert isinstance(Request.parse(event).document, dict)
+
+
+def test_a_body_may_have_128_kib() -> None:
+    since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    body = f'{{"since": "{since}"}}'
+    assert request({}, body=body.ljust(MAX_BODY_LENGTH)).period(datetime.now(UTC))
+    assert "131,072" in refusal(body.ljust(MAX_BODY_LENGTH + 1))
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 20_000, "1" * 5000, "nul", "", None, "[]", "NaN"])
+def test_a_body_that_is_no_json_object_is_refused(body: str | None) -> None:
+    assert "the body must be" in refusal(body)
