@@ -63,7 +63,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     name = (event.get("pathParameters") or {}).get("asset")
     asset = ASSETS.get(PAGE if name is None else name)
     if asset is None or name == PAGE:
-        logger.info("no such asset", asset=name)
+        logger.info("no such asset")
         return not_found()
     return serve(asset, if_none_match(event))
 

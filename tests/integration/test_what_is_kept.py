@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
@@ -450,3 +451,43 @@ def test_a_retry_that_carries_nonsense_is_poison(aws: MockAws, receiver: Receive
     send(app, sqs_event({**body, "carried": carried}))
     assert len(receiver.requests) == 1
     assert aws.waiting("WebhookDeadLetterQueue") == 1
+
+
+BEHIND_THE_API = [
+    name
+    for name, properties in template.functions().items()
+    if any(event["Type"] == "Api" for event in properties.get("Events", {}).values())
+]
+EVERY_SCOPE = "executions:read executions:resend webhooks:read webhooks:manage"
+
+
+@pytest.mark.parametrize("function", BEHIND_THE_API)
+def test_no_call_of_the_api_is_logged_with_what_it_holds(
+    aws: MockAws, caplog: pytest.LogCaptureFixture, function: str
+) -> None:
+    """Neither of one that is served or refused, nor of one that fails for a fault of ours."""
+    app = aws.start(function)
+    ids = {"webhook_id": WEBHOOK, "message_id": "msg_1", "recovery_id": "rec_1", "asset": SECRET}
+    absent = "20261123T173600.123456Z-9f3a2c1d"
+    body = {"url": f"https://example.com/?token={SECRET}", "headers": {"Authorization": SECRET}, "since": SECRET}
+    for fault in (False, True):
+        if fault:
+            for table in template.resources("AWS::DynamoDB::Table"):
+                aws.dynamodb.delete_table(TableName=aws.refs[table])
+        for change in ({"execution_id": absent}, {"execution_id": SECRET}):
+            for given in (json.dumps(body), json.dumps({"url": body["url"]}), f'{{"{SECRET}', ""):
+                for parameters in (None, {SECRET: SECRET}, {"limit": SECRET, "cursor": SECRET}):
+                    event = {**api_event({**ids, **change}, parameters, scope=EVERY_SCOPE), "body": given}
+                    event["headers"] = {"Authorization": f"Bearer {SECRET}"}
+                    assert "statusCode" in app.lambda_handler(event, None)
+    assert SECRET not in lines(caplog)
+
+
+@pytest.mark.parametrize("token", [SECRET, f"Bearer {SECRET}", f"Bearer {SECRET}.e30.{SECRET}", f"Basic {SECRET}"])
+def test_a_token_is_not_logged(aws: MockAws, caplog: pytest.LogCaptureFixture, token: str) -> None:
+    arn = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1/GET/webhooks/acme.orders/executions"
+    authorizer = aws.start("AuthorizeFunction")
+    with pytest.raises(Exception, match="Unauthorized"):
+        authorizer.lambda_handler({"type": "TOKEN", "methodArn": arn, "authorizationToken": token}, None)
+    assert "token refused" in lines(caplog)
+    assert SECRET not in lines(caplog)
