@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -51,24 +52,36 @@ PAYLOADS: Final[dict[str, dict[str, Any]]] = {
 BUSY: Final = json.dumps({"error": {"code": "database_unavailable", "message": "Try again later."}})
 GONE: Final = json.dumps({"error": "unknown endpoint"})
 
-# Minutes ago, event type, result and what the server answers.
-DAY: Final[list[tuple[float, str, int, str]]] = [
-    (0.6, "push", 200, ""),
-    (3, SHOWN, 503, BUSY),
-    (4, "issue_comment.created", 503, BUSY),
-    (11, "push", 0, ""),
-    (12, "issues.opened", 0, ""),
-    (26, "release.published", 202, ""),
-    (48, "push", 200, ""),
-    (95, "issue_comment.created", 204, ""),
-    (150, "issues.opened", 404, GONE),
-    (260, "push", 200, ""),
-    (400, SHOWN, 200, ""),
-    (1500, "push", 200, ""),
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One execution of the day. Attempts of one event type after the first are of the same message."""
+
+    minutes_ago: float
+    event_type: str
+    result: int
+    body: str = ""
+    attempt: int = 1
+    next_minutes: float | None = None
+    """How many minutes after it the next attempt is due."""
+
+
+DAY: Final = [
+    Line(0.6, "push", 200),
+    Line(3, SHOWN, 503, BUSY, attempt=3, next_minutes=31),
+    Line(8.6, SHOWN, 503, BUSY, attempt=2, next_minutes=5.6),
+    Line(8.7, SHOWN, 0, next_minutes=0.1),
+    Line(9.5, "issues.opened", 0),
+    Line(11, "push", 0),
+    Line(26, "release.published", 202),
+    Line(48, "push", 200),
+    Line(95, "issue_comment.created", 204),
+    Line(150, "issues.opened", 404, GONE),
+    Line(260, "push", 200),
+    *(Line(270 + 23 * number, ("push", "issue_comment.created")[number % 3 == 1], 200) for number in range(26)),
 ]
 
-
-_REFUSED: Final = "http://127.0.0.1:9/webhooks/github"
+_REFUSED: Final = "http://127.0.0.1:1025/webhooks/github"
 
 
 def main() -> None:
@@ -85,7 +98,7 @@ def main() -> None:
     for row in ExecutionRow.query(DEMO_WEBHOOK):
         row.delete()
     with front() as url:
-        executions = [deliver(url, number, *line) for number, line in enumerate(DAY)]
+        executions = [deliver(url, number, line) for number, line in enumerate(DAY)]
         assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
     take(outputs)
 
@@ -115,31 +128,36 @@ def front() -> Iterator[str]:
         server.shutdown()
 
 
-def deliver(url: str, number: int, minutes_ago: float, event_type: str, result: int, body: str) -> Execution:
+def deliver(url: str, number: int, line: Line) -> Execution:
     """Send one webhook as if it were that long ago."""
-    at = datetime.now(UTC) - timedelta(minutes=minutes_ago)
-    Front.answer = (result, body, 0.031 + number * 37 % 101 / 300)
+    at = datetime.now(UTC) - timedelta(minutes=line.minutes_ago)
+    Front.answer = (line.result, line.body, 0.031 + number * 37 % 101 / 300)
+    name = line.event_type if line.event_type == SHOWN else str(number)
     message = {
         "webhook_id": DEMO_WEBHOOK,
-        "message_id": f"evt_{uuid.uuid5(uuid.NAMESPACE_URL, str(number)).hex[:16]}",
-        "url": url if result else _REFUSED,
-        "event_type": event_type,
-        "payload": PAYLOADS[event_type],
+        "message_id": f"evt_{uuid.uuid5(uuid.NAMESPACE_URL, name).hex[:16]}",
+        "url": url if line.result else _REFUSED,
+        "event_type": line.event_type,
+        "payload": PAYLOADS[line.event_type],
     }
     courier = Courier(
         EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
     )
     parsed = Message.parse(message, "none")
-    return Execution(name_execution(at), courier.deliver(Call.of(parsed), 1), Trigger.EVENT, parsed.message_id)
+    delivery = courier.deliver(Call.of(parsed), line.attempt)
+    trigger = Trigger.EVENT if line.attempt == 1 else Trigger.RETRY
+    due = None if line.next_minutes is None else at + timedelta(minutes=line.next_minutes)
+    return Execution(name_execution(at), delivery, trigger, parsed.message_id, line.attempt - 1, due)
 
 
 def take(outputs: Outputs) -> None:
     with history_page(outputs) as page:
         page.screenshot(path=FOLDER / "history-list.png")
-        page.get_by_role("button", name=f"View {SHOWN}, 503").click()
+        page.get_by_role("button", name=f"View {SHOWN}, 503").first.click()
+        page.get_by_role("timer").wait_for()
         page.get_by_role("group", name="Response Body").wait_for()
         page.get_by_role("dialog").evaluate("it => Promise.all(it.getAnimations().map(each => each.finished))")
-        page.set_viewport_size({"width": 1040, "height": 1060})
+        page.set_viewport_size({"width": 1040, "height": 1240})
         page.screenshot(path=FOLDER / "history-details.png")
 
 

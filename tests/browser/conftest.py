@@ -4,7 +4,8 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
 
+from hooklog.execution import name_execution
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
@@ -59,6 +61,16 @@ class Stack:
             time.sleep(0.1)
         raise AssertionError(f"{webhook_id} has no {count} executions after {SECONDS} s")
 
+    def seed(self, webhook_id: str, executions: Iterable[dict[str, Any]]) -> None:
+        """Write summaries to the log as nobody delivered them, to have more than deliveries make in a moment."""
+        puts = [{"PutRequest": {"Item": _item(webhook_id, execution)}} for execution in executions]
+        with ThreadPoolExecutor(4) as pool:
+            database = aws.client("dynamodb")
+            table = self.outputs["ExecutionsTable"]
+            batches = [{table: puts[start : start + 25]} for start in range(0, len(puts), 25)]
+            for answer in pool.map(lambda batch: database.batch_write_item(RequestItems=batch), batches):
+                assert not answer["UnprocessedItems"]
+
     def token(self, *, webhooks: Any = "*", scope: str = "executions:read", seconds: int = 3600) -> str:
         claims = {"exp": int(time.time()) + seconds, "webhooks": webhooks, "scope": scope}
         return jwt.encode(claims, self.outputs["SigningKey"], algorithm="HS256")
@@ -67,6 +79,21 @@ class Stack:
         page = f"{self.outputs['ApiUrl']}/history"
         fragment = urlencode({"token": token or self.outputs["Token"], "webhook": webhook_id})
         return f"{page}?{urlencode(query)}#{fragment}" if query else f"{page}#{fragment}"
+
+
+def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, str]]:
+    result, execution_id = execution["result"], name_execution(execution["at"])
+    texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": f"msg_{execution_id[-8:]}"}
+    if not 200 <= result <= 299:
+        texts["failed_at"] = execution_id
+    texts |= {name: execution[name] for name in ("message_id", "trigger") if name in execution}
+    if "next_attempt_at" in execution:
+        texts["next_attempt_at"] = execution["next_attempt_at"].isoformat()
+    numbers = {"attempt": execution.get("attempt", 1), "duration_ms": 87, "result": result}
+    numbers["expires_at"] = int(time.time()) + 86_400
+    return {name: {"S": text} for name, text in texts.items()} | {
+        name: {"N": str(number)} for name, number in numbers.items()
+    }
 
 
 @pytest.fixture(scope="package")

@@ -25,7 +25,13 @@ def show_list(page: Page) -> None:
 def show_failure(page: Page) -> None:
     page.locator("tr", has=page.locator(".badge.failure")).first.get_by_role("button").click()
     expect(page.get_by_role("group", name="Response Body")).to_be_visible()
+    expect(page.locator(".attempts")).to_be_visible()
     page.wait_for_timeout(250)  # until the dialog has arrived: axe measures contrast
+
+
+def show_question(page: Page) -> None:
+    show_failure(page)
+    page.get_by_role("button", name="Send again").click()
 
 
 def show_notice(page: Page) -> None:
@@ -35,6 +41,7 @@ def show_notice(page: Page) -> None:
 SCENES = {
     "list": ({"status": "failure"}, show_list),
     "failure": ({"status": "failure"}, show_failure),
+    "question": ({"status": "failure"}, show_question),
     "nothing matches": ({"to": "2020-01-01"}, show_notice),
 }
 
@@ -75,6 +82,9 @@ def test_axe_finds_no_violation_in_any_notice(unguarded: Page, stack: Stack, rig
 def test_it_is_used_with_the_keyboard_alone(opened: Open, orders: str) -> None:
     page = opened(orders)
     show_list(page)
+    for control in ("Live", "Refresh"):
+        page.keyboard.press("Tab")
+        expect(page.get_by_label(control).or_(page.get_by_role("button", name=control)).first).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("radio", name="All")).to_be_focused()
     page.keyboard.press("ArrowRight")
@@ -95,7 +105,7 @@ def test_the_dialog_is_named_and_what_happens_is_announced(opened: Open, orders:
     page = opened(orders, status="failure")
     expect(page.get_by_role("status")).to_have_text("2 executions")
     expect(page.get_by_role("table", name="Executions, newest first")).to_be_visible()
-    expect(page.get_by_role("columnheader")).to_have_count(5)
+    expect(page.get_by_role("columnheader")).to_have_count(6)
     show_failure(page)
     expect(page.get_by_role("dialog", name="order.paid")).to_be_visible()
 

@@ -5,6 +5,7 @@ stack was asked for.
 """
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -50,7 +51,9 @@ def test_in_every_field_of_a_real_delivery(opened: Open, stack: Stack, receiver:
     page = opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(len(CORPUS))
     for hostile in CORPUS:
-        page.locator("tr", has=page.get_by_text(event_type(hostile), exact=True)).get_by_role("button").click()
+        page.locator(
+            "tr", has=page.locator(".event > :first-child").get_by_text(event_type(hostile), exact=True)
+        ).get_by_role("button").click()
         expect_as_text(page.get_by_role("dialog"), hostile)
         expect_no_elements(page)
         page.keyboard.press("Escape")
@@ -77,8 +80,8 @@ def expect_as_text(dialog: Locator, hostile: str) -> None:
 
 def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
     """Worse than the API lets through: no field of its answer is trusted."""
-    execution: dict[str, Any] = dict.fromkeys(
-        ("execution_id", "webhook_id", "message_id", "event_type", "trigger", "url", "method", "result", "attempt"), ALL
+    execution: dict[str, Any] = {"webhook_id": "demo.orders"} | dict.fromkeys(
+        ("execution_id", "message_id", "event_type", "trigger", "url", "method", "result", "attempt"), ALL
     )
     execution |= {"executed_at": "2026-11-23T17:36:00Z", "duration_ms": ALL, "success": False, "hard_error": ALL}
     details = {
@@ -93,19 +96,23 @@ def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
 
     def answer(route: Route) -> None:
         listed = {"executions": [execution], "next_cursor": None}
-        route.fulfill(json=listed if "executions?" in route.request.url else execution | details)
+        chain = "/messages/" in route.request.url or "executions?" in route.request.url
+        route.fulfill(json=listed if chain else execution | details)
 
-    page.route("**/executions**", answer)
+    page.route(re.compile("/executions"), answer)
     opened("demo.orders")
-    expect(page.locator("tbody .event")).to_have_text(ALL)
+    expect(page.locator("tbody .event")).to_have_text(ALL * 2)
     page.get_by_role("button", name="View").click()
     expect(page.get_by_role("group", name="Response Body")).to_have_text(ALL)
+    expect(page.locator(".attempts li .muted")).to_have_text(ALL)
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text(f"Send this message to {ALL} again, now?")).to_be_visible()
     expect_no_elements(page)
 
 
 def test_in_a_link(opened: Open) -> None:
     for hostile in (ALL, *CORPUS[:4]):
-        page = opened(hostile, **dict.fromkeys(("status", "from", "to", "execution"), hostile))
+        page = opened(hostile, **dict.fromkeys(("status", "from", "to", "execution", "message"), hostile))
         expect(page.locator("h2.webhook")).to_have_text(hostile)
         expect(page.locator(".state .notice")).to_have_count(1)
         expect_no_elements(page)

@@ -1,7 +1,8 @@
 """The list: newest first, narrowed by a filter that lives in the address, further back page by page."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from playwright.sync_api import Page, Route, expect
 
@@ -16,7 +17,9 @@ def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiv
     expect(page.locator("tbody tr")).to_have_count(2)
     newest, oldest = page.locator("tbody tr").all()
     expect(newest.locator(".badge.failure")).to_have_text("500")
-    expect(newest.locator(".event")).to_have_text("order.paid")
+    expect(newest.locator(".event")).to_contain_text("order.paid")
+    expect(newest.locator(".next")).to_have_text("none")
+    expect(oldest.locator(".next")).to_have_text("\N{EN DASH}")
     expect(oldest.locator(".badge.success")).to_have_text("200")
     expect(oldest.locator(".attempt")).to_have_text("1")
     expect(oldest.locator(".duration")).to_have_text(re.compile(r"^\d+(\.\d)? m?s$"))
@@ -108,3 +111,116 @@ def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receive
     stack.deliver(webhook_id, url_of(receiver, 201), url_of(receiver, 202))
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_when_it_is_tried_next_is_relative_too(opened: Open, stack: Stack, webhook_id: str) -> None:
+    now = datetime.now(UTC)
+    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=30, seconds=5)}])
+    page = opened(webhook_id)
+    expect(page.locator("tbody .next")).to_have_text("in 30 minutes")
+    expect(page.locator("tbody .next time")).to_have_attribute("title", re.compile(r"\d{4}"))
+
+
+def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    message = {"message_id": f"order-{webhook_id}", **url_of(receiver, 500)}
+    stack.deliver(webhook_id, message, url_of(receiver, 200), url_of(receiver, 200))
+    page = opened(webhook_id)
+    box = page.get_by_role("searchbox", name="Message id")
+    box.fill(f" {message['message_id']} ")
+    box.press("Enter")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody .event")).to_contain_text(message["message_id"])
+    expect(page).to_have_url(re.compile(f"message={message['message_id']}$"))
+    page.reload()
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_role("radio", name="Succeeded").check(force=True)
+    expect(page.get_by_text("This webhook has no execution of that message")).to_be_visible()
+    page.get_by_role("button", name="Show all").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_the_strip_says_when_it_broke(opened: Open, stack: Stack, webhook_id: str) -> None:
+    noon = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=12)
+    broken = range(20, 24)
+    stack.seed(
+        webhook_id,
+        ({"result": 503 if number in broken else 200, "at": noon + timedelta(minutes=number)} for number in range(45)),
+    )
+    page = opened(webhook_id)
+    bars = page.locator(".bars > span")
+    expect(bars).to_have_count(45)
+    failing = [number for number, bar in enumerate(bars.all()) if bar.locator(".failed").is_visible()]
+    assert failing == list(broken)
+    expect(bars.nth(20)).to_have_attribute("title", re.compile("0 succeeded, 1 failed$"))
+    expect(page.get_by_text("41 succeeded, 4 failed")).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("failures, 1 at .*; 1 at "))).to_be_visible()
+    page.get_by_role("radio", name="Succeeded").check(force=True)
+    expect(page.get_by_role("img", name="no failures")).to_be_visible()
+
+
+def test_live_adds_what_is_new_and_moves_nothing(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    now = datetime.now(UTC)
+    stack.seed(webhook_id, ({"result": 200, "at": now - timedelta(minutes=1 + number)} for number in range(60)))
+    page = opened(webhook_id)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.get_by_role("switch", name="Live").check()
+    stack.deliver(webhook_id, url_of(receiver, 500))
+    expect(page.locator("tbody tr")).to_have_count(51)
+    expect(page.locator("tbody tr").first.locator(".badge")).to_have_text("500")
+    page.get_by_role("button", name="Load more").click()
+    expect(page.locator("tbody tr")).to_have_count(61)
+    late = {"result": 201, "at": now - timedelta(seconds=20)}
+    stack.seed(webhook_id, [late])
+    expect(page.locator("tbody tr").nth(1).locator(".badge")).to_have_text("201")
+    page.get_by_role("switch", name="Live").uncheck()
+    times = [time.get_attribute("datetime") or "" for time in page.locator("td.time time").all()]
+    assert len(set(times)) == 62
+    assert all(newer > older for newer, older in pairwise(times))
+
+
+def test_live_waits_for_an_api_that_is_away(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    stack.deliver(webhook_id, url_of(receiver, 200))
+    page = opened(webhook_id)
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.route("**/executions?*", lambda route: route.abort(), times=1)
+    page.get_by_role("switch", name="Live").check()
+    expect(page.get_by_text("Live: no answer, trying again…")).to_be_visible()
+    stack.deliver(webhook_id, *[url_of(receiver, 200)] * 2)
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+LOAD_ALL = """async () => {
+    const more = document.querySelector("webhook-history").shadowRoot.querySelector(".more");
+    while (!more.hidden) {
+        scrollTo(0, document.documentElement.scrollHeight);
+        more.click();
+        while (more.ariaDisabled) await new Promise(requestAnimationFrame);
+    }
+}"""
+
+
+def test_ten_thousand_executions_are_scrolled_through(opened: Open, stack: Stack, webhook_id: str) -> None:
+    now = datetime.now(UTC)
+    stack.seed(
+        webhook_id,
+        (
+            {"result": 500 if number % 7 == 0 else 200, "at": now - timedelta(seconds=number)}
+            for number in range(10_000)
+        ),
+    )
+    page = opened(webhook_id)
+    rows, more = page.locator("tbody tr"), page.locator("button.more")
+    expect(rows).to_have_count(50)
+    page.evaluate(LOAD_ALL)
+    expect(rows).to_have_count(10_000)
+    expect(more).to_be_hidden()
+    expect(page.locator(".scale")).to_contain_text("8571 succeeded, 1429 failed")
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+    expect(rows.last).to_be_in_viewport()
+    rows.last.locator("button").click()
+    expect(page.locator("dialog .facts")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.evaluate("scrollTo(0, 0)")
+    expect(rows.first).to_be_in_viewport()

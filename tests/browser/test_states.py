@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from local import places
 from tests.browser.conftest import Open, Stack, url_of
 from tests.receiver import Receiver
+
+PICTURES = places.STATE / "pictures"
+"""Of each state as it was at the last run, to be looked at."""
 
 
 def heading(page: Page, name: str) -> None:
@@ -54,18 +58,16 @@ def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str)
 
 
 @pytest.mark.parametrize(
-    ("rights", "reason"),
+    "rights",
     [
-        ({"webhooks": ["acme.*"]}, "The token does not allow this webhook. Ask for access."),
-        ({"scope": "webhooks:read"}, "This needs the scope executions:read"),
+        {"webhooks": ["acme.*"]},
+        {"scope": "webhooks:read"},
     ],
 )
-def test_no_permission_says_what_is_missing(
-    opened: Open, stack: Stack, orders: str, rights: dict[str, Any], reason: str
-) -> None:
+def test_no_permission_says_what_is_missing(opened: Open, stack: Stack, orders: str, rights: dict[str, Any]) -> None:
     page = opened(orders, token=stack.token(**rights))
     heading(page, "No permission")
-    expect(page.get_by_text(reason)).to_be_visible()
+    expect(page.get_by_text("Ask for one for this webhook with the scope executions:read.")).to_be_visible()
 
 
 def test_an_api_that_cannot_be_reached_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
@@ -94,3 +96,72 @@ def test_without_a_token_or_a_webhook_it_says_what_to_add(page: Page, stack: Sta
     heading(page, "Which webhook?")
     page.goto(f"{stack.outputs['ApiUrl']}/history?webhook=demo.orders")
     heading(page, "A token is needed")
+
+
+# What each state looks like and says, for eyes and for ears
+
+
+def token_of(state: str, stack: Stack) -> str | None:
+    rights: dict[str, dict[str, Any]] = {"expired": {"seconds": -60}, "no permission": {"webhooks": ["acme.*"]}}
+    return stack.token(**rights[state]) if state in rights else None
+
+
+SPOKEN = {
+    "loading": """
+        - status: Loading executions…
+    """,
+    "nothing yet": """
+        - heading "Nothing sent yet" [level=3]
+        - paragraph: Put the first message for this webhook on the queue; it then shows up here.
+        - heading "Command" [level=3]
+        - button "Copy Command"
+        - group "Command": /aws sqs send-message/
+        - status: No executions
+    """,
+    "nothing matches": """
+        - heading "Nothing matches" [level=3]
+        - paragraph: No execution of this webhook matches the filter.
+        - button "Show all"
+        - status: No executions
+    """,
+    "expired": """
+        - heading "Your access has expired" [level=3]
+        - paragraph: Open the history again from where you came, with a new token, or try again.
+        - button "Try again"
+        - status: Your access has expired
+    """,
+    "unreachable": """
+        - heading "The API cannot be reached" [level=3]
+        - paragraph: Check your connection, then try again.
+        - button "Try again"
+        - status: The API cannot be reached
+    """,
+    "no permission": """
+        - heading "No permission" [level=3]
+        - paragraph: /Ask for one for this webhook with the scope executions:read\\.$/
+        - button "Try again"
+        - status: No permission
+    """,
+}
+
+
+@pytest.mark.parametrize("state", SPOKEN)
+def test_each_state_is_seen_whole_and_said(opened: Open, stack: Stack, page: Page, state: str) -> None:
+    if state == "loading":
+        page.route("**/executions?*", lambda route: None)
+    if state == "unreachable":
+        page.route("**/executions?*", lambda route: route.abort())
+    parameters = {"token": token_of(state, stack), "to": "2020-01-01" if state == "nothing matches" else ""}
+    opened("page.nobody", **{name: value for name, value in parameters.items() if value})
+    shown = page.locator(".skeleton" if state == "loading" else ".notice")
+    expect(shown).to_be_visible()
+    expect(page.locator("webhook-history")).to_match_aria_snapshot(SPOKEN[state])
+    page.emulate_media(reduced_motion="reduce")
+    for width in (1100, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(shown).to_be_in_viewport(ratio=1)
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"{state.replace(' ', '-')}-{width}.png")
+        assert page.locator("webhook-history").evaluate("it => it.shadowRoot.getAnimations().length") == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.unroute_all(behavior="ignoreErrors")

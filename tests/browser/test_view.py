@@ -2,6 +2,9 @@
 
 import json
 import re
+import shlex
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +20,7 @@ def view(page: Page) -> Locator:
 
 
 def fact(dialog: Locator, name: str) -> Locator:
-    return dialog.locator("dt", has_text=re.compile(f"^{name}$")).locator("xpath=following-sibling::dd[1]")
+    return dialog.locator("dt", has_text=re.compile(f"^{name}$")).locator("xpath=following-sibling::dd[1]/span")
 
 
 def block(dialog: Locator, name: str) -> Locator:
@@ -57,18 +60,70 @@ def test_a_hard_error_says_what_went_wrong(opened: Open, orders: str, stack: Sta
     expect(block(dialog, "Response Body")).to_have_count(0)
 
 
+def copied(page: Page, name: str) -> str:
+    page.get_by_role("button", name=f"Copy {name}", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text(f"Copied {name}")
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def view_failure(page: Page, kind: str = "failure") -> Locator:
+    page.locator("tr", has=page.locator(f".badge.{kind}")).first.get_by_role("button").click()
+    expect(page.get_by_role("group", name="Request Body")).to_be_visible()
+    return page.get_by_role("dialog")
+
+
+def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
+    page = opened(orders, status="failure")
+    view_failure(page, "unreached")
+    assert copied(page, "Result") == "0"
+    assert copied(page, "Hard Error") == "yes"
+    assert copied(page, "Error") == "connection_refused"
+    assert copied(page, "Error Message").startswith("Nothing accepted a connection")
+
+
 @pytest.mark.parametrize("name", ["Headers", "Request Body", "Response Body"])
 def test_each_part_can_be_copied_as_it_was_sent(opened: Open, orders: str, name: str) -> None:
     page = opened(orders, status="failure")
-    page.locator("tr", has=page.locator(".badge.failure")).get_by_role("button").click()
-    page.get_by_role("button", name=f"Copy {name}", exact=True).click()
-    expect(page.get_by_text("Copied")).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
+    view_failure(page)
+    text = copied(page, name)
     if name == "Headers":
-        assert "Content-Type: application/json\n" in copied
+        assert "Content-Type: application/json\n" in text
     else:
         sent = json.dumps(ORDER, separators=(",", ":"))
-        assert copied == (sent if name == "Request Body" else OUT_OF_STOCK)
+        assert text == (sent if name == "Request Body" else OUT_OF_STOCK)
+
+
+def test_a_curl_command_makes_the_same_request(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    payload = {"it's": '$HOME `id` \\ "!"'}
+    message = {"headers": {"X-Shop": "it's; $(id)"}, "payload": payload, "message_id": "msg_1"}
+    stack.deliver(webhook_id, message | url_of(receiver, 500))
+    page = opened(webhook_id)
+    view_failure(page)
+    words = shlex.split(copied(page, "as cURL"))
+    headers = [value for flag, value in pairwise(words) if flag == "-H"]
+    assert words[:5] == ["curl", "--globoff", "-X", "POST", receiver.url("/status/500", body="")]
+    assert {"X-Shop: it's; $(id)", "Content-Type: application/json", "webhook-id: msg_1"} <= set(headers)
+    assert not [header for header in headers if header.lower().startswith(("host", "content-length"))]
+    assert json.loads(words[words.index("--data-raw") + 1]) == payload
+
+
+def test_json_is_folded_and_unfolded(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    body = json.dumps({"rows": [{"n": number, "deep": {"a": [1, 2]}} for number in range(20)], "total": 20})
+    stack.deliver(webhook_id, url_of(receiver, 500, body='{"error":{"code":"x"}}') | {"payload": json.loads(body)})
+    page = opened(webhook_id)
+    dialog = view_failure(page)
+    long, short = block(dialog, "Request Body"), block(dialog, "Response Body")
+    expect(short.get_by_role("button", name='"error" 1 item')).to_have_attribute("aria-expanded", "true")
+    rows = long.get_by_role("button", name='"rows" 20 items')
+    expect(rows).to_have_attribute("aria-expanded", "false")
+    expect(long.get_by_text('"deep"').first).to_be_hidden()
+    expect(long).to_have_text(json.dumps(json.loads(body), indent=2))
+    rows.press("Enter")
+    expect(long.get_by_role("button", name="2 items").first).to_be_visible()
+    dialog.get_by_role("button", name="Unfold").click()
+    expect(long.get_by_text('"deep"').first).to_be_visible()
+    dialog.get_by_role("button", name="Fold", exact=True).first.click()
+    expect(long.get_by_text('"deep"').first).to_be_hidden()
 
 
 BODIES: dict[str, tuple[dict[str, Any], str]] = {
@@ -121,3 +176,97 @@ def test_the_details_can_be_tried_again(opened: Open, orders: str, page: Page) -
     dialog = view(opened(orders, status="failure"))
     dialog.get_by_role("button", name="Try again").click()
     expect(block(dialog, "Request Body")).to_be_visible()
+
+
+def attempts(dialog: Locator) -> Locator:
+    return dialog.locator(".attempts li")
+
+
+def test_the_next_attempt_is_counted_down_to_and_comes_in(opened: Open, stack: Stack, webhook_id: str) -> None:
+    message = {"message_id": f"msg_{webhook_id}"}
+    now = datetime.now(UTC)
+    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(seconds=8), **message}])
+    page = opened(webhook_id)
+    dialog = view(page)
+    expect(dialog.get_by_text("Not delivered so far.")).to_be_visible()
+    expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in [1-8] s$"))
+    expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2in")])
+    expect(dialog.get_by_role("timer")).to_have_text("due now")
+    retried = {"result": 200, "at": now + timedelta(seconds=9), "attempt": 2, "trigger": "retry"}
+    stack.seed(webhook_id, [retried | message])
+    expect(dialog.get_by_text("Delivered at attempt 2, 9 s after the first.")).to_be_visible()
+    expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2200retry")])
+    expect(dialog.get_by_role("timer")).to_have_count(0)
+    expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
+    expect(page.locator("tbody tr")).to_have_count(2)
+    dialog.get_by_role("button", name="Attempt 2").click()
+    expect(fact(dialog, "Result")).to_have_text("200")
+    expect(attempts(dialog).nth(1)).to_have_attribute("aria-current", "true")
+
+
+def test_sending_again_asks_once_and_shows_the_new_execution(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
+    page = opened(webhook_id)
+    dialog = view_failure(page)
+    expect(dialog.get_by_text("Not delivered, and nothing more is sent by itself.")).to_be_visible()
+    again = dialog.get_by_role("button", name="Send again")
+    again.click()
+    question = dialog.locator(".panel p")
+    expect(question).to_contain_text(f"Send this message to {receiver.http_url}")
+    expect(question).to_be_focused()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(again).to_be_focused()
+    expect(dialog.get_by_role("button", name="Send", exact=True)).to_be_hidden()
+    again.click()
+    dialog.get_by_role("button", name="Send", exact=True).click()
+    expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
+    expect(attempts(dialog)).to_have_count(2)
+    expect(page.locator("tbody tr")).to_have_count(2)
+    dialog.get_by_role("button", name="View it").click()
+    expect(fact(dialog, "Attempt")).to_have_text("2 · resend")
+    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
+
+
+def test_what_the_api_refuses_to_send_is_said(opened: Open, orders: str, page: Page) -> None:
+    error = {"error": {"code": "conflict", "message": "there is nothing to send"}}
+    page.route("**/resend", lambda route: route.fulfill(status=409, json=error))
+    dialog = view_failure(opened(orders, status="failure"))
+    dialog.get_by_role("button", name="Send again").click()
+    dialog.get_by_role("button", name="Send", exact=True).click()
+    expect(dialog.get_by_role("status")).to_have_text("That did not work. There is nothing to send.")
+
+
+def test_only_what_the_token_allows_is_offered(opened: Open, stack: Stack, orders: str) -> None:
+    dialog = view_failure(opened(orders, token=stack.token(), status="failure"))
+    expect(dialog.get_by_role("button", name="Copy as cURL")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="Erase")).to_have_count(0)
+
+
+def test_erasing_asks_once_and_leaves_the_summary(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    stack.deliver(webhook_id, url_of(receiver, 500))
+    page = opened(webhook_id)
+    dialog = view_failure(page)
+    erase = dialog.get_by_role("button", name="Erase")
+    erase.click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(erase).to_have_count(1)
+    erase.click()
+    erase.last.click()
+    expect(dialog.get_by_text("The headers and bodies of this execution were erased.")).to_be_visible()
+    expect(fact(dialog, "Result")).to_have_text("500")
+    expect(dialog.locator("pre")).to_have_count(0)
+    page.reload()
+    expect(dialog.get_by_text("The headers and bodies of this execution were erased.")).to_be_visible()
+
+
+def test_attempts_that_cannot_be_shown_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
+    page.route("**/messages/**", lambda route: route.abort(), times=1)
+    dialog = view_failure(opened(orders, status="failure"))
+    expect(dialog.get_by_text("The attempts of this message cannot be shown.")).to_be_visible()
+    dialog.get_by_role("button", name="Try again").click()
+    expect(attempts(dialog)).to_have_count(1)
