@@ -32,7 +32,8 @@ WEBHOOKS = 20
 BATCH = 10
 MOST_WAITING = 200
 """Messages on the queue before more are put there: the faults are to last as long as there is something to send."""
-SETTLE_SECONDS = 420
+SETTLE_SECONDS = 600
+"""A retry that finds no log three times comes after 60, 120 and 240 s more."""
 LOOK_SECONDS = 10
 PAUSE_SECONDS = (0.2, 2.0)
 FAULT_SECONDS = (0.5, 4.0)
@@ -91,6 +92,8 @@ class Books:
             | (self.enqueued - logged)
             | {m for m, _ in self.received.keys() - self.logged.keys()}
         )
+        for message_id in sorted(self.waiting)[:5]:
+            print(f"{message_id} waits after {[rows for (m, _), rows in self.logged.items() if m == message_id]}")
         duplicates = self._duplicates()
         explained = sum(count for message_id, count in duplicates.items() if message_id in self._redelivered())
         bound = self.killed * BATCH
