@@ -1,0 +1,91 @@
+"""What a webhook may be, and that it comes back as it was given."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hooklog.errors import InvalidRequest
+from hooklog.masking import MASK, SensitiveHeaders
+from hooklog.message import Message
+from hooklog.webhook import Webhook
+
+MINIMAL = {"url": "https://shop.example/hooks"}
+
+
+def parse(stored: Webhook | None = None, /, **fields: Any) -> Webhook:
+    return Webhook.parse({**MINIMAL, **fields}, "acme.orders", stored)
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("url", ["", 1, None, "https://example.com/" + "x" * 2048]),
+        ("name", [1, None, "n" * 257, "a\nb", "\ud800"]),
+        ("headers", [None, [], {"X": 1}, {"X": "a\r\nb"}, {"Host": "x"}, {"webhook-id": "x"}, {"X": "a", "x": "b"}]),
+        ("event_types", [None, "a", [1], ["a b"], [""], ["a"] * 101]),
+        ("enabled", [None, 1, "true"]),
+        ("timeout_seconds", [0, 31, "15", None, True]),
+        ("retry_schedule", [5, "5", [0], [86_401], [1.5], [True], [5] * 21]),
+        ("transformation", ["$"]),
+        ("sensitive_headers", [None, "X", [1], ["X Y"], ["X"] * 51]),
+        ("topic", ["", "a b", 1, "t" * 129]),
+        ("version", [None, -1, "1", 1.5, True]),
+        ("webhook_id", ["acme.other", None]),
+        ("secret", ["whsec_x"]),
+    ],
+)
+def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(InvalidRequest) as refusal:
+            parse(**{field: value})
+        assert field.removesuffix("s") in str(refusal.value), value
+
+
+HEADER_VALUES = st.from_regex(r"[!-~]{0,20}", fullmatch=True)
+FIELDS = st.fixed_dictionaries(
+    {"url": st.just("https://shop.example/hooks")},
+    optional={
+        "name": st.text(st.characters(categories=["L", "N", "P"]), max_size=20),
+        "headers": st.dictionaries(st.sampled_from(["X-Shop", "Authorization", "Accept"]), HEADER_VALUES),
+        "event_types": st.lists(st.from_regex(r"[!-~]{1,20}", fullmatch=True), max_size=5),
+        "enabled": st.booleans(),
+        "timeout_seconds": st.integers(1, 30) | st.floats(1, 30),
+        "retry_schedule": st.none() | st.lists(st.integers(1, 86_400), max_size=20),
+        "sensitive_headers": st.lists(st.sampled_from(["X-Shop", "x-own"]), max_size=2),
+        "topic": st.none() | st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True),
+        "version": st.integers(1, 9),
+    },
+)
+
+
+@given(FIELDS)
+def test_what_is_shown_reads_as_what_it_was(fields: dict[str, Any]) -> None:
+    webhook = parse(**fields)
+    assert Webhook.parse(webhook.shown(None), "acme.orders", None) == webhook
+    masked = webhook.shown(SensitiveHeaders())
+    assert MASK not in str({**masked, "headers": {}})
+    assert Webhook.parse(masked, "acme.orders", webhook) == webhook
+
+
+def test_a_mask_stands_for_the_value_of_the_same_name_in_any_case() -> None:
+    stored = parse(headers={"Authorization": "s3cr3t"})
+    assert parse(stored, headers={"authorization": MASK}).headers == {"authorization": "s3cr3t"}
+
+
+def test_what_a_message_brings_wins_over_the_webhook() -> None:
+    webhook = parse(headers={"X-Shop": "webhook", "x-own": "webhook"}, timeout_seconds=3)
+    bare = Message("acme.orders", "m", None, b"1", {}, None, None)
+    assert webhook.call(bare, ()).timeout_seconds == 3
+    call = webhook.call(Message("acme.orders", "m", None, b"1", {"X-Own": "message"}, None, 7), [b"key"])
+    assert (call.headers, call.timeout_seconds) == ({"X-Shop": "webhook", "X-Own": "message"}, 7)
+    assert (call.url, call.keys) == (MINIMAL["url"], (b"key",))
+
+
+@pytest.mark.parametrize(
+    ("event_types", "event_type", "taken"),
+    [([], None, True), ([], "a", True), (["a"], "a", True), (["a"], "b", False), (["a"], None, False)],
+)
+def test_a_webhook_takes_the_types_that_it_names(event_types: list[str], event_type: str | None, taken: bool) -> None:
+    assert parse(event_types=event_types).takes(event_type) is taken
