@@ -1,4 +1,4 @@
-"""python -m benchmarks [sender|parts|imports|pages]: all groups of figures, or one.
+"""python -m benchmarks [sender|parts|imports|pages|cost]: all groups of figures, or one.
 
 The table goes to stderr, one JSON line for each figure to stdout. The exit code is 1 if a figure is not held.
 """
@@ -11,11 +11,17 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import imports, pages, parts, sender
+from benchmarks import cost, imports, pages, parts, sender
 from benchmarks.figures import Figure
 from local.failure import LocalFailure
 
-GROUPS = {"sender": sender.figures, "parts": parts.figures, "imports": imports.figures, "pages": pages.figures}
+GROUPS = {
+    "sender": sender.figures,
+    "parts": parts.figures,
+    "imports": imports.figures,
+    "pages": pages.figures,
+    "cost": cost.figures,
+}
 
 console = Console(stderr=True, highlight=False)
 

@@ -1,0 +1,78 @@
+"""How the benchmarks count what DynamoDB, SQS and CloudWatch bill for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from benchmarks.counting import Item, Request, Tally, entries_of, log_bytes_of, size_of
+
+SUMMARY = {
+    "webhook_id": {"S": "w"},
+    "executed_at": {"S": "e"},
+    "message_id": {"S": "m"},
+    "attempt": {"N": "1"},
+    "duration_ms": {"N": "87"},
+}
+
+
+@pytest.mark.parametrize(
+    ("item", "size"),
+    [
+        ({"a": {"S": "é"}}, 3),
+        ({"a": {"N": "0"}}, 2),
+        ({"a": {"N": "87"}}, 3),
+        ({"a": {"N": "200"}}, 3),
+        ({"a": {"N": "1795485174"}}, 7),
+        ({"a": {"BOOL": True}}, 2),
+        ({"a": {"B": "AAAA"}}, 4),
+        ({"a": {"B": "AA=="}}, 2),
+        ({}, 0),
+    ],
+)
+def test_an_item_s_size(item: Item, size: int) -> None:
+    assert size_of(item) == size
+
+
+def test_an_item_is_in_the_indexes_that_it_has_the_keys_of() -> None:
+    entries = dict(entries_of("Executions", SUMMARY))
+    assert entries.keys() == {"Executions", "Executions/by_message"}
+    assert entries["Executions/by_message"].keys() == SUMMARY.keys() - {"duration_ms"}
+    failed = dict(entries_of("Executions", {**SUMMARY, "failed_at": {"S": "e"}}))
+    assert failed["Executions/failures"] == {**SUMMARY, "failed_at": {"S": "e"}}
+
+
+def tally(operation: str, asked: dict[str, Any], answered: dict[str, Any] | None = None) -> Tally:
+    counted = Tally()
+    counted.add(Request(operation, asked, answered or {}))
+    return counted
+
+
+def test_writes_are_counted_by_the_started_kilobyte() -> None:
+    item = {**SUMMARY, "name": {"S": "x" * 1024}}
+    request = {"RequestItems": {"Executions": [{"PutRequest": {"Item": item}}]}}
+    counted = tally("BatchWriteItem", request, {"UnprocessedItems": {}})
+    assert counted.write_units == {"Executions": 2, "Executions/by_message": 1}
+    assert counted.kept_bytes["Executions"] == size_of(item) + 100
+
+
+def test_reads_are_counted_by_the_started_four_kilobytes() -> None:
+    items = [{"a": {"S": "x" * 3000}}, {"a": {"S": "x" * 3000}}]
+    assert tally("Query", {}, {"Items": items}).read_units == 1
+    assert tally("Query", {"ConsistentRead": True}, {"Items": items}).read_units == 2
+    assert tally("GetItem", {}).read_units == 0.5
+
+
+def test_sqs_counts_started_64_kib() -> None:
+    body = {"MessageBody": "x" * 40_000}
+    assert tally("SendMessage", body).sqs_requests == 1
+    assert tally("SendMessageBatch", {"Entries": [body, body]}).sqs_requests == 2
+
+
+def test_what_has_no_price_is_not_passed_over() -> None:
+    with pytest.raises(KeyError, match="Scan"):
+        tally("Scan", {})
+
+
+def test_a_log_line_counts_26_bytes_more_than_it_has() -> None:
+    assert log_bytes_of([json.dumps({}), "é"]) == 2 + 26 + 2 + 26
