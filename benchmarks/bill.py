@@ -1,0 +1,105 @@
+"""A month's bill: what a load takes, times list prices.
+
+Beside what `benchmarks.cost` counts there is what Lambda and the producer do. The producer sends ten messages in a
+request; Lambda receives and deletes a batch in one request each; Scheduler sends each retry by one. A failure is taken
+to be alone in its batch, so that its retry has a request to itself. Month: 30 days.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.capacity import POLLERS, Load
+from benchmarks.prices import PRICES, PROVISIONED_UNIT_HOUR, STANDING, Unit
+from benchmarks.taken import TAKEN
+from hooklog.execution import Trigger
+from hooklog.metrics import BY_TRIGGER, Metric
+from tests.template import TEMPLATE, default, functions, resources
+
+MONTH_SECONDS: Final = 30 * 86_400
+GB: Final = 1024**3
+MB_OF_GB: Final = 1024
+PRODUCERS_BATCH: Final = 10
+LONG_POLL_SECONDS: Final = 20
+
+HISTORY_MONTHS: Final = int(default({"Ref": "ExecutionRetentionDays"})) / 30
+DETAILS_MONTHS: Final = int(default({"Ref": "DetailsRetentionDays"})) / 30
+
+Bill = dict[Unit, float]
+"""USD a month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Choices that change prices and no load."""
+
+    recovery: bool = True
+    """Point-in-time recovery."""
+    utilisation: float | None = None
+    """Share of provisioned write capacity that is used, on average; None where it is paid for by the request."""
+
+
+def monthly(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
+    """What so many webhooks a month cost, that come like this load."""
+    factor = webhooks / load.per_second
+    bill = {unit: PRICES[unit].of(factor * quantity) for unit, quantity in _quantities(load).items()}
+    if not terms.recovery:
+        bill[Unit.BACKED_UP_GB] = 0
+    if terms.utilisation:
+        unit_seconds = factor * load.write_units / terms.utilisation
+        bill[Unit.WRITE_UNIT] = PROVISIONED_UNIT_HOUR.of(unit_seconds / 3600)
+    return bill | {Unit.STANDING: standing()}
+
+
+def load_of(webhooks: float, **others: object) -> Load:
+    """A month's webhooks as they come, evenly."""
+    return Load(webhooks / MONTH_SECONDS, **others)  # type: ignore[arg-type]
+
+
+def _quantities(load: Load) -> dict[Unit, float]:
+    """A second, in the units of the price lists; of what is kept, all of its months at once."""
+    delivered, failed, retried = TAKEN["delivered"], TAKEN["failed"], TAKEN["retried"]
+    retries = load.executions - load.per_second
+    soon = load.failures - load.schedules_set
+    successes = load.executions - load.failures
+    requests = load.per_second / PRODUCERS_BATCH + 2 * load.invocations + soon + load.schedules_set
+    summaries = successes * delivered.summary_bytes + load.failures * failed.summary_bytes
+    copies = successes * delivered.index_bytes + load.failures * failed.index_bytes
+    details = load.failures * failed.details_bytes
+    history, kept_details = summaries * HISTORY_MONTHS / GB, details * DETAILS_MONTHS / GB
+    lines = successes * delivered.log_bytes + load.failures * failed.log_bytes
+    logged = load.invocations * TAKEN["invocation"].log_bytes + lines
+    return {
+        Unit.WRITE_UNIT: load.write_units,
+        Unit.READ_UNIT: load.executions * TAKEN["met first"].read_units + retries * retried.read_units,
+        Unit.STORED_GB: history + copies * HISTORY_MONTHS / GB + kept_details,
+        Unit.BACKED_UP_GB: history + kept_details,
+        Unit.INVOCATION: load.invocations,
+        Unit.GB_SECOND: load.concurrency * load.deployment.memory_mb / MB_OF_GB,
+        Unit.SQS_REQUEST: requests,
+        Unit.FAIR_REQUEST: requests,
+        Unit.SCHEDULE: load.schedules_set,
+        Unit.DECRYPT: load.decrypts,
+        Unit.LOGGED_GB: logged / GB,
+        Unit.SENT_GB: load.executions * delivered.sent_bytes / GB,
+    }
+
+
+def standing() -> float:
+    """USD a month, whether anything is sent or not."""
+    kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
+    kinds["AWS::CloudWatch::Alarm"] = sum(map(_watched, resources("AWS::CloudWatch::Alarm").values()))
+    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(Trigger)
+    polls = _queues_polled() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
+    return sum(price.of(kinds[kind]) for kind, price in STANDING.items()) + PRICES[Unit.SQS_REQUEST].of(polls)
+
+
+def _watched(alarm: Mapping[str, Any]) -> int:
+    """An alarm is paid for by the metric."""
+    return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
+
+
+def _queues_polled() -> int:
+    events = [event for function in functions().values() for event in function.get("Events", {}).values()]
+    return sum(event["Type"] == "SQS" for event in events)

@@ -1,0 +1,215 @@
+"""Puts the tables that are reckoned into docs/cost.md and docs/scaling.md: python -m docs.tables
+
+Each stands between `<!-- name -->` and `<!-- end -->`. A test holds them to what this makes.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from benchmarks.bill import Terms, load_of, monthly
+from benchmarks.capacity import Deployment, Load, Receivers
+from benchmarks.prices import OFFERS, PRICES, PROVISIONED_UNIT_HOUR, STANDING, Price, Unit
+from benchmarks.quotas import QUOTAS, SCENARIOS, Quota, at
+from benchmarks.taken import TAKEN
+
+DOCS: Final = Path(__file__).parent
+DOCUMENTS: Final = (DOCS / "cost.md", DOCS / "scaling.md")
+
+MILLION: Final = 1_000_000
+VOLUMES: Final = (MILLION, 10 * MILLION, 100 * MILLION, 1000 * MILLION)
+RATES: Final = (10, 100, 1000, 10_000)
+
+DEFAULTS: Final = Deployment()
+ON_DEMAND: Final = Terms()
+WINDOW: Final = Deployment(window_seconds=1)
+SMALL: Final = Deployment(window_seconds=1, memory_mb=256)
+LEVERS: Final[tuple[tuple[str, Deployment, Terms], ...]] = (
+    ("the template's defaults", DEFAULTS, ON_DEMAND),
+    ("Lambda gathers batches for 1 s", WINDOW, ON_DEMAND),
+    ("… and `SenderMemoryMb=256`", SMALL, ON_DEMAND),
+    ("… and provisioned write capacity, 70 % of it used", SMALL, Terms(utilisation=0.7)),
+    ("… and no point-in-time recovery", SMALL, Terms(utilisation=0.7, recovery=False)),
+)
+"""Each with those before it."""
+
+Row = Iterable[str]
+
+_MARKED = re.compile(r"(<!-- ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    for document in DOCUMENTS:
+        document.write_text(filled(document.read_text()))
+
+
+def filled(text: str) -> str:
+    """The document with each of its tables as it is by now."""
+    return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
+def per_million(webhooks: float, deployment: Deployment = DEFAULTS, terms: Terms = ON_DEMAND) -> float:
+    """USD."""
+    load = load_of(webhooks, deployment=deployment)
+    return _per(sum(monthly(webhooks, load, terms).values()), webhooks)
+
+
+def cost_table() -> str:
+    loads = [load_of(volume) for volume in VOLUMES]
+    bills = [monthly(volume, load) for volume, load in zip(VOLUMES, loads, strict=True)]
+    rows = [
+        [unit, *(_usd(_per(bill[unit], volume)) for bill, volume in zip(bills, VOLUMES, strict=True))] for unit in Unit
+    ]
+    totals = [sum(bill.values()) for bill in bills]
+    rows += [
+        [
+            "**USD per million**",
+            *(f"**{_per(total, volume):.2f}**" for total, volume in zip(totals, VOLUMES, strict=True)),
+        ],
+        ["USD a month", *(f"{total:,.0f}" for total in totals)],
+        ["webhooks in a batch", *(f"{load.fill:.1f}" for load in loads)],
+    ]
+    return _table(["webhooks a month", *_volumes()], rows)
+
+
+def offers_table() -> str:
+    rows = [["Hooklog, the template's defaults", *(f"{per_million(volume):.2f}" for volume in VOLUMES), "-"]]
+    for offer in OFFERS:
+        each = (f"{_per(offer.usd(volume), volume):.2f}" for volume in VOLUMES)
+        rows.append([offer.name, *each, f"{offer.source}, {offer.read}: {offer.remark}"])
+    return _table(["USD per million, at a month's", *_volumes(), "source"], rows)
+
+
+def levers_table() -> str:
+    rows = [
+        [name, *(f"{per_million(volume, deployment, terms):.2f}" for volume in VOLUMES)]
+        for name, deployment, terms in LEVERS
+    ]
+    return _table(["USD per million, at a month's", *_volumes()], rows)
+
+
+def receivers_table() -> str:
+    """What the receivers' time costs, at a hundred million a month."""
+    rows = []
+    for name, receivers in (
+        ("all answer in 100 ms", Receivers(slow_seconds=0.1, hanging=0)),
+        ("half in 100 ms, 1 % takes 1 s or more", Receivers(hanging=0)),
+        ("… and 0.1 % does not answer within 15 s: the tables above", Receivers()),
+        ("… and 1 % does not", Receivers(hanging=0.01)),
+    ):
+        load = load_of(VOLUMES[2], receivers=(receivers,), deployment=WINDOW)
+        total = _per(sum(monthly(VOLUMES[2], load).values()), VOLUMES[2])
+        rows.append([name, f"{1000 * load.batch_seconds:,.0f}", f"{load.fill:.1f}", f"{total:.2f}"])
+    return _table(["receivers", "a batch, ms", "webhooks in it", "USD per million"], rows)
+
+
+def taken_table() -> str:
+    names = ("write_units", "read_units", "sqs_requests", "schedules", "decrypts")
+    sizes = ("summary_bytes", "index_bytes", "details_bytes", "log_bytes", "sent_bytes")
+    rows = [
+        [kind, *(f"{getattr(taken, name):g}" for name in names), *(f"{getattr(taken, size):,.0f}" for size in sizes)]
+        for kind, taken in TAKEN.items()
+    ]
+    words = [name.replace("_", " ") for name in (*names, *sizes)]
+    return _table(["one webhook", *words], rows)
+
+
+def prices_table() -> str:
+    rows = [[unit, *_priced(price)] for unit, price in PRICES.items()]
+    rows += [[kind.removeprefix("AWS::"), *_priced(price)] for kind, price in STANDING.items()]
+    rows.append(["write capacity", *_priced(PROVISIONED_UNIT_HOUR)])
+    return _table(["", "USD", "for", "source", "as of"], rows)
+
+
+def scaling_table() -> str:
+    """The first scenario: how much of each quota is taken at each rate."""
+    scenario = SCENARIOS["an ordinary day"]
+    rows = [
+        [quota.name, f"{quota.limit:,.0f}", *(_of(quota, at(scenario, rate)) for rate in RATES), quota.remedy]
+        for quota in QUOTAS
+    ]
+    return _table(["", "quota", *(f"{rate:,}/s" for rate in RATES), "what to do"], rows)
+
+
+def breaks_table() -> str:
+    rows = []
+    for quota in QUOTAS:
+        rates = (quota.breaks_at(scenario) for scenario in SCENARIOS.values())
+        rows.append([quota.name, *("-" if rate == math.inf else f"{float(f'{rate:.2g}'):,.0f}" for rate in rates)])
+    return _table(["reached at webhooks a second", *SCENARIOS], rows)
+
+
+def loads_table() -> str:
+    """What each scenario is like at a thousand a second."""
+    rows = []
+    for name, scenario in SCENARIOS.items():
+        load = at(scenario, 1000)
+        rows.append(
+            [
+                name,
+                f"{load.executions:,.0f}",
+                f"{load.batch_seconds:.2f}",
+                f"{load.concurrency:,.0f}",
+                f"{load.in_flight:,.0f}",
+                f"{load.write_units:,.0f}",
+                f"{load.schedules_set:,.0f}",
+                f"{load.schedules_kept:,.0f}",
+            ]
+        )
+    head = ["1,000 webhooks a second", "executions/s", "a batch, s", "at one time", "in flight", "write units/s"]
+    return _table([*head, "schedules set/s", "schedules waiting"], rows)
+
+
+def quotas_table() -> str:
+    rows = [[quota.name, f"{quota.limit:,.0f}", quota.source, quota.read] for quota in QUOTAS]
+    return _table(["", "quota", "source", "read"], rows)
+
+
+def _of(quota: Quota, load: Load) -> str:
+    taken = quota.taken(load)
+    share = f"{taken:,.0f}" if taken >= 10 else f"{taken:.1g}"
+    return f"**{share}**" if taken > quota.limit else share
+
+
+def _priced(price: Price) -> Iterator[str]:
+    yield f"{price.usd:g}"
+    yield price.what
+    yield price.source
+    yield price.read
+
+
+def _per(usd: float, webhooks: float) -> float:
+    """USD a month as USD per million webhooks."""
+    return usd * MILLION / webhooks
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:.2f}" if amount >= 0.005 else "< 0.01"
+
+
+def _volumes() -> list[str]:
+    return [f"{volume // MILLION:,} million" for volume in VOLUMES]
+
+
+def _table(head: list[str], rows: Iterable[Row]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "cost": cost_table,
+    "offers": offers_table,
+    "levers": levers_table,
+    "receivers": receivers_table,
+    "taken": taken_table,
+    "prices": prices_table,
+    "scaling": scaling_table,
+    "breaks": breaks_table,
+    "loads": loads_table,
+    "quotas": quotas_table,
+}
+
+if __name__ == "__main__":
+    main()

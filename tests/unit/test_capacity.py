@@ -1,0 +1,140 @@
+"""The capacity model: cases whose answers are known without it, and the documents that quote it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bill import standing
+from benchmarks.capacity import LOG_SECONDS, Deployment, Load, Receivers
+from benchmarks.prices import OFFERS
+from benchmarks.quotas import QUOTAS, Quota
+from docs import charts, tables
+from tests.template import ROOT
+
+STEADY = Receivers(median_seconds=1, slow_seconds=1, failing=0, hanging=0)
+"""Each answers after one second."""
+ONE_AT_A_TIME = Deployment(batch_size=1, delays=())
+
+
+def near(value: float) -> object:
+    return pytest.approx(value, rel=0.05)
+
+
+def test_little_s_law() -> None:
+    """Fifty come a second and stay for a second: fifty are there."""
+    load = Load(50, (STEADY,), ONE_AT_A_TIME)
+    assert load.concurrency == near(50)
+    assert load.in_flight == near(50)
+    assert load.invocations == 50
+
+
+def test_a_full_batch_is_one_invocation() -> None:
+    load = Load(500, (STEADY,), Deployment(delays=()))
+    assert load.fill == 10
+    assert (load.invocations, load.concurrency, load.in_flight) == (50, near(50), near(500))
+
+
+def test_batches_fill_as_far_as_five_pollers_leave_waiting() -> None:
+    """Twenty a second, and each of five pollers away for a second: four come meanwhile."""
+    assert Load(20, (STEADY,)).fill == near(4)
+
+
+def test_few_webhooks_go_alone() -> None:
+    assert Load(0.1, (STEADY,)).fill == 1
+
+
+def test_a_window_fills_batches_and_keeps_messages() -> None:
+    load = Load(10, (STEADY,), Deployment(window_seconds=2, delays=()))
+    assert load.fill == near(6)  # ten a second, for five pollers that are away for three seconds
+    assert load.in_flight == near(10 * (1 + 1))  # a second in their batch, and half of the window on average
+
+
+def test_a_batch_takes_as_long_as_its_slowest_receiver() -> None:
+    """Of ten receivers of which one in ten hangs, one does in 1 - 0.9 ^ 10 of all batches."""
+    load = Load(1000, (replace(STEADY, hanging=0.1, lasting=0),), Deployment(delays=()))
+    share = 1 - 0.9**10
+    assert load.batch_seconds == near(share * 15 + (1 - share) * 1)
+
+
+def test_half_of_the_answers_come_within_the_median() -> None:
+    receivers = Receivers(median_seconds=0.2, slow_seconds=2)
+    assert receivers.answered_within(0.2) == pytest.approx(0.5)
+    assert receivers.answered_within(2) == pytest.approx(0.99)
+
+
+def test_our_own_time_grows_as_the_memory_shrinks() -> None:
+    large, small = (Load(1, (STEADY,), Deployment(memory_mb=memory)).seconds_of(10) for memory in (1769, 256))
+    assert small - 1 - LOG_SECONDS == near((large - 1 - LOG_SECONDS) * 1769 / 256)
+
+
+def test_failures_come_again_as_long_as_they_last() -> None:
+    load = Load(100, (Receivers(failing=0.1, hanging=0, lasting=0.5),), Deployment(delays=(5, 300, 1800)))
+    assert load.executions == pytest.approx(100 + 10 + 5 + 2.5)
+    assert load.failures == pytest.approx(10 + 5 + 2.5 + 1.25)
+    assert load.messages_delayed == pytest.approx(10 * 5 + 5 * 300)
+    assert load.schedules_set == pytest.approx(2.5)
+    assert load.schedules_kept == pytest.approx(2.5 * 1800)
+
+
+def test_a_failure_that_began_lately_has_had_few_retries() -> None:
+    dead = Receivers(failing=1, hanging=0, lasting=1)
+    load = Load(1, (dead,), Deployment(delays=(5, 300, 1800)), since_seconds=1000)
+    assert load.executions == 3
+    assert load.schedules_set == 1
+    assert load.schedules_kept == 1000 - 305
+
+
+def test_write_units_are_those_that_were_counted() -> None:
+    load = Load(100, (Receivers(failing=0.1, hanging=0, lasting=0),), Deployment(delays=()))
+    assert load.write_units == pytest.approx(90 * 2 + 10 * 4)
+
+
+def test_the_hottest_partition_is_the_busiest_webhook_s() -> None:
+    others, busiest = replace(STEADY, share=0.8), replace(STEADY, share=0.2, one_webhook=True)
+    assert Load(100, (others, busiest)).hottest_partition == pytest.approx(20)
+
+
+def test_each_environment_decrypts_each_webhook_s_key_once() -> None:
+    few = Load(1, (STEADY,), ONE_AT_A_TIME, webhooks=72)
+    assert few.decrypts == pytest.approx(few.concurrency * 72 / 7200)
+    assert replace(few, webhooks=10**9).decrypts == few.executions
+
+
+@pytest.mark.parametrize("quota", QUOTAS, ids=lambda quota: quota.name)
+def test_a_quota_breaks_where_it_is_reached(quota: Quota) -> None:
+    dead = Load(1, (Receivers(failing=0.5, hanging=0.5, lasting=1, one_webhook=True),))
+    rate = quota.breaks_at(dead)
+    assert rate < math.inf
+    assert quota.taken(replace(dead, per_second=rate)) == pytest.approx(quota.limit, rel=0.01)
+
+
+def test_others_prices_begin_behind_what_they_include() -> None:
+    svix, *_ = OFFERS
+    assert (svix.usd(50_000), svix.usd(1_050_000)) == (490, 590)
+
+
+@pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
+def test_the_documents_tables_are_the_model_s(document: Path) -> None:
+    text = document.read_text()
+    assert "<!-- end -->" in text
+    assert text == tables.filled(text), "run: .venv/bin/python -m docs.tables"
+
+
+def test_the_readme_s_prices_are_the_model_s() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for price in (f"${tables.per_million(10**9):.2f} per million", f"${tables.per_million(10**7):.2f} at ten million"):
+        assert price in readme
+    assert f"${standing():.0f} a month" in " ".join(readme.split())
+
+
+def test_every_table_is_in_a_document() -> None:
+    text = "".join(document.read_text() for document in tables.DOCUMENTS)
+    assert all(f"<!-- {name} -->" in text for name in tables.TABLES)
+
+
+@pytest.mark.parametrize(("name", "draw"), charts.CHARTS.items())
+def test_the_charts_are_the_model_s(name: str, draw: Callable[[], str]) -> None:
+    assert (charts.FOLDER / name).read_text() == draw(), "run: .venv/bin/python -m docs.charts"
