@@ -2,8 +2,10 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -226,7 +228,25 @@ def test_a_look_up_takes_no_longer_than_it_may() -> None:
         answered.set()
 
 
-def refusal(check: Callable[[], None]) -> ErrorType | None:
+def test_names_that_nobody_answers_for_hold_no_other_up() -> None:
+    """Each look-up outlives its delivery by what the resolver waits; a batch a second of such names may come."""
+    answered = threading.Event()
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        if host != "shop.example":
+            answered.wait(60)
+        return [_answer("1.1.1.1", port)]
+
+    guard = Guard((), resolve)
+    try:
+        for number in range(200):
+            assert refusal(partial(guard.look_up, f"{number}.slow.example", 443, 0)) == ErrorType.DNS_FAILURE
+        assert guard.look_up("shop.example", 443, time.monotonic() + 5)
+    finally:
+        answered.set()
+
+
+def refusal(check: Callable[[], object]) -> ErrorType | None:
     try:
         check()
     except Undelivered as refused:

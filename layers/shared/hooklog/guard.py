@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from hooklog.errors import ErrorType, Undelivered
 from hooklog.networks import Network, is_admitted
@@ -19,7 +19,12 @@ from hooklog.target import parse_target
 Address = tuple[int, Any]
 """An address family, and what `socket.connect` takes there."""
 
-_name_lookups = ThreadPoolExecutor(max_workers=32, thread_name_prefix="name-lookup")
+MAX_LOOKUPS: Final = 256
+"""At one time. One that nobody answers goes on when its delivery is over, until the resolver gives up: some 20 s, with
+ten more a second. Where they are too few, one customer's names keep another's from being found. Each holds a file
+descriptor, of which Lambda gives 1,024 and kept connections take 640."""
+
+_name_lookups = ThreadPoolExecutor(max_workers=MAX_LOOKUPS, thread_name_prefix="name-lookup")
 
 
 @dataclass(frozen=True, slots=True)
