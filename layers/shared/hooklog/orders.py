@@ -2,7 +2,6 @@
 
 import base64
 import math
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -239,16 +238,9 @@ def _packed(content: Message | Repeat) -> str:
 def _message(repeat: Repeat, row: ExecutionRow) -> Message | None:
     """What is to be sent again: from the repeat itself, or from the log; None where neither has it (yet)."""
     if repeat.carried:
-        return _carried(repeat)
+        return carried.unpack(repeat.carried, repeat.webhook_id, repeat.message_id)
     details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
     return _logged(row, details) if details else None
-
-
-def _carried(repeat: Repeat) -> Message:
-    try:
-        return carried.unpack(repeat.carried, repeat.webhook_id, repeat.message_id)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error):
-        raise InvalidMessage("carried does not hold a message") from None
 
 
 def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
