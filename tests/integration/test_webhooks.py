@@ -2,19 +2,25 @@
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from hooklog import registry
+from hooklog.errors import Conflict
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
+from tests.integration.test_openapi import check, operations, resolved, validator
 from tests.receiver import Receiver
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 BOTH = "webhooks:read webhooks:manage"
 ID = "acme.orders"
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class Api:
@@ -29,7 +35,9 @@ class Api:
             overrides = {"ALLOW_HTTP": "true"} if function == "PutWebhook" else {}
             self._apps[function] = self._aws.start(f"{function}Function", **overrides)
         answer = self._apps[function].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
-        return answer["statusCode"], json.loads(answer["body"] or "{}")
+        body = json.loads(answer["body"] or "{}")
+        check_documented(function, answer["statusCode"], body)
+        return answer["statusCode"], body
 
     def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
         return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields)
@@ -50,6 +58,16 @@ class Api:
 
     def rotate(self, **change: Any) -> tuple[int, dict[str, Any]]:
         return self.call("RotateWebhookSecret", {"webhook_id": ID}, **change)
+
+
+def check_documented(function: str, status: int, body: dict[str, Any]) -> None:
+    """Validate an answer against docs/openapi.yaml, whose operations are named as the functions are."""
+    (operation,) = (each for each in operations().values() if each["operationId"].lower() == function.lower())
+    content = resolved(operation["responses"][str(status)]).get("content")
+    if content:
+        check(body, content["application/json"]["schema"])
+    else:
+        assert body == {}
 
 
 @pytest.fixture
@@ -144,6 +162,32 @@ class TestApi:
         assert api.put(url="https://shop.example/hooks", version=1)[0] == 200
         assert api.secret()[1] == rotated
 
+    def test_of_two_requests_at_once_one_is_a_conflict(self, api: Api) -> None:
+        api.put(url="https://shop.example/hooks")
+        stored = registry.find(ID)
+        registry.change(replace(stored.webhook, name="first"), stored, NOW)
+        with pytest.raises(Conflict, match="another request"):
+            registry.change(replace(stored.webhook, name="second"), stored, NOW)
+        registry.rotate(stored, b"first", NOW)
+        with pytest.raises(Conflict, match="another request"):
+            registry.rotate(stored, b"second", NOW)
+        now = registry.find(ID)
+        assert (now.webhook.name, now.keys.current, now.keys.previous) == ("first", b"first", stored.keys.current)
+
+    def test_a_change_does_not_undo_a_rotation_that_came_in_between(self, api: Api) -> None:
+        api.put(url="https://shop.example/hooks")
+        stored = registry.find(ID)
+        registry.rotate(stored, b"new", NOW)
+        with pytest.raises(Conflict, match="another request"):
+            registry.change(stored.webhook, stored, NOW)
+
+    def test_switching_on_again_clears_why_it_was_switched_off(self, api: Api, aws: MockAws) -> None:
+        api.put(url="https://shop.example/hooks")
+        (row,) = aws.rows("Webhooks")
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "disabled_reason": {"S": "gone"}})
+        assert api.put(**api.get()[1])[1]["disabled_reason"] == "gone"
+        assert "disabled_reason" not in api.put(**{**api.get()[1], "enabled": True})[1]
+
     def test_what_is_deleted_is_gone(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         assert [api.delete(), api.delete(), api.get()[0], api.secret()[0], api.rotate()[0]] == [204, 404, 404, 404, 404]
@@ -215,6 +259,16 @@ class TestApi:
                 assert page
                 found += page
             assert found == whole
+
+    def test_the_document_refuses_what_a_put_refuses(self, api: Api) -> None:
+        (operation,) = (each for each in operations().values() if each["operationId"] == "putWebhook")
+        schema = validator(operation["requestBody"]["content"]["application/json"]["schema"])
+        url = {"url": "https://shop.example/hooks"}
+        for wrong in ({}, {**url, "enabled": 1}, {**url, "retry_schedule": [0]}, {**url, "secret": "whsec_"}):
+            assert not schema.is_valid(wrong)
+            assert api.put(**wrong)[0] == 400
+        assert schema.is_valid(url)
+        assert schema.is_valid(api.put(**url)[1] and api.get()[1])
 
     @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"status": "success"}])
     def test_a_parameter_out_of_range_is_refused(self, api: Api, parameters: dict[str, str]) -> None:

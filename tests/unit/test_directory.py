@@ -79,6 +79,14 @@ def test_a_webhook_is_read_once_while_it_is_fresh(registry: Registry) -> None:
     assert (name(directory.find("a")), registry.reads) == ("after", ["a", "a"])
 
 
+def test_a_change_is_effective_within_thirty_seconds(registry: Registry) -> None:
+    directory = registry.directory()
+    directory.find("a")
+    registry.register("a", name="after")
+    registry.now += 30
+    assert name(directory.find("a")) == "after"
+
+
 def test_that_there_is_none_is_remembered_as_well(registry: Registry) -> None:
     directory = registry.directory()
     assert directory.find("b") is directory.find("b") is None
