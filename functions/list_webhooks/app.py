@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger
 
 from hooklog import registry
 from hooklog.access import Scope
-from hooklog.api import Event, Request, answer, make_webhook_cursor
+from hooklog.api import Event, Request, answer, fitting, make_webhook_cursor
 from hooklog.settings import WebhooksSettings
 from hooklog.tables import connect
 
@@ -27,5 +27,6 @@ def list_webhooks(event: Event) -> Mapping[str, Any]:
     request.grant.require_scope(Scope.WEBHOOKS_READ)
     page = registry.list_webhooks(request.grant.webhooks, request.webhook_limit, request.after_webhook)
     sensitive = None if Scope.WEBHOOKS_MANAGE in request.grant.scopes else settings.sensitive_headers
-    webhooks = [webhook.shown(sensitive) for webhook in page.webhooks]
-    return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(page.more_after)}
+    webhooks = fitting([webhook.shown(sensitive) for webhook in page.webhooks])
+    more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]
+    return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(more_after)}

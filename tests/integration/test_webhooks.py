@@ -21,6 +21,8 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_mill
 BOTH = "webhooks:read webhooks:manage"
 ID = "acme.orders"
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
+LAMBDA_BYTES = 6_291_556
+"""What a function may answer, its body as a string in JSON: Lambda's own limit."""
 
 
 class Api:
@@ -269,6 +271,34 @@ class TestApi:
             assert api.put(**wrong)[0] == 400
         assert schema.is_valid(url)
         assert schema.is_valid(api.put(**url)[1] and api.get()[1])
+
+    def test_a_page_of_the_largest_webhooks_fits_into_an_answer(self, api: Api, aws: MockAws) -> None:
+        """Who may set webhooks up must not be able to break the list of who may see them all."""
+        status, _ = api.put(
+            url="https://1.1.1.1/" + "😀" * 2_030,
+            name="😀" * 256,
+            headers={"X-Shop": '"\\' * 8_189},
+            event_types=['"' * 125 + f"{number:03}" for number in range(100)],
+            sensitive_headers=[f"{'x' * 253}{number:03}" for number in range(50)],
+        )
+        assert status == 201
+        (row,) = aws.rows("Webhooks")
+        ids = [f"{ID}.{number:02}" for number in range(50)]
+        for webhook_id in ids:
+            copy = {**row, "webhook_id": {"S": webhook_id}}
+            aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item=copy)
+        app = aws.start("ListWebhooksFunction")
+        found: list[str] = []
+        cursor: str | None = None
+        while cursor or not found:
+            parameters = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
+            event = api_event({}, webhooks=[f"{ID}.*"], scope=BOTH, parameters=parameters)
+            answer = app.lambda_handler(event, None)
+            assert len(json.dumps(answer)) < LAMBDA_BYTES
+            page = json.loads(answer["body"])
+            found += [webhook["webhook_id"] for webhook in page["webhooks"]]
+            cursor = page["next_cursor"]
+        assert found == ids
 
     @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"status": "success"}])
     def test_a_parameter_out_of_range_is_refused(self, api: Api, parameters: dict[str, str]) -> None:

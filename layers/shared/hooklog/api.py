@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,7 +23,8 @@ MAX_WEBHOOK_LIMIT: Final = 100
 MAX_BODY_LENGTH: Final = 131_072
 """In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
 
-"""Of webhooks with all that they may hold, what fits into an answer of Lambda's 6 MB."""
+MAX_LIST_BYTES: Final = 6_000_000
+"""Of a list in an answer, as Lambda counts it: its text in JSON once more. In all, Lambda takes 6,291,556 bytes."""
 
 _WEBHOOKS = "webhooks:"
 
@@ -257,6 +258,16 @@ def answer(
         logger.error("an API call failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
         fault = _error("internal_error", "Something failed on our side; try again.")
         return _json(HTTPStatus.INTERNAL_SERVER_ERROR, fault, origin)
+
+
+def fitting(shown: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """As many from the first on as fit into an answer."""
+    size = 0
+    for position, each in enumerate(shown):
+        size += len(json.dumps(json.dumps(each, ensure_ascii=False)))
+        if size > MAX_LIST_BYTES:
+            return shown[:position]
+    return shown
 
 
 def _error(code: str, message: str) -> Mapping[str, Any]:
