@@ -1020,7 +1020,7 @@ class ExecutionView {
   *#actions(execution) {
     const sent = execution.request_body != null;
     if (sent && this.#api.allows(RESEND)) {
-      const question = `Send this message to ${execution.url} again, now?`;
+      const question = `Send this message to ${execution.url ?? "its webhook"} again, now?`;
       yield button("Send again", () => this.#confirm(question, "Send", () => this.#resend()), "primary");
     }
     if (execution.url && sent) {
