@@ -28,6 +28,9 @@ from tests.aws import CREDENTIALS, LOOPBACK, MockAws, mock_aws
 from tests.events import api_event, sqs_event
 from tests.receiver import ReceivedRequest, Receiver
 
+CODES: Final = {"well": "200", "ill": "200,500,200", "down": "200,500"}
+"""What the webhooks of each name are answered, in turn."""
+
 CPU_ROUNDS, CPU_BATCHES = 15, 10
 
 PLATFORM_LINES: Final = (
@@ -61,15 +64,20 @@ def figures() -> Iterator[Figure]:
     for name, counted in count().items():
         recorded = asdict(TAKEN[name])
         for unit, value in asdict(counted).items():
-            yield Figure(f"cost: {name}", round(value, 2), at_most=_bound(unit, recorded[unit]), unit=unit)
+            yield Figure(
+                f"cost: {name}",
+                round(value, 2),
+                at_most=round(recorded[unit] + slack(unit, recorded[unit]), 2),
+                unit=unit,
+            )
     one, ten = _cpu(1), _cpu(BATCH)
     yield Figure("cost: CPU of a batch of one", 1000 * one, unit="ms")
     yield Figure("cost: CPU of each further webhook", 1000 * (ten - one) / (BATCH - 1), unit="ms")
 
 
-def _bound(unit: str, recorded: float) -> float:
-    """Bytes differ from run to run by the digits of durations."""
-    return round(recorded * 1.02, 2) if unit.endswith("_bytes") else recorded
+def slack(unit: str, recorded: float) -> float:
+    """How far a count may be from what is recorded: bytes differ from run to run, by the digits of durations."""
+    return 0.05 * recorded + 5 if unit.endswith("_bytes") else 0
 
 
 def count() -> dict[str, Taken]:
@@ -80,16 +88,15 @@ def count() -> dict[str, Taken]:
         patch.dict(os.environ, CREDENTIALS, AWS_ENDPOINT_URL=aws.endpoint),
     ):
         mock, output = mock_aws(aws.endpoint), io.StringIO()
-        bench = Bench(aws, mock, receiver, output)
-        bench.register("well", "200")
+        with redirect_stdout(output):  # for Powertools gives all functions of a process one logger
+            register(mock, receiver)
+        bench = Bench(aws, mock, receiver, output, RETRY_SCHEDULE="1")
         met, ten = bench.send(messages("well")), bench.send(messages("well"))
         one = bench.send(messages("well", 1))
-        bench.register("ill", "200,500,200")
         bench.send(messages("ill"))  # so that its webhooks are known
         failed = bench.send(messages("ill"))
         retried = bench.send([record["body"] for record in mock.take("WebhookQueue", BATCH)["Records"]])
         bench = Bench(aws, mock, receiver, output, RETRY_SCHEDULE="1800")
-        bench.register("down", "200,500")
         bench.send(messages("down"))
         late = bench.send(messages("down"))
     further = (ten.log_bytes - one.log_bytes) / (BATCH - 1)
@@ -124,19 +131,9 @@ class Bench:
         self._aws = aws
         self._mock = mock
         self._receiver = receiver
-        self._output = output  # one for all: Powertools gives a service one logger
+        self._output = output
         with redirect_stdout(self._output):
             self._app = mock.start("SendWebhooksFunction", ALLOW_HTTP="true", **settings)
-
-    def register(self, name: str, codes: str) -> None:
-        """Ten webhooks whose receivers answer with these status codes, one after another."""
-        app = self._mock.start("PutWebhookFunction", ALLOW_HTTP="true")
-        for number in range(BATCH):
-            url = self._receiver.url(f"/sequence/{name}{number}?codes={codes}")
-            body = {"url": url, "enabled": True}
-            event = api_event({"webhook_id": f"acme.{name}{number}"}, scope="webhooks:manage", body=body)
-            answer = app.lambda_handler(event, None)
-            assert answer["statusCode"] == HTTPStatus.CREATED, answer
 
     def send(self, bodies: list[str]) -> Counted:
         """One batch, each webhook of which must be received."""
@@ -153,6 +150,17 @@ class Bench:
             tally.add(request)
         lines = [*self._output.getvalue().splitlines(keepends=True), *PLATFORM_LINES]
         return Counted(tally, log_bytes_of(lines), sum(map(_size, received)))
+
+
+def register(mock: MockAws, receiver: Receiver) -> None:
+    """Ten webhooks of each name, whose receivers answer with its status codes, one after another."""
+    app = mock.start("PutWebhookFunction", ALLOW_HTTP="true")
+    for name, codes in CODES.items():
+        for number in range(BATCH):
+            body = {"url": receiver.url(f"/sequence/{name}{number}", codes=codes), "enabled": True}
+            event = api_event({"webhook_id": f"acme.{name}{number}"}, scope="webhooks:manage", body=body)
+            answer = app.lambda_handler(event, None)
+            assert answer["statusCode"] == HTTPStatus.CREATED, answer
 
 
 def messages(name: str, count: int = BATCH) -> list[str]:
