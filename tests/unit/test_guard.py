@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from itertools import chain, repeat
@@ -152,6 +153,21 @@ def test_tls_is_verified_against_the_name_and_not_the_address(receiver: Receiver
     (right,) = send(guard, named(url, "localhost"), ca_bundle=bundle)
     (wrong,) = send(guard, named(url, "shop.example"), ca_bundle=bundle)
     assert (right.result, error_type(wrong)) == (200, ErrorType.TLS_ERROR)
+
+
+def test_the_name_is_what_a_tls_handshake_asks_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        hello = pool.submit(first_bytes, server)
+        url = f"https://shop.example:{server.getsockname()[1]}/"
+        (delivery,) = send(Guard(LOCAL, Resolver(["127.0.0.1"])), url)
+        assert error_type(delivery) == ErrorType.TLS_ERROR
+        assert b"shop.example" in hello.result()
+
+
+def first_bytes(server: socket.socket) -> bytes:
+    connection, _ = server.accept()
+    with connection:
+        return connection.recv(4096)
 
 
 def test_what_a_name_resolved_to_is_not_told() -> None:
