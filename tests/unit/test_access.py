@@ -17,7 +17,7 @@ TRUSTED = [Trust(KeyRing(lambda: (Key("v1", SIGNING_ALGORITHM, KEY),), 60))]
 READ = "executions:read"
 
 
-CLAIMS: dict[str, Any] = {"exp": time.time() + 60, "webhooks": ["acme.orders"], "scope": READ}
+CLAIMS: dict[str, Any] = {"exp": time.time() + 3600, "webhooks": ["acme.orders"], "scope": READ}
 
 
 def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
