@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.capacity import POLLERS, Load
-from benchmarks.prices import PRICES, PROVISIONED_UNIT_HOUR, STANDING, Unit
+from benchmarks.prices import PRICES, PROVISIONED_UNIT_HOUR, STANDING, Price, Unit
 from benchmarks.taken import TAKEN
 from hooklog.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
@@ -88,11 +88,17 @@ def _quantities(load: Load) -> dict[Unit, float]:
 
 def standing() -> float:
     """USD a month, whether anything is sent or not."""
+    return sum(price.of(count) for count, price in stock().values())
+
+
+def stock() -> dict[str, tuple[float, Price]]:
+    """What stands there: how many of each, and the price of one."""
     kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
     kinds["AWS::CloudWatch::Alarm"] = sum(map(_watched, resources("AWS::CloudWatch::Alarm").values()))
     kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(Trigger)
     polls = _queues_polled() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
-    return sum(price.of(kinds[kind]) for kind, price in STANDING.items()) + PRICES[Unit.SQS_REQUEST].of(polls)
+    kept = {kind.removeprefix("AWS::"): (float(kinds[kind]), price) for kind, price in STANDING.items()}
+    return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}
 
 
 def _watched(alarm: Mapping[str, Any]) -> int:

@@ -90,8 +90,9 @@ class Offer:
 
 
 OFFERS: Final = (
-    Offer("Svix Professional", 490, 100, 50_000, "svix.com/pricing", "2026-09-20", "90 days of payloads; retries free"),
-    Offer("Hookdeck Growth", 499, 3.30, 10_000, "hookdeck.com/pricing", "2026-09-20",
+    Offer("Svix Professional", 490, 100, 50_000, "svix.com/pricing, by way of api-evangelist/svix", "2026-09-20",
+          "$490 and $100 for a million; 90 days of payloads"),
+    Offer("Hookdeck Growth", 499, 3.30, 10_000, "hookdeck.com/pricing, by way of api-evangelist/hookdeck", "2026-09-20",
           "30 days; reckoned at its lowest rate for events ($0.33 for 100,000; the highest is $1), without throughput"),
     Offer("EventBridge API destinations", 0, 1.20, 0, "cloudburn.io/blog/amazon-eventbridge-pricing", "2026-03-13",
           "no history; 5 s an answer; $1 for the event and $0.20 for its delivery, data out besides"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from benchmarks.bill import Terms, load_of, monthly
+from benchmarks.bill import Terms, load_of, monthly, standing, stock
 from benchmarks.capacity import Deployment, Load, Receivers
 from benchmarks.prices import OFFERS, PRICES, PROVISIONED_UNIT_HOUR, STANDING, Price, Unit
 from benchmarks.quotas import QUOTAS, SCENARIOS, Quota, at
@@ -123,6 +123,11 @@ def prices_table() -> str:
     return _table(["", "USD", "for", "source", "as of"], rows)
 
 
+def standing_table() -> str:
+    rows = [[name, f"{count:,.0f}", f"{price.of(count):.2f}"] for name, (count, price) in stock().items()]
+    return _table(["", "how many", "USD a month"], [*rows, ["**together**", "", f"**{standing():.2f}**"]])
+
+
 def scaling_table() -> str:
     """The first scenario: how much of each quota is taken at each rate."""
     scenario = SCENARIOS["an ordinary day"]
@@ -205,6 +210,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "receivers": receivers_table,
     "taken": taken_table,
     "prices": prices_table,
+    "standing": standing_table,
     "scaling": scaling_table,
     "breaks": breaks_table,
     "loads": loads_table,
