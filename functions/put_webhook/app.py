@@ -15,6 +15,7 @@ from hooklog.guard import Guard
 from hooklog.settings import PutWebhookSettings
 from hooklog.signature import new_key, secret_of
 from hooklog.tables import connect
+from hooklog.transformation import Transformer
 from hooklog.vault import Vault
 from hooklog.webhook import Webhook
 
@@ -23,6 +24,7 @@ settings = PutWebhookSettings.from_environment()
 registry.WebhookRow.attach(connect(), settings.webhooks_table)
 vault = Vault(Clients(), settings.webhook_key)
 guard = Guard(settings.allowed_networks)
+transformer = Transformer()
 
 SCHEMES = ("https", "http") if settings.allow_http else ("https",)
 LOOK_UP_SECONDS = 2
@@ -38,6 +40,8 @@ def put_webhook(event: Event) -> Reply:
     stored = registry.read(request.webhook_id, consistent=True)
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
     check_url(webhook.url)
+    if webhook.transformation is not None:
+        transformer.check(webhook.transformation)
     now = datetime.now(UTC)
     if stored:
         return Reply(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))

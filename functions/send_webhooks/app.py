@@ -109,10 +109,12 @@ def count(outcome: Outcome, messages: int) -> None:
 
 
 def counts(outcome: Outcome) -> dict[str, int]:
-    delivered = sum(execution.delivery.success for execution in outcome.executions)
+    succeeded = sum(execution.delivery.success for execution in outcome.executions)
+    skipped = sum(execution.delivery.skipped for execution in outcome.executions)
     return {
-        "delivered": delivered,
-        "failed": len(outcome.executions) - delivered,
+        "delivered": succeeded - skipped,
+        "failed": len(outcome.executions) - succeeded,
+        "skipped": skipped,
         "invalid": len(outcome.invalid),
         "settled": len(outcome.settled),
         "not_subscribed": outcome.settled.count(NOT_SUBSCRIBED),

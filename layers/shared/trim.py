@@ -29,7 +29,8 @@ def trim(python: Path) -> None:
     trim_endpoints(data / "endpoints.json")
     for metadata in python.glob("*.dist-info"):
         remove(path for path in metadata.iterdir() if path.name not in KEPT_METADATA)
-    remove(path for path in (python / "bin", python / ".lock", python / "certifi" / "tests") if path.exists())
+    useless = ("bin", ".lock", "certifi/tests", "jsonata/cli")
+    remove(path for path in (python / name for name in useless) if path.exists())
 
 
 def trim_service(service: Path) -> None:

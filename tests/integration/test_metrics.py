@@ -14,7 +14,7 @@ from hooklog.metrics import BY_TRIGGER, Metric
 from hooklog.repeats import Repeat
 from tests import template
 from tests.aws import MockAws
-from tests.events import sqs_event
+from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
@@ -121,6 +121,10 @@ def everything(aws: MockAws, receiver: Receiver) -> None:
     send(app, resend.to_body())
     send(app, message(receiver.url("/status/200"), message_id="msg_2"), ApproximateReceiveCount="2")
     send(app, message("http://10.0.0.1/"))
+    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+    fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
+    put.lambda_handler(api_event({"webhook_id": "acme.orders"}, scope="webhooks:manage", body=fields), None)
+    send(app, {"webhook_id": "acme.orders", "payload": 1})
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     send(app, message(receiver.url("/status/200")))
     nowhere = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", UNLOGGED_QUEUE_URL="http://127.0.0.1:1/none")

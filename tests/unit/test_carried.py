@@ -14,7 +14,9 @@ from hooklog.errors import InvalidMessage
 from hooklog.message import Message
 
 REGISTERED = Message("acme.orders", "msg_1", None, b'{"order":1742}', {}, None, None)
-FULL = Message("acme.orders", "msg_1", "https://example.com/?ü", b'"x"', {"X-Shop": "berlin"}, "order.created", 2.5)
+FULL = Message(
+    "acme.orders", "msg_1", "https://example.com/?ü", b'"x"', {"X-Shop": "berlin"}, "order.created", 2.5, as_sent=True
+)
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))

@@ -6,7 +6,7 @@ The modules stand in the order in which a webhook passes through them, and impor
     one attempt:        target, networks, guard, deadline, egress, delivery, execution
     what is kept of it: tables, chain, details, log
     what has to wait:   clients, queues, carried, repeats, unlogged, dead_letters
-    who is called:      retry, webhook, registry, vault, directory
+    who is called:      retry, webhook, registry, vault, directory, transformation, evaluator
     a batch:            orders, sending, metrics, settings
     what is asked for:  history, resend, recovery, erasure, access, routes, keys, issuer, tokens, api
 

@@ -29,6 +29,7 @@ def pack(message: Message) -> str:
         "body": message.body.decode("utf-8", "surrogateescape"),
         "event_type": message.event_type,
         "timeout": message.timeout_seconds,
+        "as_sent": message.as_sent,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return base64.b85encode(gzip.compress(text.encode("utf-8", "surrogateescape"), compresslevel=6, mtime=0)).decode()
@@ -48,6 +49,7 @@ def unpack(carried: str, webhook_id: str, message_id: str) -> Message:
         headers=read_headers(fields),
         event_type=read_event_type(fields),
         timeout_seconds=read_timeout({"timeout_seconds": fields["timeout"]}) if "timeout" in fields else None,
+        as_sent=fields.get("as_sent") is True,
     )
 
 

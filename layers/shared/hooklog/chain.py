@@ -14,10 +14,11 @@ class Link:
     attempt: int
     result: int
     queue_message_id: str
+    skipped: bool = False
 
     @property
     def success(self) -> bool:
-        return 200 <= self.result <= 299
+        return self.skipped or 200 <= self.result <= 299
 
 
 def links(message_id: str, webhook_id: str) -> list[Link]:
@@ -34,6 +35,7 @@ def all_links(message_id: str) -> list[Link]:
             attempt=int(row.attempt),
             result=int(row.result),
             queue_message_id=row.queue_message_id or row.message_id,
+            skipped=bool(row.skipped),
         )
         for row in ExecutionRow.by_message.query(message_id)
     ]

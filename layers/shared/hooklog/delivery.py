@@ -57,11 +57,18 @@ class Delivery:
     answer: Answer | None
     error: Undelivered | None
     """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
+    skipped: bool = False
+    """Whether nothing was to be sent, as its webhook's transformation has it."""
 
     @classmethod
     def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":
         """One that did not take place."""
         return cls(call, attempt, at, 0, {}, None, error)
+
+    @classmethod
+    def skip(cls, call: Call, attempt: int, at: datetime) -> "Delivery":
+        """One that was not to take place."""
+        return cls(call, attempt, at, 0, {}, None, None, skipped=True)
 
     @property
     def message(self) -> Message:
@@ -74,7 +81,7 @@ class Delivery:
 
     @property
     def success(self) -> bool:
-        return 200 <= self.result <= 299
+        return self.skipped or 200 <= self.result <= 299
 
 
 class Courier:

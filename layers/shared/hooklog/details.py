@@ -23,6 +23,8 @@ def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
     repeat: dict[str, Any] = {"headers": message.headers, "timeout": message.timeout_seconds}
     if message.url is None:
         repeat["registered"] = True
+    if message.as_sent:
+        repeat["as_sent"] = True
     if call.sensitive_headers:
         repeat["sensitive"] = sorted(call.sensitive_headers)
     document = {**execution.details(), _REPEAT: repeat}
@@ -50,7 +52,8 @@ def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders
 def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
     """The details unmasked, with the message's own `headers` and `timeout`; empty as for `read_details`.
 
-    `registered` says that the webhook's own are to be taken from the registry, and the URL.
+    `registered` says that the webhook's own are to be taken from the registry, and the URL; `as_sent`, that the body
+    was sent as it is.
     """
     document = _unpack(webhook_id, execution_id)
     return {**document, **document.pop(_REPEAT, {})}

@@ -8,6 +8,7 @@ HooklogError
 ├── NotQueued           SQS or EventBridge Scheduler did not take a message of ours
 ├── NoTimeLeft          an order could not be finished before the function's time is over
 ├── KeysUnreachable     there is nothing to verify a token with
+├── EvaluatorLost       the process that transforms payloads could not be started, or not be asked
 ├── RegistryUnreachable the registry or its key could not be read, and what was read before is too old
 └── RequestRefused      an API request that is answered with an error
     ├── InvalidRequest  400
@@ -37,6 +38,7 @@ class ErrorType(StrEnum):
     DEADLINE_EXCEEDED = "deadline_exceeded"
     CONNECTION_RESET = "connection_reset"
     PROTOCOL_ERROR = "protocol_error"
+    TRANSFORMATION_ERROR = "transformation_error"
     UNKNOWN_WEBHOOK = "unknown_webhook"
     DISABLED_WEBHOOK = "disabled_webhook"
 
@@ -79,6 +81,10 @@ class NoTimeLeft(HooklogError):
 
 class KeysUnreachable(HooklogError):
     """The keys that verify tokens could not be read, and none were before; says why."""
+
+
+class EvaluatorLost(HooklogError):
+    """The process that transforms payloads could not be started. Nothing was sent."""
 
 
 class RegistryUnreachable(HooklogError):

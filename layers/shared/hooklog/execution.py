@@ -20,6 +20,7 @@ class Trigger(StrEnum):
     EVENT = "event"
     RETRY = "retry"
     RESEND = "resend"
+    TEST = "test"
 
 
 class DetailsOf(StrEnum):
@@ -46,6 +47,8 @@ class Summary(TypedDict):
     hard_error: bool
     next_attempt_at: NotRequired[str]
     """When it is sent again by itself."""
+    skipped: NotRequired[bool]
+    """True where nothing was to be sent, as the webhook's transformation has it: a success, with the result 0."""
     exhausted: NotRequired[bool]
     """True for a failure after which nothing is sent by itself any more."""
     erased: NotRequired[bool]

@@ -67,6 +67,16 @@ def parse_object(body: str) -> dict[str, Any]:
     return fields
 
 
+def compact_json(value: object) -> bytes:
+    """Compact UTF-8 JSON, keys in their order: how every body is sent.
+
+    Raises ValueError for a number that JSON has not, TypeError for any other such value, and RecursionError.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # UTF-8 cannot carry an unpaired surrogate; the JSON escape that it came as can.
+    return text.encode("utf-8", "backslashreplace")
+
+
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidMessage(f"{name} is not a JSON value")
 

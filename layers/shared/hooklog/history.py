@@ -137,6 +137,8 @@ def summary(row: ExecutionRow) -> Summary:
         shown["event_type"] = row.event_type
     if row.next_attempt_at:
         shown["next_attempt_at"] = row.next_attempt_at
+    if row.skipped:
+        shown["skipped"] = True
     if row.exhausted:
         shown["exhausted"] = True
     if row.erased:

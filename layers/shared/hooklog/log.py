@@ -78,6 +78,7 @@ def summary_of(execution: Execution, retention: Retention) -> Put:
         duration_ms=delivery.duration_ms,
         result=delivery.result,
         hard_error=True if delivery.error else None,
+        skipped=delivery.skipped or None,
         redelivered=execution.redelivered or None,
         queue_message_id=None if execution.queue_message_id == message_id else execution.queue_message_id,
         retries_used=execution.retries_used or None,

@@ -1,12 +1,11 @@
 """One webhook call that a producer asks for, parsed once and strictly."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from hooklog.errors import InvalidMessage
-from hooklog.fields import identifier, named, read_event_type, read_headers, read_timeout, read_url
+from hooklog.fields import compact_json, identifier, named, read_event_type, read_headers, read_timeout, read_url
 
 METHOD: Final = "POST"
 """How every webhook is sent."""
@@ -28,6 +27,8 @@ class Message:
     event_type: str | None
     timeout_seconds: float | None
     """None where it is left to the registered webhook, or to the default."""
+    as_sent: bool = False
+    """Whether `body` has been sent: then no transformation changes it any more."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], queue_message_id: str) -> "Message":
@@ -53,10 +54,8 @@ def _payload(fields: Mapping[str, Any]) -> bytes:
     if "payload" not in fields:
         raise InvalidMessage("payload is missing: give any JSON value")
     try:
-        text = json.dumps(fields["payload"], ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return compact_json(fields["payload"])
     except RecursionError:
         raise InvalidMessage("payload is nested too deeply") from None
     except ValueError:
         raise InvalidMessage("payload holds a number beyond the range of a double (1.8e308)") from None
-    # UTF-8 cannot carry an unpaired surrogate; the JSON escape that it came as can.
-    return text.encode("utf-8", "backslashreplace")

@@ -31,6 +31,8 @@ class Metric(StrEnum):
     RETRIED = "Retried"
     RESENT = "Resent"
     EXHAUSTED = "Exhausted"
+    SKIPPED = "Skipped"
+    """Not sent, as their webhooks' transformations have it: neither delivered nor failed."""
     BLOCKED = "Blocked"
     REDELIVERED = "Redelivered"
     INVALID = "Invalid"
@@ -69,7 +71,9 @@ def samples(outcome: "Outcome", messages: int, batch_size: int) -> Iterator[Samp
     """What came of a batch of so many messages, out of `batch_size` at most."""
     executions = outcome.executions
     for trigger in sorted({execution.trigger for execution in executions}):
-        yield Sample(trigger, _by_trigger([each for each in executions if each.trigger is trigger]))
+        of_trigger = [each for each in executions if each.trigger is trigger and not each.delivery.skipped]
+        if of_trigger:
+            yield Sample(trigger, _by_trigger(of_trigger))
     counted = _of_all(executions) | {
         Metric.INVALID: len(outcome.invalid),
         Metric.UNLOGGED: outcome.unlogged,
@@ -95,6 +99,7 @@ def _of_all(executions: Sequence[Execution]) -> dict[Metric, int]:
         Metric.RETRIED: sum(each.trigger is Trigger.RETRY for each in executions),
         Metric.RESENT: sum(each.trigger is Trigger.RESEND for each in executions),
         Metric.EXHAUSTED: sum(each.exhausted for each in executions),
+        Metric.SKIPPED: sum(each.delivery.skipped for each in executions),
         Metric.BLOCKED: sum(error_type is ErrorType.BLOCKED_ADDRESS for error_type in errors),
         Metric.REDELIVERED: sum(each.redelivered for each in executions),
     }

@@ -24,6 +24,7 @@ from hooklog.repeats import Repeat
 from hooklog.retry import RetrySchedule, jitter
 from hooklog.tables import ExecutionRow
 from hooklog.trace import traced
+from hooklog.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
 """Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged."""
@@ -105,6 +106,7 @@ class Clerk:
         schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
         *,
+        transformer: Transformer | None = None,
         carry: bool = False,
     ) -> None:
         """`carry` says that the log keeps no details, so that each retry has to carry its message."""
@@ -112,14 +114,15 @@ class Clerk:
         self._carry = carry
         self._directory = directory
         self._schedule = schedule
+        self._transformer = transformer or Transformer()
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def carry_out(self, order: Order, seconds_left: Callable[[], float]) -> Done:
         """Do what the order asks for.
 
         Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be,
-        RegistryUnreachable where its webhook must be known first, and what reading the log raises where it must be
-        known first whether a message was sent before.
+        RegistryUnreachable where its webhook must be known first, EvaluatorLost where it must be transformed, and what
+        reading the log raises where it must be known first whether a message was sent before.
         """
         content = order.content
         once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
@@ -181,6 +184,13 @@ class Clerk:
         call = webhook.call(message, entry.keys(self._clock()))
         if not webhook.enabled:
             return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK, _DISABLED))
+        try:
+            shaped = self._transformer.shape(message, webhook.transformation)
+        except Undelivered as failure:
+            return self._refuse(order, call, turn, failure)
+        if shaped is None:
+            return self._execution(order, Delivery.skip(call, turn.attempt, self._clock()), turn, None)
+        call = replace(call, message=shaped)
         return self._deliver(order, call, turn, webhook.retry_schedule or self._schedule, seconds_left)
 
     def _deliver(
@@ -254,4 +264,5 @@ def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
         headers=details["headers"],
         event_type=row.event_type,
         timeout_seconds=None if timeout is None else min(float(timeout), MAX_TIMEOUT_SECONDS),
+        as_sent=details.get("as_sent", False),
     )

@@ -23,8 +23,11 @@ JITTER: Final = 0.2
 _GONE = 410
 _ASKING_TO_WAIT = frozenset({429, 503})  # the statuses for which RFC 9110 and RFC 6585 name Retry-After
 _FINAL = frozenset(
-    {ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS, ErrorType.UNKNOWN_WEBHOOK, ErrorType.DISABLED_WEBHOOK}
-)
+    {
+        ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS, ErrorType.TRANSFORMATION_ERROR, ErrorType.UNKNOWN_WEBHOOK,
+        ErrorType.DISABLED_WEBHOOK,
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

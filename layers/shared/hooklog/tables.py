@@ -47,7 +47,7 @@ class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-unt
 
     class Meta:
         index_name = "by_message"
-        projection = IncludeProjection(["attempt", "result", "queue_message_id"])
+        projection = IncludeProjection(["attempt", "result", "skipped", "queue_message_id"])
 
     message_id = UnicodeAttribute(hash_key=True)
     executed_at = UnicodeAttribute(range_key=True)
@@ -69,6 +69,7 @@ class ExecutionRow(AttachedTable):
     duration_ms = NumberAttribute()
     result = NumberAttribute()
     hard_error = BooleanAttribute(null=True)
+    skipped = BooleanAttribute(null=True)
     redelivered = BooleanAttribute(null=True)
     queue_message_id = UnicodeAttribute(null=True)
     """Of the queue message that led to it; left out where it is the message's own id."""

@@ -24,6 +24,7 @@ from hooklog.retry import LONGEST_DELAY_SECONDS, MAX_RETRIES, RetrySchedule
 MAX_NAME_LENGTH: Final = 256
 MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
+MAX_TRANSFORMATION_LENGTH: Final = 32_768
 
 _SETTABLE = frozenset(
     {
@@ -50,6 +51,7 @@ class Webhook:
     retry_schedule: RetrySchedule | None
     """None where the deployment's is meant."""
     transformation: str | None
+    """A JSONata expression that gives the body to send."""
     sensitive_headers: tuple[str, ...]
     topic: str | None
     version: int
@@ -184,9 +186,14 @@ def _retry_schedule(fields: Mapping[str, Any]) -> RetrySchedule | None:
 
 
 def _transformation(fields: Mapping[str, Any]) -> str | None:
-    if fields.get("transformation") is not None:
-        raise InvalidRequest("transformation must be null: there are none yet")
-    return None
+    """Whether it compiles is for the evaluator to say."""
+    value = fields.get("transformation")
+    if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_TRANSFORMATION_LENGTH):
+        raise InvalidRequest(
+            f"transformation must be a JSONata expression of up to {MAX_TRANSFORMATION_LENGTH} characters, or null"
+            f"{got(fields, 'transformation')}"
+        )
+    return value
 
 
 def _version(fields: Mapping[str, Any]) -> int:

@@ -1,0 +1,188 @@
+"""Webhooks with a transformation: what is sent, what is skipped, what fails, and what is sent again."""
+
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook as Verifier
+
+from tests.aws import MockAws
+from tests.events import api_event
+from tests.integration.test_webhooks import CONTEXT, ID, Api, history, send
+from tests.receiver import Receiver
+
+TEXT = '{"text": "Order " & payload.order}'
+
+
+@pytest.fixture
+def api(aws: MockAws) -> Api:
+    return Api(aws)
+
+
+@pytest.fixture
+def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
+    receiver.reset()
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+
+
+def put(api: Api, url: str, transformation: str | None, **fields: Any) -> dict[str, Any]:
+    status, body = api.put(url=url, enabled=True, transformation=transformation, **fields)
+    assert status in (200, 201), body
+    return body
+
+
+def details(aws: MockAws, row: dict[str, Any]) -> dict[str, Any]:
+    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
+    shown: dict[str, Any] = json.loads(aws.start("GetExecutionFunction").lambda_handler(api_event(path), None)["body"])
+    return shown
+
+
+def resend(aws: MockAws, row: dict[str, Any]) -> int:
+    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
+    event = api_event(path, scope="executions:resend")
+    return int(aws.start("ResendExecutionFunction").lambda_handler(event, None)["statusCode"])
+
+
+def send_queued(aws: MockAws) -> None:
+    """What waits on the queue, by a sender that remembers nothing."""
+    later = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+    assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
+
+
+def test_what_is_sent_and_signed_is_what_the_expression_gives(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    created = put(api, receiver.url("/status/200"), TEXT)
+    assert send(sender, {}) == []
+    (request,) = receiver.requests
+    assert request.body == b'{"text":"Order 1742"}'
+    assert Verifier(created["secret"]).verify(request.body, dict(request.headers)) == {"text": "Order 1742"}
+    (row,) = history(aws)
+    assert (row["result"]["N"], "skipped" in row) == ("200", False)
+
+
+def test_a_message_with_a_url_of_its_own_is_not_transformed(api: Api, sender: ModuleType, receiver: Receiver) -> None:
+    put(api, receiver.url("/status/200"), TEXT)
+    send(sender, {"url": receiver.url("/status/200")})
+    (request,) = receiver.requests
+    assert request.body == b'{"order":1742}'
+
+
+def test_what_is_skipped_is_in_the_history_as_a_success(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(api, receiver.url("/status/200"), "payload.order > 2000 ? payload")
+    assert send(sender, {"message_id": "m1"}) == []
+    assert receiver.requests == []
+    listing = aws.start("ListExecutionsFunction")
+    (shown,) = json.loads(listing.lambda_handler(api_event({"webhook_id": ID}), None)["body"])["executions"]
+    assert {name: shown[name] for name in ("success", "skipped", "result", "hard_error", "attempt")} == {
+        "success": True,
+        "skipped": True,
+        "result": 0,
+        "hard_error": False,
+        "attempt": 1,
+    }
+    failures = api_event({"webhook_id": ID}, {"status": "failure"})
+    assert json.loads(listing.lambda_handler(failures, None)["body"])["executions"] == []
+    assert aws.waiting("WebhookQueue") == 0
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert [sample["Skipped"] for sample in counted if "Skipped" in sample] == [[1.0]]
+    assert not any(name in sample for sample in counted for name in ("Delivered", "Failed", "DeliveryLatency"))
+
+
+def test_a_skip_ends_what_recover_would_send_again(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    put(api, receiver.url("/status/200"), "$nope()")
+    send(sender, {"message_id": "m1"})
+    put(api, receiver.url("/status/200"), "null", version=1)
+    assert resend(aws, history(aws)[0]) == 202
+    send_queued(aws)
+    assert [row.get("skipped", {}).get("BOOL", False) for row in history(aws)] == [False, True]
+    assert recover(aws) == (0, 0)
+
+
+def recover(aws: MockAws) -> tuple[int, int]:
+    """How many were found and queued, of all time."""
+    start = aws.start("StartRecoveryFunction")
+    event = api_event({"webhook_id": ID}, scope="executions:resend", body={"since": "2026-01-01T00:00:00Z"})
+    assert start.lambda_handler(event, None)["statusCode"] == 202
+    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
+    (row,) = aws.rows("Recoveries")
+    return int(row["found"]["N"]), int(row["queued"]["N"])
+
+
+def test_an_expression_that_fails_is_an_execution_that_can_be_sent_once_it_is_mended(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    put(api, receiver.url("/status/200"), "payload.order + event_type")
+    assert send(sender, {"message_id": "m1", "event_type": "order.created"}) == []
+    assert receiver.requests == []
+    (row,) = history(aws)
+    shown = details(aws, row)
+    assert shown["error"] == {
+        "type": "transformation_error",
+        "message": "The transformation failed: The right side of the + operator must evaluate to a number (T2002)",
+    }
+    assert (shown["hard_error"], shown["exhausted"], shown["request_body"]) == (True, True, '{"order":1742}')
+    assert aws.waiting("WebhookQueue") == 0
+    put(api, receiver.url("/status/200"), TEXT, version=1)
+    assert recover(aws) == (1, 1)
+    send_queued(aws)
+    (request,) = receiver.requests
+    assert request.body == b'{"text":"Order 1742"}'
+
+
+def test_what_came_to_a_webhook_that_was_off_is_transformed_when_it_is_sent(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    api.put(url=receiver.url("/status/200"), transformation=TEXT)
+    send(sender, {})
+    assert details(aws, history(aws)[0])["request_body"] == '{"order":1742}'
+    put(api, receiver.url("/status/200"), TEXT, version=1)
+    resend(aws, history(aws)[0])
+    send_queued(aws)
+    (request,) = receiver.requests
+    assert request.body == b'{"text":"Order 1742"}'
+
+
+@pytest.mark.parametrize("before", [TEXT, None])
+@pytest.mark.parametrize("details_of", ["failures", "none"])
+def test_a_retry_has_the_same_body_whatever_the_expression_is_by_then(
+    api: Api, aws: MockAws, receiver: Receiver, before: str | None, details_of: str
+) -> None:
+    receiver.reset()
+    put(api, receiver.url("/status/500"), before, retry_schedule=[1])
+    send(aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF=details_of), {})
+    put(api, receiver.url("/status/500"), '"other"', version=1, retry_schedule=[1])
+    send_queued(aws)
+    if details_of == "failures":
+        assert resend(aws, history(aws)[-1]) == 202
+        send_queued(aws)
+    first, *again = receiver.requests
+    assert {request.body for request in again} == {first.body}
+
+
+def test_what_cannot_be_evaluated_for_a_fault_of_ours_goes_back_to_the_queue(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(api, receiver.url("/status/200"), TEXT)
+    monkeypatch.setattr("sys.executable", "/none")
+    assert len(send(sender, {}, {"url": receiver.url("/status/200")})) == 1
+    assert len(receiver.requests) == len(history(aws)) == 1
+
+
+def test_what_does_not_compile_is_not_saved(api: Api) -> None:
+    fields = {"url": "https://shop.example/hooks"}
+    for transformation, reason in (
+        ("payload.(", "does not compile: Expected ) before end of expression (S0203, character 9)"),
+        ("", "a JSONata expression of up to 32768 characters"),
+        ("'" + "x" * 32_767 + "'", "a JSONata expression of up to 32768 characters"),
+        ({"text": 1}, "not an object"),
+    ):
+        status, body = api.put(**fields, transformation=transformation)
+        assert (status, reason in body["error"]["message"]) == (400, True), body
+    assert api.put(**fields, transformation="'" + "x" * 32_766 + "'")[0] == 201
+    assert api.get()[1]["transformation"] == "'" + "x" * 32_766 + "'"

@@ -1,0 +1,215 @@
+"""Transformations: what an expression makes of a payload, and what it may not do to us."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import psutil
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hooklog.errors import ErrorType, InvalidRequest, Undelivered
+from hooklog.message import Message
+from hooklog.transformation import Transformer
+
+ORDER = {"order": 1742, "items": [{"name": "tea", "price": 4.5}, {"name": "cup", "price": 9}], "note": None}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@pytest.fixture(scope="module")
+def transformer() -> Transformer:
+    return Transformer()
+
+
+def message(payload: Any = ORDER) -> Message:
+    fields = {"webhook_id": "acme.orders", "payload": payload, "event_type": "order.created", "message_id": "msg_1"}
+    return Message.parse(fields, "059f36b4")
+
+
+def body(transformer: Transformer, expression: str, payload: Any = ORDER) -> bytes | None:
+    shaped = transformer.shape(message(payload), expression)
+    assert shaped is None or shaped.as_sent
+    return shaped.body if shaped else None
+
+
+def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> str:
+    with pytest.raises(Undelivered) as failed:
+        transformer.shape(message(payload), expression)
+    assert failed.value.error_type is ErrorType.TRANSFORMATION_ERROR
+    assert len(failed.value.message) < 300
+    return failed.value.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("payload", ORDER),
+        (
+            '{"text": "Order " & payload.order & ": " & $join(payload.items.name, ", ")}',
+            {"text": "Order 1742: tea, cup"},
+        ),
+        (
+            "[event_type, message_id, webhook_id, $sum(payload.items.price)]",
+            ["order.created", "msg_1", "acme.orders", 13.5],
+        ),
+        ("payload.order", 1742),
+        ("payload.items[0].name", "tea"),
+        ('{"kept": payload.note, "dropped": payload.none}', {"kept": None}),
+        ("[1..3]", [1, 2, 3]),
+        ("payload.items[price > 100][]", None),
+        ("payload.order > 2000 ? payload", None),
+        ("payload.note", None),
+        ('$replace(event_type, /\\.(\\w+)/, "/$1")', "order/created"),
+        ("$eval('payload.order')", 1742),
+        ("false", False),
+        ('"ü😀"', "ü😀"),
+    ],
+)
+def test_what_an_expression_gives_is_sent_as_json(transformer: Transformer, expression: str, expected: Any) -> None:
+    made = body(transformer, expression)
+    assert made == (
+        None if expected is None else json.dumps(expected, ensure_ascii=False, separators=(",", ":")).encode()
+    )
+
+
+@settings(max_examples=100, deadline=None)
+@given(payload=JSON)
+def test_a_payload_that_is_only_named_stays_as_it_is_to_the_byte(transformer: Transformer, payload: Any) -> None:
+    assert body(transformer, "payload", payload) == (None if payload is None else message(payload).body)
+
+
+def test_without_an_expression_no_process_is_started_and_the_body_stays() -> None:
+    before = psutil.Process().children()
+    assert Transformer().shape(message(), None) == Transformer().shape(Message(**_fields(message())), None)
+    assert psutil.Process().children() == before
+
+
+def _fields(given: Message) -> dict[str, Any]:
+    return {name: getattr(given, name) for name in Message.__dataclass_fields__}
+
+
+def test_what_was_sent_before_is_not_transformed_again(transformer: Transformer) -> None:
+    sent = transformer.shape(message(), "payload.items")
+    assert sent
+    assert transformer.shape(sent, "payload.order") == sent
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("payload.order + event_type", "The right side of the + operator must evaluate to a number (T2002)"),
+        ('$error("no such customer")', "no such customer (D3137, character 7)"),
+        ('$assert(false, "ours alone")', "ours alone (D3141, character 8)"),
+        ("$nope()", "Attempted to invoke a non-function (T1006, character 6)"),
+        ("payload.", "Unexpected end of expression (S0207, character 8)"),
+        ("$substring(event_type, 'x')", "Argument 1 of function substring does not match"),
+        ("1/0", "a value does not fit (ZeroDivisionError)"),
+        ("function($x) {$x}", "holds what JSON has not"),
+        ('$join([1..140000].("123456789"))', "bytes; 1048576 can be sent"),
+        ("($f := function($n) {1 + $f($n)}; $f(1))", "Stack overflow"),
+        ("(" * 5000, "nested too deeply"),
+    ],
+)
+def test_an_expression_that_fails_says_how(transformer: Transformer, expression: str, reason: str) -> None:
+    assert reason in failure(transformer, expression)
+
+
+@pytest.mark.parametrize(
+    "expression", ["-payload.k", "$number(payload.k)", "$toMillis(payload.k)", "{payload: 1}", "payload.k ~> payload.k",
+                   "$eval(payload.k)", "$sum([payload.k])", "payload ~> |$|$.k|", "$formatNumber(1, payload.k)",
+                   "[payload, payload]^($)", "[payload, {'k': 1}]^(k)", "$fromMillis(1, '[' & payload.k)"],
+)  # fmt: skip
+def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) -> None:
+    assert "s3cr3t" not in failure(transformer, expression, {"k": "s3cr3t!("})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "($f := function($n) {$f($n)}; $f(1))",
+        '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", /(a+)+$/)',
+        "$reduce([1..40], function($a) {$a & $a}, 'xx')",
+        "$reduce([1..40], function($a) {$append($a, $a)}, [1, 2])",
+        "$pad('x', 1e9)",
+        "$replace($pad('a', 1e6), 'a', $pad('b', 1e6))",
+        "[1..9999999]",
+    ],
+)
+def test_what_an_expression_costs_has_an_end(transformer: Transformer, expression: str) -> None:
+    failure(transformer, expression)
+    assert body(transformer, "payload.order") == b"1742"
+
+
+def test_nothing_stays_from_one_evaluation_to_the_next(transformer: Transformer) -> None:
+    expression = "($seen := $exists($seen) ? $seen : payload; $seen)"
+    assert body(transformer, expression, 1) == b"1"
+    assert body(transformer, expression, 2) == b"2"
+
+
+def test_a_body_on_two_lines_is_one_request(transformer: Transformer) -> None:
+    two = Message("acme.orders", "msg_1", None, b"[1,\n2]", {}, None, None)
+    shaped = transformer.shape(two, "payload[1]")
+    assert shaped
+    assert (shaped.body, body(transformer, "payload.order")) == (b"2", b"1742")
+
+
+def test_a_kept_expression_knows_the_time(transformer: Transformer) -> None:
+    first = int(body(transformer, "$millis()") or 0)
+    body(transformer, "[$millis()]")
+    while time.time() * 1000 < first + 2:
+        pass
+    assert int(body(transformer, "$millis()") or 0) > first
+
+
+def test_threads_get_what_is_theirs(transformer: Transformer) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        made = pool.map(lambda number: body(transformer, f"payload + {number}", number), range(200))
+    assert list(made) == [b"%d" % (2 * number) for number in range(200)]
+
+
+def test_a_process_that_is_gone_is_started_anew_and_ends_with_its_owner() -> None:
+    others = set(psutil.Process().children())
+    mine = Transformer()
+    body(mine, "1")
+    (first,) = set(psutil.Process().children()) - others
+    first.kill()
+    assert body(mine, "payload.order") == b"1742"
+    (second,) = set(psutil.Process().children()) - others
+    assert first != second
+    del mine
+    assert not second.is_running()
+
+
+def test_the_process_is_given_no_credentials(transformer: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
+    others = set(psutil.Process().children())
+    mine = Transformer()
+    body(mine, "1")
+    (process,) = set(psutil.Process().children()) - others
+    assert process.environ().keys() <= {"PYTHONPATH", "LD_LIBRARY_PATH"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("payload.(", "Expected ) before end of expression (S0203, character 9)"),
+        ("{'a' 1}", "Expected"),
+        ("'a", "String literal must be terminated by a matching quote (S0101, character 2)"),
+        ("payload/(", "S0"),
+        ("/a**/", "a regular expression is not valid"),
+    ],
+)
+def test_what_does_not_compile_is_refused(transformer: Transformer, expression: str, reason: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        transformer.check(expression)
+    assert str(refused.value).startswith("transformation does not compile: ")
+    assert reason in str(refused.value)
+
+
+def test_what_compiles_is_not_evaluated_when_it_is_checked(transformer: Transformer) -> None:
+    transformer.check("$error('evaluated')")
