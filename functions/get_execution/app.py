@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import history
+from hooklog import history, registry
 from hooklog.access import Scope
 from hooklog.api import Event, Request, answer
 from hooklog.settings import GetSettings
@@ -16,6 +16,7 @@ settings = GetSettings.from_environment()
 connection = connect()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
+registry.WebhookRow.attach(connection, settings.webhooks_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -25,4 +26,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def get_execution(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.EXECUTIONS_READ, request.webhook_id)
-    return history.get_execution(request.webhook_id, request.execution_id, settings.sensitive_headers)
+    sensitive = settings.sensitive_headers.joined_by(registry.sensitive_headers(request.webhook_id))
+    return history.get_execution(request.webhook_id, request.execution_id, sensitive)

@@ -97,6 +97,26 @@ def test_what_the_deployment_names_is_masked_in_what_was_logged_before(
     assert execution["request_headers"]["X-Shop-Token"] == execution["response_headers"]["X-Session"] == "••••"
 
 
+@pytest.mark.parametrize("own", [True, False], ids=["with a URL of its own", "without"])
+def test_what_a_webhook_names_by_now_is_masked_in_what_was_logged_before(
+    app: ModuleType, aws: MockAws, receiver: Receiver, own: bool
+) -> None:
+    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS="127.0.0.0/8")
+    webhook: dict[str, Any] = {"url": receiver.url("/status/500"), "enabled": True}
+
+    def set_up(**fields: Any) -> int:
+        event = api_event({"webhook_id": WEBHOOK}, scope="webhooks:manage", body={**webhook, **fields})
+        return int(put.lambda_handler(event, None)["statusCode"])
+
+    assert set_up() == 201
+    sent = message(webhook["url"], headers={"X-Shop-Token": SECRET})
+    send(app, sqs_event(sent if own else {name: sent[name] for name in sent if name != "url"}))
+    (summary,) = chain(aws)
+    assert show(aws, summary["execution_id"])["request_headers"]["X-Shop-Token"] == SECRET
+    assert set_up(version=1, sensitive_headers=["x-shop-token"]) == 200
+    assert show(aws, summary["execution_id"])["request_headers"]["X-Shop-Token"] == "••••"
+
+
 LEAKS: dict[str, Any] = {
     "not json": '{"payload": "' + SECRET,
     "a header in a list": {"headers": [f"Authorization: {SECRET}"]},

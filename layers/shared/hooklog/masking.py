@@ -29,6 +29,10 @@ class SensitiveHeaders:
                 raise InvalidSetting(f"SENSITIVE_HEADERS must be header names and commas between, not {name!r}")
         return cls(frozenset(name.lower() for name in names))
 
+    def joined_by(self, more: Iterable[str]) -> "SensitiveHeaders":
+        """These, and more, in any case."""
+        return SensitiveHeaders(self.names | {name.lower() for name in more})
+
     def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
         """The headers as they may be shown; `more` names what is sensitive in them alone, in any case."""
         hidden = ALWAYS | self.names | {name.lower() for name in more}

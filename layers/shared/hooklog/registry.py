@@ -134,6 +134,12 @@ def find(webhook_id: str) -> Registered:
     raise NotFound("there is no such webhook")
 
 
+def sensitive_headers(webhook_id: str) -> tuple[str, ...]:
+    """The names that it masks as of a moment ago; none where there is no such webhook."""
+    registered = read(webhook_id)
+    return registered.webhook.sensitive_headers if registered else ()
+
+
 def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
     """Add it, with its encrypted key. Raises Conflict where it is there, or is to replace a version."""
     if webhook.version:

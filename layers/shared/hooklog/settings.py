@@ -96,6 +96,7 @@ class GetSettings:
 
     executions_table: str
     execution_details_table: str
+    webhooks_table: str
     sensitive_headers: SensitiveHeaders
     allowed_origin: str
 
@@ -104,6 +105,7 @@ class GetSettings:
         return cls(
             executions_table=_text(environ, "EXECUTIONS_TABLE"),
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
             sensitive_headers=SensitiveHeaders.parse(environ.get("SENSITIVE_HEADERS") or ""),
             allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
         )
