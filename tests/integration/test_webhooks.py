@@ -249,7 +249,10 @@ class TestApi:
         assert api.list(["b", "acme.b", "none", "a"]) == (["a", "acme.b", "b"], None)
         assert api.list(["acme.*", "acme.b", "acme.b*", "b"]) == (["acme.a", "acme.b", "acme.c", "b"], None)
 
-    @pytest.mark.parametrize("patterns", [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"]])
+    @pytest.mark.parametrize(
+        "patterns",
+        [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"], ["acme.*", "acme.a", "acme.a*"]],
+    )
     def test_pages_join_without_a_gap_or_a_double(self, api: Api, patterns: list[str]) -> None:
         for webhook_id in ("a", "acme.a", "acme.b", "acmee", "b"):
             api.put(webhook_id, url="https://shop.example/hooks")
@@ -259,6 +262,7 @@ class TestApi:
             while cursor:
                 page, cursor = api.list(patterns, limit=limit, cursor=cursor)
                 assert page
+                assert not set(page) & set(found)
                 found += page
             assert found == whole
 
