@@ -41,7 +41,7 @@ soak: .venv/ready .venv-stack/ready ## Thousands of webhooks through faults at r
 	@.venv/bin/python -m tests.soak $(SOAK)
 
 redrive: .venv/ready ## Put the dead letters back on the webhook queue; STACK=name for a deployed stack instead of the local one
-	@.venv/bin/python -m local redrive $(STACK)
+	@.venv/bin/hooklog redrive $(if $(STACK),--stack $(STACK))
 
 screenshots: .venv/ready .venv-stack/ready chromium ## Take docs/*.png anew, of the page on the local AWS
 	@.venv/bin/python -m docs.screenshots
@@ -85,10 +85,11 @@ clean: ## Remove everything that make made
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-.venv/ready: .venv/uv-$(UV_VERSION) requirements-dev.txt
+.venv/ready: .venv/uv-$(UV_VERSION) requirements-dev.txt cli/hooklog
 	@$(UV) pip sync --quiet --python .venv/bin/python requirements-dev.txt
 	@.venv/bin/python -c 'import pathlib, sysconfig; \
-		pathlib.Path(sysconfig.get_path("purelib"), "hooklog.pth").write_text("$(CURDIR)/layers/shared\n")'
+		pathlib.Path(sysconfig.get_path("purelib"), "hooklog.pth").write_text("$(CURDIR)/layers/shared\n$(CURDIR)\n")'
+	@ln -sf ../../cli/hooklog .venv/bin/hooklog
 	@touch $@
 
 .venv-stack/ready: .venv/uv-$(UV_VERSION) requirements-stack.txt

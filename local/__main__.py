@@ -1,4 +1,4 @@
-"""python -m local up|down|outputs|demo|redrive [STACK]"""
+"""python -m local up|down|outputs|demo"""
 
 import argparse
 import json
@@ -10,7 +10,6 @@ from local.demo import demo
 from local.failure import LocalFailure
 from local.outputs import read_outputs
 from local.progress import console
-from local.redrive import redrive
 
 
 def up() -> None:
@@ -35,11 +34,10 @@ COMMANDS: dict[str, Callable[[], None]] = {"up": up, "down": down, "outputs": sh
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
-    parser.add_argument("command", choices=[*COMMANDS, "redrive"])
-    parser.add_argument("stack", nargs="?", help="redrive: the name of a deployed stack, instead of the local one")
+    parser.add_argument("command", choices=COMMANDS)
     arguments = parser.parse_args()
     try:
-        COMMANDS.get(arguments.command, lambda: redrive(arguments.stack))()
+        COMMANDS[arguments.command]()
     except LocalFailure as failure:
         sys.stderr.write(f"{failure}\n")
         return 1

@@ -31,11 +31,11 @@ def session() -> boto3.Session:
     )
 
 
-def client(service: str) -> Any:
-    """A client of any service; the functions below are for those that have types."""
+def client(service: str, endpoint: str | None = None) -> Any:
+    """A client of any service, where HOOKLOG_PORT says or at `endpoint`; those below have types."""
     config = Config(proxies={}, retries={"mode": "standard"})
     create = cast("Any", session().client)
-    return create(service, endpoint_url=places.endpoint(), config=config)
+    return create(service, endpoint_url=endpoint or places.endpoint(), config=config)
 
 
 def cloudformation() -> "CloudFormationClient":

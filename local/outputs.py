@@ -29,6 +29,8 @@ class Outputs(TypedDict):
     HistoryPageUrl: str
     Token: str
     SigningKey: str
+    SigningKeySecret: str
+    SenderLogGroup: str
     ExecutionsTable: str
     ExecutionDetailsTable: str
 
@@ -49,6 +51,8 @@ def write_outputs() -> Outputs:
         HistoryPageUrl=f"{_local_url(stack, 'HistoryPageUrl')}#token={token}&webhook={DEMO_WEBHOOK}",
         Token=token,
         SigningKey=secret,
+        SigningKeySecret=stack["SigningKeySecret"],
+        SenderLogGroup=stack["SenderLogGroup"],
         ExecutionsTable=stack["ExecutionsTable"],
         ExecutionDetailsTable=stack["ExecutionDetailsTable"],
     )

@@ -9,8 +9,8 @@ import jwt
 import pytest
 import requests
 
+from cli.redrive import redrive
 from hooklog.version import __version__
-from local.redrive import redrive
 from tests.e2e.conftest import Deployment
 
 PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
@@ -258,6 +258,6 @@ def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> N
     """What still cannot be sent is among them again, with its reason."""
     poison = json.dumps({"webhook_id": webhook_id, "payload": 1})
     deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)
-    redrive(None)
+    redrive(deployment.sqs, deployment.outputs["DeadLetterQueueUrl"], deployment.outputs["QueueUrl"])
     letter = deployment.dead_letter(poison)
     assert "url must be" in letter["MessageAttributes"]["Reason"]["StringValue"]

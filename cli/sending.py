@@ -1,0 +1,101 @@
+"""Putting messages on the queue: send."""
+
+import argparse
+import json
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from cli.failure import CliFailure, ExitCode
+from cli.output import Output
+from cli.progress import bar
+from cli.stack import Stack
+from hooklog.errors import InvalidMessage
+from hooklog.message import Message
+from hooklog.queues import MAX_BATCH_ENTRIES, send_all
+
+_STDIN: Final = "-"
+
+
+def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Put messages on the queue. All are checked before the first is sent; one without a `message_id` gets one."""
+    messages = [_checked(number, fields) for number, fields in enumerate(_asked_for(arguments), start=1)]
+    if not messages:
+        raise CliFailure("There is no message to send", ExitCode.USAGE)
+    sqs, queue_url = stack.client("sqs"), stack.outputs["QueueUrl"]
+    with bar("sending", len(messages), output) as advance:
+        for start in range(0, len(messages), MAX_BATCH_ENTRIES):
+            batch = messages[start : start + MAX_BATCH_ENTRIES]
+            send_all(sqs, queue_url, [_entry(message) for message in batch])
+            advance(len(batch))
+    if output.as_json:
+        output.lines({"webhook_id": one["webhook_id"], "message_id": one["message_id"]} for one in messages)
+    elif len(messages) == 1:
+        output.console.print(f"On the queue as {messages[0]['message_id']}", soft_wrap=True)
+    else:
+        output.console.print(f"{len(messages)} messages are on the queue")
+
+
+def _asked_for(arguments: argparse.Namespace) -> Iterator[Any]:
+    if arguments.file:
+        return iter(_read_messages(_text(arguments.file)))
+    if not arguments.webhook:
+        raise CliFailure("Say --webhook, or name a file of messages (- for standard input)", ExitCode.USAGE)
+    return iter([_built(arguments)])
+
+
+def _read_messages(text: str) -> list[Any]:
+    """One JSON object, an array of them, or one on each line."""
+    try:
+        whole = json.loads(text)
+        return whole if isinstance(whole, list) else [whole]
+    except ValueError:
+        return [_json(line, f"line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def _built(arguments: argparse.Namespace) -> dict[str, Any]:
+    payload = arguments.payload
+    text = _text(payload.removeprefix("@")) if payload == _STDIN or payload.startswith("@") else payload
+    fields = {
+        "webhook_id": arguments.webhook,
+        "url": arguments.url,
+        "event_type": arguments.event,
+        "message_id": arguments.message_id,
+        "headers": dict(arguments.header) if arguments.header else None,
+        "timeout_seconds": arguments.timeout,
+    }
+    return {name: value for name, value in fields.items() if value is not None} | {
+        "payload": _json(text, "the payload")
+    }
+
+
+def _text(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == _STDIN else Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CliFailure(f"Cannot read {name}: {error}", ExitCode.USAGE) from None
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CliFailure(f"{what} is no JSON: {error}", ExitCode.USAGE) from None
+
+
+def _checked(number: int, fields: Any) -> dict[str, Any]:
+    """With an id, so that whoever sent it can ask for it."""
+    if not isinstance(fields, dict):
+        raise CliFailure(f"Message {number} is no JSON object", ExitCode.USAGE)
+    message = {"message_id": f"cli_{uuid.uuid4().hex}", **fields}
+    try:
+        Message.parse(message, "")
+    except InvalidMessage as error:
+        raise CliFailure(f"Message {number}: {error}", ExitCode.USAGE) from None
+    return message
+
+
+def _entry(message: dict[str, Any]) -> dict[str, Any]:
+    return {"MessageBody": json.dumps(message, ensure_ascii=False), "MessageGroupId": message["webhook_id"]}

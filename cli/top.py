@@ -1,0 +1,130 @@
+"""How sending goes now: success rate, latency and the worst webhooks, from the sender's log lines."""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import quantiles
+from typing import Any, Final
+
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from cli.output import Output, shown
+from cli.sender_log import BATCH, FAILED_EXECUTION, LATENCY, Event, SenderLog
+from cli.stack import Stack
+
+_QUEUE_LATENCY: Final = "QueueLatency"
+_LATE: Final = timedelta(seconds=30)
+"""By how much CloudWatch may show a line after others that were written later."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The lines of the last while; each is read once."""
+
+    span: timedelta
+    _events: dict[str, Event] = field(default_factory=dict)
+
+    def refresh(self, log: SenderLog, now: datetime) -> Iterable[Mapping[str, Any]]:
+        """Read what is new; gives all lines that are not too old by now."""
+        start = now - self.span
+        since = start
+        if self._events:
+            newest = max(event.milliseconds for event in self._events.values())
+            since = max(start, datetime.fromtimestamp(newest / 1000, UTC) - _LATE)
+        self._events.update((event.event_id, event) for event in log.events(since))
+        oldest = start.timestamp() * 1000
+        self._events = {key: event for key, event in self._events.items() if event.milliseconds >= oldest}
+        return [event.line for event in self._events.values()]
+
+
+def top(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Print the figures of --window, anew every --every, until interrupted; with --once, once."""
+    log, window = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"]), Window(arguments.window)
+
+    def figures() -> dict[str, Any]:
+        return {
+            "window_seconds": int(arguments.window.total_seconds()),
+            **summary(window.refresh(log, datetime.now(UTC))),
+        }
+
+    if output.as_json:
+        output.lines([figures()])
+        while not arguments.once:
+            time.sleep(arguments.every.total_seconds())
+            output.lines([figures()])
+    elif arguments.once:
+        output.console.print(_screen(stack.name, figures(), arguments.rows))
+    else:
+        with Live(console=output.console, screen=output.console.is_terminal, auto_refresh=False) as live:
+            while True:
+                live.update(_screen(stack.name, figures(), arguments.rows), refresh=True)
+                time.sleep(arguments.every.total_seconds())
+
+
+def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What these lines add up to; rates and latencies are None where nothing was sent."""
+    delivered, failed, latencies, waits = 0, 0, list[float](), list[float]()
+    webhooks: dict[str, Counter[str]] = {}
+    for line in lines:
+        latencies += _values(line.get(LATENCY))
+        waits += _values(line.get(_QUEUE_LATENCY))
+        if line.get("message") == BATCH:
+            delivered, failed = delivered + line["delivered"], failed + line["failed"]
+        elif line.get("message") == FAILED_EXECUTION:
+            reason = line.get("error_type") or str(line["result"])
+            webhooks.setdefault(line["webhook_id"], Counter())[reason] += 1
+    sent = delivered + failed
+    worst = sorted(webhooks.items(), key=lambda item: (-item[1].total(), item[0]))
+    return {
+        "delivered": delivered,
+        "failed": failed,
+        "success_rate": round(delivered / sent, 4) if sent else None,
+        "delivery_ms": _percentiles(latencies),
+        "queue_ms": _percentiles(waits),
+        "webhooks": [
+            {"webhook_id": name, "failures": why.total(), "reasons": dict(why.most_common())} for name, why in worst
+        ],
+    }
+
+
+def _values(metric: Any) -> list[float]:
+    """The embedded metric format has a list of values, or one."""
+    return metric if isinstance(metric, list) else [] if metric is None else [metric]
+
+
+def _percentiles(values: list[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    cuts = quantiles(values, n=100, method="inclusive") if len(values) > 1 else values * 99
+    return {"p50": round(cuts[49]), "p99": round(cuts[98])}
+
+
+def _screen(name: str, figures: Mapping[str, Any], rows: int) -> Group:
+    sent, rate = figures["delivered"] + figures["failed"], figures["success_rate"]
+    heading = f"{name}, the last {timedelta(seconds=figures['window_seconds'])}, at {datetime.now(UTC):%H:%M:%S} UTC"
+    overall = Table(show_header=False)
+    overall.add_row("sent", shown(sent))
+    overall.add_row("success rate", _rate(rate))
+    overall.add_row("from sent to answered", _spread(figures["delivery_ms"]))
+    overall.add_row("from due to sent", _spread(figures["queue_ms"]))
+    worst = Table(title=f"Webhooks that fail: {len(figures['webhooks'])}", title_justify="left")
+    for column in ("Webhook", "Failures", "Why"):
+        worst.add_column(column, no_wrap=True)
+    for one in figures["webhooks"][:rows]:
+        why = ", ".join(f"{reason} ({count})" for reason, count in one["reasons"].items())
+        worst.add_row(shown(one["webhook_id"]), shown(one["failures"]), shown(why))
+    return Group(Text(heading), overall, *([worst] if figures["webhooks"] else []))
+
+
+def _rate(rate: float | None) -> Text:
+    return Text("-") if rate is None else Text(f"{rate:.2%}", "green" if rate >= 0.95 else "red")
+
+
+def _spread(percentiles: Mapping[str, float] | None) -> Text:
+    return Text("-") if percentiles is None else Text(f"p50 {percentiles['p50']} ms, p99 {percentiles['p99']} ms")

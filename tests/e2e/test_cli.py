@@ -1,0 +1,82 @@
+"""The command line, as somebody on call uses it: a process of its own, against the deployed local stack."""
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from cli.failure import ExitCode
+from local import places
+from tests.e2e.conftest import Deployment, until
+
+HOOKLOG = places.DEV_BIN / "hooklog"
+
+
+def hooklog(*words: str, code: ExitCode = ExitCode.OK, text: str = "") -> list[dict[str, Any]]:
+    """What a command prints for scripts, from a folder that is not the repository."""
+    ended = subprocess.run(
+        [HOOKLOG, "--json", *words], input=text, capture_output=True, text=True, check=False, timeout=90, cwd="/"
+    )
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert bool(ended.stderr) == (code != ExitCode.OK), ended.stderr
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_an_incident_is_seen_and_mended(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=410,200"
+    (sent,) = hooklog(
+        "send", "--webhook", webhook_id, "--url", url, "--event", "order.paid", "--payload", '{"order": 1}'
+    )
+    (failed,) = hooklog("tail", webhook_id, "--count", "1", "--within", "60s")
+    assert (failed["message_id"], failed["event_type"], failed["result"]) == (sent["message_id"], "order.paid", 410)
+    (shown,) = hooklog("show", webhook_id, failed["execution_id"])
+    assert (shown["url"], shown["request_body"]) == (url, '{"order":1}')
+    assert [one["execution_id"] for one in hooklog("failures", webhook_id)] == [failed["execution_id"]]
+    lines = until(
+        lambda: [one for one in hooklog("failures", "--limit", "100000") if one["webhook_id"] == webhook_id], bool
+    )
+    assert [(one["execution_id"], one["executed_at"]) for one in lines] == [
+        (failed["execution_id"], failed["executed_at"])
+    ]
+    (figures,) = hooklog("top", "--once", "--window", "1h")
+    assert {"webhook_id": webhook_id, "failures": 1, "reasons": {"410": 1}} in figures["webhooks"]
+    assert hooklog("resend", webhook_id, failed["execution_id"]) == [{"message_id": sent["message_id"]}]
+    *_, mended = hooklog("tail", webhook_id, "--count", "2", "--within", "60s")
+    assert (mended["trigger"], mended["success"]) == ("resend", True)
+    assert hooklog("resend", webhook_id, mended["execution_id"], code=ExitCode.CONFLICT) == []
+
+
+def test_everything_that_failed_is_sent_again(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410"}
+    lines = [json.dumps({**message, "message_id": f"m{number}", "payload": number}) for number in range(12)]
+    assert [one["message_id"] for one in hooklog("send", "-", text="\n".join(lines))] == [f"m{n}" for n in range(12)]
+    deployment.wait_for_history(webhook_id, 12)
+    (recovery,) = hooklog("recover", webhook_id, "--since", "1h")
+    assert (recovery["status"], recovery["found"], recovery["queued"]) == ("done", 12, 12)
+
+
+def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, webhook_id: str) -> None:
+    (minted,) = hooklog("token", webhook_id, "--scope", "executions:read", "--expires", "5m")
+    path = f"/webhooks/{webhook_id}"
+    assert deployment.get(f"{path}/executions", token=minted["token"]).status_code == 200
+    assert deployment.get(f"{path}x/executions", token=minted["token"]).status_code == 403
+    assert deployment.get(path, token=minted["token"]).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("show no.such 20260101T000000.000000Z-00000000", ExitCode.NOT_FOUND),
+        ("send --webhook no.such --url https://x.example/ --timeout 99", ExitCode.USAGE),
+        ("token *.* --scope executions:read", ExitCode.USAGE),
+        ("tail no.such --count 1 --within 1s", ExitCode.FAILED),
+    ],
+)
+def test_what_cannot_be_has_its_exit_code(deployment: Deployment, words: str, code: ExitCode) -> None:
+    assert hooklog(*words.split(), code=code) == []

@@ -1,0 +1,162 @@
+"""What the command line takes, and what it makes of what it is given."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from cli.__main__ import main
+from cli.arguments import parser
+from cli.failure import ExitCode
+from cli.history import FAILURES
+from cli.moments import executed_at, iso, moment, span
+from cli.output import Output
+from cli.top import summary
+from tests.template import ROOT
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800), ("9999d", 9999 * 86_400)]
+)
+def test_a_span_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert span(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "1", "h", "0h", "-1h", "1.5h", "1 h", "1w", "٣h", "10000s", "1h30m"])
+def test_nothing_else_is_a_span(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="write 90s, 15m, 1h or 7d"):
+        span(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-11-24T02:00:00Z", "2026-11-24T02:00:00.000000Z"),
+        ("2026-11-24T02:00", "2026-11-24T02:00:00.000000Z"),
+        ("2026-11-24T02:00+02:00", "2026-11-24T00:00:00.000000Z"),
+        ("2026-11-24", "2026-11-24T00:00:00.000000Z"),
+    ],
+)
+def test_a_time_is_of_utc_unless_it_names_a_zone(text: str, utc: str) -> None:
+    assert iso(moment(text)) == utc
+
+
+def test_a_span_as_a_time_is_so_long_ago() -> None:
+    before = datetime.now(UTC)
+    assert before - timedelta(hours=1) <= moment("1h") <= datetime.now(UTC) - timedelta(hours=1)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "", "10000d"])
+def test_nothing_else_is_a_time(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        moment(text)
+
+
+def test_an_execution_id_tells_when() -> None:
+    assert executed_at("20261124T022030.387442Z-c406244c") == "2026-11-24T02:20:30.387442Z"
+
+
+@pytest.mark.parametrize("words", ["--stack prod top --json", "top --stack prod --json", "--json --stack prod top"])
+def test_common_options_go_before_or_after_the_command(words: str) -> None:
+    arguments = parser().parse_args(words.split())
+    assert (arguments.stack, arguments.json) == ("prod", True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "nothing",
+        "show acme.orders",
+        "recover acme.orders",
+        "recover acme.orders --since yesterday",
+        "token",
+        "tail acme.orders --last 0",
+        "send --header X-Shop",
+    ],
+)
+def test_wrong_usage_is_said_and_has_its_code(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words.split())
+    assert ended.value.code == ExitCode.USAGE
+    assert "usage: hooklog" in capsys.readouterr().err
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (commands,) = [action for action in parser()._actions if isinstance(action.choices, dict)]  # noqa: SLF001
+    assert [name for name in commands.choices or () if f"hooklog {name}" not in readme] == []
+
+
+def test_every_exit_code_is_in_the_help_and_in_the_readme() -> None:
+    said = " ".join((parser().epilog or "").split())
+    readme = (ROOT / "README.md").read_text()
+    for code in ExitCode:
+        assert f" {code} " in said
+        assert f"| {code} |" in readme
+
+
+LINES: list[dict[str, Any]] = [
+    {"message": "batch", "delivered": 8, "failed": 2},
+    {"message": "batch", "delivered": 0, "failed": 1},
+    {"message": "failed execution", "webhook_id": "a", "result": 500, "error_type": None},
+    {"message": "failed execution", "webhook_id": "b", "result": 0, "error_type": "dns_failure"},
+    {"message": "failed execution", "webhook_id": "b", "result": 500, "error_type": None},
+    {"message": "log lags behind", "items": 3},
+    {"_aws": {}, "DeliveryLatency": [10.0, 20.0], "QueueLatency": [1.0, 1.0]},
+    {"_aws": {}, "DeliveryLatency": 30.0, "QueueLatency": 4.0},
+    {"_aws": {}, "BatchUtilisation": [100.0]},
+]
+
+
+def test_top_adds_up_what_the_sender_has_written() -> None:
+    assert summary(LINES) == {
+        "delivered": 8,
+        "failed": 3,
+        "success_rate": 0.7273,
+        "delivery_ms": {"p50": 20, "p99": 30},
+        "queue_ms": {"p50": 1, "p99": 4},
+        "webhooks": [
+            {"webhook_id": "b", "failures": 2, "reasons": {"dns_failure": 1, "500": 1}},
+            {"webhook_id": "a", "failures": 1, "reasons": {"500": 1}},
+        ],
+    }
+
+
+def test_top_says_nothing_of_what_was_not_sent() -> None:
+    figures = summary([{"message": "batch", "delivered": 0, "failed": 0}])
+    assert (figures["success_rate"], figures["delivery_ms"], figures["webhooks"]) == (None, None, [])
+
+
+FAILURE: Mapping[str, Any] = {
+    "executed_at": "2026-11-24T02:20:30.387442Z",
+    "webhook_id": "acme.[red]orders",
+    "execution_id": "20261124T022030.387442Z-c406244c",
+    "trigger": "retry",
+    "attempt": 5,
+    "result": 0,
+    "error_type": "dns_failure",
+    "duration_ms": 87,
+    "success": False,
+    "hard_error": True,
+}
+
+
+def test_a_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table(FAILURES, [FAILURE])
+    printed = capsys.readouterr().out
+    for shown in ("acme.[red]orders", FAILURE["execution_id"], "retry 5", "dns_failure", "87 ms"):
+        assert shown in printed
+
+
+def test_json_is_one_record_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).table(FAILURES, [FAILURE, FAILURE])
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [FAILURE, FAILURE]
+
+
+def test_what_a_receiver_answered_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).fields({"response_body": "[red]a\x1b[2Jb\rc\x9bd\u202ee\n\tf"})
+    assert "[red]a\\x1b[2Jb\\x0dc\\x9bd\\x202ee" in capsys.readouterr().out
