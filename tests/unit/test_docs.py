@@ -36,6 +36,18 @@ def test_a_link_leads_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+def test_every_threat_names_tests_that_there_are() -> None:
+    rows = re.findall(r"^\|(?! who | ---)(.+)\|$", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+    assert rows
+    for row in rows:
+        *_, shown_by = row.split("|")
+        named = re.findall(r"`([^`]+)::([^`]+)`", shown_by)
+        assert named, row
+        assert not re.sub(r"`[^`]+::[^`]+`", "", shown_by).strip(), row
+        for path, name in named:
+            assert re.search(rf"^ *def {re.escape(name)}\(", (ROOT / "tests" / path).read_text(), re.MULTILINE), name
+
+
 def test_decisions_are_numbered_once_each() -> None:
     assert len({path.name[:4] for path in DECISIONS}) == len(DECISIONS)
 
