@@ -137,7 +137,7 @@ def _dot(x: float, y: float, colour: str) -> str:
 
 
 def _path(points: Iterable[tuple[float, float]], colour: str) -> str:
-    places = " ".join(f"{x:g},{y:g}" for x, y in points)
+    places = " ".join(f"{x:g} {y:g}" for x, y in points)
     return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 

@@ -1,6 +1,7 @@
 """Puts the tables that are reckoned into docs/cost.md and docs/scaling.md: python -m docs.tables
 
-Each stands between `<!-- name -->` and `<!-- end -->`. A test holds them to what this makes.
+Each stands between `<!-- name -->` and `<!-- end -->`. A test holds their words to what this makes, and their numbers
+to within a tenth of it.
 """
 
 import math
