@@ -1,5 +1,6 @@
 """Sends the webhooks of one SQS batch and logs their executions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -19,6 +20,7 @@ from hooklog.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.sending import Archive, Outcome, Sender, WaysOn
 from hooklog.settings import SenderSettings
 from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.topics import Published, Publisher
 from hooklog.trace import trace_id
 from hooklog.unlogged import UnloggedQueue
 from hooklog.vault import Vault
@@ -43,8 +45,9 @@ def make_sender(settings: SenderSettings) -> Sender:
         settings.queue_arn, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
     directory = Directory(read, Vault(clients, settings.webhook_key))
+    publisher = Publisher(clients, settings.queue_url)
     return Sender(
-        Clerk(courier, directory, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
+        Clerk(courier, directory, publisher, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
         Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
     )
@@ -57,6 +60,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch item failure is a fault of ours, or a message without time left; a receiver's failure is an execution."""
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
+    report_published(outcome.published)
     report(outcome, context.aws_request_id)
     count(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
@@ -77,6 +81,14 @@ def report(outcome: Outcome, request_id: str) -> None:
     if outcome.unlogged:
         logger.warning("log lags behind", items=outcome.unlogged, cause=outcome.unlogged_cause)
     logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
+
+
+def report_published(published: Sequence[Published]) -> None:
+    """Log a line for each topic's message that has been copied for the last of its webhooks."""
+    for each in published:
+        if each.complete:
+            ids = {"topic": each.topic, "message_id": each.message_id}
+            logger.info("message published", extra={**ids, "webhooks": each.copies})
 
 
 def line(execution: Execution) -> dict[str, Any]:
@@ -118,6 +130,8 @@ def counts(outcome: Outcome) -> dict[str, int]:
         "invalid": len(outcome.invalid),
         "settled": len(outcome.settled),
         "not_subscribed": outcome.settled.count(NOT_SUBSCRIBED),
+        "published": len(outcome.published),
+        "unmatched": sum(each.complete and not each.copies for each in outcome.published),
         "deferred": outcome.deferred,
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),

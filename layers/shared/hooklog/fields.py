@@ -11,9 +11,11 @@ from typing import Any, Final, NoReturn
 from hooklog.errors import InvalidMessage
 
 IDENTIFIER: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
-"""What webhook ids and message ids look like. A URL's path cannot hold `.` and `..` (RFC 3986 section 5.2.4)."""
+"""What ids of webhooks and messages, and topics, look like. A URL's path cannot hold `.` and `..` (RFC 3986, 5.2.4)."""
 
 IDENTIFIER_RULE: Final = "must be 1-128 characters of A-Z a-z 0-9 _ . - and not . or .."
+
+MAX_ID_LENGTH: Final = 128
 
 EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
 """What execution ids look like: a UTC time and eight random hex digits."""

@@ -23,11 +23,15 @@ from hooklog.queues import MAX_DELAY_SECONDS
 from hooklog.repeats import Repeat
 from hooklog.retry import RetrySchedule, jitter
 from hooklog.tables import ExecutionRow
+from hooklog.topics import UNIQUE_SECONDS, Origin, Publication, Published, Publisher
 from hooklog.trace import traced
 from hooklog.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
 """Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged."""
+
+PUBLISH_SECONDS: Final = 30.0
+"""What it may take to copy a topic's message for a stretch of webhooks."""
 
 MAX_DEFERRALS: Final = 100
 """About a day, at the longest pause; after that a repeat goes to the dead-letter queue."""
@@ -56,7 +60,7 @@ class Settled:
     """A retry that may not have been put on the queue when this was logged."""
 
 
-Done = Execution | Deferred | Settled
+Done = Execution | Deferred | Settled | Published
 
 LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -65,16 +69,19 @@ LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 class Order:
     """One queue message, parsed."""
 
-    content: Message | Repeat
+    content: Message | Repeat | Publication
     queue_message_id: str
+    """Of a copy of a topic's message it is that one's: by it, two copies for one webhook know each other."""
     redelivered: bool
     """Whether the queue has handed it out before: the function may have died after it had sent it."""
     due_at: datetime
     """When it was put on the queue; of a retry, once it is looked up, the time that was set for it."""
+    unique_until: float = math.inf
+    """Of a copy: Unix seconds from which on there may be a second one."""
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Order":
-        """Read one record of an SQS event: a producer's message, or a repeat. Raises InvalidMessage."""
+        """Read one record of an SQS event: a message, a topic's message or a repeat. Raises InvalidMessage."""
         queue_message_id = record["messageId"]
         attributes = record["attributes"]
         redelivered = int(attributes["ApproximateReceiveCount"]) > 1
@@ -82,9 +89,22 @@ class Order:
         fields = parse_object(record["body"])
         if "repeat_of" in fields:
             return cls(Repeat.parse(fields), queue_message_id, redelivered, due_at)
-        message = Message.parse(fields, queue_message_id)
-        headers = traced(message.headers, attributes.get("AWSTraceHeader", ""))
-        return cls(replace(message, headers=headers), queue_message_id, redelivered, due_at)
+        origin, trace = Origin.parse(fields), attributes.get("AWSTraceHeader", "")
+        if "topic" in fields:
+            unique_until = int(attributes["ApproximateFirstReceiveTimestamp"]) // 1000 + UNIQUE_SECONDS
+            origin = origin or Origin(queue_message_id, unique_until)
+            publication = Publication.parse(fields, replace(origin, unique_until=0) if redelivered else origin)
+            traced_one = replace(publication, message=_traced(publication.message, trace))
+            return cls(traced_one, queue_message_id, redelivered, due_at)
+        own = {name: value for name, value in fields.items() if name != "copy_of"}
+        message = _traced(Message.parse(own, queue_message_id), trace)
+        if origin:
+            return cls(message, origin.queue_message_id, redelivered, due_at, origin.unique_until)
+        return cls(message, queue_message_id, redelivered, due_at)
+
+
+def _traced(message: Message, xray_header: str) -> Message:
+    return replace(message, headers=traced(message.headers, xray_header))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +123,7 @@ class Clerk:
         self,
         courier: Courier,
         directory: Directory,
+        publisher: Publisher,
         schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
         *,
@@ -113,6 +134,7 @@ class Clerk:
         self._courier = courier
         self._carry = carry
         self._directory = directory
+        self._publisher = publisher
         self._schedule = schedule
         self._transformer = transformer or Transformer()
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -121,39 +143,44 @@ class Clerk:
         """Do what the order asks for.
 
         Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be,
-        RegistryUnreachable where its webhook must be known first, EvaluatorLost where it must be transformed, and what
-        reading the log raises where it must be known first whether a message was sent before.
+        RegistryUnreachable where its webhook must be known first, EvaluatorLost where it must be transformed, what
+        reading the log raises where it must be known first whether a message was sent before, and what
+        `Publisher.publish` does of a topic's message.
         """
         content = order.content
+        if isinstance(content, Publication):
+            if seconds_left() < PUBLISH_SECONDS + LOG_SECONDS:
+                raise NoTimeLeft(f"{PUBLISH_SECONDS:g} s may be needed to copy this")
+            return self._publisher.publish(content)
         once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
-        if order.redelivered and not once and (settled := self._logged_before(order)):
+        again = order.redelivered or order.unique_until <= self._clock().timestamp()
+        if again and not once and (settled := self._logged_before(order, content)):
             return settled
         if isinstance(content, Repeat):
             return self._repeat(order, content, seconds_left)
         return self._send(order, content, Turn(), seconds_left)
 
-    def _logged_before(self, order: Order) -> Settled | None:
-        content = order.content
+    def _logged_before(self, order: Order, content: Message | Repeat) -> Settled | None:
         for link in chain.links(content.message_id, content.webhook_id):
             if link.queue_message_id == order.queue_message_id:
-                return Settled("logged before", self._due(order, link))
+                return Settled("logged before", self._due(content, link))
         return None
 
-    def _due(self, order: Order, link: chain.Link) -> tuple[Repeat, datetime] | None:
+    def _due(self, content: Message | Repeat, link: chain.Link) -> tuple[Repeat, datetime] | None:
         """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
         row = ExecutionRow.get(link.webhook_id, link.execution_id)
         if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
         again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
-        return (replace(again, carried=_packed(order.content)) if row.unkept else again), at
+        return (replace(again, carried=_packed(content)) if row.unkept else again), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
             return Deferred(repeat, min(math.ceil(left), MAX_DELAY_SECONDS))
         try:
             links = chain.links(repeat.message_id, repeat.webhook_id)
-            if repeat.once and order.redelivered and (settled := self._logged_before(order)):
+            if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat)):
                 return settled
             if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
                 return Settled("sent again meanwhile")

@@ -49,7 +49,7 @@ class TopicIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped
 
     class Meta:
         index_name = "by_topic"
-        projection = IncludeProjection(["enabled", "event_types"])
+        projection = IncludeProjection(["enabled", "event_types", "disabled_reason"])
 
     topic = UnicodeAttribute(hash_key=True)
     webhook_id = UnicodeAttribute(range_key=True)
@@ -115,6 +115,14 @@ class Page:
     """Webhooks in the order of their ids, and the id of the last one if there are more."""
 
     webhooks: list[Webhook]
+    more_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribers:
+    """Ids of a topic's webhooks in order, and the last one that was looked at if there are more."""
+
+    webhook_ids: list[str]
     more_after: str | None
 
 
@@ -201,6 +209,18 @@ def list_webhooks(patterns: Sequence[str], limit: int, after: str | None) -> Pag
     while len(found) <= limit and (ids := list(islice(candidates, limit + 1 - len(found)))):
         found += sorted(map(_webhook, WebhookRow.batch_get(ids)), key=lambda webhook: webhook.webhook_id)
     return Page(found[:limit], found[limit - 1].webhook_id if len(found) > limit else None)
+
+
+def subscribers(topic: str, event_type: str | None, after: str, limit: int) -> Subscribers:
+    """Those that take messages of this type, among the first `limit` webhooks of the topic behind the id `after`.
+
+    One that was switched off for its failures is among them: what it misses meanwhile is to be in its history.
+    """
+    bounds = WebhookRow.webhook_id > (after or _FIRST)
+    rows = list(WebhookRow.by_topic.query(topic, bounds, limit=limit))
+    takers = [row for row in rows if not row.event_types or event_type in row.event_types]
+    wanted = [row.webhook_id for row in takers if row.enabled or row.disabled_reason]
+    return Subscribers(wanted, rows[-1].webhook_id if len(rows) == limit else None)
 
 
 def _ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hooklog.execution import Execution, Trigger
 from hooklog.log import Put, Retention, puts_of, summary_of, write
 from hooklog.orders import Clerk, Deferred, Done, Order, Settled
 from hooklog.repeats import Repeat, RepeatQueue, RetryTimer
+from hooklog.topics import Published
 from hooklog.unlogged import UnloggedQueue
 
 FLUSH_SECONDS: Final = 0.25
@@ -39,6 +40,8 @@ class Outcome:
     """Queue message id and reason of those that went to the dead-letter queue."""
     settled: list[str] = field(default_factory=list)
     """Why nothing was sent, of those for which nothing was to be sent."""
+    published: list[Published] = field(default_factory=list)
+    """Messages of topics that were copied for some webhooks."""
     deferred: int = 0
     """Repeats that come again later, because the log could not be read or they are not due."""
     unsent: list[str] = field(default_factory=list)
@@ -177,6 +180,8 @@ class Sender:
         if isinstance(each, Deferred):
             self._ways_on.repeats.put({each.repeat: each.seconds})
             outcome.deferred += 1
+        elif isinstance(each, Published):
+            outcome.published.append(each)
         elif isinstance(each, Settled):
             if each.due:
                 self._ways_on.timer.set(dict([each.due]), datetime.now(UTC))

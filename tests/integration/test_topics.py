@@ -1,0 +1,323 @@
+"""Messages of a topic: copied for each of its webhooks, once, whatever breaks meanwhile."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hooklog.topics import STRETCH, UNIQUE_SECONDS
+from tests import template
+from tests.aws import MockAws
+from tests.events import sqs_event
+from tests.faults import Answer, Call, FaultyService, failing
+from tests.integration.test_webhooks import CONTEXT, Api
+from tests.receiver import Receiver
+
+Event = dict[str, Any]
+TOPIC = "acme"
+
+
+@pytest.fixture
+def api(aws: MockAws) -> Api:
+    return Api(aws)
+
+
+@pytest.fixture
+def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
+    receiver.reset()
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+
+
+def published(receive_count: int = 1, received_ago: float = 0, **fields: Any) -> Event:
+    event = sqs_event({"topic": TOPIC, "message_id": "m1", "payload": {"z": 1742, "a": 19.90}, **fields})
+    event["Records"][0]["attributes"] |= {
+        "ApproximateReceiveCount": str(receive_count),
+        "ApproximateFirstReceiveTimestamp": str(int((time.time() - received_ago) * 1000)),
+    }
+    return event
+
+
+def again(event: Event) -> Event:
+    """As the queue hands it out a second time."""
+    records = [{**r, "attributes": {**r["attributes"], "ApproximateReceiveCount": "2"}} for r in event["Records"]]
+    return {"Records": records}
+
+
+def send(sender: ModuleType, event: Event) -> list[Any]:
+    failures: list[Any] = sender.lambda_handler(event, CONTEXT)["batchItemFailures"]
+    return failures
+
+
+def drain(sender: ModuleType, aws: MockAws, order: Callable[[list[Any]], Iterable[Any]] = list) -> None:
+    """Send everything that is on the queue, and what comes of it."""
+    while waiting := aws.waiting("WebhookQueue"):
+        records = list(order(aws.take("WebhookQueue", waiting)["Records"]))
+        for start in range(0, len(records), 10):
+            assert send(sender, {"Records": records[start : start + 10]}) == []
+
+
+def received(receiver: Receiver) -> Counter[str]:
+    return Counter(request.header("x-hooklog-webhook") or "" for request in receiver.requests)
+
+
+def on_the_queue(aws: MockAws) -> tuple[list[Event], list[Any]]:
+    """What goes on with a topic's message, and the copies."""
+    records = aws.take("WebhookQueue", aws.waiting("WebhookQueue"))["Records"]
+    stretches = [{"Records": [record]} for record in records if "topic" in json.loads(record["body"])]
+    return stretches, [record for record in records if "topic" not in json.loads(record["body"])]
+
+
+def webhook_of(copy: Any) -> str:
+    return str(json.loads(copy["body"])["webhook_id"])
+
+
+def deliver(sender: ModuleType, copies: list[Any]) -> None:
+    """In the order in which they were made, five at a time: the second copies come when the first are in the log."""
+    for start in range(0, len(copies), 5):
+        assert send(sender, {"Records": copies[start : start + 5]}) == []
+
+
+def register(aws: MockAws, api: Api, receiver: Receiver, count: int, real: range) -> list[str]:
+    """Many webhooks of the topic, `real` ones among them: the others have no key of their own, which saves time."""
+    names = [f"w{number:04}" for number in range(count)]
+    for number in real:
+        api.put(names[number], url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+    row = aws.rows("Webhooks")[0]
+    copied = [{**row, "webhook_id": {"S": name}} for number, name in enumerate(names) if number not in real]
+    for start in range(0, len(copied), 25):
+        puts: Any = [{"PutRequest": {"Item": item}} for item in copied[start : start + 25]]
+        aws.dynamodb.batch_write_item(RequestItems={aws.refs["Webhooks"]: puts})
+    return names
+
+
+def after(calls: int) -> Callable[[Call], Answer | None]:
+    """SQS fails after so many requests."""
+    left = [calls]
+
+    def fault(call: Call) -> Answer | None:
+        left[0] -= 1
+        return None if left[0] >= 0 else failing(call)
+
+    return fault
+
+
+class TestWho:
+    def test_every_webhook_of_the_topic_that_takes_it_gets_the_same_bytes_as_its_own_message(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        url = receiver.url("/status/200")
+        api.put("a", url=url, enabled=True, topic=TOPIC)
+        api.put("b", url=url, enabled=True, topic=TOPIC, event_types=["order.paid"])
+        api.put("c", url=url, enabled=True, topic=TOPIC, event_types=["order.refunded"])
+        api.put("d", url=url, enabled=True, topic="acme2")
+        api.put("e", url=url, enabled=True)
+        api.put("f", url=url, topic=TOPIC)
+        assert send(sender, published(event_type="order.paid", headers={"X-Shop": "berlin"})) == []
+        drain(sender, aws)
+        assert received(receiver) == {"a": 1, "b": 1}
+        for request in receiver.requests:
+            assert request.body == b'{"z":1742,"a":19.9}'
+            assert (request.header("webhook-id"), request.header("x-shop")) == ("m1", "berlin")
+            assert (request.header("x-hooklog-event"), request.header("x-hooklog-attempt")) == ("order.paid", "1")
+        assert sorted(row["webhook_id"]["S"] for row in aws.rows("Executions")) == ["a", "b"]
+
+    def test_each_has_retries_of_its_own(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        api.put("b", url=receiver.url("/status/500"), enabled=True, topic=TOPIC, retry_schedule=[1])
+        send(sender, published())
+        drain(sender, aws)
+        assert received(receiver) == {"a": 1, "b": 2}
+
+    def test_one_that_was_switched_off_for_its_failures_gets_executions_that_can_be_sent_later(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), topic=TOPIC)
+        (row,) = aws.rows("Webhooks")
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "disabled_reason": {"S": "gone"}})
+        send(sender, published())
+        drain(sender, aws)
+        (execution,) = aws.rows("Executions")
+        assert (execution["hard_error"]["BOOL"], receiver.requests) == (True, [])
+
+    def test_what_nobody_takes_is_counted_and_leaves_nothing(
+        self, aws: MockAws, sender: ModuleType, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        assert send(sender, published()) == []
+        assert (aws.rows("Executions"), aws.waiting("WebhookQueue")) == ([], 0)
+        lines = {log.message: log.__dict__ for log in caplog.records}
+        assert (lines["batch"]["published"], lines["batch"]["unmatched"]) == (1, 1)
+        told = lines["message published"]
+        assert (told["topic"], told["message_id"], told["webhooks"]) == (TOPIC, "m1", 0)
+
+    def test_its_id_is_the_queues_where_it_has_none(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        event = sqs_event({"topic": TOPIC, "payload": 1})
+        send(sender, event)
+        drain(sender, aws)
+        assert receiver.requests[0].header("webhook-id") == event["Records"][0]["messageId"]
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"webhook_id": "a"}, "webhook_id must not come with topic"),
+            ({"url": "https://shop.example/"}, "url must not come with topic"),
+            ({"topic": "a/b"}, "topic must be"),
+            ({"topic": None}, "topic must be"),
+            ({"other": 1}, "unknown field other"),
+            ({"after": 7}, "after must be"),
+            ({"copies": -1}, "copies must be"),
+            ({"copy_of": {"queue_message_id": "x"}}, "copy_of must be"),
+            ({"copy_of": "x"}, "copy_of must be"),
+        ],
+    )
+    def test_what_can_never_be_published_is_a_dead_letter(
+        self, aws: MockAws, sender: ModuleType, fields: dict[str, Any], reason: str
+    ) -> None:
+        assert send(sender, published(**fields)) == []
+        (letter,) = aws.messages("WebhookDeadLetterQueue")
+        assert reason in letter["MessageAttributes"]["Reason"]["StringValue"]
+
+    def test_a_message_that_would_grow_beyond_what_sqs_takes_is_a_dead_letter_before_anything_is_sent(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        for payload in ("x" * 1_048_400, [1e15] * 60_000):
+            assert send(sender, published(payload=payload)) == []
+            assert aws.waiting("WebhookQueue") == 0
+            letter = aws.take("WebhookDeadLetterQueue")
+            assert letter["Records"]
+
+    def test_the_longest_goes_to_the_longest_id(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("w" * 128, url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        payload = "x" * (1_048_576 - 1024)
+        send(sender, published(payload=payload))
+        drain(sender, aws)
+        assert receiver.requests[0].body == json.dumps(payload).encode()
+
+    @pytest.mark.parametrize("text", ['"\\uffff \\ufffe"', '"\\ud800"', '"\\u0000\\u001f\\u007f"', "[1e400]"[:4] + "]"])
+    def test_what_sqs_refuses_as_it_stands_arrives(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, text: str
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        event = sqs_event(
+            f'{{"topic": "{TOPIC}", "payload": {text}}}', {"webhook_id": "a", "payload": json.loads(text)}
+        )
+        assert send(sender, event) == []
+        drain(sender, aws)
+        direct, copied = (request.body for request in receiver.requests)
+        assert copied == direct
+
+    def test_an_invocation_that_begins_to_send_in_time_is_over_before_there_can_be_a_second_copy(self) -> None:
+        visible = template.resources("AWS::SQS::Queue")["WebhookQueue"]["VisibilityTimeout"]
+        longest = template.TEMPLATE["Parameters"]["SenderTimeoutSeconds"]["MaxValue"]
+        assert UNIQUE_SECONDS + longest < visible
+
+
+class TestCrashes:
+    @pytest.mark.parametrize(("webhooks", "dies_at", "requests"), [(1000, 500, 4), (STRETCH + 1, 0, 10)])
+    def test_every_webhook_gets_it_once_though_the_sender_dies(
+        self,
+        api: Api,
+        aws: MockAws,
+        aws_endpoint: str,
+        sender: ModuleType,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+        webhooks: int,
+        dies_at: int,
+        requests: int,
+    ) -> None:
+        """At a stretch of copies, after so many of the requests with which it puts them on the queue."""
+        names = register(aws, api, receiver, webhooks, range(dies_at, dies_at + 5))
+        with FaultyService(aws_endpoint) as sqs:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+            mortal = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+            stretches = [published()]
+            copies: list[Any] = []
+            while stretches:
+                event = stretches.pop()
+                if len(copies) == dies_at:
+                    with sqs.breaking(after(requests)):
+                        assert len(send(mortal, event)) == 1
+                    event = again(event)
+                assert send(mortal, event) == []
+                more, made = on_the_queue(aws)
+                stretches += more
+                copies += made
+        assert {webhook_of(copy) for copy in copies} == set(names)
+        assert len(copies) == webhooks + 10 * requests
+        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[dies_at : dies_at + 5]])
+        assert received(receiver) == dict.fromkeys(names[dies_at : dies_at + 5], 1)
+
+    def test_a_message_that_comes_again_when_all_of_it_was_done_is_sent_to_nobody_twice(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        names = register(aws, api, receiver, STRETCH + 5, range(STRETCH, STRETCH + 5))
+        event = published()
+        copies: list[Any] = []
+        for first in (event, again(event)):
+            stretches = [first]
+            while stretches:
+                assert send(sender, stretches.pop()) == []
+                more, made = on_the_queue(aws)
+                stretches += more
+                copies += made
+        assert len(copies) == 2 * len(names)
+        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[STRETCH:]])
+        assert received(receiver) == dict.fromkeys(names[STRETCH:], 1)
+
+    def test_copies_that_waited_long_look_for_their_doubles(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        """There is a backlog: the second copies come before the first."""
+        names = register(aws, api, receiver, 10, range(10))
+        event = published(received_ago=UNIQUE_SECONDS + 1)
+        for each in (event, again(event)):
+            assert send(sender, each) == []
+        drain(sender, aws, reversed)
+        assert received(receiver) == dict.fromkeys(names, 1)
+
+    def test_nothing_is_looked_up_while_all_is_well(
+        self,
+        api: Api,
+        aws: MockAws,
+        aws_endpoint: str,
+        sender: ModuleType,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        with FaultyService(aws_endpoint) as dynamodb:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            watched = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+            send(watched, published())
+            drain(watched, aws)
+            assert dynamodb.calls == {"Query": 1, "GetItem": 1, "BatchWriteItem": 1}
+        assert received(receiver) == {"a": 1}
+
+    def test_two_messages_with_one_id_are_two(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+        for number in range(2):
+            event = published(received_ago=UNIQUE_SECONDS + 1)
+            event["Records"][0]["messageId"] = f"q{number}"
+            send(sender, event)
+            drain(sender, aws)
+        assert received(receiver) == {"a": 2}
+
+    @pytest.mark.parametrize("seconds", [44, 46])
+    def test_it_begins_only_where_time_is_left(self, sender: ModuleType, seconds: int) -> None:
+        context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: seconds * 1000)
+        failures = sender.lambda_handler(published(), context)["batchItemFailures"]
+        assert len(failures) == (1 if seconds < 45 else 0)
