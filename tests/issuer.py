@@ -15,6 +15,8 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 URL = "https://issuer.example/"
 AUDIENCE = "https://hooklog.example/api"
+ELSEWHERE = "/elsewhere.json"
+"""Where it sends those on who follow redirects, and has the keys."""
 
 
 def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
@@ -95,8 +97,8 @@ class Issuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetched += 1
-                self.send_response(issuer.status)
-                self.send_header("Location", "/elsewhere")
+                self.send_response(200 if self.path == ELSEWHERE else issuer.status)
+                self.send_header("Location", ELSEWHERE)
                 self.send_header("Content-Length", str(len(issuer.body)))
                 self.end_headers()
                 self.wfile.write(issuer.body)
