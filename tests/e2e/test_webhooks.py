@@ -42,3 +42,30 @@ def test_a_registered_webhook_signs_with_both_secrets_and_is_gone_when_it_is_del
     assert call(deployment, "DELETE", own).status_code == 204
     assert call(deployment, "GET", own).status_code == 404
     assert len(deployment.history(webhook_id)) == 1
+
+
+def test_a_webhook_is_tested_while_it_is_off_and_transforms_what_it_is_sent_once_it_is_on(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    path, own = f"/status/200/{webhook_id}", f"/webhooks/{webhook_id}"
+    fields = {"url": receiver_process["http_url"] + path, "transformation": '{"text": "Order " & payload.order}'}
+    refused = call(deployment, "PUT", own, {**fields, "transformation": "payload.("})
+    assert (refused.status_code, "(S0203, character 9)" in refused.text) == (400, True)
+    created = call(deployment, "PUT", own, fields)
+    assert created.status_code == 201, created.text
+
+    dry = call(deployment, "POST", f"{own}/test", {"payload": {"order": 1}, "dry_run": True}).json()
+    assert (dry["request_body"], received(receiver_process, path)) == ('{"text":"Order 1"}', [])
+    tested = call(deployment, "POST", f"{own}/test", {"payload": {"order": 2}})
+    assert tested.status_code == 200, tested.text
+    shown = tested.json()
+    assert (shown["trigger"], shown["result"], shown["request_body"]) == ("test", 200, '{"text":"Order 2"}')
+    (request,) = received(receiver_process, path)
+    verify(created.json()["secret"], request)
+    (logged,) = deployment.wait_for_history(webhook_id, 1)
+    assert logged.items() <= shown.items()
+
+    assert call(deployment, "PUT", own, {**fields, "enabled": True, "version": 1}).status_code == 200
+    deployment.enqueue(webhook_id, {"webhook_id": webhook_id, "payload": {"order": 3}})
+    deployment.wait_for_history(webhook_id, 2)
+    assert base64.b64decode(received(receiver_process, path)[-1]["body"]) == b'{"text":"Order 3"}'

@@ -41,6 +41,10 @@ FIELDS = {
     "timeout_seconds": VALUES,
     "retry_schedule": VALUES,
     "version": VALUES,
+    "transformation": VALUES,
+    "payload": VALUES,
+    "event_type": TEXTS | VALUES,
+    "dry_run": st.booleans() | VALUES,
 }
 BODIES = st.none() | st.text() | VALUES.map(json.dumps) | st.fixed_dictionaries({}, optional=FIELDS).map(json.dumps)
 IDS = st.sampled_from(["wh_1", "20261123T173600.123456Z-9f3a2c1d", "%2e%2e", "a%2Fb", "%00", "\ud800"]) | st.text()

@@ -37,6 +37,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "ListWebhooksFunction": settings.WebhooksSettings.from_environment,
     "GetWebhookFunction": settings.WebhooksSettings.from_environment,
     "PutWebhookFunction": settings.PutWebhookSettings.from_environment,
+    "TestWebhookFunction": settings.TryWebhookSettings.from_environment,
     "DeleteWebhookFunction": settings.DeleteWebhookSettings.from_environment,
     "GetWebhookSecretFunction": settings.SecretSettings.from_environment,
     "RotateWebhookSecretFunction": settings.SecretSettings.from_environment,

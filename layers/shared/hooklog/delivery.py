@@ -116,6 +116,15 @@ class Courier:
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(call, attempt, started_at, duration_ms, headers, answer, error)
 
+    def rehearse(self, call: Call, attempt: int) -> Delivery:
+        """What `deliver` would send now, with nobody asked; the error says what keeps it from being sent."""
+        at = self._clock()
+        try:
+            headers = request_headers(call, parse_target(call.url, self._schemes), attempt, at)
+        except Undelivered as error:
+            return Delivery.refused(call, attempt, at, error)
+        return Delivery(call, attempt, at, 0, headers, None, None)
+
     def _exchange(self, call: Call, target: Target, headers: Mapping[str, str]) -> tuple[Answer, Undelivered | None]:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = METHOD, target.url, call.message.body

@@ -44,9 +44,13 @@ def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders
     """What View shows, masked; empty where nothing is kept (any more), or not all of it has arrived yet."""
     document = _unpack(webhook_id, execution_id)
     repeat: Mapping[str, Any] = document.pop(_REPEAT, {})
-    own = repeat.get("sensitive", ())
-    masked = {name: sensitive.mask(document[name], own) for name in _HEADERS if name in document}
-    return {**document, **masked}
+    return masked(document, sensitive, repeat.get("sensitive", ()))
+
+
+def masked(details: Mapping[str, Any], sensitive: SensitiveHeaders, own: Iterable[str]) -> dict[str, Any]:
+    """Details as they may be shown; `own` names what is sensitive in them alone."""
+    hidden = {name: sensitive.mask(details[name], own) for name in _HEADERS if name in details}
+    return {**details, **hidden}
 
 
 def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:

@@ -65,9 +65,14 @@ def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of
 
 def summary_of(execution: Execution, retention: Retention) -> Put:
     """The item of an execution's summary."""
+    return Put(ExecutionRow.Meta.table_name, row_of(execution, retention).serialize(), 1024)
+
+
+def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
+    """An execution's summary as the log holds it."""
     delivery, execution_id = execution.delivery, execution.execution_id
     message_id, next_attempt = delivery.message.message_id, execution.next_attempt_at
-    row = ExecutionRow(
+    return ExecutionRow(
         webhook_id=execution.webhook_id,
         executed_at=execution_id,
         failed_at=None if delivery.success else execution_id,
@@ -89,7 +94,6 @@ def summary_of(execution: Execution, retention: Retention) -> Put:
         error_message=delivery.error.message if delivery.error and execution.unkept else None,
         expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
     )
-    return Put(ExecutionRow.Meta.table_name, row.serialize(), 1024)
 
 
 def _details(execution: Execution, retention: Retention) -> Iterator[Put]:

@@ -136,8 +136,10 @@ def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
 
 
 def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
-    """The repeat of a message's last execution; None if that succeeded, or comes up later in this recovery."""
+    """The repeat of a message's last execution; None if that succeeded, comes up later, or was a test."""
     ids = {link.execution_id: link for link in chain.links(failure.message_id, failure.webhook_id)}
+    if failure.trigger == Trigger.TEST:
+        return None
     last = max([*ids, failure.executed_at])
     if last in ids and ids[last].success:
         return None

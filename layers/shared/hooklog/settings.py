@@ -213,6 +213,43 @@ class PutWebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TryWebhookSettings:
+    """What test_webhook is configured with."""
+
+    executions_table: str
+    execution_details_table: str
+    webhooks_table: str
+    webhook_key: str
+    unlogged_queue_url: str
+    execution_retention_days: int
+    details_retention_days: int
+    details_of: DetailsOf
+    capture_limit_bytes: int
+    allow_http: bool
+    allowed_networks: tuple[Network, ...]
+    sensitive_headers: SensitiveHeaders
+    allowed_origin: str
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        return cls(
+            executions_table=_text(environ, "EXECUTIONS_TABLE"),
+            execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
+            webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
+            webhook_key=_text(environ, "WEBHOOK_KEY"),
+            unlogged_queue_url=_text(environ, "UNLOGGED_QUEUE_URL"),
+            execution_retention_days=_integer(environ, "EXECUTION_RETENTION_DAYS", 2, 3650),
+            details_retention_days=_integer(environ, "DETAILS_RETENTION_DAYS", 2, 3650),
+            details_of=DetailsOf(_choice(environ, "DETAILS_OF", tuple(DetailsOf))),
+            capture_limit_bytes=_integer(environ, "CAPTURE_LIMIT_BYTES", 0, 262_144),
+            allow_http=_choice(environ, "ALLOW_HTTP", ("true", "false")) == "true",
+            allowed_networks=parse_networks(environ.get("ALLOWED_NETWORKS") or ""),
+            sensitive_headers=SensitiveHeaders.parse(environ.get("SENSITIVE_HEADERS") or ""),
+            allowed_origin=_text(environ, "ALLOWED_ORIGIN"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class SecretSettings(_Texts):
     """What get_webhook_secret and rotate_webhook_secret are configured with."""
 

@@ -112,7 +112,7 @@ class _Process:
         with its:
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "hooklog.evaluator"],
+                    [sys.executable, "-S", "-m", "hooklog.evaluator"],
                     stdin=its.fileno(),
                     stdout=its.fileno(),
                     stderr=subprocess.DEVNULL,

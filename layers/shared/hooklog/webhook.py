@@ -83,7 +83,7 @@ class Webhook:
             enabled=_enabled(fields),
             timeout_seconds=read_timeout(fields) or float(DEFAULT_TIMEOUT_SECONDS),
             retry_schedule=_retry_schedule(fields),
-            transformation=_transformation(fields),
+            transformation=read_transformation(fields),
             sensitive_headers=_sensitive_headers(fields),
             topic=None if fields.get("topic") is None else identifier(fields, "topic"),
             version=_version(fields),
@@ -185,8 +185,8 @@ def _retry_schedule(fields: Mapping[str, Any]) -> RetrySchedule | None:
     return RetrySchedule(tuple(value))
 
 
-def _transformation(fields: Mapping[str, Any]) -> str | None:
-    """Whether it compiles is for the evaluator to say."""
+def read_transformation(fields: Mapping[str, Any]) -> str | None:
+    """Whether it compiles is for the evaluator to say. Raises InvalidRequest."""
     value = fields.get("transformation")
     if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_TRANSFORMATION_LENGTH):
         raise InvalidRequest(
