@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from hooklog.directory import FRESH_SECONDS, MAX_KEPT, PAUSE_SECONDS, STALE_SECONDS, Directory, Entry
+from hooklog.directory import FRESH_SECONDS, MAX_KEPT, MAX_KEPT_LENGTH, PAUSE_SECONDS, STALE_SECONDS, Directory, Entry
 from hooklog.errors import RegistryUnreachable
 from hooklog.registry import Registered, SealedKeys
 from hooklog.webhook import Webhook
@@ -176,3 +176,32 @@ def test_no_more_are_remembered_than_fit(registry: Registry) -> None:
     assert len(registry.reads) == MAX_KEPT + 1
     directory.find("0")
     assert len(registry.reads) == MAX_KEPT + 2
+
+
+def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry: Registry) -> None:
+    """Whoever may set webhooks up must not be able to end the sender, with the batches of others."""
+    directory = registry.directory()
+    large = {"transformation": "x" * 32_768, "headers": {"X-Shop": "x" * 16_000}}
+    numbers = range(MAX_KEPT_LENGTH // 48_768 + 1)
+    for number in numbers:
+        registry.register(str(number), **large)
+        directory.find(str(number))
+    registry.reads.clear()
+    directory.find(str(numbers[-1]))
+    assert registry.reads == []
+    directory.find("0")
+    assert registry.reads == ["0"]
+
+
+def test_one_that_is_read_again_counts_once(registry: Registry) -> None:
+    directory = registry.directory()
+    registry.register("a", transformation="x" * 32_768)
+    directory.find("b")
+    for _ in range(MAX_KEPT_LENGTH // 32_768 + 1):
+        registry.now += FRESH_SECONDS - 1
+        directory.find("b")
+        registry.now += 1
+        directory.find("a")
+    registry.reads.clear()
+    directory.find("b")
+    assert registry.reads == []

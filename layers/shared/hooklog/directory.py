@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock
-from typing import Final, TypeVar
+from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -25,14 +25,15 @@ PAUSE_SECONDS: Final = 5.0
 """How long one that could not be read is not asked for again: not by each message of a batch."""
 
 MAX_KEPT: Final = 2000
-"""Webhooks remembered; a few KB each, 40 KB at most."""
+"""Webhooks remembered."""
+
+MAX_KEPT_LENGTH: Final = 8_000_000
+"""Characters of what they hold together, of four bytes at most; a few thousand are usual, the largest have 80,000."""
 
 MAX_OPENED: Final = 10_000
 """Decrypted keys remembered."""
 
 _LOCKS = 64
-_Name = TypeVar("_Name", str, bytes)
-_Value = TypeVar("_Value")
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
@@ -63,6 +64,10 @@ class _Kept:
     good_for: float
     cause: str = ""
 
+    @property
+    def length(self) -> int:
+        return self.entry.webhook.length if self.entry else 0
+
 
 class Directory:
     """Finds webhooks by id. Safe to use from several threads: those that ask for the same one wait for one read."""
@@ -74,6 +79,7 @@ class Directory:
         self._vault = vault
         self._clock = clock  # not a monotonic one, which may stand still while the function is frozen
         self._kept: dict[str, _Kept] = {}
+        self._length = 0
         self._opened: dict[bytes, bytes] = {}
         self._locks = [Lock() for _ in range(_LOCKS)]
         self._keeping = Lock()
@@ -109,17 +115,16 @@ class Directory:
         if (key := self._opened.get(sealed)) is None:
             key = self._vault.open(webhook_id, sealed)
             with self._keeping:
-                _put(self._opened, sealed, key, MAX_OPENED)
+                self._opened[sealed] = key
+                if len(self._opened) > MAX_OPENED:
+                    del self._opened[next(iter(self._opened))]
         return key
 
     def _keep(self, webhook_id: str, kept: _Kept) -> None:
+        """As the newest; the oldest are forgotten where there are too many, or they hold too much."""
         with self._keeping:
-            _put(self._kept, webhook_id, kept, MAX_KEPT)
-
-
-def _put(remembered: dict[_Name, _Value], name: _Name, value: _Value, most: int) -> None:
-    """As the newest; the oldest is forgotten where there are too many."""
-    remembered.pop(name, None)
-    remembered[name] = value
-    if len(remembered) > most:
-        del remembered[next(iter(remembered))]
+            before = self._kept.pop(webhook_id, None)
+            self._kept[webhook_id] = kept
+            self._length += kept.length - (before.length if before else 0)
+            while len(self._kept) > MAX_KEPT or self._length > MAX_KEPT_LENGTH:
+                self._length -= self._kept.pop(next(iter(self._kept))).length

@@ -89,6 +89,12 @@ class Webhook:
             version=_version(fields),
         )
 
+    @property
+    def length(self) -> int:
+        """Characters of what it holds."""
+        texts = (self.name, self.url, self.transformation or "", *self.event_types, *self.sensitive_headers)
+        return sum(map(len, texts)) + sum(len(name) + len(value) for name, value in self.headers.items())
+
     def takes(self, event_type: str | None) -> bool:
         """Whether messages of this type are sent to it."""
         return not self.event_types or event_type in self.event_types
