@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,15 @@ def test_the_sender_runs_on_the_layer_alone(deployment: Deployment) -> None:
 @pytest.mark.parametrize(("function", "status"), [("ListExecutionsFunction", 200), ("GetExecutionFunction", 404)])
 def test_a_reader_runs_on_the_layer_alone(deployment: Deployment, function: str, status: int) -> None:
     assert run(deployment, function, api_event(PATH))["statusCode"] == status
+
+
+def test_a_webhook_is_set_up_on_the_layer_alone(deployment: Deployment) -> None:
+    path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
+    scope, body = "webhooks:manage", {"url": "https://shop.example/hooks"}
+    created = run(deployment, "PutWebhookFunction", api_event(path, scope=scope, body=body))
+    assert created["statusCode"] == 201, created["body"]
+    shown = run(deployment, "GetWebhookSecretFunction", api_event(path, scope=scope))
+    assert json.loads(shown["body"])["secret"] == json.loads(created["body"])["secret"]
 
 
 def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment) -> None:
