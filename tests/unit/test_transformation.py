@@ -145,6 +145,10 @@ def test_what_an_expression_costs_has_an_end(transformer: Transformer, expressio
     assert body(transformer, "payload.order") == b"1742"
 
 
+def test_memory_has_a_bound_of_its_own(transformer: Transformer) -> None:
+    assert "too much memory" in failure(transformer, "$length($pad('x', 4e8))")
+
+
 def test_nothing_stays_from_one_evaluation_to_the_next(transformer: Transformer) -> None:
     expression = "($seen := $exists($seen) ? $seen : payload; $seen)"
     assert body(transformer, expression, 1) == b"1"
