@@ -108,4 +108,5 @@ def _watched(alarm: Mapping[str, Any]) -> int:
 
 def _queues_polled() -> int:
     events = [event for function in functions().values() for event in function.get("Events", {}).values()]
-    return sum(event["Type"] == "SQS" for event in events)
+    polled = [event for event in events if event["Type"] == "SQS"]
+    return len(polled) + len(resources("AWS::Lambda::EventSourceMapping"))

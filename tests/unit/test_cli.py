@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -40,8 +41,12 @@ def test_nothing_else_is_a_span(text: str) -> None:
         ("2026-11-24", "2026-11-24T00:00:00.000000Z"),
     ],
 )
-def test_a_time_is_of_utc_unless_it_names_a_zone(text: str, utc: str) -> None:
-    assert iso(moment(text)) == utc
+def test_a_time_is_of_utc_unless_it_names_a_zone(text: str, utc: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        assert iso(moment(text)) == utc
+    time.tzset()
 
 
 def test_a_span_as_a_time_is_so_long_ago() -> None:

@@ -119,8 +119,15 @@ def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: st
     timeout = template.functions()[function]["Timeout"]
     longest = template.TEMPLATE["Parameters"][timeout["Ref"]]["MaxValue"] if isinstance(timeout, dict) else timeout
     assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * longest
-    events = template.functions()[function]["Events"].values()
-    assert [event["Properties"]["Queue"] for event in events] == [{"Fn::GetAtt": [queue, "Arn"]}]
+    assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]
+
+
+def queues_of(function: str) -> list[Any]:
+    """What calls it, by an event or by a mapping of its own."""
+    events = template.functions()[function].get("Events", {}).values()
+    mappings = template.resources("AWS::Lambda::EventSourceMapping").items()
+    own = [mapping["EventSourceArn"] for name, mapping in mappings if name.startswith(function)]
+    return [event["Properties"]["Queue"] for event in events] + own
 
 
 def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
