@@ -80,7 +80,9 @@ def _tail(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook")
     command.add_argument("--last", type=_count, default=10, metavar="N", help="begin with the last N; default 10")
     command.add_argument("--count", type=_count, metavar="N", help="end after N executions")
-    command.add_argument("--within", type=span, metavar="SPAN", help="fail unless they came within 30s, 5m …")
+    command.add_argument(
+        "--within", type=span, metavar="SPAN", help="end after 30s, 5m …: a failure, if fewer than --count came"
+    )
 
 
 def _show(command: argparse.ArgumentParser) -> None:

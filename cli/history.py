@@ -52,14 +52,15 @@ FAILURES: Final[tuple[Column, ...]] = (
 
 
 def tail(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print executions as they are logged, until interrupted, or until there were --count of them."""
+    """Print executions as they are logged, until --within is over, there were --count of them, or interrupted."""
     api = Api(stack)
     ends = time.monotonic() + arguments.within.total_seconds() if arguments.within else None
     for number, execution in enumerate(_live(api, arguments.webhook, arguments.last, ends), start=1):
         output.row(STREAMED, execution)
         if number == arguments.count:
             return
-    raise CliFailure(f"Fewer than {arguments.count} executions came in time")
+    if arguments.count:
+        raise CliFailure(f"Fewer than {arguments.count} executions came in time")
 
 
 def _live(api: Api, webhook_id: str, last: int, ends: float | None) -> Iterator[dict[str, Any]]:

@@ -73,7 +73,7 @@ def _built(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _text(name: str) -> str:
     try:
-        return sys.stdin.read() if name == _STDIN else Path(name).read_text()
+        return sys.stdin.read() if name == _STDIN else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CliFailure(f"Cannot read {name}: {error}", ExitCode.USAGE) from None
 
@@ -98,4 +98,7 @@ def _checked(number: int, fields: Any) -> dict[str, Any]:
 
 
 def _entry(message: dict[str, Any]) -> dict[str, Any]:
-    return {"MessageBody": json.dumps(message, ensure_ascii=False), "MessageGroupId": message["webhook_id"]}
+    text = json.dumps(message, ensure_ascii=False)
+    # An unpaired surrogate has no UTF-8: it goes as the JSON escape that it came as.
+    body = text.encode("utf-8", "backslashreplace").decode()
+    return {"MessageBody": body, "MessageGroupId": message["webhook_id"]}

@@ -1,7 +1,9 @@
 """The command line, as somebody on call uses it: a process of its own, against the deployed local stack."""
 
 import json
+import os
 import subprocess
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,13 +12,25 @@ from cli.failure import ExitCode
 from local import places
 from tests.e2e.conftest import Deployment, until
 
+Environment = Mapping[str, str]
+NONE: Environment = {}
+
 HOOKLOG = places.DEV_BIN / "hooklog"
 
 
-def hooklog(*words: str, code: ExitCode = ExitCode.OK, text: str = "") -> list[dict[str, Any]]:
+def hooklog(
+    *words: str, code: ExitCode = ExitCode.OK, text: str = "", environment: Environment = NONE
+) -> list[dict[str, Any]]:
     """What a command prints for scripts, from a folder that is not the repository."""
     ended = subprocess.run(
-        [HOOKLOG, "--json", *words], input=text, capture_output=True, text=True, check=False, timeout=90, cwd="/"
+        [HOOKLOG, "--json", *words],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=90,
+        cwd="/",
+        env={**os.environ, **environment},
     )
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr
@@ -80,3 +94,20 @@ def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, we
 )
 def test_what_cannot_be_has_its_exit_code(deployment: Deployment, words: str, code: ExitCode) -> None:
     assert hooklog(*words.split(), code=code) == []
+
+
+def test_a_stack_is_found_by_its_name_with_the_users_credentials(deployment: Deployment, webhook_id: str) -> None:
+    """The local AWS stands in for AWS: its CloudFormation and Secrets Manager are asked, and no file of ours."""
+    nobody = {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    somebody = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    there = {**nobody, "AWS_ENDPOINT_URL": deployment.outputs["EndpointUrl"]}
+    named = ("--stack", places.STACK_NAME, "--region", places.REGION)
+    (minted,) = hooklog("token", webhook_id, *named, environment={**there, **somebody})
+    assert deployment.get(f"/webhooks/{webhook_id}/executions", token=minted["token"]).status_code == 200
+    hooklog("token", webhook_id, *named, code=ExitCode.NOT_ALLOWED, environment=there)
+    unknown = ("--stack", "no-such-stack", "--region", places.REGION)
+    hooklog("token", webhook_id, *unknown, code=ExitCode.NOT_FOUND, environment={**there, **somebody})
