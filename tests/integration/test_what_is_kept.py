@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import random
+import time
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -232,6 +233,18 @@ def test_an_execution_is_erased_and_its_summary_stays(
     assert len(parts(aws)) == 3
     assert show(aws, other["execution_id"])["request_body"]
     assert erase.execution(before["execution_id"]) == 204, "nothing is left to erase"
+
+
+@pytest.mark.parametrize(("kept_days", "marked_days"), [(2, 15), (90, 90)])
+def test_a_mark_outlives_the_summary_and_whatever_still_waits_to_be_logged(
+    aws: MockAws, receiver: Receiver, erase: Eraser, kept_days: int, marked_days: int
+) -> None:
+    """What is unlogged may wait on its queue for 14 days."""
+    app = start(aws, EXECUTION_RETENTION_DAYS=str(kept_days), DETAILS_RETENTION_DAYS="2")
+    send(app, sqs_event(message(receiver.url("/status/410"))))
+    assert erase.message() == 204
+    (mark,) = aws.rows("ExecutionDetails")
+    assert (int(mark["expires_at"]["N"]) - time.time()) / 86_400 == pytest.approx(marked_days, abs=0.01)
 
 
 def test_only_who_manages_a_webhook_erases(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
