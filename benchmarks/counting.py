@@ -81,11 +81,16 @@ class Tally:
                     self.write_units[place] += units(size_of(entry), 1024)
                     self.kept_bytes[place] += size_of(entry) + KEPT_BESIDE_EACH_ITEM
 
+    def _update(self, request: Request) -> None:
+        """Of the whole item, as it is afterwards; it is in no index by what is changed."""
+        self.write_units[request.asked["TableName"]] += units(size_of(request.answered.get("Attributes", {})), 1024)
+
 
 _PRICED: Final[dict[str, Callable[[Tally, Request], None]]] = {
     "SendMessage": Tally._sqs,
     "SendMessageBatch": Tally._sqs,
     "BatchWriteItem": Tally._write,
+    "UpdateItem": Tally._update,
     "GetItem": Tally._get,
     "Query": Tally._query,
     "CreateSchedule": Tally._schedule,

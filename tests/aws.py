@@ -44,6 +44,7 @@ class MockAws:
     scheduler: Any
     secrets: "SecretsManagerClient"
     kms: Any
+    sns: Any
     refs: dict[str, str] = field(default_factory=dict)
 
     def build(self) -> None:
@@ -55,6 +56,8 @@ class MockAws:
             self.refs[name] = self.secrets.create_secret(Name=name, SecretString=64 * "k")["ARN"]
         for name in template.resources("AWS::KMS::Key"):
             self.refs[name] = self.kms.create_key()["KeyMetadata"]["KeyId"]
+        for name in template.resources("AWS::SNS::Topic"):
+            self.refs[name] = self.sns.create_topic(Name=name)["TopicArn"]
         for name in template.resources("AWS::Scheduler::ScheduleGroup"):
             self.scheduler.create_schedule_group(Name=name)
             self.refs[name] = name
@@ -169,7 +172,7 @@ def mock_aws(endpoint: str) -> MockAws:
 
 
 @cache
-def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsManagerClient, Any]":
+def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsManagerClient, Any, Any]":
     session = boto3.Session(region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
     return (
         session.client("dynamodb", endpoint_url=endpoint),
@@ -177,4 +180,5 @@ def _clients(endpoint: str) -> "tuple[DynamoDBClient, SQSClient, Any, SecretsMan
         session.client("scheduler", endpoint_url=endpoint),
         session.client("secretsmanager", endpoint_url=endpoint),
         session.client("kms", endpoint_url=endpoint),
+        session.client("sns", endpoint_url=endpoint),
     )

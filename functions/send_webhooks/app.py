@@ -11,6 +11,7 @@ from hooklog.delivery import Courier
 from hooklog.directory import Directory
 from hooklog.egress import EgressAdapter
 from hooklog.execution import DetailsOf, Execution
+from hooklog.gone import EventTopic, Watch
 from hooklog.guard import Guard
 from hooklog.log import Retention
 from hooklog.metrics import NAMESPACE, samples
@@ -50,6 +51,7 @@ def make_sender(settings: SenderSettings) -> Sender:
         Clerk(courier, directory, publisher, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
         Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
+        Watch(directory, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
     )
 
 
@@ -61,6 +63,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report_published(outcome.published)
+    report_gone(outcome)
     report(outcome, context.aws_request_id)
     count(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
@@ -89,6 +92,16 @@ def report_published(published: Sequence[Published]) -> None:
         if each.complete:
             ids = {"topic": each.topic, "message_id": each.message_id}
             logger.info("message published", extra={**ids, "webhooks": each.copies})
+
+
+def report_gone(outcome: Outcome) -> None:
+    """Log a line for each webhook that was switched off, and one where nobody could be told or it could not be kept."""
+    for each in outcome.switched_off:
+        logger.info("webhook switched off", extra={"webhook_id": each.webhook_id, "reason": each.reason})
+        if each.untold:
+            logger.error("event not published", extra={"webhook_id": each.webhook_id, "cause": each.untold})
+    if outcome.unwatched_cause:
+        logger.warning("failing webhooks not noted", extra={"cause": outcome.unwatched_cause})
 
 
 def line(execution: Execution) -> dict[str, Any]:
@@ -132,6 +145,7 @@ def counts(outcome: Outcome) -> dict[str, int]:
         "not_subscribed": outcome.settled.count(NOT_SUBSCRIBED),
         "published": len(outcome.published),
         "unmatched": sum(each.complete and not each.copies for each in outcome.published),
+        "switched_off": len(outcome.switched_off),
         "deferred": outcome.deferred,
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-SERVICES: Final = frozenset({"dynamodb", "kms", "sqs", "secretsmanager", "scheduler", "sts"})
+SERVICES: Final = frozenset({"dynamodb", "kms", "sqs", "secretsmanager", "scheduler", "sns", "sts"})
 """Every service that the package makes a client of, and sts for the credentials."""
 
 SERVICE_MODEL: Final = "service-2.json.gz"

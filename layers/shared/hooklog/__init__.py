@@ -7,7 +7,7 @@ The modules stand in the order in which a webhook passes through them, and impor
     what is kept of it: tables, chain, details, log
     what has to wait:   clients, queues, carried, repeats, unlogged, dead_letters
     who is called:      retry, webhook, registry, vault, directory, transformation, evaluator
-    a batch:            topics, orders, sending, metrics, settings
+    a batch:            topics, orders, gone, sending, metrics, settings
     what is asked for:  history, resend, recovery, erasure, trial, access, routes, keys, issuer, tokens, api
 
 Only the sender loads `delivery`, and `requests` with it; `execution`, `retry` and `metrics` name types alone.

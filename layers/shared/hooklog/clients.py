@@ -22,6 +22,10 @@ class Clients:
     def kms(self) -> Any:
         return self._client("kms")
 
+    @cached_property
+    def sns(self) -> Any:
+        return self._client("sns")
+
     @staticmethod
     def _client(service: str) -> Any:
         config = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})

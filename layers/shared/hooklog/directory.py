@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 from typing import Final
@@ -94,6 +94,12 @@ class Directory:
         if kept.read_at is None:
             raise RegistryUnreachable(kept.cause)
         return kept.entry
+
+    def read_again(self, webhook_id: str) -> None:
+        """Before it is used the next time, for it was changed just now."""
+        with self._keeping:
+            if kept := self._kept.get(webhook_id):
+                self._kept[webhook_id] = replace(kept, good_for=0.0)
 
     def _ask(self, webhook_id: str, before: _Kept | None, now: float) -> _Kept:
         try:

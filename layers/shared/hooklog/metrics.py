@@ -37,6 +37,8 @@ class Metric(StrEnum):
     REDELIVERED = "Redelivered"
     INVALID = "Invalid"
     UNLOGGED = "Unlogged"
+    DISABLED = "Disabled"
+    """Webhooks that were switched off, for their receivers are gone."""
     FAULTS = "Faults"
     """Messages that go back to the queue for a fault of ours: they are no `Errors` of Lambda's."""
     BATCH_UTILISATION = "BatchUtilisation"
@@ -77,6 +79,7 @@ def samples(outcome: "Outcome", messages: int, batch_size: int) -> Iterator[Samp
     counted = _of_all(executions) | {
         Metric.INVALID: len(outcome.invalid),
         Metric.UNLOGGED: outcome.unlogged,
+        Metric.DISABLED: len(outcome.switched_off),
         Metric.FAULTS: len(outcome.faults),
     }
     utilisation = {Metric.BATCH_UTILISATION: [100 * messages / batch_size]}

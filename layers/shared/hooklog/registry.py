@@ -78,6 +78,8 @@ class WebhookRow(AttachedTable):
     created_at = UnicodeAttribute()
     updated_at = UnicodeAttribute()
     disabled_reason = UnicodeAttribute(null=True)
+    failing_since = UnicodeAttribute(null=True)
+    """Left out by each change: what was noted before it is of another receiver, maybe."""
     sealed_key = BinaryAttribute(legacy_encoding=False)
     previous_key = BinaryAttribute(legacy_encoding=False, null=True)
     previous_until = NumberAttribute(null=True)
@@ -192,6 +194,40 @@ def rotate(stored: Registered, key: bytes, now: datetime) -> SealedKeys:
     return SealedKeys(key, stored.keys.current, until)
 
 
+def note_failing(webhook: Webhook, since: str | None) -> None:
+    """Since when it has been failing, or that it does not, unless somebody has written that or changed it meanwhile."""
+    noted = WebhookRow.failing_since
+    _update(webhook, [noted.set(since) if since else noted.remove()], _as_noted(webhook))
+
+
+def switch_off(webhook: Webhook, reason: str, now: datetime) -> bool:
+    """As a new version, for who changes it must know. False where it has been changed, or has succeeded, meanwhile."""
+    actions: list[Action] = [
+        WebhookRow.enabled.set(False),
+        WebhookRow.disabled_reason.set(reason),
+        WebhookRow.failing_since.remove(),
+        WebhookRow.version.set(webhook.version + 1),
+        WebhookRow.updated_at.set(iso_time(compact_time(now))),
+    ]
+    return _update(webhook, actions, WebhookRow.enabled == True)  # noqa: E712 - a condition of DynamoDB's
+
+
+def _as_noted(webhook: Webhook) -> Condition:
+    noted = WebhookRow.failing_since
+    return noted == webhook.failing_since if webhook.failing_since else noted.does_not_exist()
+
+
+def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> bool:
+    """Whether it was of this version still, and the condition held."""
+    try:
+        WebhookRow(webhook.webhook_id).update(actions, (WebhookRow.version == webhook.version) & condition)
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
 def delete(webhook_id: str) -> None:
     """Its history stays until it expires. Raises NotFound."""
     try:
@@ -300,6 +336,7 @@ def _webhook(row: WebhookRow) -> Webhook:
         created_at=row.created_at,
         updated_at=row.updated_at,
         disabled_reason=row.disabled_reason,
+        failing_since=row.failing_since,
     )
 
 

@@ -12,6 +12,7 @@ from pynamodb.connection import Connection
 from hooklog.dead_letters import DeadLetterQueue
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.execution import Execution, Trigger
+from hooklog.gone import SwitchedOff, Watch
 from hooklog.log import Put, Retention, puts_of, summary_of, write
 from hooklog.orders import Clerk, Deferred, Done, Order, Settled
 from hooklog.repeats import Repeat, RepeatQueue, RetryTimer
@@ -42,6 +43,9 @@ class Outcome:
     """Why nothing was sent, of those for which nothing was to be sent."""
     published: list[Published] = field(default_factory=list)
     """Messages of topics that were copied for some webhooks."""
+    switched_off: list[SwitchedOff] = field(default_factory=list)
+    unwatched_cause: str = ""
+    """Why it was not kept who is failing."""
     deferred: int = 0
     """Repeats that come again later, because the log could not be read or they are not due."""
     unsent: list[str] = field(default_factory=list)
@@ -72,10 +76,11 @@ class WaysOn:
 class Sender:
     """Sends batches; its threads are kept from one invocation to the next."""
 
-    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, threads: int = 10) -> None:
+    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int = 10) -> None:
         self._clerk = clerk
         self._archive = archive
         self._ways_on = ways_on
+        self._watch = watch
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
         self._start(threads)
 
@@ -100,7 +105,18 @@ class Sender:
             self._finish({future: pending[future] for future in finished}, outcome, poison)
         for record, reason in poison:  # last: it may take time that its neighbours' log needs
             self._bury(record, reason, outcome)
+        self._look(outcome, seconds_left)
         return outcome
+
+    def _look(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """What the batch says of its webhooks; not while DynamoDB takes nothing, and at no delivery's expense."""
+        if outcome.unlogged:
+            return
+        try:
+            for each in self._watch.look(outcome.executions, seconds_left):
+                outcome.switched_off.append(each)
+        except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
+            outcome.unwatched_cause = cause_of(error)
 
     def _finish(self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison) -> None:
         done: dict[str, Done] = {}

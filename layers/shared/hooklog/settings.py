@@ -39,6 +39,8 @@ class SenderSettings:
     execution_details_table: str
     webhooks_table: str
     webhook_key: str
+    events_topic_arn: str
+    disable_after_days: int
     queue_url: str
     queue_arn: str
     dead_letter_queue_arn: str
@@ -63,6 +65,8 @@ class SenderSettings:
             execution_details_table=_text(environ, "EXECUTION_DETAILS_TABLE"),
             webhooks_table=_text(environ, "WEBHOOKS_TABLE"),
             webhook_key=_text(environ, "WEBHOOK_KEY"),
+            events_topic_arn=_text(environ, "EVENTS_TOPIC_ARN"),
+            disable_after_days=_integer(environ, "DISABLE_AFTER_DAYS", 0, 30),
             queue_url=_text(environ, "QUEUE_URL"),
             queue_arn=_text(environ, "QUEUE_ARN"),
             dead_letter_queue_arn=_text(environ, "DEAD_LETTER_QUEUE_ARN"),

@@ -59,6 +59,8 @@ class Webhook:
     created_at: str = ""
     updated_at: str = ""
     disabled_reason: str | None = None
+    failing_since: str | None = None
+    """When the first of its failures was that no success has followed since; None where its last attempt succeeded."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], webhook_id: str, stored: "Webhook | None") -> "Webhook":
