@@ -39,7 +39,7 @@ def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
     message = {
         "webhook_id": webhook_id,
         "message_id": "msg_1",
-        "url": f"{receiver_process['http_url']}{path}?codes=500&body={PLANTED}",
+        "url": f"{receiver_process['http_url']}{path}?codes=410&body={PLANTED}",
         "headers": {"Authorization": f"Bearer {PLANTED}", "X-Shop": PLANTED},
         "payload": {PLANTED: PLANTED},
     }
@@ -54,7 +54,7 @@ def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
     deployment.enqueue(webhook_id, *poison, f'{{"payload": "{PLANTED}')
     assert deployment.get(f"/webhooks/{webhook_id}/executions", token=PLANTED).status_code == 401
     (line,) = until(lambda: failures(webhook_id), bool)
-    assert (line["message_id"], line["trigger"], line["status_class"]) == ("msg_1", "event", "5xx")
+    assert (line["message_id"], line["trigger"], line["status_class"]) == ("msg_1", "event", "4xx")
     assert line["trace_id"] == TRACE_ID
     (sent,) = received(receiver_process, path)
     assert sent["traceparent"] == f"00-{TRACE_ID}-{SPAN_ID}-01"
