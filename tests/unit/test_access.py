@@ -45,7 +45,7 @@ REFUSED = {
     "another key": f"Bearer {token(key='j' * 64)}",
     "expired": f"Bearer {token(exp=time.time() - 1)}",
     "without exp": f"Bearer {token(exp=None)}",
-    "not yet valid": f"Bearer {token(nbf=time.time() + 60)}",
+    "not yet valid": f"Bearer {token(nbf=time.time() + 3600)}",
     "unsigned": f"Bearer {token(key='', algorithm='none')}",
     "another algorithm": f"Bearer {token(algorithm='HS512')}",
     "no webhooks": f"Bearer {token(webhooks=None)}",

@@ -101,6 +101,7 @@ NOTHING_SENT = {
     ErrorType.BLOCKED_ADDRESS,
     ErrorType.UNKNOWN_WEBHOOK,
     ErrorType.DISABLED_WEBHOOK,
+    ErrorType.TRANSFORMATION_ERROR,
 }
 
 
