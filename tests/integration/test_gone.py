@@ -143,8 +143,9 @@ class TestGone:
     def test_a_410_of_a_message_with_a_url_is_its_own(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
     ) -> None:
-        api.put(url=receiver.url("/status/200"), enabled=True)
+        api.put(url=receiver.url("/status/410"), enabled=True)
         send(start(aws), {"url": receiver.url("/status/410")})
+        assert len(receiver.requests) == 1
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
     def test_of_two_senders_one_switches_off(self, api: Api, aws: MockAws, receiver: Receiver, told: str) -> None:

@@ -1,6 +1,7 @@
 """Messages of a topic: copied for each of its webhooks, once, whatever breaks meanwhile."""
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -19,6 +20,8 @@ from tests.receiver import Receiver
 
 Event = dict[str, Any]
 TOPIC = "acme"
+SQS_TAKES = re.compile("[\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]*")
+"""As the documentation of SendMessage has it; the mock takes anything."""
 
 
 @pytest.fixture
@@ -204,7 +207,7 @@ class TestLimits:
         drain(sender, aws)
         assert receiver.requests[0].body == json.dumps(payload).encode()
 
-    @pytest.mark.parametrize("text", ['"\\uffff \\ufffe"', '"\\ud800"', '"\\u0000\\u001f\\u007f"', "[1e400]"[:4] + "]"])
+    @pytest.mark.parametrize("text", ['"\\uffff \\ufffe"', '"\\ud800"', '"\\u0000\\u001f\\u007f"', "[1e4]"])
     def test_what_sqs_refuses_as_it_stands_arrives(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, text: str
     ) -> None:
@@ -213,7 +216,9 @@ class TestLimits:
             f'{{"topic": "{TOPIC}", "payload": {text}}}', {"webhook_id": "a", "payload": json.loads(text)}
         )
         assert send(sender, event) == []
-        drain(sender, aws)
+        event = aws.take("WebhookQueue")
+        assert SQS_TAKES.fullmatch(event["Records"][0]["body"])
+        assert send(sender, event) == []
         direct, copied = (request.body for request in receiver.requests)
         assert copied == direct
 
