@@ -88,11 +88,15 @@ def test_a_reader_runs_on_the_layer_alone(deployment: Deployment, function: str,
 
 def test_a_webhook_is_set_up_on_the_layer_alone(deployment: Deployment) -> None:
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
-    scope, body = "webhooks:manage", {"url": "https://shop.example/hooks"}
+    scope = "webhooks:manage"
+    body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
     created = run(deployment, "PutWebhookFunction", api_event(path, scope=scope, body=body))
     assert created["statusCode"] == 201, created["body"]
     shown = run(deployment, "GetWebhookSecretFunction", api_event(path, scope=scope))
     assert json.loads(shown["body"])["secret"] == json.loads(created["body"])["secret"]
+    dry = {"payload": {"order": 1742}, "dry_run": True}
+    tested = run(deployment, "TestWebhookFunction", api_event(path, scope=scope, body=dry))
+    assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
 def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment) -> None:
