@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import requests
 from playwright.sync_api import Page
 
 from hooklog.call import Call
@@ -80,6 +81,16 @@ DAY: Final = [
     Line(260, "push", 200),
     *(Line(270 + 23 * number, ("push", "issue_comment.created")[number % 3 == 1], 200) for number in range(26)),
 ]
+
+CHAT: Final[dict[str, Any]] = {
+    "webhook_id": "demo.chat",
+    "name": "Tell the team of orders",
+    "url": "https://example.com/chat/hooks",
+    "headers": {"X-Channel": "orders"},
+    "event_types": ["order.created", "order.paid"],
+    "enabled": True,
+    "transformation": '{"text": "Order " & payload.order & " has come in"}',
+}
 
 _REFUSED: Final = "http://127.0.0.1:1025/webhooks/github"
 
@@ -159,15 +170,29 @@ def take(outputs: Outputs) -> None:
         page.get_by_role("dialog").evaluate("it => Promise.all(it.getAnimations().map(each => each.finished))")
         page.set_viewport_size({"width": 1040, "height": 1240})
         page.screenshot(path=FOLDER / "history-details.png")
+    register(outputs)
+    with history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
+        page.get_by_role("group", name="Would be sent").wait_for()
+        page.set_viewport_size({"width": 1040, "height": 1400})
+        page.screenshot(path=FOLDER / "history-webhooks.png")
+
+
+def register(outputs: Outputs) -> None:
+    """Set the webhook up anew that history-webhooks.png shows."""
+    address = f"{outputs['ApiUrl']}/webhooks/{CHAT['webhook_id']}"
+    token = {"Authorization": f"Bearer {outputs['Token']}"}
+    requests.delete(address, headers=token, timeout=30)
+    requests.put(address, json=CHAT, headers=token, timeout=30).raise_for_status()
 
 
 @contextmanager
-def history_page(outputs: Outputs) -> Iterator[Page]:
+def history_page(outputs: Outputs, **query: str) -> Iterator[Page]:
     fragment = urlencode({"token": outputs["Token"], "webhook": DEMO_WEBHOOK})
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1040, "height": 860}, locale="en-GB", timezone_id="Europe/Berlin")
-        page.goto(f"{outputs['ApiUrl']}/history#{fragment}")
-        page.locator("tbody tr").nth(len(DAY) - 1).wait_for()
+        page.goto(f"{outputs['ApiUrl']}/history?{urlencode(query)}#{fragment}")
+        if not query:
+            page.locator("tbody tr").nth(len(DAY) - 1).wait_for()
         yield page
 
 

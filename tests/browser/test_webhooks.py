@@ -1,0 +1,247 @@
+"""The view of the webhooks: set up, edited, tried, given a new secret, recovered, deleted."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+
+from tests.browser.conftest import Open, Stack
+from tests.browser.test_accessibility import LOOKS, violations
+from tests.browser.test_hostile_text import ALL, expect_no_elements
+from tests.receiver import Receiver
+
+SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
+
+
+def address(stack: Stack, webhook_id: str) -> str:
+    return f"{stack.outputs['ApiUrl']}/webhooks/{webhook_id}"
+
+
+def register(stack: Stack, webhook_id: str, url: str, **fields: Any) -> dict[str, Any]:
+    token = {"Authorization": f"Bearer {stack.outputs['Token']}"}
+    document = {"url": url, "enabled": True, **fields}
+    answer = requests.put(address(stack, webhook_id), json=document, headers=token, timeout=30)
+    assert answer.ok, answer.text
+    registered: dict[str, Any] = answer.json()
+    return registered
+
+
+@pytest.fixture
+def token(stack: Stack, webhook_id: str) -> str:
+    """Of a customer with this webhook alone."""
+    return stack.token(webhooks=[webhook_id], scope=SCOPES)
+
+
+def edit(page: Page) -> Locator:
+    page.get_by_role("button", name=re.compile("^Edit ")).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("URL")).to_be_visible()
+    return dialog
+
+
+def press(within: Locator, name: str) -> None:
+    within.get_by_role("button", name=name, exact=True).click()
+
+
+def told(dialog: Locator, text: str | re.Pattern[str]) -> None:
+    expect(dialog.locator(".panel p")).to_have_text(text)
+
+
+def test_the_first_webhook_is_set_up_switched_on_and_tested(
+    opened: Open, receiver: Receiver, webhook_id: str, token: str
+) -> None:
+    page = opened(webhook_id, token=token, view="webhooks")
+    expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
+    page.get_by_role("button", name="Set up a webhook").click()
+    dialog = page.get_by_role("dialog", name="Set up a webhook")
+    expect(dialog.get_by_label("Id")).to_be_focused()
+    dialog.get_by_label("Id").fill(webhook_id)
+    dialog.get_by_label("Name").fill("Send orders to warehouse")
+    dialog.get_by_label("Headers").fill("X-Shop: berlin\nX-Time: 10:30")
+    press(dialog, "Save")
+    expect(dialog.get_by_label("URL")).to_be_focused()
+    expect(dialog.get_by_label("URL")).to_have_accessible_description(re.compile("^Url must be a string"))
+    dialog.get_by_label("URL").fill(receiver.url(f"/sequence/{webhook_id}", codes="200"))
+    press(dialog, "Save")
+    dialog = page.get_by_role("dialog", name="Send orders to warehouse")
+    expect(dialog.locator(".panel code")).to_have_text(re.compile("^whsec_"))
+    dialog.get_by_label("Sample payload").fill('{"order": 7}')
+    press(dialog, "Send test")
+    expect(dialog.get_by_role("group", name="Headers", exact=True)).to_contain_text("X-Time: 10:30")
+    expect(dialog.get_by_role("group", name="Request Body")).to_have_text('{\n  "order": 7\n}')
+    expect(dialog.locator(".facts .badge")).to_have_text("200")
+    assert [request.body for request in receiver.received(f"/sequence/{webhook_id}")] == [b'{"order":7}']
+    dialog.get_by_role("switch", name="Enabled").check()
+    press(dialog, "Save")
+    told(dialog, re.compile("^Saved"))
+    expect(page).to_have_url(re.compile(f"view=webhooks&webhook={webhook_id}&edit={webhook_id}$"))
+    press(dialog, "Close")
+    listed = page.get_by_role("listitem")
+    expect(listed).to_contain_text("Send orders to warehouse")
+    expect(listed.locator(".badge")).to_have_text("enabled")
+    expect(listed.get_by_role("button", name="Edit")).to_be_focused()
+    listed.get_by_role("button", name="Open history").click()
+    expect(page.locator("td.attempt")).to_have_text("1 · test")
+    expect(page).to_have_url(re.compile(rf"/history\?webhook={webhook_id}$"))
+
+
+def test_what_is_set_stays_as_it_is_when_it_is_saved_again(
+    opened: Open, stack: Stack, webhook_id: str, token: str
+) -> None:
+    fields: dict[str, Any] = {
+        "name": "n", "headers": {"A": "b: c"}, "event_types": ["order.paid", "order.created"], "timeout_seconds": 2.5,
+        "retry_schedule": [], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
+        "enabled": False,
+    }  # fmt: skip
+    register(stack, webhook_id, "https://example.com/", **fields)
+    page = opened(webhook_id, token=token, view="webhooks", edit=webhook_id)
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_label("Seconds between attempts")).to_have_value("none")
+    press(dialog, "Save")
+    told(dialog, re.compile("^Saved"))
+    saved = requests.get(address(stack, webhook_id), headers={"Authorization": f"Bearer {token}"}, timeout=30).json()
+    assert {name: saved[name] for name in fields} == fields
+    assert saved["version"] == 2
+
+
+def test_a_transformation_is_seen_while_it_is_typed(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    register(stack, webhook_id, "https://example.com/", transformation='{"first": payload.order}')
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    shown = dialog.get_by_role("group", name="Would be sent")
+    expect(shown).to_have_text('{\n  "first": 1042\n}')
+    dialog.get_by_label("Transformation").fill('{"text": "Order " & payload.number}')
+    dialog.get_by_label("Sample payload").fill('{"number": "7"}')
+    expect(shown).to_have_text('{\n  "text": "Order 7"\n}')
+    dialog.get_by_label("Transformation").fill("$undefined(")
+    expect(shown).to_have_count(0)
+    expect(dialog.locator(".dry-run .remark")).not_to_be_empty()
+    dialog.get_by_label("Transformation").fill("payload.none")
+    expect(dialog.get_by_text("Nothing is sent.")).to_be_visible()
+    dialog.get_by_label("Sample payload").fill("{")
+    expect(dialog.get_by_text("This is not JSON.")).to_be_visible()
+
+
+def test_a_secret_is_shown_and_rotated_after_a_question(
+    opened: Open, stack: Stack, webhook_id: str, token: str
+) -> None:
+    first = register(stack, webhook_id, "https://example.com/")["secret"]
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    press(dialog, "Show secret")
+    secret = dialog.locator(".panel code")
+    expect(secret).to_have_text(first)
+    press(dialog, "Rotate secret")
+    told(dialog, re.compile("signs for 24 hours more"))
+    press(dialog, "Cancel")
+    expect(dialog.get_by_role("button", name="Rotate secret")).to_be_focused()
+    press(dialog, "Rotate secret")
+    press(dialog, "Rotate")
+    told(dialog, re.compile("The old secret signs as well until "))
+    expect(secret).not_to_have_text(first)
+    press(dialog, "Copy secret")
+    assert dialog.page.evaluate("navigator.clipboard.readText()") == secret.text_content()
+
+
+def test_what_failed_is_recovered_and_how_far_that_is_is_said(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, receiver.url(f"/sequence/{webhook_id}", codes="500,200"))
+    stack.deliver(webhook_id, {})
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    local = "at => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16)"
+    dialog.get_by_label("Since").fill(dialog.page.evaluate(local, hour_ago.timestamp() * 1000))
+    press(dialog, "Recover")
+    told(dialog, "Recovered: 1 found, 1 put on the queue.")
+    receiver.wait_for(2, path=f"/sequence/{webhook_id}")
+
+
+def test_a_change_by_somebody_else_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    webhook = register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    register(stack, webhook_id, "https://example.com/", name="theirs", version=webhook["version"])
+    dialog.get_by_label("Name").fill("ours")
+    press(dialog, "Save")
+    told(dialog, re.compile("^Changed by somebody else meanwhile"))
+    press(dialog, "Reload")
+    expect(dialog.get_by_label("Name")).to_have_value("theirs")
+
+
+def test_deleting_asks_once(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    page = opened(webhook_id, token=token, view="webhooks")
+    dialog = edit(page)
+    press(dialog, "Delete")
+    dialog.locator(".panel").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
+    expect(dialog).to_be_hidden()
+
+
+def test_only_what_the_token_allows_is_there(opened: Open, stack: Stack, webhook_id: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    reader = stack.token(webhooks=[webhook_id], scope="executions:read webhooks:read")
+    page = opened(webhook_id, token=reader, view="webhooks", edit=webhook_id)
+    expect(page.get_by_role("listitem")).to_contain_text("https://example.com/")
+    expect(page.get_by_role("button", name=re.compile("Edit|Set up"))).to_have_count(0)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.goto("about:blank")
+    opened(webhook_id, token=stack.token(), view="webhooks")
+    expect(page.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
+    expect(page.get_by_role("radio", name="Webhooks")).to_have_count(0)
+
+
+def test_an_api_that_is_away_or_refuses_can_be_tried_again(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    page.route(re.compile(r"/webhooks\?"), lambda route: route.abort(), times=1)
+    opened(webhook_id, token=token, view="webhooks")
+    expect(page.get_by_role("heading", name="The API cannot be reached")).to_be_visible()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
+    page.goto("about:blank")
+    opened(webhook_id, token=stack.token(scope="webhooks:manage"), view="webhooks")
+    expect(page.get_by_text("with the scope webhooks:read.")).to_be_visible()
+
+
+def test_whatever_is_in_a_webhook_is_text(opened: Open, page: Page, webhook_id: str, token: str) -> None:
+    webhook = dict.fromkeys(("name", "url", "transformation", "topic", "disabled_reason"), ALL) | {
+        "webhook_id": webhook_id, "headers": {ALL: ALL}, "event_types": [ALL], "enabled": True, "timeout_seconds": ALL,
+        "retry_schedule": [ALL], "version": 1, "next_cursor": None, "request_body": ALL,
+    }  # fmt: skip
+    answers: list[Any] = [{"webhooks": [webhook], "next_cursor": None}]
+
+    def answer(route: Route) -> None:
+        listed = "/webhooks?" in route.request.url
+        route.fulfill(json=answers[0] if listed else webhook)
+
+    page.route(re.compile("/webhooks[?/]"), answer)
+    opened(webhook_id, token=token, view="webhooks")
+    expect(page.locator(".name")).to_have_text(ALL)
+    dialog = edit(page)
+    expect(dialog.get_by_role("heading", level=2)).to_have_text(ALL)
+    expect(dialog.get_by_role("group", name="Would be sent")).to_have_text(ALL)
+    expect_no_elements(page)
+
+
+def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
+    browser: Browser, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, f"https://example.com/{'long' * 60}", name="n" * 200, transformation="payload")
+    page = browser.new_page(bypass_csp=True, reduced_motion="reduce")
+    page.goto(stack.page_url(webhook_id, token, view="webhooks"))
+    expect(page.get_by_role("listitem")).to_be_visible()
+    check(page)
+    expect(edit(page).get_by_role("group", name="Would be sent")).to_be_visible()
+    check(page)
+    page.close()
+
+
+def check(page: Page) -> None:
+    for scheme, width in LOOKS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 740})
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("dialog").evaluate_all("all => all.every(it => it.scrollWidth <= it.clientWidth)")
