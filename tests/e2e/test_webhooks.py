@@ -1,13 +1,24 @@
 """A webhook that is set up through the API, by the deployed stack."""
 
 import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import requests
 from standardwebhooks import Webhook as Verifier
 
-from tests.e2e.conftest import Deployment
+from local import aws
+from local.deployment import stack_outputs
+from tests.deployed import configured, kill_senders, visibility
+from tests.e2e.conftest import Deployment, until
 from tests.e2e.test_thin_path import received
+from tests.faults import Answer, Call, FaultyService
+
+REMEMBERED_SECONDS = 20
+"""How long a sender takes a webhook as it was read."""
 
 
 def call(deployment: Deployment, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
@@ -69,3 +80,91 @@ def test_a_webhook_is_tested_while_it_is_off_and_transforms_what_it_is_sent_once
     deployment.enqueue(webhook_id, {"webhook_id": webhook_id, "payload": {"order": 3}})
     deployment.wait_for_history(webhook_id, 2)
     assert base64.b64decode(received(receiver_process, path)[-1]["body"]) == b'{"text":"Order 3"}'
+
+
+def test_a_receiver_that_is_gone_is_switched_off_and_recovered(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    own = f"/webhooks/{webhook_id}"
+    fields = {"url": f"{receiver_process['http_url']}/status/410/{webhook_id}", "enabled": True}
+    assert call(deployment, "PUT", own, fields).status_code == 201
+    with subscribed(webhook_id) as told:
+        message = {"webhook_id": webhook_id, "payload": {"order": 1742}}
+        deployment.enqueue(webhook_id, message)
+        (event,) = until(told, bool)
+    shown = call(deployment, "GET", own).json()
+    assert (event["webhook_id"], event["reason"]) == (webhook_id, shown["disabled_reason"])
+    assert (shown["enabled"], shown["version"]) == (False, 2)
+
+    def refused() -> list[dict[str, Any]]:
+        """Senders know of it within 30 s."""
+        deployment.enqueue(webhook_id, message)
+        return [each for each in deployment.history(webhook_id) if each["hard_error"]]
+
+    refusal = until(refused, bool)[0]
+    assert deployment.execution(refusal)["error"]["type"] == "disabled_webhook"
+    good = f"/status/200/{webhook_id}/mended"
+    changed = {"url": receiver_process["http_url"] + good, "enabled": True, "version": 2}
+    assert "disabled_reason" not in call(deployment, "PUT", own, changed).json()
+    time.sleep(REMEMBERED_SECONDS)  # no condition shows what senders remember, and each try would be logged
+    since = {"since": shown["created_at"]}
+    assert call(deployment, "POST", f"{own}/recover", since).status_code == 202
+    message_ids = {each["message_id"] for each in deployment.history(webhook_id)}
+    until(lambda: received(receiver_process, good), lambda came: len(came) == len(message_ids))
+
+
+@contextmanager
+def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What gives the events of this webhook, from a queue that is subscribed to the deployment's events."""
+    sqs, sns = aws.client("sqs"), aws.client("sns")
+    url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = stack_outputs()["WebhookEventsTopicArn"]
+    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+
+    def told() -> list[dict[str, Any]]:
+        waiting = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+        events = [json.loads(json.loads(each["Body"])["Message"]) for each in waiting]
+        return [event for event in events if event["webhook_id"] == webhook_id]
+
+    yield told
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    sqs.delete_queue(QueueUrl=url)
+
+
+def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
+    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+) -> None:
+    """It has put ten copies on the queue when SQS falls silent; the message comes back, and ten are made again."""
+    names = [f"{webhook_id}.{number:02}" for number in range(25)]
+    paths = [f"/status/200/{name}" for name in names]
+    for name, path in zip(names, paths, strict=True):
+        fields = {"url": receiver_process["http_url"] + path, "enabled": True, "topic": webhook_id}
+        assert call(deployment, "PUT", f"/webhooks/{name}", fields).status_code == 201
+    queue = deployment.outputs["QueueUrl"]
+    with (
+        FaultyService(deployment.outputs["EndpointUrl"]) as sqs,
+        configured("SendWebhooksFunction", AWS_ENDPOINT_URL_SQS=sqs.url),
+        visibility(queue, 10),
+        ExitStack() as silence,
+    ):
+
+        def falls_silent(request: Call) -> Answer | None:
+            if request.operation == "SendMessageBatch" and webhook_id.encode() in request.body:
+                silence.enter_context(sqs.silent())
+            return None
+
+        with sqs.breaking(falls_silent):
+            deployment.enqueue(webhook_id, {"topic": webhook_id, "payload": {"order": 1742}})
+            until(lambda: [deployment.history(name) for name in names[:10]], all)
+            assert kill_senders()
+        silence.close()
+        until(lambda: [received(receiver_process, path) for path in paths], all)
+        until(lambda: left_on(queue), lambda left: left == 0)
+    assert [len(received(receiver_process, path)) for path in paths] == [1] * 25
+
+
+def left_on(queue_url: str) -> int:
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(map(int, attributes.values()))
