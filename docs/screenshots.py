@@ -173,8 +173,8 @@ def take(outputs: Outputs) -> None:
     register(outputs)
     with history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
         page.get_by_role("group", name="Would be sent").wait_for()
-        page.set_viewport_size({"width": 1040, "height": 1400})
-        page.screenshot(path=FOLDER / "history-webhooks.png")
+        page.set_viewport_size({"width": 1040, "height": 1050})
+        page.get_by_role("dialog").screenshot(path=FOLDER / "history-webhooks.png")
 
 
 def register(outputs: Outputs) -> None:
