@@ -52,6 +52,7 @@ def make_sender(settings: SenderSettings) -> Sender:
         Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
         Watch(directory, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
+        settings.batch_size,
     )
 
 

@@ -76,7 +76,7 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "CAPTURE_LIMIT_BYTES", ["-1", "262145"]),
         ("SendWebhooksFunction", "ALLOW_HTTP", ["", "yes", "True"]),
         ("SendWebhooksFunction", "DEBUG_SAMPLE_RATE", ["", "-0.1", "1.1", "2", "x", "1e-3"]),
-        ("SendWebhooksFunction", "BATCH_SIZE", ["0", "11"]),
+        ("SendWebhooksFunction", "BATCH_SIZE", ["0", "26"]),
         ("SendWebhooksFunction", "DETAILS_OF", ["some"]),
         ("GetExecutionFunction", "SENSITIVE_HEADERS", ["X Shop", "X-Shop;"]),
         ("SendWebhooksFunction", "ALLOWED_NETWORKS", ["10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "all"]),
@@ -128,6 +128,14 @@ def queues_of(function: str) -> list[Any]:
     mappings = template.resources("AWS::Lambda::EventSourceMapping").items()
     own = [mapping["EventSourceArn"] for name, mapping in mappings if name.startswith(function)]
     return [event["Properties"]["Queue"] for event in events] + own
+
+
+def test_more_than_ten_messages_need_a_window() -> None:
+    """Lambda takes no larger batch without one."""
+    (assertion,) = template.TEMPLATE["Rules"]["MoreThanTenAreGathered"]["Assertions"]
+    few, gathered = assertion["Assert"]["Fn::Or"]
+    assert few == {"Fn::Contains": [[str(number) for number in range(1, 11)], {"Ref": "BatchSize"}]}
+    assert gathered == {"Fn::Not": [{"Fn::Equals": [{"Ref": "BatchWindowSeconds"}, "0"]}]}
 
 
 def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:

@@ -30,7 +30,7 @@ KEPT_HOSTS: Final = 64
 """Receivers whose connections are kept; with ten connections each, under Lambda's 1,024 file descriptors."""
 
 KEPT_CONNECTIONS: Final = 10
-"""Kept connections to one receiver: as many as a batch holds."""
+"""Kept connections to one receiver; those of a larger batch are closed after use."""
 
 MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and

@@ -74,9 +74,9 @@ class WaysOn:
 
 
 class Sender:
-    """Sends batches; its threads are kept from one invocation to the next."""
+    """Sends batches, of `threads` messages at once; its threads are kept from one invocation to the next."""
 
-    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int = 10) -> None:
+    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int) -> None:
         self._clerk = clerk
         self._archive = archive
         self._ways_on = ways_on

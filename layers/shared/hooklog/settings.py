@@ -247,7 +247,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "allow_http": lambda environ, name: _choice(environ, name, ("true", "false")) == "true",
     "allowed_networks": lambda environ, name: parse_networks(environ.get(name) or ""),
     "sensitive_headers": lambda environ, name: SensitiveHeaders.parse(environ.get(name) or ""),
-    "batch_size": partial(_integer, least=1, most=10),
+    "batch_size": partial(_integer, least=1, most=25),
     "debug_sample_rate": _share,
     "oidc": lambda environ, _: _oidc(environ),
 }
