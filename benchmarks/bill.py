@@ -5,13 +5,23 @@ request; Lambda receives and deletes a batch in one request each; Scheduler send
 to be alone in its batch, so that its retry has a request to itself. Month: 30 days.
 """
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from benchmarks.capacity import POLLERS, Load
-from benchmarks.prices import PRICES, PROVISIONED_UNIT_HOUR, STANDING, Price, Unit
+from benchmarks.prices import (
+    INFREQUENT_GB,
+    INFREQUENT_UNITS,
+    PRICES,
+    READ_CAPACITY,
+    STANDING,
+    WRITE_CAPACITY,
+    Price,
+    Unit,
+)
 from benchmarks.taken import TAKEN
 from hooklog.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
@@ -22,6 +32,10 @@ GB: Final = 1024**3
 MB_OF_GB: Final = 1024
 PRODUCERS_BATCH: Final = 10
 LONG_POLL_SECONDS: Final = 20
+RETRY_READS: Final = 0.5
+"""Units of each that a retry reads of the log: items of less than 4 KB, as they were a moment ago."""
+SCALING_ALARMS: Final = 4
+"""What each scaling policy makes, on its own, of alarms on metrics of DynamoDB; as known in 2025."""
 
 HISTORY_MONTHS: Final = int(default({"Ref": "ExecutionRetentionDays"})) / 30
 DETAILS_MONTHS: Final = int(default({"Ref": "DetailsRetentionDays"})) / 30
@@ -36,20 +50,73 @@ class Terms:
 
     recovery: bool = True
     """Point-in-time recovery."""
-    utilisation: float | None = None
-    """Share of provisioned write capacity that is used, on average; None where it is paid for by the request."""
+    infrequent: bool = False
+    """DynamoDB's class for infrequent access."""
+    capacity: "Capacity | None" = None
+    """None where units are paid for by the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Units a second that each table of the log and each of its indexes has at least, scaled by use."""
+
+    writes: int
+    reads: int
+    used: float = 0.7
+    """Share of the capacity, on average."""
+
+    def write_units(self, load: Load) -> float:
+        """Units of capacity that the load keeps there, in each place whole ones."""
+        return sum(self._scaled(units, self.writes) for units in writes(load))
+
+    def read_units(self, load: Load) -> float:
+        return sum(self._scaled(units, self.reads) for units in reads(load))
+
+    def _scaled(self, units: float, least: int) -> int:
+        return max(least, math.ceil(units / self.used))
 
 
 def monthly(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
     """What so many webhooks a month cost, that come like this load."""
     factor = webhooks / load.per_second
     bill = {unit: PRICES[unit].of(factor * quantity) for unit, quantity in _quantities(load).items()}
+    written, read = _units(load, factor, terms)
+    bill[Unit.WRITE_UNIT] += written  # to those of the registry, which is paid for by the request
+    bill[Unit.READ_UNIT] += read
+    if terms.infrequent:
+        bill[Unit.STORED_GB] *= INFREQUENT_GB.usd / PRICES[Unit.STORED_GB].usd
     if not terms.recovery:
         bill[Unit.BACKED_UP_GB] = 0
-    if terms.utilisation:
-        unit_seconds = factor * load.write_units / terms.utilisation
-        bill[Unit.WRITE_UNIT] = PROVISIONED_UNIT_HOUR.of(unit_seconds / 3600)
-    return bill | {Unit.STANDING: standing()}
+    return bill | {Unit.STANDING: standing() + (_scaling() if terms.capacity else 0)}
+
+
+def _units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:
+    """What the log's write and read units cost, at this load for so many seconds."""
+    dearer = INFREQUENT_UNITS.usd if terms.infrequent else 1
+    if terms.capacity:
+        hours = seconds / 3600
+        written = WRITE_CAPACITY.of(hours * terms.capacity.write_units(load))
+        read = READ_CAPACITY.of(hours * terms.capacity.read_units(load))
+    else:
+        written = PRICES[Unit.WRITE_UNIT].of(seconds * sum(writes(load)))
+        read = PRICES[Unit.READ_UNIT].of(seconds * sum(reads(load)))
+    return dearer * written, dearer * read
+
+
+def writes(load: Load) -> tuple[float, ...]:
+    """Units a second of Executions, by_message, failures, ExecutionDetails. The rest of a load's is the registry's."""
+    return load.executions, load.executions, load.failures, load.failures
+
+
+def reads(load: Load) -> tuple[float, ...]:
+    """Likewise: each retry reads its execution, its message's chain and its details."""
+    each = (load.executions - load.per_second) * RETRY_READS
+    return each, each, 0, each
+
+
+def _scaling() -> float:
+    policies = len(resources("AWS::ApplicationAutoScaling::ScalingPolicy"))
+    return STANDING["AWS::CloudWatch::Alarm"].of(policies * SCALING_ALARMS)
 
 
 def load_of(webhooks: float, **others: object) -> Load:
@@ -71,8 +138,10 @@ def _quantities(load: Load) -> dict[Unit, float]:
     lines = successes * delivered.log_bytes + load.failures * failed.log_bytes
     logged = load.invocations * TAKEN["invocation"].log_bytes + lines
     return {
-        Unit.WRITE_UNIT: load.write_units,
-        Unit.READ_UNIT: load.executions * TAKEN["met first"].read_units + retries * retried.read_units,
+        Unit.WRITE_UNIT: load.write_units - sum(writes(load)),
+        Unit.READ_UNIT: load.executions * TAKEN["met first"].read_units
+        + retries * retried.read_units
+        - sum(reads(load)),
         Unit.STORED_GB: history + copies * HISTORY_MONTHS / GB + kept_details,
         Unit.BACKED_UP_GB: history + kept_details,
         Unit.INVOCATION: load.invocations,

@@ -96,6 +96,11 @@ class Load:
         return sum(self._failed(group, stage, rate) for group, stage, rate in self._attempts())
 
     @cached_property
+    def recovered(self) -> float:
+        """Retries a second that succeed."""
+        return sum(rate - self._failed(group, stage, rate) for group, stage, rate in self._attempts() if stage)
+
+    @cached_property
     def hanging(self) -> float:
         """Executions a second that take all of their time."""
         return sum(
@@ -159,8 +164,9 @@ class Load:
     @property
     def write_units(self) -> float:
         """A second, of all tables and indexes."""
-        succeeded = self.executions - self.failures
-        return succeeded * TAKEN["delivered"].write_units + self.failures * TAKEN["failed"].write_units
+        delivered, retried, failed = (TAKEN[kind].write_units for kind in ("delivered", "retried", "failed"))
+        at_once = self.executions - self.failures - self.recovered
+        return at_once * delivered + self.recovered * retried + self.failures * failed
 
     @property
     def hottest_partition(self) -> float:

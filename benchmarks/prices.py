@@ -44,6 +44,7 @@ _SQS: Final = "cloudburn.io/blog/amazon-sqs-pricing"
 _EVENTBRIDGE: Final = "cloudburn.io/blog/amazon-eventbridge-pricing"
 _LAMBDA: Final = "cloudchipr.com/blog/aws-lambda-pricing"
 _KNOWN: Final = "not confirmed: as known in 2025"
+_CLASSES: Final = "finops.com.py/services/dynamodb/table-classes: 60 % less, 25 % more"
 
 PRICES: Final[dict[Unit, Price]] = {
     Unit.WRITE_UNIT: Price(0.625, _MILLION, "a million, on demand", _DYNAMODB, "2025-07-21"),
@@ -69,7 +70,10 @@ STANDING: Final[dict[str, Price]] = {
     "metric": Price(0.30, 1, "a custom metric and month", "courseiva.com/learn/saa-c03/cloudwatch-cost", "2026"),
 }
 
-PROVISIONED_UNIT_HOUR: Final = Price(0.00065, 1, "a write unit and hour, provisioned", "zeonedge.com/en/blog", "2025")
+WRITE_CAPACITY: Final = Price(0.00065, 1, "a unit and hour, provisioned", "zeonedge.com/en/blog", "2025")
+READ_CAPACITY: Final = Price(0.00013, 1, "a unit and hour, provisioned", _KNOWN, "-")
+INFREQUENT_GB: Final = Price(0.10, 1, "a GB-month, infrequent access", _CLASSES, "2026-11-24")
+INFREQUENT_UNITS: Final = Price(1.25, 1, "times as much, infrequent access", _CLASSES, "2026-11-24")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,14 @@ QUOTAS: Final = (
         _READ,
     ),
     Quota(
+        "`WriteCapacityMax`, where `WriteCapacityMin` is set",
+        float(default({"Ref": "WriteCapacityMax"})),
+        lambda load: load.executions,
+        "the parameter; what is beyond is logged later",
+        "template.yaml",
+        "-",
+    ),
+    Quota(
         "DynamoDB: write units a second of a table and its indexes",
         40_000,
         lambda load: load.write_units,

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 from benchmarks.prices import OFFERS
 from benchmarks.quotas import QUOTAS, SCENARIOS
-from docs.tables import LEVERS, MILLION, VOLUMES, per_million
+from docs.tables import MILLION, VOLUMES, lean_per_million, per_million
 
 FOLDER: Final = Path(__file__).parent
 WIDTH: Final = 860
@@ -47,10 +47,9 @@ def main() -> None:
 def cost() -> str:
     """USD per million webhooks, by how many there are a month."""
     across, up = Scale(VOLUMES[0], VOLUMES[-1], 70, WIDTH - 250), Scale(1, 1000, 400, 50)
-    _, deployment, terms = LEVERS[-1]
     lines: dict[str, Callable[[float], float]] = {
         "Hooklog, defaults": per_million,
-        "Hooklog, all levers": lambda volume: per_million(volume, deployment, terms),
+        "Hooklog, lean": lean_per_million,
         **{offer.name: _each(offer.usd) for offer in OFFERS},
     }
     marks = [_text(20, 26, "USD per million webhooks, by webhooks a month (list prices)", weight="bold")]
@@ -101,7 +100,12 @@ def scaling() -> str:
 
 
 def _short(name: str) -> str:
-    return name.replace("`", "").replace(", of an account and of one queue", "").replace(" (a partition)", "")
+    return (
+        name.replace("`", "")
+        .replace(", of an account and of one queue", "")
+        .replace(" (a partition)", "")
+        .partition(", where")[0]
+    )
 
 
 def _apart(heights: list[float], least: float) -> list[float]:

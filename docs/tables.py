@@ -10,9 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from benchmarks import recipe
 from benchmarks.bill import Terms, load_of, monthly, standing, stock
 from benchmarks.capacity import Deployment, Load, Receivers
-from benchmarks.prices import OFFERS, PRICES, PROVISIONED_UNIT_HOUR, STANDING, Price, Unit
+from benchmarks.prices import (
+    INFREQUENT_GB,
+    INFREQUENT_UNITS,
+    OFFERS,
+    PRICES,
+    READ_CAPACITY,
+    STANDING,
+    WRITE_CAPACITY,
+    Price,
+    Unit,
+)
 from benchmarks.quotas import QUOTAS, SCENARIOS, Quota, at
 from benchmarks.taken import TAKEN
 
@@ -26,15 +37,11 @@ RATES: Final = (10, 100, 1000, 10_000)
 DEFAULTS: Final = Deployment()
 ON_DEMAND: Final = Terms()
 WINDOW: Final = Deployment(window_seconds=1)
-SMALL: Final = Deployment(window_seconds=1, memory_mb=256)
-LEVERS: Final[tuple[tuple[str, Deployment, Terms], ...]] = (
-    ("the template's defaults", DEFAULTS, ON_DEMAND),
-    ("Lambda gathers batches for 1 s", WINDOW, ON_DEMAND),
-    ("… and `SenderMemoryMb=256`", SMALL, ON_DEMAND),
-    ("… and provisioned write capacity, 70 % of it used", SMALL, Terms(utilisation=0.7)),
-    ("… and no point-in-time recovery", SMALL, Terms(utilisation=0.7, recovery=False)),
-)
-"""Each with those before it."""
+RECIPE: Final = recipe.overrides()
+"""The parameters of samconfig.toml's cheapest deployment."""
+LEAN: Final = recipe.deployment(RECIPE)
+USED: Final = (0.7, 0.6, 0.5)
+"""Shares of the provisioned capacity."""
 
 Row = Iterable[str]
 
@@ -84,11 +91,37 @@ def offers_table() -> str:
 
 
 def levers_table() -> str:
-    rows = [
-        [name, *(f"{per_million(volume, deployment, terms):.2f}" for volume in VOLUMES)]
-        for name, deployment, terms in LEVERS
-    ]
+    """The recipe's parameters, each with those before it."""
+    rows = [["the template's defaults", *_each_volume({})]]
+    for count, (name, value) in enumerate(RECIPE.items(), 1):
+        rows.append([f"… `{name}={value}`", *_each_volume(dict(list(RECIPE.items())[:count]))])
+    rows[-1] = [f"**{cell}**" for cell in rows[-1]]
+    rows += [[f"the same, where {used:.0%} of the capacity is used", *_each_volume(RECIPE, used)] for used in USED[1:]]
     return _table(["USD per million, at a month's", *_volumes()], rows)
+
+
+def lean_table() -> str:
+    """The recipe's bill beside that of the defaults, at a hundred million a month."""
+    volume = VOLUMES[2]
+    loads = load_of(volume), load_of(volume, deployment=LEAN)
+    bills = monthly(volume, loads[0]), monthly(volume, loads[1], recipe.terms(RECIPE))
+    rows = [[unit, *(_usd(_per(bill[unit], volume)) for bill in bills)] for unit in Unit]
+    rows += [
+        ["**USD per million**", *(f"**{_per(sum(bill.values()), volume):.2f}**" for bill in bills)],
+        ["USD a month", *(f"{sum(bill.values()):,.0f}" for bill in bills)],
+        ["webhooks in a batch", *(f"{load.fill:.1f}" for load in loads)],
+    ]
+    return _table(["100 million a month", "the defaults", "`lean`"], rows)
+
+
+def lean_per_million(webhooks: float, used: float = USED[0]) -> float:
+    """USD."""
+    return per_million(webhooks, LEAN, recipe.terms(RECIPE, used))
+
+
+def _each_volume(parameters: dict[str, str], used: float = USED[0]) -> Iterator[str]:
+    deployment, terms = recipe.deployment(parameters), recipe.terms(parameters, used)
+    return (f"{per_million(volume, deployment, terms):.2f}" for volume in VOLUMES)
 
 
 def receivers_table() -> str:
@@ -120,7 +153,12 @@ def taken_table() -> str:
 def prices_table() -> str:
     rows = [[unit, *_priced(price)] for unit, price in PRICES.items()]
     rows += [[kind.removeprefix("AWS::"), *_priced(price)] for kind, price in STANDING.items()]
-    rows.append(["write capacity", *_priced(PROVISIONED_UNIT_HOUR)])
+    rows += [
+        ["write capacity", *_priced(WRITE_CAPACITY)],
+        ["read capacity", *_priced(READ_CAPACITY)],
+        ["storage", *_priced(INFREQUENT_GB)],
+        ["units and capacity", *_priced(INFREQUENT_UNITS)],
+    ]
     return _table(["", "USD", "for", "source", "as of"], rows)
 
 
@@ -192,7 +230,7 @@ def _per(usd: float, webhooks: float) -> float:
 
 
 def _usd(amount: float) -> str:
-    return f"{amount:.2f}" if amount >= 0.005 else "< 0.01"
+    return f"{amount:.2f}" if amount >= 0.005 or not amount else "< 0.01"
 
 
 def _volumes() -> list[str]:
@@ -208,6 +246,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "cost": cost_table,
     "offers": offers_table,
     "levers": levers_table,
+    "lean": lean_table,
     "receivers": receivers_table,
     "taken": taken_table,
     "prices": prices_table,

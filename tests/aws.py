@@ -63,8 +63,8 @@ class MockAws:
             self.refs[name] = name
 
     def _table(self, name: str, properties: Mapping[str, Any]) -> str:
-        keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes")
-        definition: Any = {key: properties[key] for key in keys if key in properties}
+        keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexes")
+        definition: Any = template.default({key: properties[key] for key in keys if key in properties})
         self.dynamodb.create_table(TableName=name, **definition)
         if expiry := properties.get("TimeToLiveSpecification"):
             self.dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)

@@ -55,8 +55,32 @@ def environment(function: str) -> dict[str, Any]:
     return variables
 
 
-def default(value: Any) -> Any:
-    """A value of the template as it is with every parameter at its default."""
-    if isinstance(value, dict) and value.keys() == {"Ref"} and value["Ref"] in TEMPLATE["Parameters"]:
-        return TEMPLATE["Parameters"][value["Ref"]]["Default"]
+def default(value: Any, **parameters: Any) -> Any:
+    """A value of the template as it is with these parameters, and every other one at its default.
+
+    What refers to a resource stays as it is.
+    """
+    match value:
+        case {"Ref": name} if name in TEMPLATE["Parameters"]:
+            return parameters.get(name, TEMPLATE["Parameters"][name]["Default"])
+        case {"Fn::If": [condition, then, otherwise]}:
+            chosen = then if _holds(TEMPLATE["Conditions"][condition], parameters) else otherwise
+            return default(chosen, **parameters)
+        case dict():
+            members = {name: default(member, **parameters) for name, member in value.items()}
+            return {name: member for name, member in members.items() if member != _NO_VALUE}
+        case list():
+            return [default(member, **parameters) for member in value]
     return value
+
+
+_NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+def _holds(condition: Any, parameters: dict[str, Any]) -> bool:
+    match condition:
+        case {"Fn::Equals": [one, other]}:
+            return str(default(one, **parameters)) == str(default(other, **parameters))
+        case {"Fn::Not": [negated]}:
+            return not _holds(negated, parameters)
+    raise ValueError(f"no rule for the condition {condition}")

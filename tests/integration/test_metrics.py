@@ -187,6 +187,14 @@ KINDS = {
 }
 
 
+INDEX = "GlobalSecondaryIndexName"
+INDEXES = {
+    index["IndexName"]
+    for table in template.resources("AWS::DynamoDB::Table").values()
+    for index in table.get("GlobalSecondaryIndexes", [])
+}
+
+
 def own_series() -> set[Series]:
     service = ("service", "${AWS::StackName}")
     return {("Hooklog", str(metric), frozenset({service})) for metric in Metric} | {
@@ -201,12 +209,15 @@ def exists(wanted: Series) -> bool:
     if namespace == "Hooklog":
         return wanted in own_series()
     names, dimension_names = AWS_METRICS[namespace]
-    return name in names and dict(dimensions).keys() == dimension_names and all(map(_named, dimensions))
+    found = dict(dimensions).keys() - {INDEX}
+    return name in names and found == dimension_names and all(map(_named, dimensions))
 
 
 def _named(dimension: tuple[str, str]) -> bool:
     """Whether a dimension's value is a resource of the template: of the right kind, and spelt as that kind is."""
     name, value = dimension
+    if name == INDEX:
+        return value in INDEXES
     if name in KINDS:
         logical_id = value.removeprefix("${").removesuffix("}").removesuffix(".QueueName")
         return logical_id in template.resources(KINDS[name]) and value.endswith(".QueueName}") == (name == "QueueName")

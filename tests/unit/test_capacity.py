@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bill import standing
+from benchmarks import recipe
+from benchmarks.bill import HISTORY_MONTHS, Capacity, Terms, load_of, monthly, reads, standing, writes
 from benchmarks.capacity import LOG_SECONDS, Deployment, Load, Receivers
-from benchmarks.prices import OFFERS
+from benchmarks.prices import OFFERS, PRICES, Unit
 from benchmarks.quotas import QUOTAS, Quota
+from benchmarks.taken import TAKEN
 from docs import charts, tables
-from tests.template import ROOT
+from tests.template import ROOT, TEMPLATE
 
 STEADY = Receivers(median_seconds=1, slow_seconds=1, failing=0, hanging=0)
 """Each answers after one second."""
@@ -89,8 +91,9 @@ def test_a_failure_that_began_lately_has_had_few_retries() -> None:
 
 
 def test_write_units_are_those_that_were_counted() -> None:
-    load = Load(100, (Receivers(failing=0.1, hanging=0, lasting=0),), Deployment(delays=()))
-    assert load.write_units == pytest.approx(90 * 2 + 10 * 4)
+    """Of a failure, and of the success behind it, one is the registry's."""
+    load = Load(100, (Receivers(failing=0.1, hanging=0, lasting=0),), Deployment(delays=(5,)))
+    assert load.write_units == pytest.approx(90 * 2 + 10 * 5 + 10 * 3)
 
 
 def test_the_hottest_partition_is_the_busiest_webhook_s() -> None:
@@ -110,6 +113,44 @@ def test_a_quota_breaks_where_it_is_reached(quota: Quota) -> None:
     rate = quota.breaks_at(dead)
     assert rate < math.inf
     assert quota.taken(replace(dead, per_second=rate)) == pytest.approx(quota.limit, rel=0.01)
+
+
+def test_the_log_s_units_are_those_of_its_tables_and_indexes() -> None:
+    """By the request, each is paid for; so places that are summed here wrongly would not add up to what was counted."""
+    load = Load(100, (Receivers(failing=0.1),))
+    noted = load.failures + load.recovered  # in the registry: a failure, and the success behind it
+    assert sum(writes(load)) + noted == pytest.approx(load.write_units)
+    of_registry = (load.executions - 100) * TAKEN["met first"].read_units
+    assert sum(reads(load)) + of_registry == pytest.approx((load.executions - 100) * TAKEN["retried"].read_units)
+
+
+def test_capacity_is_paid_for_as_it_stands_there() -> None:
+    """A hundred successes a second: a hundred units in the table, as many in an index, five in each of the others."""
+    load = Load(100, (STEADY,), Deployment(delays=()))
+    assert Capacity(5, 2, used=0.5).write_units(load) == 200 + 200 + 5 + 5
+    assert Capacity(5, 2, used=0.5).read_units(load) == 4 * 2
+
+
+def test_a_class_for_infrequent_access_stores_for_less_and_writes_for_more() -> None:
+    load = load_of(10**8)
+    usual, infrequent = monthly(10**8, load), monthly(10**8, load, Terms(infrequent=True))
+    registry = PRICES[Unit.WRITE_UNIT].of(30 * 86_400 * (load.failures + load.recovered))
+    assert infrequent[Unit.WRITE_UNIT] - registry == pytest.approx(1.25 * (usual[Unit.WRITE_UNIT] - registry))
+    assert infrequent[Unit.STORED_GB] == pytest.approx(0.4 * usual[Unit.STORED_GB])
+
+
+def test_scaling_makes_alarms_that_are_paid_for() -> None:
+    load = load_of(10**8)
+    bills = monthly(10**8, load), monthly(10**8, load, Terms(capacity=Capacity(5, 5)))
+    assert bills[1][Unit.STANDING] - bills[0][Unit.STANDING] == pytest.approx(4 * 2 * 4 * 0.10)
+
+
+def test_a_hundred_million_a_month_can_be_had_for_less_than_two_dollars_each() -> None:
+    """With the history kept for 90 days, by samconfig.toml's section `lean`."""
+    assert recipe.overrides().keys() <= TEMPLATE["Parameters"].keys()
+    assert " ".join("=".join(each) for each in recipe.overrides().items()) in (ROOT / "docs/cost.md").read_text()
+    assert HISTORY_MONTHS == 3
+    assert tables.lean_per_million(10**8, used=0.6) < 2
 
 
 def test_others_prices_begin_behind_what_they_include() -> None:
@@ -148,6 +189,11 @@ def test_the_readme_s_prices_are_the_model_s() -> None:
     (claim,) = re.findall(r"From \$(\S+) per million webhooks .* to \$(\S+) at ten .* and \$(\S+) a month", readme)
     reckoned = tables.per_million(10**9), tables.per_million(10**7), standing()
     assert tuple(map(float, claim)) == pytest.approx(reckoned, rel=0.1)
+    (claim,) = re.findall(r"hundred million a month it is \$(\S+), or \[\$(\S+) with six parameters\]", readme)
+    assert tuple(map(float, claim)) == pytest.approx(
+        (tables.per_million(10**8), tables.lean_per_million(10**8)), rel=0.1
+    )
+    assert len(recipe.overrides()) == 6
 
 
 def test_every_table_is_in_a_document() -> None:

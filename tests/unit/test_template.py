@@ -1,7 +1,7 @@
 """What template.yaml and the code must agree on."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -232,9 +232,76 @@ def test_a_table_is_encrypted_recoverable_and_kept_in_production(table: str) -> 
     assert resource["UpdateReplacePolicy"] == "Retain"
     properties = resource["Properties"]
     assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
-    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    recovery = template.default(properties["PointInTimeRecoverySpecification"])
+    assert str(recovery["PointInTimeRecoveryEnabled"]).lower() == "true"
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert template.TEMPLATE["Conditions"]["IsProduction"] == {"Fn::Equals": [{"Ref": "Stage"}, "production"]}
+
+
+LOG_TABLES = ("Executions", "ExecutionDetails")
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_only_the_log_can_go_without_recovery(table: str) -> None:
+    recovery = template.resources("AWS::DynamoDB::Table")[table]["PointInTimeRecoverySpecification"]
+    enabled = template.default(recovery, PointInTimeRecovery="false")["PointInTimeRecoveryEnabled"]
+    assert enabled == ("false" if table in LOG_TABLES else True)
+
+
+def _places(table: str, **parameters: Any) -> Iterator[tuple[str, template.Resource]]:
+    """The table and its indexes, by the names that Application Auto Scaling has for them."""
+    properties = template.default(template.resources("AWS::DynamoDB::Table")[table], **parameters)
+    yield f"table/${{{table}}}", properties
+    for index in properties.get("GlobalSecondaryIndexes", []):
+        yield f"table/${{{table}}}/index/{index['IndexName']}", index
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_a_table_is_paid_for_by_the_request(table: str) -> None:
+    assert template.default(template.resources("AWS::DynamoDB::Table")[table]["BillingMode"]) == "PAY_PER_REQUEST"
+    assert all("ProvisionedThroughput" not in properties for _, properties in _places(table))
+
+
+def test_the_log_can_have_a_capacity_of_its_own() -> None:
+    for table in LOG_TABLES:
+        (_, properties), *_ = _places(table, WriteCapacityMin=7)
+        assert properties["BillingMode"] == "PROVISIONED"
+        for _, place in _places(table, WriteCapacityMin=7, ReadCapacityMin=3):
+            assert place["ProvisionedThroughput"] == {"ReadCapacityUnits": 3, "WriteCapacityUnits": 7}
+
+
+def test_each_table_of_the_log_and_each_index_is_scaled() -> None:
+    """One that is forgotten would throttle all others at its first capacity, for an index throttles its table."""
+    targets = template.resources("AWS::ApplicationAutoScaling::ScalableTarget")
+    scaled = {
+        (target["ResourceId"]["Fn::Sub"], target["ScalableDimension"]): (target["MinCapacity"], target["MaxCapacity"])
+        for target in targets.values()
+    }
+    assert scaled == {
+        (place, f"dynamodb:{'index' if '/index/' in place else 'table'}:{kind}CapacityUnits"): (
+            {"Ref": f"{kind}CapacityMin"},
+            {"Ref": f"{kind}CapacityMax"},
+        )
+        for table in LOG_TABLES
+        for place, _ in _places(table)
+        for kind in ("Read", "Write")
+    }
+    policies = template.resources("AWS::ApplicationAutoScaling::ScalingPolicy").values()
+    for policy in policies:
+        tracked = policy["TargetTrackingScalingPolicyConfiguration"]
+        metric = tracked["PredefinedMetricSpecification"]["PredefinedMetricType"]
+        dimension = targets[policy["ScalingTargetId"]["Ref"]]["ScalableDimension"]
+        assert dimension.split(":")[2] == metric.removeprefix("DynamoDB").replace("Utilization", "Units")
+        assert tracked["TargetValue"] == 70
+    assert sorted(policy["ScalingTargetId"]["Ref"] for policy in policies) == sorted(targets)
+
+
+def test_nothing_is_scaled_that_is_paid_for_by_the_request() -> None:
+    for resource in template.TEMPLATE["Resources"].values():
+        if resource["Type"].startswith("AWS::ApplicationAutoScaling::"):
+            assert resource["Condition"] == "IsProvisioned"
+    assert template.default({"Fn::If": ["IsProvisioned", "capacity", "requests"]}) == "requests"
+    assert template.default({"Fn::If": ["IsProvisioned", "capacity", "requests"]}, WriteCapacityMin="1") == "capacity"
 
 
 def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
