@@ -12,8 +12,6 @@ from types import ModuleType
 from typing import Any, Final
 from unittest.mock import patch
 
-import requests
-
 from benchmarks.figures import Figure
 from benchmarks.history import WEBHOOK, History
 from hooklog import tables
@@ -75,7 +73,6 @@ def _measured(body_size: int) -> Iterator[tuple[int, str, Cost]]:
             history.grow(executions)
             for query, parameters in QUERIES.items():
                 yield executions, query, _read(app, parameters)
-        requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
 
 
 def _read(app: ModuleType, parameters: dict[str, str]) -> Cost:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import boto3
+import requests
 from moto.server import ThreadedMotoServer
 
 from tests import template
@@ -165,7 +166,8 @@ def moto_server() -> Iterator[str]:
 
 
 def mock_aws(endpoint: str) -> MockAws:
-    """The template's resources, built anew; what stood there before must have been reset."""
+    """The template's resources and nothing else: whatever a process asks moto for, it is one moto."""
+    requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
     aws = MockAws(*_clients(endpoint))
     aws.build()
     return aws

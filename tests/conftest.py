@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import requests
 from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
@@ -23,7 +22,6 @@ def aws_endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def aws(aws_endpoint: str) -> MockAws:
-    requests.post(f"{aws_endpoint}/moto-api/reset", timeout=10).raise_for_status()
     return mock_aws(aws_endpoint)
 
 
