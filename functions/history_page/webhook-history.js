@@ -348,7 +348,8 @@ function notice([title, text, look = ""], ...more) {
 }
 
 function nothingYet(webhook) {
-	const message = { webhook_id: webhook, url: "https://example.com/webhooks", event_type: "order.created", payload: { order: 1042 } };
+	const url = "https://example.com/webhooks";
+	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
 	const send = `aws sqs send-message --queue-url "$QUEUE_URL" --message-group-id ${quoted(webhook)} \\\n  --message-body `;
 	const command = send + quoted(JSON.stringify(message, null, 2));
 	const text = "Put the first message for this webhook on the queue; it then shows up here.";
@@ -542,14 +543,14 @@ function factList(execution) {
 }
 
 function* details(execution) {
-	const { request_headers: headers, request_body: sent, response_body: answered, response_headers: answeredHeaders } = execution;
+	const { request_headers: headers, request_body: sent, response_body: answered } = execution;
 	if (headers) yield headerBlock("Headers", headers);
 	if (sent != null) yield bodyBlock("Request Body", sent, execution.request_body_encoding);
 	if (answered != null) {
 		const { response_body_encoding: encoding, response_body_truncated: truncated, response_body_bytes: bytes } = execution;
 		yield bodyBlock("Response Body", answered, encoding, truncated, bytes);
 	}
-	if (answeredHeaders) yield headerBlock("Response Headers", answeredHeaders);
+	if (execution.response_headers) yield headerBlock("Response Headers", execution.response_headers);
 	if (headers || sent != null) return;
 	if (execution.success && !execution.erased) yield remark("Headers and bodies are kept for failed executions only.");
 	else yield remark(`The headers and bodies of this execution ${execution.erased ? "were erased" : "are no longer kept"}.`);
@@ -559,7 +560,8 @@ const quoted = (text) => /^\w[\w.:/-]*$/.test(text) ? text : `'${text.replaceAll
 
 
 function curl({ url, method, request_headers: headers = {}, request_body: body, request_body_encoding: encoding }) {
-	const own = Object.entries(headers).filter(([name]) => !["host", "content-length", "accept-encoding", "connection"].includes(name.toLowerCase()));
+	const curls = ["host", "content-length", "accept-encoding", "connection"];
+	const own = Object.entries(headers).filter(([name]) => !curls.includes(name.toLowerCase()));
 	const binary = encoding === "base64";
 	const lines = [
 		`${binary ? `printf %s ${quoted(body)} | base64 -d | ` : ""}curl --globoff -X ${quoted(method)} ${quoted(url)}`,
@@ -1109,7 +1111,8 @@ const headerLines = (headers = {}) => Object.entries(headers).map((header) => `$
 
 function readHeaders(text) {
 	const lines = text.split("\n").filter((line) => line.trim());
-	return Object.fromEntries(lines.map((line) => line.split(/:(.*)/)).map(([name, value = ""]) => [name.trim(), value.trim()]));
+	const pairs = lines.map((line) => line.split(/:(.*)/)).map(([name, value = ""]) => [name.trim(), value.trim()]);
+	return Object.fromEntries(pairs);
 }
 
 const readDelays = (text) => (text === "none" ? [] : text ? words(text).map(Number) : null);
@@ -1304,7 +1307,7 @@ class WebhookSheet extends Sheet {
 			stay(event);
 			this.#recover(new Date(since.children[1].value).toISOString());
 		};
-		const said = remark("Sends everything again that failed since then and was not delivered later.");
+		const said = remark("Sends again what failed since then and was not delivered later.");
 		return h("form", { submit: start }, h("h3", "Recover"), said, since, h("button", "Recover"));
 	}
 
@@ -1357,7 +1360,8 @@ class WebhookList extends Pages {
 		this.offerMore(cursor);
 		this.#list.append(...webhooks.map((webhook) => this.#row(webhook)));
 		const { length } = this.#list.children;
-		this.showState(...(length ? [] : [notice(["No webhooks yet", "Set up the first; messages with its id as webhook_id then go to its URL."])]));
+		const text = "Set up the first; messages with its id then go to its URL.";
+		this.showState(...(length ? [] : [notice(["No webhooks yet", text])]));
 		this.sayCount(length, "webhook");
 	}
 
@@ -1395,7 +1399,8 @@ class WebhookHistory extends HTMLElement {
 	constructor() {
 		super();
 		const sheet = h("link", { rel: "stylesheet", href: new URL("webhook-history.css", import.meta.url) });
-		const whole = h("div.history", { hidden: true }, this.#views, this.#list.element, this.#view.element, this.#webhooks.element);
+		const parts = [this.#list, this.#view, this.#webhooks].map(({ element }) => element);
+		const whole = h("div.history", { hidden: true }, this.#views, ...parts);
 		for (const event of ["load", "error"]) sheet.addEventListener(event, () => (whole.hidden = false));
 		this.attachShadow({ mode: "open" }).append(sheet, whole);
 	}
