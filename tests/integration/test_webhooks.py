@@ -363,10 +363,25 @@ class TestSending:
         resend = aws.start("ResendExecutionFunction")
         path = {"webhook_id": ID, "execution_id": rows[ID]["executed_at"]["S"]}
         assert resend.lambda_handler(api_event(path, scope="executions:resend"), None)["statusCode"] == 202
-        later = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-        assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
+        assert sender.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
         (request,) = receiver.requests
         assert request.body == b'{"order":1742}'
+
+    def test_what_somebody_asks_for_goes_by_what_the_webhook_was_then(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[])
+        send(sender, {"message_id": "m1"})
+        api.put(url=receiver.url("/status/200"), version=1)
+        (failed,) = history(aws)
+        path = {"webhook_id": ID, "execution_id": failed["executed_at"]["S"]}
+        resend = aws.start("ResendExecutionFunction")
+        for enabled, version in ((False, 2), (True, 3)):
+            api.put(url=receiver.url("/status/200"), enabled=enabled, version=version)
+            resend.lambda_handler(api_event(path, scope="executions:resend"), None)
+            sender.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
+        assert [request.path for request in receiver.requests] == ["/status/500", "/status/200"]
+        assert [row["result"]["N"] for row in history(aws)] == ["500", "0", "200"]
 
     def test_other_event_types_are_not_sent_and_leave_no_execution(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture

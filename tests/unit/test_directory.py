@@ -87,6 +87,17 @@ def test_a_change_is_effective_within_thirty_seconds(registry: Registry) -> None
     assert name(directory.find("a")) == "after"
 
 
+def test_one_that_was_read_before_a_moment_is_read_again_once(registry: Registry) -> None:
+    directory = registry.directory()
+    directory.find("a")
+    registry.register("a", name="after")
+    registry.now += 2
+    moment = datetime.fromtimestamp(registry.now - 1, UTC)
+    assert name(directory.find("a")) == "before"
+    assert [name(directory.find("a", as_of=moment)) for _ in range(2)] == ["after", "after"]
+    assert registry.reads == ["a", "a"]
+
+
 def test_that_there_is_none_is_remembered_as_well(registry: Registry) -> None:
     directory = registry.directory()
     assert directory.find("b") is directory.find("b") is None

@@ -84,11 +84,15 @@ class Directory:
         self._locks = [Lock() for _ in range(_LOCKS)]
         self._keeping = Lock()
 
-    def find(self, webhook_id: str) -> Entry | None:
-        """What is known of it; None where there is no such webhook. Raises RegistryUnreachable."""
+    def find(self, webhook_id: str, *, as_of: datetime | None = None) -> Entry | None:
+        """What is known of it, asked for since that moment; None where there is no such webhook.
+
+        Raises RegistryUnreachable.
+        """
         with self._locks[hash(webhook_id) % _LOCKS]:
             kept, now = self._kept.get(webhook_id), self._clock()
-            if kept is None or not 0 <= now - kept.asked_at < kept.good_for:
+            outdated = kept and as_of and kept.asked_at < as_of.timestamp()
+            if kept is None or outdated or not 0 <= now - kept.asked_at < kept.good_for:
                 kept = self._ask(webhook_id, kept, now)
                 self._keep(webhook_id, kept)
         if kept.read_at is None:

@@ -199,10 +199,13 @@ class Clerk:
         return self._send(order, message, Turn(attempt, repeat.trigger, used), seconds_left)
 
     def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
-        """Send it where it says itself, or where its registered webhook says now."""
+        """Send it where it says itself, or where its registered webhook says now.
+
+        Who asks for it has often just mended the webhook: that is not to be taken as it was before.
+        """
         if message.url is not None:
             return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
-        entry = self._directory.find(message.webhook_id)
+        entry = self._directory.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
         if entry is None:
             return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK, _UNKNOWN))
         webhook = entry.webhook
