@@ -28,7 +28,7 @@ def parse(stored: Webhook | None = None, /, **fields: Any) -> Webhook:
         ("enabled", [None, 1, "true"]),
         ("timeout_seconds", [0, 31, "15", None, True]),
         ("retry_schedule", [5, "5", [0], [86_401], [1.5], [True], [5] * 21]),
-        ("transformation", [1, "", "x" * 32_769]),
+        ("transformation", [1, "", "x" * 32_769, "'\ud800'"]),
         ("sensitive_headers", [None, "X", [1], ["X Y"], ["X"] * 51]),
         ("topic", ["", "a b", 1, "t" * 129]),
         ("version", [None, -1, "1", 1.5, True]),

@@ -95,9 +95,14 @@ def read_url(fields: Mapping[str, Any]) -> str:
     value = fields.get("url")
     if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
         raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{got(fields, 'url')}")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if has_unpaired_surrogate(value):
         raise InvalidMessage("url must not hold an unpaired surrogate")
     return value
+
+
+def has_unpaired_surrogate(text: str) -> bool:
+    """Whether it is no Unicode text, which DynamoDB does not take."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_headers(fields: Mapping[str, Any]) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from hooklog.errors import InvalidMessage, InvalidRequest
 from hooklog.fields import (
     DEFAULT_TIMEOUT_SECONDS,
     got,
+    has_unpaired_surrogate,
     identifier,
     is_event_type,
     is_header_name,
@@ -201,6 +202,8 @@ def read_transformation(fields: Mapping[str, Any]) -> str | None:
             f"transformation must be a JSONata expression of up to {MAX_TRANSFORMATION_LENGTH} characters, or null"
             f"{got(fields, 'transformation')}"
         )
+    if value is not None and has_unpaired_surrogate(value):
+        raise InvalidRequest("transformation must not hold an unpaired surrogate")
     return value
 
 
