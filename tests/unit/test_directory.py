@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -148,6 +149,28 @@ def test_an_outage_is_not_asked_about_by_each_message(registry: Registry) -> Non
     registry.outage = None
     registry.now += PAUSE_SECONDS
     assert name(directory.find("a")) == "before"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_pause_begins_when_reading_has_failed(registry: Registry, known: bool) -> None:
+    def time_out(webhook_id: str) -> Registered | None:
+        registry.now += 6.0 if registry.outage else 0.0
+        return registry.read(webhook_id)
+
+    directory = Directory(time_out, cast("Vault", registry.vault), lambda: registry.now)
+    if known:
+        directory.find("a")
+        registry.now += FRESH_SECONDS
+    registry.reads.clear()
+    registry.outage = OUTAGE
+    for _ in range(10):
+        with nullcontext() if known else pytest.raises(RegistryUnreachable):
+            directory.find("a")
+    assert registry.reads == ["a"]
+    registry.now += PAUSE_SECONDS - 0.1
+    with nullcontext() if known else pytest.raises(RegistryUnreachable):
+        directory.find("a")
+    assert registry.reads == ["a"]
 
 
 def test_those_who_ask_at_once_wait_for_one_read(registry: Registry) -> None:

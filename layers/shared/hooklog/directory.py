@@ -110,10 +110,10 @@ class Directory:
             registered = self._read(webhook_id)
             return _Kept(self._entry(registered) if registered else None, now, now, FRESH_SECONDS)
         except _UNREADABLE as error:
-            cause = type(error).__name__
+            cause, asked_at = type(error).__name__, self._clock()  # it may have taken longer than the pause
             if before and before.entry and before.read_at is not None and now - before.read_at < STALE_SECONDS:
-                return _Kept(before.entry, before.read_at, now, PAUSE_SECONDS, cause)
-            return _Kept(None, None, now, PAUSE_SECONDS, cause)
+                return _Kept(before.entry, before.read_at, asked_at, PAUSE_SECONDS, cause)
+            return _Kept(None, None, asked_at, PAUSE_SECONDS, cause)
 
     def _entry(self, registered: Registered) -> Entry:
         webhook, keys = registered.webhook, registered.keys
