@@ -509,6 +509,24 @@ def test_a_batch_that_is_too_much_for_memory_is_logged_one_by_one(
     assert aws.waiting("WebhookQueue") == 4
 
 
+def test_retries_that_are_too_much_for_memory_keep_nothing_out_of_the_log(
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short_of_memory(value: Any, *arguments: Any, **options: Any) -> str:
+        if isinstance(value, dict) and "repeat_of" in value:
+            raise MemoryError
+        return dumps(value, *arguments, **options)
+
+    dumps = json.dumps
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF="none")
+    slow = message(receiver.url("/status/200", delay="0.6"), message_id="m2")
+    event = sqs_event(message(receiver.url("/status/500")), slow)
+    with monkeypatch.context() as short:
+        short.setattr("json.dumps", short_of_memory)
+        assert send(app, event) == [event["Records"][0]["messageId"]]
+    assert {row["message_id"]["S"] for row in aws.rows("Executions")} == {"msg_1", "m2"}
+
+
 def test_ten_messages_of_1_mib_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     """What there is no memory for comes back; what may have been sent before says so."""
     payload = base64.b85encode(os.urandom(800_000)).decode()

@@ -178,19 +178,19 @@ class Sender:
             return [summary_of(execution, archive.retention) for execution in each]
 
     def _schedule(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
-        due = {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}
         try:
+            due = {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}
             self._ways_on.timer.set(due, datetime.now(UTC))
-        except NotQueued as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, what else has been sent must still be logged
             failed = (q for q, each in executions.items() if each.next_attempt_at)
-            outcome.faults |= dict.fromkeys(failed, f"retry not queued: {error}")
+            outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_why(error)}")
 
     def _settle(self, others: Mapping[str, Done], outcome: Outcome) -> None:
         for queue_message_id, each in others.items():
             try:
                 self._settle_one(each, outcome)
-            except HooklogError as error:
-                outcome.faults[queue_message_id] = f"repeat not queued: {error}"
+            except Exception as error:  # noqa: BLE001 - as of a retry
+                outcome.faults[queue_message_id] = f"repeat not queued: {_why(error)}"
 
     def _settle_one(self, each: Done, outcome: Outcome) -> None:
         if isinstance(each, Deferred):
@@ -211,6 +211,11 @@ class Sender:
             outcome.faults[record["messageId"]] = cause
         else:
             outcome.invalid.append((record["messageId"], reason))
+
+
+def _why(error: Exception) -> str:
+    """The text where it is ours, which names what AWS said."""
+    return str(error) if isinstance(error, HooklogError) else cause_of(error)
 
 
 def _retry(execution: Execution) -> Repeat:
