@@ -59,6 +59,7 @@ def _common(default: str | None) -> argparse.ArgumentParser:
 def _send(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", nargs="?", help="messages: JSON, an array or one a line; - is standard input")
     command.add_argument("--webhook", metavar="ID", help="one message, made of these options")
+    command.add_argument("--topic", help="instead of --webhook: for each webhook of the topic")
     command.add_argument("--url", help="unless the webhook is registered")
     command.add_argument("--event", metavar="TYPE")
     command.add_argument("--message-id", metavar="ID")

@@ -15,8 +15,11 @@ from cli.stack import Stack
 from hooklog.errors import InvalidMessage
 from hooklog.message import Message
 from hooklog.queues import MAX_BATCH_ENTRIES, send_all
+from hooklog.topics import Origin, Publication
 
 _STDIN: Final = "-"
+_ADDRESSES: Final = ("webhook_id", "topic")
+"""Whom a message is for: one of the two."""
 
 
 def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
@@ -31,7 +34,7 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
             send_all(sqs, queue_url, [_entry(message) for message in batch])
             advance(len(batch))
     if output.as_json:
-        output.lines({"webhook_id": one["webhook_id"], "message_id": one["message_id"]} for one in messages)
+        output.lines({name: one[name] for name in (*_ADDRESSES, "message_id") if name in one} for one in messages)
     elif len(messages) == 1:
         output.console.print(f"On the queue as {messages[0]['message_id']}", soft_wrap=True)
     else:
@@ -41,8 +44,8 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 def _asked_for(arguments: argparse.Namespace) -> Iterator[Any]:
     if arguments.file:
         return iter(_read_messages(_text(arguments.file)))
-    if not arguments.webhook:
-        raise CliFailure("Say --webhook, or name a file of messages (- for standard input)", ExitCode.USAGE)
+    if not (arguments.webhook or arguments.topic):
+        raise CliFailure("Say --webhook or --topic, or name a file of messages (- for standard input)", ExitCode.USAGE)
     return iter([_built(arguments)])
 
 
@@ -60,6 +63,7 @@ def _built(arguments: argparse.Namespace) -> dict[str, Any]:
     text = _text(payload.removeprefix("@")) if payload == _STDIN or payload.startswith("@") else payload
     fields = {
         "webhook_id": arguments.webhook,
+        "topic": arguments.topic,
         "url": arguments.url,
         "event_type": arguments.event,
         "message_id": arguments.message_id,
@@ -91,7 +95,10 @@ def _checked(number: int, fields: Any) -> dict[str, Any]:
         raise CliFailure(f"Message {number} is no JSON object", ExitCode.USAGE)
     message = {"message_id": f"cli_{uuid.uuid4().hex}", **fields}
     try:
-        Message.parse(message, "")
+        if "topic" in message:
+            Publication.parse(message, Origin("", 0))
+        else:
+            Message.parse(message, "")
     except InvalidMessage as error:
         raise CliFailure(f"Message {number}: {error}", ExitCode.USAGE) from None
     return message
@@ -101,4 +108,5 @@ def _entry(message: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(message, ensure_ascii=False)
     # An unpaired surrogate has no UTF-8: it goes as the JSON escape that it came as.
     body = text.encode("utf-8", "backslashreplace").decode()
-    return {"MessageBody": body, "MessageGroupId": message["webhook_id"]}
+    group = next(message[name] for name in _ADDRESSES if name in message)
+    return {"MessageBody": body, "MessageGroupId": group}

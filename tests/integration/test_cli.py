@@ -1,0 +1,41 @@
+"""What `hooklog send` puts on the queue, and what it refuses to."""
+
+import json
+
+import pytest
+
+from cli.arguments import parser
+from cli.failure import CliFailure
+from cli.output import Output
+from cli.sending import send
+from cli.stack import Stack
+from tests.aws import MockAws
+
+
+def put(aws: MockAws, *words: str) -> None:
+    stack = Stack("hooklog-local", {"QueueUrl": aws.refs["WebhookQueue"]}, lambda _: aws.sqs, is_local=True)
+    send(stack, parser().parse_args(["send", *words]), Output(as_json=True))
+
+
+def test_a_message_of_a_topic_is_sent_as_well(aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
+    put(aws, "--topic", "acme", "--message-id", "m1", "--payload", "1")
+    assert json.loads(capsys.readouterr().out) == {"topic": "acme", "message_id": "m1"}
+    (record,) = aws.take("WebhookQueue")["Records"]
+    assert json.loads(record["body"]) == {"message_id": "m1", "topic": "acme", "payload": 1}
+    assert record["attributes"]["MessageGroupId"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--payload", "1"], "--topic"),
+        (["--topic", "acme", "--webhook", "a"], "webhook_id must not come with topic"),
+        (["--topic", "acme", "--url", "https://shop.example/"], "url must not come with topic"),
+        (["--topic", "a b"], "topic must be"),
+        (["--webhook", "a b"], "webhook_id must be"),
+    ],
+)
+def test_what_could_never_be_sent_is_refused(aws: MockAws, words: list[str], reason: str) -> None:
+    with pytest.raises(CliFailure, match=reason):
+        put(aws, *words)
+    assert aws.waiting("WebhookQueue") == 0
