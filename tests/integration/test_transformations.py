@@ -9,7 +9,7 @@ from standardwebhooks import Webhook as Verifier
 
 from hooklog.execution import iso_time
 from tests.aws import MockAws
-from tests.events import api_event
+from tests.events import api_event, sqs_event
 from tests.integration.test_webhooks import CONTEXT, ID, Api, history, send
 from tests.receiver import Receiver
 
@@ -174,6 +174,17 @@ def test_what_cannot_be_evaluated_for_a_fault_of_ours_goes_back_to_the_queue(
     monkeypatch.setattr("sys.executable", "/none")
     assert len(send(sender, {}, {"url": receiver.url("/status/200")})) == 1
     assert len(receiver.requests) == len(history(aws)) == 1
+
+
+def test_what_could_not_be_logged_in_time_is_not_evaluated(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    put(api, receiver.url("/status/200"), "$error('no')", timeout_seconds=1)
+    context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: 34_000)
+    event = sqs_event({"webhook_id": ID, "payload": {}})
+    returned = [{"itemIdentifier": event["Records"][0]["messageId"]}]
+    assert sender.lambda_handler(event, context) == {"batchItemFailures": returned}
+    assert history(aws) == []
 
 
 def test_what_does_not_compile_is_not_saved(api: Api) -> None:

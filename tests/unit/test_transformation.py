@@ -1,6 +1,7 @@
 """Transformations: what an expression makes of a payload, and what it may not do to us."""
 
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooklog.errors import ErrorType, InvalidRequest, Undelivered
+from hooklog.errors import ErrorType, InvalidRequest, NoTimeLeft, Undelivered
 from hooklog.message import Message
 from hooklog.transformation import Transformer
 
@@ -143,6 +144,22 @@ def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) ->
 def test_what_an_expression_costs_has_an_end(transformer: Transformer, expression: str) -> None:
     failure(transformer, expression)
     assert body(transformer, "payload.order") == b"1742"
+
+
+def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer: Transformer) -> None:
+    begun = threading.Event()
+
+    def plenty() -> float:
+        begun.set()
+        return 60.0
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(transformer.shape, message(), "($f := function($n) {$f($n)}; $f(1))", plenty)
+        assert begun.wait(10)
+        waits_until = time.monotonic() + 0.3  # the other one takes longer
+        with pytest.raises(NoTimeLeft):
+            transformer.shape(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
+        assert isinstance(slow.exception(), Undelivered)
 
 
 def test_memory_has_a_bound_of_its_own(transformer: Transformer) -> None:

@@ -215,7 +215,7 @@ class Clerk:
         if not webhook.enabled:
             return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK, _DISABLED))
         try:
-            shaped = self._transformer.shape(message, webhook.transformation)
+            shaped = self._transformer.shape(message, webhook.transformation, lambda: seconds_left() - LOG_SECONDS)
         except Undelivered as failure:
             return self._refuse(order, call, turn, failure)
         if shaped is None:

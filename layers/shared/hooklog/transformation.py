@@ -6,18 +6,20 @@ memory and little time, and is started anew where that is not enough for it.
 
 import contextlib
 import json
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 from io import BufferedRWPair
 from threading import Lock
 from typing import Final
 
-from hooklog.errors import ErrorType, EvaluatorLost, InvalidRequest, Undelivered
+from hooklog.errors import ErrorType, EvaluatorLost, InvalidRequest, NoTimeLeft, Undelivered
 from hooklog.message import Message
 
 START_SECONDS: Final = 10.0
@@ -25,6 +27,9 @@ START_SECONDS: Final = 10.0
 
 ANSWER_SECONDS: Final = 5.0
 """How long it may take to answer; what ends the few operations that its own bounds do not reach."""
+
+EVALUATION_SECONDS: Final = START_SECONDS + 2 * ANSWER_SECONDS
+"""What one evaluation may take: the process that is there may end over it, and a new one is tried."""
 
 ANSWERED: Final = b"="
 """How an answer begins that is a body."""
@@ -48,16 +53,19 @@ class Transformer:
         self._asking = Lock()
         self._process: _Process | None = None
 
-    def shape(self, message: Message, expression: str | None) -> Message | None:
+    def shape(
+        self, message: Message, expression: str | None, seconds_left: Callable[[], float] = lambda: math.inf
+    ) -> Message | None:
         """The message as it is to be sent; None where the expression gives undefined or null.
 
         One that has been sent before stays as it is. Raises Undelivered where the expression fails or runs out of
-        bounds, EvaluatorLost where that is our fault.
+        bounds, NoTimeLeft where fewer than EVALUATION_SECONDS are left when its turn comes, EvaluatorLost where a fault
+        of ours keeps it from being evaluated.
         """
         if expression is None or message.as_sent:
             return replace(message, as_sent=True)
         try:
-            answer = self._ask(_request(expression, message))
+            answer = self._ask(_request(expression, message), seconds_left)
         except _Failed as failed:
             reason = f"The transformation failed: {failed}"
             raise Undelivered(ErrorType.TRANSFORMATION_ERROR, reason) from None
@@ -68,12 +76,14 @@ class Transformer:
     def check(self, expression: str) -> None:
         """Raises InvalidRequest where it does not compile, EvaluatorLost where that is our fault."""
         try:
-            self._ask(b'{"expression":%b}' % _json(expression))
+            self._ask(b'{"expression":%b}' % _json(expression), lambda: math.inf)
         except _Failed as failed:
             raise InvalidRequest(f"transformation does not compile: {failed}") from None
 
-    def _ask(self, request: bytes) -> bytes:
+    def _ask(self, request: bytes, seconds_left: Callable[[], float]) -> bytes:
         with self._asking:
+            if seconds_left() < EVALUATION_SECONDS:  # those before it may have taken as long
+                raise NoTimeLeft(f"{EVALUATION_SECONDS:g} s may be needed to evaluate this")
             answer = self._answer(request)
         if answer[:1] == FAILED:
             raise _Failed(json.loads(answer[1:]))
