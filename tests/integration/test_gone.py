@@ -221,6 +221,15 @@ class TestFailing:
         send(start(aws), {})
         assert api.get()[1]["enabled"] is False
 
+    def test_where_nobody_was_asked_nobody_has_failed(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True, transformation="$error('no order')")
+        sender = start(aws)
+        send(sender, {})
+        assert (len(history(aws)), since(aws)) == (1, None)
+        fail_since(aws, ago(days=6))
+        send(start(aws), {})
+        assert (len(history(aws)), api.get()[1]["enabled"]) == (2, True)
+
     def test_a_change_starts_the_days_anew(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=6))
