@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 import boto3
 import requests
+from botocore.loaders import JSONFileLoader
 from moto.server import ThreadedMotoServer
 
 from tests import template
@@ -153,13 +154,19 @@ def load_app(function: str) -> ModuleType:
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """A mock AWS on a port of its own; its address is in AWS_ENDPOINT_URL for as long as it runs."""
+    """A mock AWS on a port of its own; its address is in AWS_ENDPOINT_URL for as long as it runs.
+
+    Each function that is started has sessions of its own, as on AWS. What botocore knows of the services is read
+    once for all of them: each copy is megabytes, which take longer to parse and to let go than most tests.
+    """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    load_once = staticmethod(cache(JSONFileLoader().load_file))
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     try:
-        with patch.dict(os.environ, {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}):
+        environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
+        with patch.dict(os.environ, environment), patch.object(JSONFileLoader, "load_file", load_once):
             yield endpoint
     finally:
         server.stop()
