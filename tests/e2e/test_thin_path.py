@@ -256,7 +256,7 @@ def test_secrets_are_masked_and_what_is_erased_is_gone(
 
 def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> None:
     """What still cannot be sent is among them again, with its reason."""
-    poison = json.dumps({"webhook_id": webhook_id, "payload": 1})
+    poison = json.dumps({"webhook_id": webhook_id, "url": 1, "payload": 1})
     deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)
     redrive(deployment.sqs, deployment.outputs["DeadLetterQueueUrl"], deployment.outputs["QueueUrl"])
     letter = deployment.dead_letter(poison)
