@@ -39,7 +39,11 @@ def told(aws: MockAws) -> str:
 
 
 def events(aws: MockAws) -> list[dict[str, Any]]:
-    return [json.loads(json.loads(message["Body"])["Message"]) for message in aws.messages("told")]
+    """What was told, each with its type in the attribute by which a subscription can filter."""
+    notices = [json.loads(message["Body"]) for message in aws.messages("told")]
+    told = [json.loads(notice["Message"]) for notice in notices]
+    assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [event["type"] for event in told]
+    return told
 
 
 def start(aws: MockAws, **settings: str) -> ModuleType:
