@@ -1,6 +1,7 @@
 """Clients for the local AWS, whatever the user's own AWS configuration or proxy says."""
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
+@cache
 def session() -> boto3.Session:
-    """A session that reads neither AWS_PROFILE nor any file of the user's."""
+    """A session that reads neither AWS_PROFILE nor any file of the user's; one, for it reads its models once."""
     variables = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import psutil
 
@@ -16,22 +17,46 @@ SETTLE_SECONDS = 60
 @contextmanager
 def configured(logical_id: str, **variables: str) -> Iterator[None]:
     """A deployed function with some of its variables changed for a while."""
-    lambdas, name = aws.lambdas(), _function(logical_id)
+    lambdas, name = aws.lambdas(), physical_id(logical_id)
     before = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    _configure(logical_id, {**before, **variables}, variables)
+    _configure(logical_id, variables, Environment={"Variables": {**before, **variables}})
     try:
         yield
     finally:
-        _configure(logical_id, before, {variable: before.get(variable) for variable in variables})
+        undone = {variable: before.get(variable) for variable in variables}
+        _configure(logical_id, undone, Environment={"Variables": before})
 
 
-def _configure(logical_id: str, variables: Mapping[str, str], changed: Mapping[str, str | None]) -> None:
-    """Set them, until no process with others is left: MiniStack lets one go on that is at work meanwhile."""
+@contextmanager
+def hurried(logical_id: str, seconds: int) -> Iterator[None]:
+    """A deployed function that is given only so much time for a while."""
+    before = aws.lambdas().get_function_configuration(FunctionName=physical_id(logical_id))["Timeout"]
+    _configure(logical_id, {"_LAMBDA_TIMEOUT": str(seconds)}, Timeout=seconds)
+    try:
+        yield
+    finally:
+        _configure(logical_id, {"_LAMBDA_TIMEOUT": str(before)}, Timeout=before)
+
+
+@contextmanager
+def paused(logical_id: str) -> Iterator[None]:
+    """A deployed function that takes nothing from its queue for a while."""
+    lambdas = aws.lambdas()
+    (source,) = lambdas.list_event_source_mappings(FunctionName=physical_id(logical_id))["EventSourceMappings"]
+    lambdas.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        lambdas.update_event_source_mapping(UUID=source["UUID"], Enabled=True)
+
+
+def _configure(logical_id: str, wanted: Mapping[str, str | None], **configuration: Any) -> None:
+    """Update it, until no process with other variables is left: MiniStack lets one go on that is at work meanwhile."""
     ends = time.monotonic() + SETTLE_SECONDS
-    name = _function(logical_id)
+    name = physical_id(logical_id)
     while True:
-        aws.lambdas().update_function_configuration(FunctionName=name, Environment={"Variables": dict(variables)})
-        if all(_has(worker, changed) for worker in _workers(logical_id)):
+        aws.lambdas().update_function_configuration(FunctionName=name, **configuration)
+        if all(_has(worker, wanted) for worker in _workers(logical_id)):
             return
         assert time.monotonic() < ends, f"{logical_id} is at work for more than {SETTLE_SECONDS} s"
         time.sleep(0.2)
@@ -66,10 +91,10 @@ def _workers(logical_id: str) -> list[psutil.Process]:
     """The processes in which our own MiniStack runs a function."""
     ministack = running()
     assert ministack
-    found = []
+    found, name = [], physical_id(logical_id)
     for process in psutil.Process(ministack.pid).children(recursive=True):
         with contextlib.suppress(psutil.Error):  # it may have ended, or be a zombie
-            if logical_id.removesuffix("Function") in " ".join(process.cmdline()):
+            if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == name:
                 found.append(process)
     return found
 
@@ -81,6 +106,6 @@ def _kill(process: psutil.Process) -> bool:
     return False
 
 
-def _function(logical_id: str) -> str:
+def physical_id(logical_id: str) -> str:
     detail = aws.cloudformation().describe_stack_resource(StackName=places.STACK_NAME, LogicalResourceId=logical_id)
     return detail["StackResourceDetail"]["PhysicalResourceId"]

@@ -1,0 +1,218 @@
+"""Each function's role against the calls that it makes: nothing is granted that is not called, nothing called that is
+not granted.
+
+Every function is led through everything it does, with a recorder between it and the local AWS, which itself does not
+ask IAM. What Lambda does in a role's name, polling queues and writing logs, is taken from the deployment.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+import requests
+
+from hooklog.execution import compact_time
+from hooklog.log import Put
+from hooklog.unlogged import to_body
+from local import aws, places
+from tests import template
+from tests.calls import Call, RecordingAws
+from tests.deployed import configured, hurried, paused, physical_id
+from tests.e2e.conftest import Deployment, until
+from tests.events import sqs_event
+
+Receiver = dict[str, str]
+
+WHAT_TO_DO = """\
+{function} and its role (template.yaml) do not agree.
+Granted, but not called: take it out of the role, or let `scenario` in tests/e2e/test_roles.py lead to it:
+{unused}
+Called, but not granted: AWS would refuse it; add it to the role (or, if the resource is `unknown`, teach
+tests/calls.py the service):
+{refused}"""
+
+
+@pytest.fixture(scope="module")
+def recorder(deployment: Deployment, receiver_process: Receiver) -> Iterator[RecordingAws]:
+    """The recorder, when the scenario is over."""
+    with RecordingAws(deployment.outputs["EndpointUrl"]) as recording, ExitStack() as changed:
+        for function in template.functions():
+            variables = {"AWS_ENDPOINT_URL": recording.url, "AWS_SDK_UA_APP_ID": function}
+            if function == "SendWebhooksFunction":
+                variables["RETRY_SCHEDULE"] = "1,1800"
+            changed.enter_context(configured(function, **variables))
+        scenario(Api(deployment), recording, receiver_process["http_url"])
+        changed.close()
+        yield recording
+
+
+class Api:
+    """The deployment, asked over HTTP with a token for everything."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self.deployment = deployment
+        self.webhook_id = f"roles.{uuid.uuid4().hex[:12]}"
+
+    def call(self, method: str, path: str, status: int = 200, **arguments: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.deployment.outputs['Token']}"}
+        url = f"{self.deployment.outputs['ApiUrl']}{path}"
+        response = requests.request(method, url, headers=headers, timeout=30, **arguments)
+        assert response.status_code == status, response.text
+        return response.json() if response.content else None
+
+    def enqueue(self, url: str, webhook_id: str, message_id: str) -> None:
+        message = {"webhook_id": webhook_id, "message_id": message_id, "url": url, "payload": {}}
+        self.deployment.enqueue(webhook_id, message)
+
+
+def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
+    """Lead every function to every call of its own."""
+    retries_and_dead_letters(api, recording, receiver)
+    a_log_that_lags(api, recording, receiver)
+    what_the_api_shows(api)
+    recoveries(api)
+    erasures(api, recording)
+    webhooks(api, recording, receiver)
+
+
+def retries_and_dead_letters(api: Api, recording: RecordingAws, receiver: str) -> None:
+    """A retry after a second, then one that EventBridge Scheduler holds."""
+    api.enqueue(f"{receiver}/status/500", api.webhook_id, api.webhook_id)
+    api.deployment.enqueue(api.webhook_id, poison := json.dumps({"webhook_id": api.webhook_id}))
+    api.deployment.wait_for_history(api.webhook_id, 2)
+    api.deployment.dead_letter(poison)
+    until(lambda: recording.of("SendWebhooksFunction"), lambda made: any(c.action == "iam:PassRole" for c in made))
+
+
+def a_log_that_lags(api: Api, recording: RecordingAws, receiver: str) -> None:
+    lagging = f"{api.webhook_id}.lagging"
+    recording.refuse_writes("SendWebhooksFunction", lagging)
+    api.enqueue(f"{receiver}/status/410", lagging, lagging)
+    api.deployment.wait_for_history(lagging, 1)
+
+
+def what_the_api_shows(api: Api) -> None:
+    executions = f"/webhooks/{api.webhook_id}/executions"
+    api.call("GET", executions)
+    failed = api.call("GET", f"{executions}?status=failure")["executions"][0]
+    api.call("GET", f"{executions}/{failed['execution_id']}")
+    api.call("GET", f"/messages/{api.webhook_id}/executions")
+    api.call("POST", f"{executions}/{failed['execution_id']}/resend", 202)
+
+
+def recoveries(api: Api) -> None:
+    """One with a failure so old that its details may be gone, by a function that has too little time at first."""
+    put_an_old_failure(api)
+    recover = f"/webhooks/{api.webhook_id}/recover"
+    with paused("RunRecoveryFunction"):
+        started = api.call("POST", recover, 202, json={"since": "2026-01-01T00:00:00Z"})
+        body = json.dumps({"webhook_id": api.webhook_id, **started})
+        with hurried("RunRecoveryFunction", 15):
+            invoke("RunRecoveryFunction", sqs_event(body))
+    address = f"{recover}/{started['recovery_id']}"
+    until(lambda: api.call("GET", address), lambda progress: progress["status"] == "done")
+
+
+def invoke(function: str, event: dict[str, Any]) -> None:
+    answer = aws.lambdas().invoke(FunctionName=physical_id(function), Payload=json.dumps(event))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def erasures(api: Api, recording: RecordingAws) -> None:
+    """Of one execution, some of whose details come to the log afterwards; then of the whole message."""
+    failed = api.call("GET", f"/webhooks/{api.webhook_id}/executions?status=failure")["executions"][0]
+    api.call("DELETE", f"/webhooks/{api.webhook_id}/executions/{failed['execution_id']}/details", 204)
+    texts = {"webhook_id": {"S": api.webhook_id}, "executed_at": {"S": failed["execution_id"]}}
+    late = {**texts, "content": {"B": b""}, "parts": {"N": "1"}, "expires_at": {"N": "4000000000"}}
+    outputs = api.deployment.outputs
+    body = to_body(Put(outputs["ExecutionDetailsTable"], late, 0))
+    api.deployment.sqs.send_message(QueueUrl=outputs["UnloggedQueueUrl"], MessageBody=body)
+    until(lambda: recording.of("LogUnloggedFunction"), lambda made: any(c.action.endswith("UpdateItem") for c in made))
+    api.call("DELETE", f"/messages/{api.webhook_id}/details", 204)
+
+
+def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
+    """One is registered, sent to with its secret, switched off, tested, by a log that lags as well, and removed."""
+    webhook_id = f"{api.webhook_id}.registered"
+    webhook = f"/webhooks/{webhook_id}"
+    api.call("PUT", webhook, 201, json={"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True})
+    let_it_have_failed_for_long(webhook_id)
+    api.call("GET", webhook)
+    api.call("GET", "/webhooks")
+    api.call("POST", f"{webhook}/secret")
+    api.call("GET", f"{webhook}/secret")
+    api.deployment.enqueue(webhook_id, {"topic": webhook_id, "payload": {}})
+    until(lambda: recording.of("SendWebhooksFunction"), lambda made: any(c.action == "sns:Publish" for c in made))
+    api.call("POST", f"{webhook}/test")
+    recording.refuse_writes("TestWebhookFunction", webhook_id)
+    api.call("POST", f"{webhook}/test")
+    api.call("DELETE", webhook, 204)
+
+
+def let_it_have_failed_for_long(webhook_id: str) -> None:
+    aws.client("dynamodb").update_item(
+        TableName=physical_id("Webhooks"),
+        Key={"webhook_id": {"S": webhook_id}},
+        UpdateExpression="SET failing_since = :at",
+        ExpressionAttributeValues={":at": {"S": "2026-01-01T00:00:00.000000Z"}},
+    )
+
+
+def put_an_old_failure(api: Api) -> None:
+    at = f"{compact_time(datetime.now(UTC) - timedelta(days=2))}-0000000a"
+    texts = {"webhook_id": api.webhook_id, "executed_at": at, "failed_at": at, "message_id": f"{api.webhook_id}.old"}
+    numbers = {"attempt": "1", "result": "500", "duration_ms": "1", "expires_at": "4000000000"}
+    item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}
+    aws.client("dynamodb").put_item(TableName=api.deployment.outputs["ExecutionsTable"], Item=item)
+
+
+def made_by_lambda(function: str) -> set[Call]:
+    """What the Lambda service itself calls with the function's role."""
+    lambdas, name = aws.lambdas(), physical_id(function)
+    group = lambdas.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"]
+    logs = f"arn:aws:logs:{places.REGION}:000000000000:log-group:{group}:*"
+    found = {Call(f"logs:{action}", logs) for action in ("CreateLogStream", "PutLogEvents")}
+    for source in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+            found.add(Call(f"sqs:{action}", source["EventSourceArn"]))
+    return found
+
+
+def granted(function: str) -> set[Call]:
+    """Every action with every resource, or pattern of resources, that the deployed role names."""
+    iam = aws.client("iam")
+    role = aws.lambdas().get_function_configuration(FunctionName=physical_id(function))["Role"].rpartition("/")[2]
+    assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
+    found = set()
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        for statement in iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]:
+            assert statement["Effect"] == "Allow"
+            for action in _listed(statement["Action"]):
+                found |= {Call(action, resource) for resource in _listed(statement["Resource"])}
+    return found
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def covers(grant: Call, call: Call) -> bool:
+    return grant.action == call.action and fnmatchcase(call.resource, grant.resource)
+
+
+@pytest.mark.parametrize("function", template.functions())
+def test_a_role_grants_what_its_function_calls_and_nothing_else(recorder: RecordingAws, function: str) -> None:
+    grants, made = granted(function), recorder.of(function) | made_by_lambda(function)
+    unused = sorted(grant for grant in grants if not any(covers(grant, call) for call in made))
+    refused = sorted(call for call in made if not any(covers(grant, call) for grant in grants))
+    assert not unused, WHAT_TO_DO.format(function=function, unused=_lines(unused), refused=_lines(refused))
+    assert not refused, WHAT_TO_DO.format(function=function, unused=_lines(unused), refused=_lines(refused))
+
+
+def _lines(found: list[Call]) -> str:
+    return "\n".join(f"  {call.action} on {call.resource}" for call in found) or "  nothing"
