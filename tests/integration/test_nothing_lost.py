@@ -568,17 +568,25 @@ def _log_what_waits(aws: MockAws) -> None:
         assert send(writer, aws.take("UnloggedExecutions")) == []
 
 
-def test_poison_waits_until_its_neighbours_are_logged(aws: MockAws, receiver: Receiver) -> None:
-    silent = receiver.url("/silent")
-    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL=silent)
-    event = sqs_event("poison", message(receiver.url("/status/200")))
-    batch = threading.Thread(target=send, args=(app, event))
-    batch.start()
-    ends = time.monotonic() + 2.5
-    while not aws.rows("Executions"):
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-    batch.join()
+@pytest.mark.parametrize("waiting", ["poison", "repeat"])
+def test_what_goes_to_a_queue_waits_until_its_neighbours_are_logged(
+    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, waiting: str
+) -> None:
+    with FaultyService(aws_endpoint) as sqs:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        neighbour = message(receiver.url("/status/200", delay="0.6"))
+        batch = threading.Thread(
+            target=send, args=(app, sqs_event(repeat(0) if waiting == "repeat" else "-", neighbour))
+        )
+        with sqs.silent():
+            batch.start()
+            ends = time.monotonic() + 2.5
+            while not aws.rows("Executions") and time.monotonic() < ends:
+                time.sleep(0.02)
+            logged, under_way = len(aws.rows("Executions")), batch.is_alive()
+        batch.join()
+    assert (logged, under_way, bool(sqs.calls)) == (1, True, True)
 
 
 def test_a_summary_is_never_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:

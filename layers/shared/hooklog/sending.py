@@ -94,6 +94,7 @@ class Sender:
         outcome = Outcome()
         pending: dict[Future[Done], Record] = {}
         poison: Poison = []
+        others: dict[str, Done] = {}
         for record in {record["messageId"]: record for record in records}.values():
             try:
                 order = Order.parse(record)
@@ -102,8 +103,9 @@ class Sender:
             else:
                 pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
         for finished in _gathered(pending):
-            self._finish({future: pending[future] for future in finished}, outcome, poison)
-        for record, reason in poison:  # last: it may take time that its neighbours' log needs
+            self._finish({future: pending[future] for future in finished}, outcome, poison, others)
+        self._settle(others, outcome)  # what goes to queues comes last: it may take time that the log needs
+        for record, reason in poison:
             self._bury(record, reason, outcome)
         self._look(outcome, seconds_left)
         return outcome
@@ -118,7 +120,10 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
             outcome.unwatched_cause = cause_of(error)
 
-    def _finish(self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison) -> None:
+    def _finish(
+        self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison, others: dict[str, Done]
+    ) -> None:
+        """Log what was sent, and put aside what came of the rest."""
         done: dict[str, Done] = {}
         for future, record in finished.items():
             error = future.exception()
@@ -128,7 +133,7 @@ class Sender:
                 self._account_for(record, error, outcome, poison)
         executions = {q: each for q, each in done.items() if isinstance(each, Execution)}
         self._keep(executions, outcome)
-        self._settle({q: each for q, each in done.items() if not isinstance(each, Execution)}, outcome)
+        others |= {q: each for q, each in done.items() if not isinstance(each, Execution)}
 
     def _account_for(self, record: Record, error: BaseException, outcome: Outcome, poison: Poison) -> None:
         if isinstance(error, InvalidMessage):
