@@ -115,9 +115,10 @@ class MockAws:
             received = self.sqs.receive_message(
                 QueueUrl=self.refs[queue], MaxNumberOfMessages=10, AttributeNames=["All"], WaitTimeSeconds=1
             )
-            for message in received.get("Messages", []):
-                self.sqs.delete_message(QueueUrl=self.refs[queue], ReceiptHandle=message["ReceiptHandle"])
-                records.append(_record(message))
+            if messages := received.get("Messages", []):
+                taken: Any = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+                self.sqs.delete_message_batch(QueueUrl=self.refs[queue], Entries=taken)
+                records += map(_record, messages)
         return {"Records": records}
 
     def waiting(self, queue: str) -> int:

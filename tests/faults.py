@@ -1,10 +1,11 @@
 """An AWS service with faults: stands between the functions and the local one, and breaks what it is told to break."""
 
 import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -83,6 +84,7 @@ class FaultyService:
         self._released = threading.Event()
         self._released.set()
         self.calls: Counter[str] = Counter()
+        self._open: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, name="faulty-service")
@@ -99,6 +101,9 @@ class FaultyService:
         self._released.set()
         self._server.shutdown()
         self._thread.join()
+        for connection in list(self._open):  # kept by clients, whose next request would be waited for
+            with suppress(OSError):  # ended meanwhile
+                connection.shutdown(socket.SHUT_RD)
         self._server.server_close()
         self._session.close()
 
@@ -150,6 +155,14 @@ class FaultyService:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 5
+
+            def setup(self) -> None:
+                super().setup()
+                faulty._open.add(self.connection)
+
+            def finish(self) -> None:
+                faulty._open.discard(self.connection)
+                super().finish()
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
