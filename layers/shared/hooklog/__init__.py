@@ -10,5 +10,6 @@ The modules stand in the order in which a webhook passes through them, and impor
     a batch:            topics, orders, gone, sending, metrics, settings
     what is asked for:  history, resend, recovery, erasure, trial, access, routes, keys, issuer, tokens, api
 
-Only the sender loads `delivery`, and `requests` with it; `execution`, `retry` and `metrics` name types alone.
+Only what sends, the sender and a webhook's test, loads `delivery`, and `requests` with it; `execution`, `retry` and
+`metrics` name types alone.
 """
