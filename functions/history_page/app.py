@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -38,8 +37,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-COMMENT_LINES = re.compile(r"^[ \t]*(?://.*|/\*(?:[^*]|\*(?!/))*\*/)\n", re.MULTILINE)
-INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 """What lets a front end on another origin load the component. No file here is secret."""
 
@@ -54,15 +51,9 @@ class Asset:
 
     @classmethod
     def read(cls, name: str) -> "Asset":
-        source = (Path(__file__).parent / name).read_text(encoding="utf-8")
-        body = source if name == PAGE else lean(source)
+        body = (Path(__file__).parent / name).read_text(encoding="utf-8")
         digest = base64.urlsafe_b64encode(hashlib.sha256(body.encode()).digest()[:12]).decode()
         return cls(body, CONTENT_TYPES[name], f'"{digest}"')
-
-
-def lean(source: str) -> str:
-    """A script or a stylesheet without indentation and without lines of comment, which browsers need not load."""
-    return INDENTATION.sub("", COMMENT_LINES.sub("", source))
 
 
 ASSETS = {name: Asset.read(name) for name in CONTENT_TYPES}

@@ -112,7 +112,7 @@ SPOKEN = {
     """,
     "nothing yet": """
         - heading "Nothing sent yet" [level=3]
-        - paragraph: Put the first message for this webhook on the queue; it then shows up here.
+        - paragraph: Put the first message on the queue; it then shows up here.
         - heading "Command" [level=3]
         - button "Copy Command"
         - group "Command": /aws sqs send-message/
@@ -126,7 +126,7 @@ SPOKEN = {
     """,
     "expired": """
         - heading "Your access has expired" [level=3]
-        - paragraph: Open the history again from where you came, with a new token, or try again.
+        - paragraph: Open the history again with a new token, or try again.
         - button "Try again"
         - status: Your access has expired
     """,
