@@ -142,6 +142,7 @@ def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
         fields = {"url": receiver_process["http_url"] + path, "enabled": True, "topic": webhook_id}
         assert call(deployment, "PUT", f"/webhooks/{name}", fields).status_code == 201
     queue = deployment.outputs["QueueUrl"]
+    others = left_on(queue)  # what another test's killed sender has taken stays hidden for minutes
     with (
         FaultyService(deployment.outputs["EndpointUrl"]) as sqs,
         configured("SendWebhooksFunction", AWS_ENDPOINT_URL_SQS=sqs.url),
@@ -160,7 +161,7 @@ def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
             assert kill_senders()
         silence.close()
         until(lambda: [received(receiver_process, path) for path in paths], all)
-        until(lambda: left_on(queue), lambda left: left == 0)
+        until(lambda: left_on(queue), lambda left: left <= others)
     assert [len(received(receiver_process, path)) for path in paths] == [1] * 25
 
 
