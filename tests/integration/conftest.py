@@ -1,10 +1,12 @@
-"""The history API's handlers, attached to the mock AWS's tables."""
+"""Handlers, attached to the mock AWS's tables."""
 
 from types import ModuleType
 
 import pytest
 
 from tests.aws import MockAws
+from tests.receiver import Receiver
+from tests.webhooks import Api
 
 
 @pytest.fixture
@@ -15,3 +17,14 @@ def listing(aws: MockAws) -> ModuleType:
 @pytest.fixture
 def getting(aws: MockAws) -> ModuleType:
     return aws.start("GetExecutionFunction")
+
+
+@pytest.fixture
+def api(aws: MockAws) -> Api:
+    return Api(aws)
+
+
+@pytest.fixture
+def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
+    receiver.reset()
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")

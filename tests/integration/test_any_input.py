@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.integration.test_openapi import operations
+from tests.openapi import operations
 
 EVERYTHING = "executions:read executions:resend webhooks:read webhooks:manage"
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)

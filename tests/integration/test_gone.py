@@ -12,15 +12,10 @@ from hooklog.execution import compact_time, iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
-from tests.integration.test_webhooks import CONTEXT, ID, Api, history, send
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT, ID, Api, history, send
 
 Row = dict[str, Any]
-
-
-@pytest.fixture
-def api(aws: MockAws) -> Api:
-    return Api(aws)
 
 
 @pytest.fixture(autouse=True)

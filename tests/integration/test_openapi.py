@@ -3,13 +3,10 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from http import HTTPMethod
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
-from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import validate
 
 from hooklog.api import DEFAULT_LIMIT, MAX_LIMIT
@@ -21,9 +18,9 @@ from hooklog.version import __version__
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
+from tests.openapi import DOCUMENT, check, operations, resolved, validator
 from tests.receiver import Receiver
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((template.ROOT / "docs/openapi.yaml").read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
 LIST = "/webhooks/{webhook_id}/executions"
@@ -50,35 +47,6 @@ WEBHOOK = "acme.orders"
 ABSENT = "20261123T173600.123456Z-9f3a2c1d"
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
-
-
-def operations() -> dict[tuple[str, str], dict[str, Any]]:
-    methods = {method.lower() for method in HTTPMethod}
-    return {
-        (method.upper(), path): operation
-        for path, item in DOCUMENT["paths"].items()
-        for method, operation in item.items()
-        if method in methods
-    }
-
-
-def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A part of the document; where it is a reference, what that names."""
-    while reference := node.get("$ref"):
-        node = DOCUMENT
-        for name in reference.removeprefix("#/").split("/"):
-            node = node[name]
-    return node
-
-
-def check(instance: object, schema: Mapping[str, Any]) -> None:
-    """Validate against a schema of the document, whose references are rooted in it."""
-    validator(schema).validate(instance)
-
-
-def validator(schema: Mapping[str, Any]) -> OAS31Validator:
-    rooted = {**schema, "components": DOCUMENT["components"]}
-    return OAS31Validator(rooted, format_checker=oas31_format_checker)
 
 
 def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:

@@ -15,24 +15,13 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
 from tests.faults import Answer, Call, FaultyService, failing
-from tests.integration.test_webhooks import CONTEXT, Api
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT, Api
 
 Event = dict[str, Any]
 TOPIC = "acme"
 SQS_TAKES = re.compile("[\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]*")
 """As the documentation of SendMessage has it; the mock takes anything."""
-
-
-@pytest.fixture
-def api(aws: MockAws) -> Api:
-    return Api(aws)
-
-
-@pytest.fixture
-def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
-    receiver.reset()
-    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
 
 
 def published(receive_count: int = 1, received_ago: float = 0, **fields: Any) -> Event:

@@ -10,21 +10,10 @@ from standardwebhooks import Webhook as Verifier
 from hooklog.execution import iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.integration.test_webhooks import CONTEXT, ID, Api, history, send
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT, ID, Api, history, send
 
 TEXT = '{"text": "Order " & payload.order}'
-
-
-@pytest.fixture
-def api(aws: MockAws) -> Api:
-    return Api(aws)
-
-
-@pytest.fixture
-def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
-    receiver.reset()
-    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
 
 
 def put(api: Api, url: str, transformation: str | None, **fields: Any) -> dict[str, Any]:

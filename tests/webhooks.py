@@ -1,0 +1,71 @@
+"""Registered webhooks: the API that sets them up, messages for them, and what is logged of these."""
+
+import json
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.openapi import check, operations, resolved
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+BOTH = "webhooks:read webhooks:manage"
+ID = "acme.orders"
+
+
+class Api:
+    """The functions behind /webhooks, each started when it is first called."""
+
+    def __init__(self, aws: MockAws) -> None:
+        self._aws = aws
+        self._apps: dict[str, ModuleType] = {}
+
+    def call(self, function: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
+        if function not in self._apps:
+            overrides = {"ALLOW_HTTP": "true"} if function == "PutWebhook" else {}
+            self._apps[function] = self._aws.start(f"{function}Function", **overrides)
+        answer = self._apps[function].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
+        body = json.loads(answer["body"] or "{}")
+        check_documented(function, answer["statusCode"], body)
+        return answer["statusCode"], body
+
+    def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields)
+
+    def get(self, webhook_id: str = ID, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("GetWebhook", {"webhook_id": webhook_id}, **change)
+
+    def list(self, webhooks: list[str], **parameters: str) -> tuple[list[str], str | None]:
+        status, body = self.call("ListWebhooks", {}, webhooks=webhooks, parameters=parameters or None)
+        assert status == 200, body
+        return [webhook["webhook_id"] for webhook in body["webhooks"]], body["next_cursor"]
+
+    def delete(self, webhook_id: str = ID) -> int:
+        return self.call("DeleteWebhook", {"webhook_id": webhook_id})[0]
+
+    def secret(self, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("GetWebhookSecret", {"webhook_id": ID}, **change)
+
+    def rotate(self, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("RotateWebhookSecret", {"webhook_id": ID}, **change)
+
+
+def check_documented(function: str, status: int, body: dict[str, Any]) -> None:
+    """Validate an answer against docs/openapi.yaml, whose operations are named as the functions are."""
+    (operation,) = (each for each in operations().values() if each["operationId"].lower() == function.lower())
+    content = resolved(operation["responses"][str(status)]).get("content")
+    if content:
+        check(body, content["application/json"]["schema"])
+    else:
+        assert body == {}
+
+
+def send(sender: ModuleType, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What goes back to the queue of messages without a URL."""
+    event = sqs_event(*({"webhook_id": ID, "payload": {"order": 1742}, **message} for message in messages))
+    failures: list[dict[str, Any]] = sender.lambda_handler(event, CONTEXT)["batchItemFailures"]
+    return failures
+
+
+def history(aws: MockAws) -> list[dict[str, Any]]:
+    return sorted(aws.rows("Executions"), key=lambda row: str(row["executed_at"]["S"]))
