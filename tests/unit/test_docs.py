@@ -60,9 +60,20 @@ def test_a_decision_says_why_and_what_follows(decision: Path) -> None:
         assert f"\n**{part}.** " in text
 
 
-def test_a_module_imports_only_what_stands_before_it() -> None:
+def modules() -> list[str]:
     lines = re.findall(r"^    [a-z ]+: +(.+)$", hooklog.__doc__ or "", re.MULTILINE)
-    order = [name for line in lines for name in line.split(", ")]
+    return [name for line in lines for name in line.split(", ")]
+
+
+def test_contributing_says_what_each_module_is_in_their_order() -> None:
+    _, _, after = (ROOT / "CONTRIBUTING.md").read_text().partition("\nlayers/shared/hooklog/ ")
+    listed = after.partition("\ncli/ ")[0]
+    lines = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*) {2,}\S", listed, re.MULTILINE)
+    assert [name for line in lines for name in line.split(", ")] == modules()
+
+
+def test_a_module_imports_only_what_stands_before_it() -> None:
+    order = modules()
     folder = ROOT / "layers/shared/hooklog"
     assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
     for position, name in enumerate(order):
