@@ -278,7 +278,7 @@ class TestFaults:
 
     def test_it_is_let_be_where_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True, timeout_seconds=1)
-        left = iter([60_000] * 1 + [5_000] * 10)
+        left = iter([60_000] * 1 + [12_000] * 10)
         context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: next(left))
         start(aws).lambda_handler(sqs_event({"webhook_id": ID, "payload": {}}), context)
         assert (len(history(aws)), api.get()[1]["enabled"]) == (1, True)

@@ -20,8 +20,9 @@ from hooklog.webhook import Webhook
 LOOKED_AT: Final = 1000
 """Of a webhook's executions, the newest: as many are looked at for a success before it is switched off."""
 
-WATCH_SECONDS: Final = 10.0
-"""What one webhook may take; it is let be where less is left."""
+WATCH_SECONDS: Final = 13.0
+"""What one webhook may take, a read and an update that DynamoDB does not answer, about 6 s each; it is let be where
+less is left. Less than orders.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
 GONE: Final = 410
 
