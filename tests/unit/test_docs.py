@@ -9,7 +9,7 @@ import hooklog
 from tests.template import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-DECISIONS = sorted((ROOT / "docs/decisions").glob("*.md"))
+DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -50,6 +50,14 @@ def test_every_threat_names_tests_that_there_are() -> None:
 
 def test_decisions_are_numbered_once_each() -> None:
     assert len({path.name[:4] for path in DECISIONS}) == len(DECISIONS)
+
+
+def test_every_decision_is_in_the_list_under_its_title() -> None:
+    listed = re.findall(r"^(\d+\. )\[(.+)\]\((.+)\)", (ROOT / "docs/decisions/README.md").read_text(), re.MULTILINE)
+    titles = [path.read_text().partition("\n")[0].removeprefix("# ") for path in DECISIONS]
+    assert [(number + title, file) for number, title, file in listed] == [
+        (title, path.name) for title, path in zip(titles, DECISIONS, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)
