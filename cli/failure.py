@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What scripts may rely on; the README lists them."""
+    """What scripts may rely on; docs/cli.md lists them."""
 
     OK = 0
     FAILED = 1

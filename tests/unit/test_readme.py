@@ -1,4 +1,4 @@
-"""The README's promises that a test can hold; test_template.py holds its table of parameters."""
+"""What the README and the references beside it promise, where a test can hold it."""
 
 import json
 import re
@@ -8,13 +8,17 @@ import pytest
 from hooklog.errors import ErrorType
 from hooklog.fields import parse_object
 from hooklog.message import Message
+from hooklog.routes import ROUTES
 from tests.template import ROOT
 
 README = (ROOT / "README.md").read_text()
+PRODUCERS = (ROOT / "docs/producers.md").read_text()
+RECEIVERS = (ROOT / "docs/receivers.md").read_text()
+API = (ROOT / "docs/api.md").read_text()
 
 
-def examples(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def examples(language: str, document: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
 
 def test_every_make_target_exists() -> None:
@@ -23,9 +27,10 @@ def test_every_make_target_exists() -> None:
     assert {"run", "test", "deploy"} <= named <= targets
 
 
-@pytest.mark.parametrize("example", examples("python"))
-def test_a_python_example_compiles(example: str) -> None:
-    compile(example, "README.md", "exec")
+@pytest.mark.parametrize("document", [PRODUCERS, API], ids=["producers", "api"])
+def test_the_python_example_compiles(document: str) -> None:
+    (example,) = examples("python", document)
+    compile(example, "example.py", "exec")
 
 
 def test_the_message_is_one_that_is_sent() -> None:
@@ -37,8 +42,18 @@ def test_the_message_is_one_that_is_sent() -> None:
     assert f"webhook-id: {message.message_id}" in headers
 
 
+def test_the_message_of_the_cli_example_can_be_sent() -> None:
+    (body,) = re.findall(r"--message-body '(.*?)'$", README, re.MULTILINE | re.DOTALL)
+    assert Message.parse(parse_object(body), "queue-message-id").webhook_id == "acme.orders"
+
+
+def test_every_call_of_the_api_is_listed_with_its_scope() -> None:
+    listed = re.findall(r"^\| `([A-Z]+) (/\S+)` \| .+ \| `([\w:]+)` \|$", README, re.MULTILINE)
+    assert sorted(listed) == sorted((route.method, route.path, route.scope) for route in ROUTES)
+
+
 def test_the_batch_of_the_cli_example_can_be_sent() -> None:
-    (batch,) = re.findall(r"<<'END'\n(.*?)^END$", README, re.MULTILINE | re.DOTALL)
+    (batch,) = re.findall(r"<<'END'\n(.*?)^END$", PRODUCERS, re.MULTILINE | re.DOTALL)
     for entry in json.loads(batch):
         message = Message.parse(parse_object(entry["MessageBody"]), "queue-message-id")
         assert message.webhook_id == entry["MessageGroupId"]
@@ -46,6 +61,6 @@ def test_the_batch_of_the_cli_example_can_be_sent() -> None:
 
 def test_every_error_type_is_explained() -> None:
     explained = re.findall(
-        r"^\| `(\w+)` \| ", README.partition("| `error.type` |")[2].partition("\n\n")[0], re.MULTILINE
+        r"^\| `(\w+)` \| ", RECEIVERS.partition("| `error.type` |")[2].partition("\n\n")[0], re.MULTILINE
     )
     assert sorted(explained) == sorted(ErrorType)
