@@ -31,11 +31,17 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+BESIDE = ("tests/e2e/test_built_functions.py", "tests/e2e/test_documented_api.py")
+"""Files that use the one local stack and change nothing of it. They run beside the browser's tests, which come first,
+and are done when the faults begin."""
+
+
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """What shares the one local stack runs in one process, test after test; each other file where there is room."""
+    """What changes the one local stack runs in one process, test after test; each other file where there is room."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "stack" if nodeid.startswith(("tests/e2e/", "tests/browser/")) else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return "stack" if file.startswith(("tests/e2e/", "tests/browser/")) and file not in BESIDE else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:
