@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pytest
 import schemathesis
 import yaml
-from hypothesis import HealthCheck, Phase, settings
-from schemathesis import Case
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
 from tests import template
@@ -23,22 +25,33 @@ CHECKED = [
 """Not `positive_data_acceptance`: no schema says which cursor was made, which version is stored, what time is past."""
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
+PATHS: dict[str, dict[str, Any]] = DOCUMENT["paths"]
+METHODS = ("get", "put", "post", "delete")
+OPERATIONS = [f"{method.upper()} {path}" for path, methods in PATHS.items() for method in METHODS if method in methods]
 
 
-@schema.parametrize()
-@settings(
-    max_examples=8,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_whatever_is_called_is_answered_as_documented(case: Case[Any], deployment: Deployment) -> None:
-    checks: Any = CHECKS.get_by_names(CHECKED)
-    case.call_and_validate(
-        base_url=deployment.outputs["ApiUrl"],
-        headers={"Authorization": f"Bearer {deployment.outputs['Token']}"},
-        checks=checks,
-        timeout=30,
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_whatever_is_called_is_answered_as_documented(name: str, deployment: Deployment) -> None:
+    """Not by schemathesis' own `parametrize`, which gives all operations one id, so that xdist runs one of them."""
+    method, path = name.split(" ")
+    operation = schema[path][method]
+
+    @given(st.one_of([operation.as_strategy(generation_mode=mode) for mode in GenerationMode]))
+    @settings(
+        max_examples=8,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )
+    def call(case: Case[Any]) -> None:
+        checks: Any = CHECKS.get_by_names(CHECKED)
+        case.call_and_validate(
+            base_url=deployment.outputs["ApiUrl"],
+            headers={"Authorization": f"Bearer {deployment.outputs['Token']}"},
+            checks=checks,
+            timeout=30,
+        )
+
+    call()
