@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from benchmarks.figures import Figure
 from benchmarks.history import WEBHOOK, History
-from hooklog import tables
+from hooklog.executions import tables
 from tests.aws import mock_aws, moto_server
 from tests.events import api_event
 

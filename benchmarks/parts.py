@@ -9,14 +9,14 @@ from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
 from benchmarks.sender import BATCH, CONTEXT, bare_loop, load_quietly, make_event, quietly
 from benchmarks.stub import stub
-from hooklog.call import Call
-from hooklog.delivery import Delivery
-from hooklog.execution import Execution, Trigger, name_execution
-from hooklog.fields import parse_object
-from hooklog.log import Retention, puts_of, write
-from hooklog.message import Message
-from hooklog.orders import Order
-from hooklog.sending import Outcome
+from hooklog.delivery.courier import Delivery
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.log import Retention, puts_of, write
+from hooklog.messages.call import Call
+from hooklog.messages.fields import parse_object
+from hooklog.messages.message import Message
+from hooklog.sending.batch import Outcome
+from hooklog.sending.orders import Order
 from tests.aws import LOOPBACK
 
 ROUNDS: Final = 200

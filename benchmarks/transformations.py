@@ -6,8 +6,8 @@ from statistics import median
 from typing import Final
 
 from benchmarks.figures import Figure
-from hooklog.message import Message
-from hooklog.transformation import Transformer
+from hooklog.messages.message import Message
+from hooklog.webhooks.transformation import Transformer
 
 ROUNDS: Final = 1000
 STARTS: Final = 5

@@ -11,7 +11,7 @@ import requests
 from cli.failure import CliFailure, ExitCode
 from cli.moments import iso
 from cli.stack import Stack
-from hooklog.access import EVERY_WEBHOOK, Scope
+from hooklog.access.grants import EVERY_WEBHOOK, Scope
 
 _TOKEN_SECONDS: Final = 900
 _RENEWED_SECONDS: Final = 60

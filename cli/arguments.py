@@ -8,7 +8,7 @@ from cli import again, history, sending, tokens, top
 from cli.moments import moment, span
 from cli.output import Output
 from cli.stack import Stack
-from hooklog.access import Scope
+from hooklog.access.grants import Scope
 
 Command = Callable[[Stack, argparse.Namespace, Output], None]
 

@@ -13,9 +13,9 @@ from cli.output import Output
 from cli.progress import bar
 from cli.stack import Stack
 from hooklog.errors import InvalidMessage
-from hooklog.message import Message
-from hooklog.queues import MAX_BATCH_ENTRIES, send_all
-from hooklog.topics import Origin, Publication
+from hooklog.messages.message import Message
+from hooklog.queues.sqs import MAX_BATCH_ENTRIES, send_all
+from hooklog.sending.topics import Origin, Publication
 
 _STDIN: Final = "-"
 _ADDRESSES: Final = ("webhook_id", "topic")

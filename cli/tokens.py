@@ -7,7 +7,7 @@ from cli.failure import CliFailure, ExitCode
 from cli.moments import iso
 from cli.output import Output
 from cli.stack import Stack
-from hooklog.access import Grant, Scope
+from hooklog.access.grants import Grant, Scope
 from hooklog.errors import Unauthorized
 
 

@@ -21,15 +21,15 @@ from urllib.parse import urlencode
 import requests
 from playwright.sync_api import Page
 
-from hooklog.call import Call
-from hooklog.delivery import Courier
-from hooklog.egress import EgressAdapter
-from hooklog.execution import Execution, Trigger, name_execution
-from hooklog.guard import Guard
-from hooklog.log import Retention, puts_of, write
-from hooklog.message import Message
-from hooklog.networks import parse_networks
-from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.log import Retention, puts_of, write
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
 from local import places, stack
 from local.outputs import DEMO_WEBHOOK, Outputs
 from tests.browser.chromium import chromium

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from hooklog.access import Scope
+from hooklog.access.grants import Scope
 from local import aws, deployment, places
 from local.failure import LocalFailure
 

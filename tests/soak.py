@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from hooklog.dead_letters import MAX_MESSAGE_BYTES
+from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from local import aws, stack
 from tests.deployed import configured, kill_senders, visibility
 from tests.faults import FaultyService, failing, half_processed, throttled, unprocessed

@@ -9,14 +9,14 @@ import botocore.session
 from aws_lambda_powertools import Logger, Metrics
 from botocore.config import Config
 
+from hooklog.access.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
+from hooklog.access.routes import authorization
 from hooklog.errors import Unauthorized
-from hooklog.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
-from hooklog.metrics import NAMESPACE, Metric
-from hooklog.routes import authorization
+from hooklog.sending.metrics import NAMESPACE, Metric
 from hooklog.settings import AuthorizerSettings, OidcSettings
 
 if TYPE_CHECKING:
-    from hooklog.tokens import Trust
+    from hooklog.access.tokens import Trust
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
@@ -31,7 +31,7 @@ def make_trusted(settings: AuthorizerSettings) -> "list[Trust]":
     """
     if settings.oidc:
         sys.path.append(str(Path(__file__).with_name("oidc")))
-    from hooklog.tokens import Trust
+    from hooklog.access.tokens import Trust
 
     ring = KeyRing(partial(read_signing_keys, secrets, settings.signing_key_secret), SIGNING_KEYS_SECONDS)
     ring.read_again()  # while Lambda still gives the whole of a CPU
@@ -39,8 +39,8 @@ def make_trusted(settings: AuthorizerSettings) -> "list[Trust]":
 
 
 def trust_issuer(oidc: OidcSettings) -> "Trust":
-    from hooklog.issuer import ALGORITHMS, ISSUER_KEYS_SECONDS, make_http, read_issuer_keys
-    from hooklog.tokens import Trust
+    from hooklog.access.issuer import ALGORITHMS, ISSUER_KEYS_SECONDS, make_http, read_issuer_keys
+    from hooklog.access.tokens import Trust
 
     ring = KeyRing(partial(read_issuer_keys, make_http(), oidc.oidc_jwks_url), ISSUER_KEYS_SECONDS)
     return Trust(ring, ALGORITHMS, oidc.oidc_issuer, oidc.oidc_audience)
@@ -51,7 +51,7 @@ trusted = make_trusted(AuthorizerSettings.from_environment())
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     """A policy for what the token names; the functions check again. Raises what API Gateway answers with 401."""
-    from hooklog.tokens import verify
+    from hooklog.access.tokens import verify
 
     try:
         grant = verify(event.get("authorizationToken", ""), trusted)

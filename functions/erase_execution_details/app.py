@@ -4,11 +4,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
-from hooklog.erasure import erase_execution
+from hooklog.access.grants import Scope
+from hooklog.api.answer import answer
+from hooklog.api.erasure import erase_execution
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
 from hooklog.settings import EraseSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
 
 logger = Logger()
 settings = EraseSettings.from_environment()

@@ -5,18 +5,21 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import history, registry
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
+from hooklog.access.grants import Scope
+from hooklog.api import history
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
 from hooklog.settings import GetSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.webhooks import registry
+from hooklog.webhooks.rows import WebhookRow
 
 logger = Logger()
 settings = GetSettings.from_environment()
 connection = connect()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
-registry.WebhookRow.attach(connection, settings.webhooks_table)
+WebhookRow.attach(connection, settings.webhooks_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

@@ -5,11 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import recovery
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
+from hooklog.access.grants import Scope
+from hooklog.api import recovery
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import connect
 from hooklog.settings import GetRecoverySettings
-from hooklog.tables import connect
 
 logger = Logger()
 settings = GetRecoverySettings.from_environment()

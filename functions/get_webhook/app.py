@@ -5,15 +5,17 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import registry
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
+from hooklog.access.grants import Scope
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import connect
 from hooklog.settings import WebhooksSettings
-from hooklog.tables import connect
+from hooklog.webhooks import registry
+from hooklog.webhooks.rows import WebhookRow
 
 logger = Logger()
 settings = WebhooksSettings.from_environment()
-registry.WebhookRow.attach(connect(), settings.webhooks_table)
+WebhookRow.attach(connect(), settings.webhooks_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

@@ -6,18 +6,20 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import registry
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
-from hooklog.clients import Clients
+from hooklog.access.grants import Scope
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.delivery.signature import secret_of
+from hooklog.executions.tables import connect
+from hooklog.queues.clients import Clients
 from hooklog.settings import SecretSettings
-from hooklog.signature import secret_of
-from hooklog.tables import connect
-from hooklog.vault import Vault
+from hooklog.webhooks import registry
+from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.vault import Vault
 
 logger = Logger()
 settings = SecretSettings.from_environment()
-registry.WebhookRow.attach(connect(), settings.webhooks_table)
+WebhookRow.attach(connect(), settings.webhooks_table)
 vault = Vault(Clients(), settings.webhook_key)
 
 

@@ -5,11 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import history
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
+from hooklog.access.grants import Scope
+from hooklog.api import history
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import ExecutionRow, connect
 from hooklog.settings import ListSettings
-from hooklog.tables import ExecutionRow, connect
 
 logger = Logger()
 settings = ListSettings.from_environment()

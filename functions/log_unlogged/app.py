@@ -4,11 +4,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.erasure import erase_again
-from hooklog.log import write
+from hooklog.api.erasure import erase_again
+from hooklog.executions.log import write
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.queues.unlogged import from_body
 from hooklog.settings import LogUnloggedSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
-from hooklog.unlogged import from_body
 
 logger = Logger()
 settings = LogUnloggedSettings.from_environment()

@@ -6,22 +6,24 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import registry
-from hooklog.access import Scope
-from hooklog.api import Event, Reply, Request, answer
-from hooklog.clients import Clients
+from hooklog.access.grants import Scope
+from hooklog.api.answer import Reply, answer
+from hooklog.api.request import Event, Request
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.signature import new_key, secret_of
 from hooklog.errors import ErrorType, InvalidRequest, Undelivered
-from hooklog.guard import Guard
+from hooklog.executions.tables import connect
+from hooklog.queues.clients import Clients
 from hooklog.settings import PutWebhookSettings
-from hooklog.signature import new_key, secret_of
-from hooklog.tables import connect
-from hooklog.transformation import Transformer
-from hooklog.vault import Vault
-from hooklog.webhook import Webhook
+from hooklog.webhooks import registry
+from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.transformation import Transformer
+from hooklog.webhooks.vault import Vault
+from hooklog.webhooks.webhook import Webhook
 
 logger = Logger()
 settings = PutWebhookSettings.from_environment()
-registry.WebhookRow.attach(connect(), settings.webhooks_table)
+WebhookRow.attach(connect(), settings.webhooks_table)
 vault = Vault(Clients(), settings.webhook_key)
 guard = Guard(settings.allowed_networks)
 transformer = Transformer()

@@ -6,13 +6,14 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
-from hooklog.clients import Clients
-from hooklog.repeats import RepeatQueue
-from hooklog.resend import resend
+from hooklog.access.grants import Scope
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.api.resend import resend
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.queues.clients import Clients
+from hooklog.queues.repeats import RepeatQueue
 from hooklog.settings import ResendSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
 
 logger = Logger()
 settings = ResendSettings.from_environment()

@@ -5,11 +5,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import recovery
-from hooklog.clients import Clients
-from hooklog.repeats import RepeatQueue
+from hooklog.api import recovery
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.queues.clients import Clients
+from hooklog.queues.repeats import RepeatQueue
 from hooklog.settings import RunRecoverySettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
 
 logger = Logger()
 settings = RunRecoverySettings.from_environment()

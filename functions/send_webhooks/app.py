@@ -5,26 +5,27 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hooklog.clients import Clients
-from hooklog.dead_letters import DeadLetterQueue
-from hooklog.delivery import Courier
-from hooklog.directory import Directory
-from hooklog.egress import EgressAdapter
-from hooklog.execution import DetailsOf, Execution
-from hooklog.gone import EventTopic, Watch
-from hooklog.guard import Guard
-from hooklog.log import Retention
-from hooklog.metrics import NAMESPACE, samples
-from hooklog.orders import NOT_SUBSCRIBED, Clerk
-from hooklog.registry import WebhookRow, read
-from hooklog.repeats import RepeatQueue, RetryTimer, SchedulerTarget
-from hooklog.sending import Archive, Outcome, Sender, WaysOn
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.executions.execution import DetailsOf, Execution
+from hooklog.executions.log import Retention
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.messages.trace import trace_id
+from hooklog.queues.clients import Clients
+from hooklog.queues.dead_letters import DeadLetterQueue
+from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
+from hooklog.queues.unlogged import UnloggedQueue
+from hooklog.sending.batch import Archive, Outcome, Sender, WaysOn
+from hooklog.sending.disabling import EventTopic, Watch
+from hooklog.sending.metrics import NAMESPACE, samples
+from hooklog.sending.orders import NOT_SUBSCRIBED, Clerk
+from hooklog.sending.topics import Published, Publisher
 from hooklog.settings import SenderSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
-from hooklog.topics import Published, Publisher
-from hooklog.trace import trace_id
-from hooklog.unlogged import UnloggedQueue
-from hooklog.vault import Vault
+from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.registry import read
+from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.vault import Vault
 
 settings = SenderSettings.from_environment()
 logger = Logger(sampling_rate=settings.debug_sample_rate or None)

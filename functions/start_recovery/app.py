@@ -7,12 +7,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog import recovery
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
-from hooklog.clients import Clients
+from hooklog.access.grants import Scope
+from hooklog.api import recovery
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.executions.tables import connect
+from hooklog.queues.clients import Clients
 from hooklog.settings import StartRecoverySettings
-from hooklog.tables import connect
 
 logger = Logger()
 settings = StartRecoverySettings.from_environment()

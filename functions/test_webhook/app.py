@@ -6,24 +6,26 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access import Scope
-from hooklog.api import Event, Request, answer
-from hooklog.clients import Clients
-from hooklog.delivery import Courier
-from hooklog.directory import Directory, Entry
-from hooklog.egress import EgressAdapter
+from hooklog.access.grants import Scope
+from hooklog.api.answer import answer
+from hooklog.api.request import Event, Request
+from hooklog.api.trial import Laboratory, Trial, execution_of, log, rehearsed, shown
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
 from hooklog.errors import NotFound
-from hooklog.execution import DetailsOf
-from hooklog.guard import Guard
-from hooklog.log import Retention
-from hooklog.registry import WebhookRow, read
-from hooklog.sending import Archive
+from hooklog.executions.execution import DetailsOf
+from hooklog.executions.log import Retention
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.queues.clients import Clients
+from hooklog.queues.unlogged import UnloggedQueue
+from hooklog.sending.batch import Archive
 from hooklog.settings import TryWebhookSettings
-from hooklog.tables import DetailsRow, ExecutionRow, connect
-from hooklog.transformation import Transformer
-from hooklog.trial import Laboratory, Trial, execution_of, log, rehearsed, shown
-from hooklog.unlogged import UnloggedQueue
-from hooklog.vault import Vault
+from hooklog.webhooks.directory import Directory, Entry
+from hooklog.webhooks.registry import read
+from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.transformation import Transformer
+from hooklog.webhooks.vault import Vault
 
 logger = Logger()
 settings = TryWebhookSettings.from_environment()

@@ -16,7 +16,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
 
-from hooklog.execution import name_execution
+from hooklog.executions.execution import name_execution
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import requests
 
-from hooklog.execution import compact_time
-from hooklog.log import Put
-from hooklog.unlogged import to_body
+from hooklog.executions.execution import compact_time
+from hooklog.executions.log import Put
+from hooklog.queues.unlogged import to_body
 from local import aws, places
 from tests import template
 from tests.calls import Call, RecordingAws

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from hooklog.access import Scope
-from hooklog.routes import ROUTES, Route
+from hooklog.access.grants import Scope
+from hooklog.access.routes import ROUTES, Route
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event

@@ -9,8 +9,8 @@ from typing import Any
 import jwt
 import pytest
 
+from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.errors import KeysUnreachable
-from hooklog.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from tests.aws import MockAws
 from tests.template import ROOT
 

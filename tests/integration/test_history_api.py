@@ -12,14 +12,14 @@ from unittest.mock import patch
 
 import pytest
 
-from hooklog.call import Call
-from hooklog.delivery import Answer, Delivery
+from hooklog.delivery.courier import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
-from hooklog.execution import Execution, Trigger, name_execution
-from hooklog.log import Retention, puts_of
-from hooklog.log import write as write_log
-from hooklog.message import Message
-from hooklog.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.log import Retention, puts_of
+from hooklog.executions.log import write as write_log
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
 from tests.aws import MockAws
 from tests.events import api_event
 

@@ -14,9 +14,9 @@ from typing import Any
 import jwt
 import pytest
 
+from hooklog.access.issuer import MAX_JWKS_BYTES
+from hooklog.access.keys import PAUSE_SECONDS, KeyRing
 from hooklog.errors import KeysUnreachable
-from hooklog.issuer import MAX_JWKS_BYTES
-from hooklog.keys import PAUSE_SECONDS, KeyRing
 from tests import issuer
 from tests.aws import MockAws
 from tests.integration.test_authorize import FIRST, Clock, authorize, takes

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from hooklog.api import DEFAULT_LIMIT, MAX_LIMIT
+from hooklog.api.history import Status
+from hooklog.api.request import DEFAULT_LIMIT, MAX_LIMIT
 from hooklog.errors import Conflict, ErrorType, RequestRefused
-from hooklog.execution import Trigger
-from hooklog.fields import MAX_URL_LENGTH
-from hooklog.history import Status
+from hooklog.executions.execution import Trigger
+from hooklog.messages.fields import MAX_URL_LENGTH
 from hooklog.version import __version__
 from tests import template
 from tests.aws import MockAws

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hooklog.topics import STRETCH, UNIQUE_SECONDS
+from hooklog.sending.topics import STRETCH, UNIQUE_SECONDS
 from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from hooklog.execution import iso_time
+from hooklog.executions.execution import iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from hooklog import registry
 from hooklog.errors import Conflict
+from hooklog.webhooks import registry
 from tests.aws import MockAws
 from tests.events import api_event
 from tests.openapi import operations, validator

@@ -7,10 +7,10 @@ from typing import Any
 import jwt
 import pytest
 
-from hooklog.access import Grant, Scope
+from hooklog.access.grants import Grant, Scope
+from hooklog.access.keys import SIGNING_ALGORITHM, Key, KeyRing
+from hooklog.access.tokens import Trust, verify
 from hooklog.errors import Forbidden, Unauthorized
-from hooklog.keys import SIGNING_ALGORITHM, Key, KeyRing
-from hooklog.tokens import Trust, verify
 
 KEY = "k" * 64
 TRUSTED = [Trust(KeyRing(lambda: (Key("v1", SIGNING_ALGORITHM, KEY),), 60))]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.carried import MAX_DOCUMENT_BYTES, pack, unpack
 from hooklog.errors import InvalidMessage
-from hooklog.message import Message
+from hooklog.messages.message import Message
+from hooklog.queues.carried import MAX_DOCUMENT_BYTES, pack, unpack
 
 REGISTERED = Message("acme.orders", "msg_1", None, b'{"order":1742}', {}, None, None)
 FULL = Message(

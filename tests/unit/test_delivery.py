@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.call import Call
-from hooklog.deadline import DeadlineSocket
-from hooklog.delivery import Courier, Delivery, request_headers
-from hooklog.egress import EgressAdapter
+from hooklog.delivery.courier import Courier, Delivery, request_headers
+from hooklog.delivery.deadline import DeadlineSocket
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.delivery.target import parse_target
 from hooklog.errors import ErrorType
-from hooklog.guard import Guard
-from hooklog.message import Message
-from hooklog.networks import parse_networks
-from hooklog.target import parse_target
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
 from hooklog.version import __version__
 from tests.receiver import Receiver
 from tests.receiver.certificates import make_certificates

@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from hooklog.directory import FRESH_SECONDS, MAX_KEPT, MAX_KEPT_LENGTH, PAUSE_SECONDS, STALE_SECONDS, Directory, Entry
 from hooklog.errors import RegistryUnreachable
-from hooklog.registry import Registered, SealedKeys
-from hooklog.webhook import Webhook
+from hooklog.webhooks.directory import (
+    FRESH_SECONDS,
+    MAX_KEPT,
+    MAX_KEPT_LENGTH,
+    PAUSE_SECONDS,
+    STALE_SECONDS,
+    Directory,
+    Entry,
+)
+from hooklog.webhooks.registry import Registered, SealedKeys
+from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
-    from hooklog.vault import Vault
+    from hooklog.webhooks.vault import Vault
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 OUTAGE = EndpointConnectionError(endpoint_url="https://dynamodb")

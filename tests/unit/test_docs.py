@@ -1,13 +1,14 @@
 """The documents among themselves: links that resolve, decisions that are numbered, the order of the modules."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-import hooklog
 from tests.template import ROOT
 
+LAYER = ROOT / "layers/shared"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 
@@ -68,25 +69,39 @@ def test_a_decision_says_why_and_what_follows(decision: Path) -> None:
         assert f"\n**{part}.** " in text
 
 
+def inside(package: str) -> list[str]:
+    """What the docstring of a package lists, in its order."""
+    listed = re.search(r":\s+((?:\w+,\s)*\w+)[.\n]", import_module(package).__doc__ or "")
+    assert listed, package
+    return [f"{package}.{name}" for name in listed[1].split(", ")]
+
+
 def modules() -> list[str]:
-    lines = re.findall(r"^    [a-z ]+: +(.+)$", hooklog.__doc__ or "", re.MULTILINE)
-    return [name for line in lines for name in line.split(", ")]
+    found: list[str] = []
+    for name in inside("hooklog"):
+        found += inside(name) if hasattr(import_module(name), "__path__") else [name]
+    return found
 
 
 def test_contributing_says_what_each_module_is_in_their_order() -> None:
     _, _, after = (ROOT / "CONTRIBUTING.md").read_text().partition("\nlayers/shared/hooklog/ ")
-    listed = after.partition("\ncli/ ")[0]
-    lines = re.findall(r"^    ([a-z_]+(?:, [a-z_]+)*) {2,}\S", listed, re.MULTILINE)
-    assert [name for line in lines for name in line.split(", ")] == modules()
+    package, listed = "hooklog", []
+    for line in after.partition("\ncli/ ")[0].splitlines():
+        if begun := re.match(r"    (\w+)/", line):
+            package = f"hooklog.{begun[1]}"
+        elif named := re.match(r"    ( *)(\w+(?:, \w+)*) +\S", line):
+            package = package if named[1] else "hooklog"
+            listed += [f"{package}.{name}" for name in named[2].split(", ")]
+    assert listed == modules()
 
 
 def test_a_module_imports_only_what_stands_before_it() -> None:
     order = modules()
-    folder = ROOT / "layers/shared/hooklog"
-    assert sorted(order) == sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    files = {".".join(path.relative_to(LAYER).with_suffix("").parts): path for path in LAYER.glob("hooklog/**/*.py")}
+    assert sorted(order) == sorted(name for name in files if not name.endswith("__init__"))
     for position, name in enumerate(order):
-        code = (folder / f"{name}.py").read_text()
-        imported = set(re.findall(r"^ *from hooklog\.(\w+) import", code, re.MULTILINE))
-        for names in re.findall(r"^ *from hooklog import (.+)$", code, re.MULTILINE):
-            imported |= set(names.split(", "))
+        code = files[name].read_text()
+        imported = set(re.findall(r"^ *from (hooklog\.[\w.]+) import", code, re.MULTILINE)) & set(order)
+        for package, names in re.findall(r"^ *from (hooklog[\w.]*) import (.+)$", code, re.MULTILINE):
+            imported |= {f"{package}.{each}" for each in names.split(", ")} & set(order)
         assert imported <= set(order[:position]), name

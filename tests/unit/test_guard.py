@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from hooklog.call import Call
-from hooklog.delivery import Courier, Delivery
-from hooklog.egress import EgressAdapter
+from hooklog.delivery.courier import Courier, Delivery
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
 from hooklog.errors import ErrorType, Undelivered
-from hooklog.guard import Guard
-from hooklog.message import Message
-from hooklog.networks import parse_networks
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
 from tests.receiver import Receiver
 from tests.unit.test_target import LOOPBACK
 

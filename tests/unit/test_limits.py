@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from hooklog.api import MAX_BODY_LENGTH, Request
+from hooklog.api.request import MAX_BODY_LENGTH, Request
 from hooklog.errors import InvalidMessage, InvalidRequest, InvalidSetting
-from hooklog.fields import parse_object
-from hooklog.message import Message
-from hooklog.retry import RetrySchedule
-from hooklog.webhook import Webhook
+from hooklog.messages.fields import parse_object
+from hooklog.messages.message import Message
+from hooklog.webhooks.retry import RetrySchedule
+from hooklog.webhooks.webhook import Webhook
 from tests.events import api_event
 
 LONG = "https://example.com/"

@@ -3,7 +3,7 @@
 import pytest
 
 from hooklog.errors import InvalidSetting
-from hooklog.masking import ALWAYS, MASK, SensitiveHeaders
+from hooklog.executions.masking import ALWAYS, MASK, SensitiveHeaders
 
 
 def test_some_are_always_masked_in_any_case() -> None:

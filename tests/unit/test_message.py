@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.errors import InvalidMessage
-from hooklog.fields import parse_object
-from hooklog.message import Message
+from hooklog.messages.fields import parse_object
+from hooklog.messages.message import Message
 
 QUEUE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 

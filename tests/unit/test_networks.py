@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.networks import is_admitted, parse_networks
+from hooklog.delivery.networks import is_admitted, parse_networks
 
 # The IANA IPv4 and IPv6 Special-Purpose Address Registries: what they do not call globally reachable.
 NOT_REACHABLE = [

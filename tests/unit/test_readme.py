@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from hooklog.access.routes import ROUTES
 from hooklog.errors import ErrorType
-from hooklog.fields import parse_object
-from hooklog.message import Message
-from hooklog.routes import ROUTES
+from hooklog.messages.fields import parse_object
+from hooklog.messages.message import Message
 from tests.template import ROOT
 
 README = (ROOT / "README.md").read_text()

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from hooklog.errors import InvalidMessage
-from hooklog.execution import Trigger
-from hooklog.fields import parse_object
-from hooklog.repeats import Repeat
+from hooklog.executions.execution import Trigger
+from hooklog.messages.fields import parse_object
+from hooklog.queues.repeats import Repeat
 
 REPEAT = Repeat("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, once=True, deferrals=3)
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hooklog.api import MAX_BODY_LENGTH, MAX_LIMIT, Request, make_cursor, make_webhook_cursor
+from hooklog.api.cursor import make_cursor, make_webhook_cursor
+from hooklog.api.history import Query, Status
+from hooklog.api.request import MAX_BODY_LENGTH, MAX_LIMIT, Request
 from hooklog.errors import InvalidRequest, RequestRefused
-from hooklog.fields import EXECUTION_ID, IDENTIFIER
-from hooklog.history import Query, Status
+from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
 from tests.events import api_event
 
 TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)

@@ -5,11 +5,11 @@ from email.utils import format_datetime
 
 import pytest
 
-from hooklog.call import Call
-from hooklog.delivery import Answer, Delivery
+from hooklog.delivery.courier import Answer, Delivery
 from hooklog.errors import ErrorType, InvalidSetting, Undelivered
-from hooklog.message import Message
-from hooklog.retry import RetrySchedule
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+from hooklog.webhooks.retry import RetrySchedule
 from tests import template
 
 NOW = datetime(2026, 11, 24, 9, 0, 0, tzinfo=UTC)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hooklog.access import Grant, Scope
+from hooklog.access.grants import Grant, Scope
+from hooklog.access.routes import MAX_ANSWER_BYTES, ROUTES, Route, authorization
 from hooklog.errors import Forbidden
-from hooklog.routes import MAX_ANSWER_BYTES, ROUTES, Route, authorization
 from tests import template
 
 STAGE = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1"

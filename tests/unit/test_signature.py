@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from hooklog.call import Call
-from hooklog.delivery import Courier
-from hooklog.egress import EgressAdapter
-from hooklog.guard import Guard
-from hooklog.message import Message
-from hooklog.networks import parse_networks
-from hooklog.signature import new_key, secret_of, sign
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.delivery.signature import new_key, secret_of, sign
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
 from tests.receiver import Receiver
 from tests.template import ROOT
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, Undelivered
-from hooklog.target import Target, parse_target
 
 BOTH = ("https", "http")
 

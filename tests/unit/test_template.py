@@ -8,12 +8,12 @@ import pytest
 from pynamodb.models import Model
 
 from hooklog import settings
+from hooklog.api.recovery import RecoveryRow
 from hooklog.errors import InvalidSetting
-from hooklog.fields import MAX_TIMEOUT_SECONDS
-from hooklog.orders import LOG_SECONDS
-from hooklog.recovery import RecoveryRow
-from hooklog.registry import WebhookRow
-from hooklog.tables import DetailsRow, ExecutionRow
+from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
+from hooklog.sending.orders import LOG_SECONDS
+from hooklog.webhooks.rows import WebhookRow
 from tests import template
 
 

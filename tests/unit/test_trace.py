@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from hooklog.trace import trace_id, traced
+from hooklog.messages.trace import trace_id, traced
 
 ROOT = "Root=1-6743a1b0-4f3c2a1d5e6b7a8c9d0e1f2a"
 TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hooklog.errors import ErrorType, InvalidRequest, NoTimeLeft, Undelivered
-from hooklog.message import Message
-from hooklog.transformation import Transformer
+from hooklog.messages.message import Message
+from hooklog.webhooks.transformation import Transformer
 
 ORDER = {"order": 1742, "items": [{"name": "tea", "price": 4.5}, {"name": "cup", "price": 9}], "note": None}
 JSON = st.recursive(

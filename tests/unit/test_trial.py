@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pytest
 
-from hooklog.call import Call
-from hooklog.delivery import Courier, Delivery
-from hooklog.directory import Entry
-from hooklog.transformation import Transformer
-from hooklog.trial import MAX_TRIAL_SECONDS, Laboratory, Trial
-from hooklog.webhook import Webhook
+from hooklog.api.trial import MAX_TRIAL_SECONDS, Laboratory, Trial
+from hooklog.delivery.courier import Courier, Delivery
+from hooklog.messages.call import Call
+from hooklog.webhooks.directory import Entry
+from hooklog.webhooks.transformation import Transformer
+from hooklog.webhooks.webhook import Webhook
 from tests import template
 
 

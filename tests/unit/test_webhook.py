@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.errors import InvalidRequest
-from hooklog.masking import MASK, SensitiveHeaders
-from hooklog.message import Message
-from hooklog.webhook import Webhook
+from hooklog.executions.masking import MASK, SensitiveHeaders
+from hooklog.messages.message import Message
+from hooklog.webhooks.webhook import Webhook
 
 MINIMAL = {"url": "https://shop.example/hooks"}
 

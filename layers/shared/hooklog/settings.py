@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Self, dataclass_transform
 
+from hooklog.delivery.networks import Network, parse_networks
 from hooklog.errors import InvalidSetting
-from hooklog.execution import DetailsOf
-from hooklog.masking import SensitiveHeaders
-from hooklog.networks import Network, parse_networks
-from hooklog.retry import RetrySchedule
+from hooklog.executions.execution import DetailsOf
+from hooklog.executions.masking import SensitiveHeaders
+from hooklog.webhooks.retry import RetrySchedule
 
 _JWKS_URL: Final = re.compile(r"https://[^\s/@]+/\S*|http://127\.0\.0\.1:\d{1,5}/\S*")
 """https://, or the machine's own address: on Lambda nobody else listens there."""

@@ -1,0 +1,76 @@
+"""Bearer tokens: JWTs of the deployment's signing key, or of an OIDC issuer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from hooklog.access.grants import Grant
+from hooklog.access.keys import SIGNING_ALGORITHM, KeyRing, Keys
+from hooklog.errors import Unauthorized
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose tokens are taken: the keys that sign them, with which algorithms alone, and what they must say.
+
+    Without an audience, a token that has one was meant for somebody else.
+    """
+
+    ring: KeyRing
+    algorithms: tuple[str, ...] = (SIGNING_ALGORITHM,)
+    issuer: str | None = None
+    audience: str | None = None
+
+    def claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
+        """Raises what PyJWT raises, if the token is not valid now. A key that is not known is looked for anew."""
+        try:
+            return self._claims(token, header, self.ring.keys())
+        except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
+            if not self.ring.read_again():
+                raise
+            return self._claims(token, header, self.ring.keys())
+
+    def _claims(self, token: str, header: dict[str, Any], keys: Keys) -> dict[str, Any]:
+        refusal: jwt.PyJWTError = jwt.InvalidSignatureError("no key in use has signed it")
+        for key in keys:
+            if key.algorithm == header["alg"] and header.get("kid", key.key_id) == key.key_id:
+                try:
+                    return self._decode(token, key.value)
+                except (jwt.InvalidSignatureError, jwt.InvalidKeyError) as error:
+                    refusal = error
+        raise refusal
+
+    def _decode(self, token: str, key: Any) -> dict[str, Any]:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=list(self.algorithms),
+            issuer=self.issuer,
+            audience=self.audience,
+            options={"require": ["exp"], "enforce_minimum_key_length": True},
+        )
+        return claims
+
+
+def verify(authorization: str, trusted: Sequence[Trust]) -> Grant:
+    """What the token of an `Authorization` header grants.
+
+    Raises Unauthorized where it is not valid now, and KeysUnreachable where there is nothing to verify it with.
+    """
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized("send Authorization: Bearer <token>")
+    try:
+        return Grant.from_claims(_claims(token.strip(), trusted))
+    except (jwt.PyJWTError, ValueError, RecursionError) as error:
+        raise Unauthorized(f"the token is not valid: {error}") from None
+
+
+def _claims(token: str, trusted: Sequence[Trust]) -> dict[str, Any]:
+    header = jwt.get_unverified_header(token)
+    for trust in trusted:
+        if header.get("alg") in trust.algorithms:
+            return trust.claims(token, header)
+    raise jwt.InvalidAlgorithmError("its algorithm is not one of those in use")

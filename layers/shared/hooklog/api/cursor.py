@@ -1,0 +1,57 @@
+"""Cursors: where a list goes on, opaque to who passes them on."""
+
+import base64
+import hashlib
+import json
+from typing import Final
+
+from hooklog.api.history import Query
+from hooklog.errors import InvalidRequest
+from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
+
+_WEBHOOKS: Final = "webhooks:"
+
+
+def make_cursor(query: Query, after: str | None) -> str | None:
+    """An opaque cursor that goes on with this query behind the execution `after`."""
+    if after is None:
+        return None
+    return base64.urlsafe_b64encode(f"{_fingerprint(query)}{after}".encode()).decode().rstrip("=")
+
+
+def make_webhook_cursor(after: str | None) -> str | None:
+    """An opaque cursor that goes on with a list of webhooks behind the one with the id `after`."""
+    if after is None:
+        return None
+    return base64.urlsafe_b64encode(f"{_WEBHOOKS}{after}".encode()).decode().rstrip("=")
+
+
+def read_webhook_cursor(cursor: str) -> str:
+    """The webhook id in it. Raises InvalidRequest if it was not made for a list of webhooks."""
+    kind, _, after = _opened(cursor).partition(_WEBHOOKS)
+    if kind or not IDENTIFIER.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks as it was given")
+    return after
+
+
+def _opened(cursor: str) -> str:
+    try:
+        return base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def read_cursor(cursor: str, query: Query) -> str:
+    """The execution id in it. Raises InvalidRequest if it was not made for `query`."""
+    text = _opened(cursor)
+    fingerprint, after = text[:16], text[16:]
+    if not EXECUTION_ID.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
+    if fingerprint != _fingerprint(query) or not (query.since or "") <= after < (query.until or "~"):
+        raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
+    return after
+
+
+def _fingerprint(query: Query) -> str:
+    parts = [query.webhook_id, query.status, query.since, query.until]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,60 @@
+"""Erasing what the log keeps of executions beside their summaries, because somebody asks to be forgotten.
+
+An erased execution has a mark among its details, which outlives whatever may still come of them, and says `erased` in
+its summary. The mark comes first and the summary last: one that says so is done.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from pynamodb.exceptions import UpdateError
+
+from hooklog.api.history import find
+from hooklog.executions import chain, details
+from hooklog.executions.tables import ExecutionRow
+
+MARK_SECONDS: Final = 15 * 86_400
+"""How long a mark stands at least: a day more than an item may wait on the queue of what is unlogged."""
+
+Key = tuple[str, str]
+"""A webhook's id and an execution's."""
+
+
+def erase_execution(webhook_id: str, execution_id: str) -> None:
+    """Leaves the summary. Raises NotFound."""
+    _erase(find(webhook_id, execution_id))
+
+
+def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
+    """All executions of a message on the webhooks that are covered; gives how many were not erased before."""
+    keys = [(link.webhook_id, link.execution_id) for link in chain.all_links(message_id) if covered(link.webhook_id)]
+    rows = [row for row in ExecutionRow.batch_get(keys, consistent_read=True) if not row.erased]
+    for row in rows:
+        _erase(row)
+    return len(rows)
+
+
+def erase_again(written: Iterable[Key]) -> int:
+    """Erase what was written to the log after it had been erased; gives how many executions that were."""
+    erased = details.marked(set(written))
+    for webhook_id, execution_id in erased:
+        details.delete(webhook_id, execution_id)
+        _say_so(webhook_id, execution_id)
+    return len(erased)
+
+
+def _erase(row: ExecutionRow) -> None:
+    details.mark(row.webhook_id, row.executed_at, max(int(row.expires_at), int(time.time()) + MARK_SECONDS))
+    details.delete(row.webhook_id, row.executed_at)
+    _say_so(row.webhook_id, row.executed_at)
+
+
+def _say_so(webhook_id: str, execution_id: str) -> None:
+    """In the summary, unless that has expired, or has yet to come."""
+    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
+    try:
+        row.update([ExecutionRow.erased.set(True)], condition=ExecutionRow.webhook_id.exists())
+    except UpdateError as error:
+        if error.cause_response_code != "ConditionalCheckFailedException":
+            raise

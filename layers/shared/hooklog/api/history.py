@@ -1,0 +1,148 @@
+"""The history, read from the log: pages of summaries, one execution with its details, all of one message."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist
+from pynamodb.expressions.condition import Condition
+
+from hooklog.errors import NotFound
+from hooklog.executions.chain import all_links
+from hooklog.executions.details import read_details
+from hooklog.executions.execution import Summary, Trigger, iso_time
+from hooklog.executions.masking import SensitiveHeaders
+from hooklog.executions.tables import ExecutionRow
+
+MAX_READ: Final = 1000
+"""Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
+page is then shorter than its limit, and its cursor goes on from there."""
+
+
+class Status(StrEnum):
+    """What a page of the history is narrowed to."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which executions of a webhook: those at or after `since` and before `until`, both as ids begin."""
+
+    webhook_id: str
+    status: Status | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Executions, newest first, and the id of the last one read if there are more."""
+
+    executions: list[Summary]
+    more_after: str | None
+
+
+def list_executions(query: Query, limit: int, after: str | None) -> Page:
+    """The page of at most `limit` executions that are older than the one with the id `after`."""
+    if query.since and query.until and query.since >= query.until:
+        return Page([], None)  # DynamoDB refuses bounds that are the wrong way round
+    found: list[Summary] = []
+    last: str | None = None
+    for read, row in enumerate(_rows(query, limit + 1, after), start=1):
+        wanted = not (query.status is Status.SUCCESS and row.failed_at)
+        if wanted and len(found) == limit:
+            return Page(found, last)
+        last = row.executed_at
+        if wanted:
+            found.append(summary(row))
+        if read == MAX_READ:
+            return Page(found, last)
+    return Page(found, None)
+
+
+def _rows(query: Query, page_size: int, after: str | None) -> Iterator[ExecutionRow]:
+    """Newest first, read lazily: a request is made only for a row that is asked for."""
+    failures = query.status is Status.FAILURE
+    source = ExecutionRow.failures if failures else ExecutionRow
+    at = ExecutionRow.failed_at if failures else ExecutionRow.executed_at
+    start = after and {
+        "webhook_id": {"S": query.webhook_id},
+        "executed_at": {"S": after},
+        **({"failed_at": {"S": after}} if failures else {}),
+    }
+    rows = source.query(
+        query.webhook_id,
+        _between(at, query.since, query.until),
+        scan_index_forward=False,
+        page_size=page_size,
+        last_evaluated_key=start or None,
+    )
+    return iter(rows)
+
+
+def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:
+    """An id begins with its time and goes on with `-`, so that it sorts behind that time itself."""
+    if since and until:
+        return at.between(since, until)
+    if since:
+        return at >= since
+    return at < until if until else None
+
+
+def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
+    row = find(webhook_id, execution_id)
+    return {**summary(row), **_error(row), **read_details(webhook_id, execution_id, sensitive)}
+
+
+def _error(row: ExecutionRow) -> dict[str, Any]:
+    """Why no complete answer came, where there are no details to say so."""
+    return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_type else {}
+
+
+def find(webhook_id: str, execution_id: str) -> ExecutionRow:
+    """Raises NotFound."""
+    try:
+        return ExecutionRow.get(webhook_id, execution_id)
+    except DoesNotExist:
+        raise NotFound("there is no such execution of this webhook, or it has expired") from None
+
+
+def list_message(message_id: str, visible: Callable[[str], bool]) -> list[Summary]:
+    """The executions of one message, in the order of attempts, on the webhooks that are visible."""
+    keys = [(link.webhook_id, link.execution_id) for link in all_links(message_id) if visible(link.webhook_id)]
+    rows = ExecutionRow.batch_get(keys)
+    return sorted(map(summary, rows), key=lambda shown: shown["execution_id"])
+
+
+def summary(row: ExecutionRow) -> Summary:
+    """A row of the log as the API shows it."""
+    shown = Summary(
+        execution_id=row.executed_at,
+        webhook_id=row.webhook_id,
+        message_id=row.message_id,
+        attempt=int(row.attempt),
+        trigger=row.trigger or str(Trigger.EVENT),
+        executed_at=iso_time(row.executed_at),
+        duration_ms=int(row.duration_ms),
+        result=int(row.result),
+        success=not row.failed_at,
+        hard_error=bool(row.hard_error),
+    )
+    if row.event_type:
+        shown["event_type"] = row.event_type
+    if row.next_attempt_at:
+        shown["next_attempt_at"] = row.next_attempt_at
+    if row.skipped:
+        shown["skipped"] = True
+    if row.exhausted:
+        shown["exhausted"] = True
+    if row.erased:
+        shown["erased"] = True
+    if row.redelivered:
+        shown["redelivered"] = True
+    return shown

@@ -1,0 +1,167 @@
+"""Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash."""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import DoesNotExist, UpdateError
+
+from hooklog.errors import NotFound
+from hooklog.executions import chain, details
+from hooklog.executions.execution import Trigger, compact_time
+from hooklog.executions.tables import AttachedTable, ExecutionRow
+from hooklog.queues.clients import Clients
+from hooklog.queues.repeats import Repeat, RepeatQueue
+from hooklog.queues.sqs import send_all
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action
+
+PAGE: Final = 100
+"""Failed executions between one saved state and the next: what a crash may have to look at again."""
+
+MAX_LAG: Final = timedelta(days=1)
+"""How far the details of an execution may be behind its summary, after an outage."""
+
+KEPT_SECONDS: Final = 30 * 86_400
+"""30 days, which the texts of the API say as well."""
+
+
+class RecoveryRow(AttachedTable):
+    """How far a recovery has come."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    recovery_id = UnicodeAttribute(range_key=True)
+    since = UnicodeAttribute()
+    until = UnicodeAttribute()
+    status = UnicodeAttribute()
+    found = NumberAttribute()
+    queued = NumberAttribute()
+    after = UnicodeAttribute(null=True)
+    """The last failed execution that was looked at."""
+    expires_at = NumberAttribute()
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryQueue:
+    """Holds one message for each recovery that is not done."""
+
+    clients: Clients
+    queue_url: str
+
+    def put(self, webhook_id: str, recovery_id: str) -> None:
+        """Raises NotQueued."""
+        body = json.dumps({"webhook_id": webhook_id, "recovery_id": recovery_id})
+        send_all(self.clients.sqs, self.queue_url, [{"MessageBody": body, "MessageGroupId": webhook_id}])
+
+
+def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
+    """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
+
+    Raises NotQueued.
+    """
+    recovery_id = f"rec_{secrets.token_hex(12)}"
+    RecoveryRow(
+        webhook_id=webhook_id,
+        recovery_id=recovery_id,
+        since=since,
+        until=until,
+        status="running",
+        found=0,
+        queued=0,
+        expires_at=int(time.time()) + KEPT_SECONDS,
+    ).save()
+    queue.put(webhook_id, recovery_id)
+    return recovery_id
+
+
+def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
+    """How far it has come. Raises NotFound."""
+    try:
+        row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
+    except DoesNotExist:
+        raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old") from None
+    return {"status": row.status, "found": int(row.found), "queued": int(row.queued)}
+
+
+def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
+    """Go on until it is done or no time is left. False where the rest is still to be queued.
+
+    True as well where another run has taken over, or the recovery has expired.
+    What a
+    crash left undone of a page is looked at again: a repeat that was put on the queue twice is sent once.
+    """
+    try:
+        row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
+    except DoesNotExist:
+        return True
+    while row.status == "running" and time_left():
+        page = list(_failures(row))
+        found = [repeat for failure in page if (repeat := _repeat(row, failure))]
+        kept = [repeat for repeat in found if _can_be_sent(repeat)]
+        if kept:
+            repeats.put(dict.fromkeys(kept, 0))
+        if not _advance(row, page, len(found), len(kept)):
+            return True
+    return row.status == "done"
+
+
+def _can_be_sent(repeat: Repeat) -> bool:
+    """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
+    if repeat.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
+        return details.are_kept(repeat.webhook_id, repeat.execution_id)
+    row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True)
+    return not row.erased and not row.unkept
+
+
+def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
+    """The next page of failures, oldest first."""
+    start = row.after and {name: {"S": row.after} for name in ("executed_at", "failed_at")}
+    return iter(
+        ExecutionRow.failures.query(
+            row.webhook_id,
+            ExecutionRow.failed_at.between(row.since, row.until),
+            limit=PAGE,
+            last_evaluated_key={"webhook_id": {"S": row.webhook_id}, **start} if start else None,
+        )
+    )
+
+
+def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
+    """The repeat of a message's last execution; None if that succeeded, comes up later, or was a test."""
+    ids = {link.execution_id: link for link in chain.links(failure.message_id, failure.webhook_id)}
+    if failure.trigger == Trigger.TEST:
+        return None
+    last = max([*ids, failure.executed_at])
+    if last in ids and ids[last].success:
+        return None
+    if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
+        return None
+    return Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
+
+
+def _advance(row: RecoveryRow, page: list[ExecutionRow], found: int, queued: int) -> bool:
+    """Save how far it has come; whether it was this run that brought it there."""
+    unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
+    actions: list[Action] = [
+        RecoveryRow.found.set(int(row.found) + found),
+        RecoveryRow.queued.set(int(row.queued) + queued),
+        RecoveryRow.status.set("running" if len(page) == PAGE else "done"),
+    ]
+    if page:
+        actions.append(RecoveryRow.after.set(page[-1].executed_at))
+    try:
+        row.update(actions, condition=unchanged & (RecoveryRow.status == "running"))
+    except UpdateError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True

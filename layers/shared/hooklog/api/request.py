@@ -1,0 +1,172 @@
+"""API Gateway's event, parsed once."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import unquote
+
+from hooklog.access.grants import Grant
+from hooklog.api.cursor import read_cursor, read_webhook_cursor
+from hooklog.api.history import Query, Status
+from hooklog.errors import Forbidden, InvalidRequest, NotFound
+from hooklog.executions.execution import compact_time
+from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+MAX_WEBHOOK_LIMIT: Final = 100
+MAX_BODY_LENGTH: Final = 131_072
+"""In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
+
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One API call: who makes it, and with which parameters."""
+
+    grant: Grant
+    path: Mapping[str, str]
+    parameters: Mapping[str, str]
+    body: str = ""
+
+    @classmethod
+    def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
+        """Raises InvalidRequest for a query parameter that is not among `known`, or is there twice."""
+        given = event.get("multiValueQueryStringParameters") or {}
+        for name, values in given.items():
+            if name not in known:
+                hint = f"known: {', '.join(sorted(known))}" if known else "this call takes none"
+                raise InvalidRequest(f"unknown parameter {name!r:.80}; {hint}")
+            if len(values) != 1:
+                raise InvalidRequest(f"{name} is given {len(values)} times; give it once")
+        grant = Grant.from_authorizer((event.get("requestContext") or {}).get("authorizer") or {})
+        parameters = {name: values[0] for name, values in given.items()}
+        return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event))
+
+    @property
+    def webhook_id(self) -> str:
+        """Raises InvalidRequest where it is none; Forbidden, as for any other, if the token does not cover all."""
+        webhook_id = unquote(self.path["webhook_id"])
+        if not IDENTIFIER.fullmatch(webhook_id):
+            if not self.grant.covers_all:
+                raise Forbidden("the token does not allow this webhook")
+            raise InvalidRequest(f"webhook_id {IDENTIFIER_RULE}")
+        return webhook_id
+
+    @property
+    def execution_id(self) -> str:
+        execution_id = unquote(self.path["execution_id"])
+        if not EXECUTION_ID.fullmatch(execution_id):
+            raise NotFound("there is no such execution of this webhook, or it has expired")
+        return execution_id
+
+    @property
+    def limit(self) -> int:
+        return self._limit(MAX_LIMIT)
+
+    @property
+    def webhook_limit(self) -> int:
+        return self._limit(MAX_WEBHOOK_LIMIT)
+
+    def _limit(self, most: int) -> int:
+        limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
+        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= most:
+            raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
+        return int(limit)
+
+    @property
+    def after_webhook(self) -> str | None:
+        """The webhook id in this request's cursor. Raises InvalidRequest if it was not made for a list of them."""
+        cursor = self.parameters.get("cursor")
+        return None if cursor is None else read_webhook_cursor(cursor)
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The body, a JSON object."""
+        return self._body()
+
+    @property
+    def query(self) -> Query:
+        return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
+
+    @property
+    def message_id(self) -> str:
+        message_id = unquote(self.path["message_id"])
+        if not IDENTIFIER.fullmatch(message_id):
+            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}")
+        return message_id
+
+    @property
+    def recovery_id(self) -> str:
+        recovery_id = unquote(self.path["recovery_id"])
+        if not IDENTIFIER.fullmatch(recovery_id):
+            raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old")
+        return recovery_id
+
+    def period(self, now: datetime) -> tuple[str, str]:
+        """`since` and `until` of the body, as ids begin; `until` is now by default, and at the latest.
+
+        What a recovery sends may fail in its turn, and must not be found by it again.
+        """
+        body = self._body()
+        if unknown := body.keys() - {"since", "until"}:
+            raise InvalidRequest(f"unknown field {min(unknown)!r:.80}; known: since, until")
+        since, until = _time(body.get("since"), "since"), body.get("until")
+        end = compact_time(now)
+        if until is not None:
+            end = min(end, _time(until, "until"))
+        if end <= since:
+            raise InvalidRequest("until must be later than since")
+        return since, end
+
+    def _body(self) -> Mapping[str, Any]:
+        try:
+            body = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise InvalidRequest("the body must be JSON") from None
+        if not isinstance(body, dict):
+            raise InvalidRequest("the body must be a JSON object")
+        return body
+
+    def _status(self) -> Status | None:
+        status = self.parameters.get("status")
+        if status is None:
+            return None
+        try:
+            return Status(status)
+        except ValueError:
+            raise InvalidRequest(f"status must be success or failure, not {status!r:.80}") from None
+
+    def _time(self, name: str) -> str | None:
+        text = self.parameters.get(name)
+        return None if text is None else _time(text, name)
+
+    def after(self, query: Query) -> str | None:
+        """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
+        cursor = self.parameters.get("cursor")
+        return None if cursor is None else read_cursor(cursor, query)
+
+
+def _time(text: object, name: str) -> str:
+    try:
+        at = datetime.fromisoformat(text if isinstance(text, str) else "")
+        return compact_time(at.astimezone(UTC) if at.tzinfo else at)
+    except (ValueError, OverflowError):
+        example = "2026-11-23T17:36:00Z (in a URL, write the + of +01:00 as %2B)"
+        raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None
+
+
+def _decoded_body(event: Event) -> str:
+    body = event.get("body") or ""
+    if len(body) > MAX_BODY_LENGTH:
+        raise InvalidRequest(f"the body must be of {MAX_BODY_LENGTH:,} characters at most")
+    try:
+        return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
+    except ValueError:
+        raise InvalidRequest("the body must be UTF-8") from None

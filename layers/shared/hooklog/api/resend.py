@@ -1,0 +1,18 @@
+"""Sending one logged execution again, because somebody asks for it."""
+
+from hooklog.api.history import find
+from hooklog.errors import Conflict
+from hooklog.executions.details import are_kept
+from hooklog.executions.execution import Trigger
+from hooklog.queues.repeats import Repeat, RepeatQueue
+
+
+def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
+    """Put it on the queue; returns its message's id. Raises NotFound, Conflict, NotQueued."""
+    row = find(webhook_id, execution_id)
+    if row.trigger == Trigger.TEST:
+        raise Conflict("a test is not sent again: test the webhook once more")
+    if row.erased or not are_kept(webhook_id, execution_id):
+        raise Conflict("there is nothing to send: no request body is kept for this execution")
+    repeats.put({Repeat(webhook_id, row.message_id, execution_id, Trigger.RESEND, once=False): 0})
+    return str(row.message_id)

@@ -1,0 +1,130 @@
+"""A webhook tried out: one call at once, whether it is on or off, or what that call would be."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from hooklog.api import history
+from hooklog.delivery.courier import Courier, Delivery
+from hooklog.errors import InvalidMessage, InvalidRequest, NotQueued, Undelivered
+from hooklog.executions.details import masked
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.log import puts_of, row_of, write
+from hooklog.executions.masking import SensitiveHeaders
+from hooklog.messages.fields import named
+from hooklog.messages.message import Message
+from hooklog.sending.batch import Archive
+from hooklog.webhooks.directory import Entry
+from hooklog.webhooks.transformation import Transformer
+from hooklog.webhooks.webhook import read_transformation
+
+MAX_TRIAL_SECONDS: Final = 20.0
+"""For the exchange: API Gateway waits for 29 s, and it has to be logged as well."""
+
+PAYLOAD: Final = {"test": True, "text": "This is a test of your webhook."}
+"""What is sent where no payload is given."""
+
+_KNOWN = frozenset({"payload", "event_type", "dry_run", "transformation"})
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is to be tried."""
+
+    message: Message
+    dry_run: bool
+    transformation: str | None = None
+    """In the place of the webhook's own, where `overrides` says so."""
+    overrides: bool = False
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], webhook_id: str) -> "Trial":
+        """Each trial is a message of its own. Raises InvalidRequest."""
+        if unknown := fields.keys() - _KNOWN:
+            raise InvalidRequest(f"unknown field{named(min(unknown))}; known: {', '.join(sorted(_KNOWN))}")
+        if type(dry_run := fields.get("dry_run", False)) is not bool:
+            raise InvalidRequest("dry_run must be true or false")
+        if "transformation" in fields and not dry_run:
+            raise InvalidRequest("transformation can be given with dry_run alone; save it to send with it")
+        return cls(_message(fields, webhook_id), dry_run, read_transformation(fields), "transformation" in fields)
+
+
+def _message(fields: Mapping[str, Any], webhook_id: str) -> Message:
+    given = {"webhook_id": webhook_id, "payload": fields.get("payload", PAYLOAD)}
+    if fields.get("event_type") is not None:
+        given["event_type"] = fields["event_type"]
+    try:
+        return Message.parse(given, f"test_{secrets.token_hex(12)}")
+    except InvalidMessage as error:
+        raise InvalidRequest(str(error)) from None
+
+
+class Laboratory:
+    """Tries webhooks out, as the sender would send to them."""
+
+    def __init__(
+        self,
+        courier: Courier,
+        transformer: Transformer,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._courier = courier
+        self._transformer = transformer
+        self._clock = clock
+
+    def run(self, trial: Trial, entry: Entry) -> Delivery:
+        """What came of it; of a dry run, what would be sent. Raises EvaluatorLost."""
+        webhook, now = entry.webhook, self._clock()
+        call = webhook.call(trial.message, entry.keys(now))
+        call = replace(call, timeout_seconds=min(call.timeout_seconds, MAX_TRIAL_SECONDS))
+        expression = trial.transformation if trial.overrides else webhook.transformation
+        try:
+            shaped = self._transformer.shape(trial.message, expression)
+        except Undelivered as failure:
+            return Delivery.refused(call, 1, now, failure)
+        if shaped is None:
+            return Delivery.skip(call, 1, now)
+        call = replace(call, message=shaped)
+        return self._courier.rehearse(call, 1) if trial.dry_run else self._courier.deliver(call, 1)
+
+
+def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
+    """What is logged of it: nothing that is ever sent again. `unkept` says that the log keeps no details."""
+    return Execution(
+        execution_id=name_execution(delivery.started_at),
+        delivery=delivery,
+        trigger=Trigger.TEST,
+        queue_message_id=delivery.message.message_id,
+        unkept=unkept and not delivery.success,
+    )
+
+
+def log(execution: Execution, archive: Archive) -> str:
+    """Log it, or let it wait to be logged; why that could not be done, or nothing."""
+    refused = write(archive.connection, puts_of([execution], archive.retention, details_of_all=archive.details_of_all))
+    if refused:
+        try:
+            archive.unlogged.put(refused.puts)
+        except NotQueued as error:
+            return f"{refused.cause}, nor queued: {error}"
+    return ""
+
+
+def shown(execution: Execution, archive: Archive, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """As View shows it, with all of its details, whatever the log keeps of them."""
+    return {**history.summary(row_of(execution, archive.retention)), **_details(execution, sensitive)}
+
+
+def rehearsed(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """What would be sent, as View shows what was."""
+    message, delivery = execution.delivery.message, execution.delivery
+    shown = {"dry_run": True, "webhook_id": message.webhook_id, "message_id": message.message_id}
+    if message.event_type is not None:
+        shown["event_type"] = message.event_type
+    return {**shown, **({"skipped": True} if delivery.skipped else {}), **_details(execution, sensitive)}
+
+
+def _details(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    return masked(execution.details(), sensitive, execution.delivery.call.sensitive_headers)

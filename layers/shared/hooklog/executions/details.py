@@ -1,0 +1,102 @@
+"""What the log keeps of an execution beside its summary: packed into items, and read back."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from hooklog.executions.execution import Execution
+from hooklog.executions.masking import SensitiveHeaders
+from hooklog.executions.tables import DetailsRow
+
+MAX_PART_BYTES: Final = 380_000
+"""Of compressed details in one item, under DynamoDB's 400 KB an item."""
+
+_REPEAT = "repeat"
+_ERASED = "#erased"  # behind the execution's id, where a part has its number
+_HEADERS = ("request_headers", "response_headers")
+
+
+def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
+    """The items that hold an execution's details, and what a repeat needs that View does not show."""
+    call, message = execution.delivery.call, execution.delivery.message
+    repeat: dict[str, Any] = {"headers": message.headers, "timeout": message.timeout_seconds}
+    if message.url is None:
+        repeat["registered"] = True
+    if message.as_sent:
+        repeat["as_sent"] = True
+    if call.sensitive_headers:
+        repeat["sensitive"] = sorted(call.sensitive_headers)
+    document = {**execution.details(), _REPEAT: repeat}
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    content = gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
+    for part, start in enumerate(range(0, len(content), MAX_PART_BYTES)):
+        yield DetailsRow(
+            webhook_id=execution.webhook_id,
+            executed_at=f"{execution.execution_id}#{part}" if part else execution.execution_id,
+            content=content[start : start + MAX_PART_BYTES],
+            parts=-(-len(content) // MAX_PART_BYTES),
+            expires_at=expires_at,
+        )
+
+
+def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """What View shows, masked; empty where nothing is kept (any more), or not all of it has arrived yet."""
+    document = _unpack(webhook_id, execution_id)
+    repeat: Mapping[str, Any] = document.pop(_REPEAT, {})
+    return masked(document, sensitive, repeat.get("sensitive", ()))
+
+
+def masked(details: Mapping[str, Any], sensitive: SensitiveHeaders, own: Iterable[str]) -> dict[str, Any]:
+    """Details as they may be shown; `own` names what is sensitive in them alone."""
+    hidden = {name: sensitive.mask(details[name], own) for name in _HEADERS if name in details}
+    return {**details, **hidden}
+
+
+def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    """The details unmasked, with the message's own `headers` and `timeout`; empty as for `read_details`.
+
+    `registered` says that the webhook's own are to be taken from the registry, and the URL; `as_sent`, that the body
+    was sent as it is.
+    """
+    document = _unpack(webhook_id, execution_id)
+    return {**document, **document.pop(_REPEAT, {})}
+
+
+def are_kept(webhook_id: str, execution_id: str) -> bool:
+    """Whether there is anything to send again."""
+    return any(True for _ in DetailsRow.query(webhook_id, DetailsRow.executed_at == execution_id, limit=1))
+
+
+def mark(webhook_id: str, execution_id: str, expires_at: int) -> None:
+    """Say that these details are erased: from now on they read as empty, even if some are still to come."""
+    key = f"{execution_id}{_ERASED}"
+    DetailsRow(webhook_id=webhook_id, executed_at=key, content=b"", parts=0, expires_at=expires_at).save()
+
+
+def marked(executions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of the executions, by webhook id and execution id, whose details are erased."""
+    keys = [(webhook_id, f"{execution_id}{_ERASED}") for webhook_id, execution_id in executions]
+    rows = DetailsRow.batch_get(keys, consistent_read=True)
+    return [(row.webhook_id, row.executed_at.removesuffix(_ERASED)) for row in rows]
+
+
+def delete(webhook_id: str, execution_id: str) -> None:
+    """Every part that is there; the mark stays."""
+    keys = ["webhook_id", "executed_at"]
+    for row in DetailsRow.query(
+        webhook_id, DetailsRow.executed_at.startswith(execution_id), consistent_read=True, attributes_to_get=keys
+    ):
+        if not row.executed_at.endswith(_ERASED):
+            row.delete()
+
+
+def _unpack(webhook_id: str, execution_id: str) -> dict[str, Any]:
+    rows = list(DetailsRow.query(webhook_id, DetailsRow.executed_at.startswith(execution_id)))
+    erased = any(row.executed_at.endswith(_ERASED) for row in rows)
+    if not rows or erased or len(rows) < rows[0].parts:
+        return {}
+    parts = {int(row.executed_at.partition("#")[2] or 0): row.content for row in rows}
+    content = b"".join(parts[number] for number in sorted(parts))
+    document: dict[str, Any] = json.loads(gzip.decompress(content))
+    return document

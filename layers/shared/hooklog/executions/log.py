@@ -1,0 +1,156 @@
+"""Writing executions to the log, gathered into few requests."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+
+from hooklog.executions.details import pack
+from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
+from hooklog.executions.tables import DetailsRow, ExecutionRow
+
+MAX_BATCH_ITEMS: Final = 25
+MAX_BATCH_BYTES: Final = 8_000_000
+"""Half of what BatchWriteItem takes: binary values grow by a third on the wire."""
+
+WRITE_SECONDS: Final = 4.0
+"""How long, over all requests of one call, unprocessed items are sent again before they count as not taken."""
+
+_DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Put:
+    """One item on its way to a table."""
+
+    table: str
+    item: Mapping[str, Any]
+    """As DynamoDB spells it: `{"webhook_id": {"S": "acme.orders"}, …}`."""
+    size: int
+    """Its bytes, about."""
+
+    @property
+    def execution(self) -> tuple[str, str]:
+        """The ids of its webhook and of the execution that it belongs to."""
+        return self.item["webhook_id"]["S"], self.item["executed_at"]["S"].partition("#")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What DynamoDB did not take."""
+
+    puts: Sequence[Put]
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """For how many days an execution's parts are kept."""
+
+    execution_days: int
+    details_days: int
+
+
+def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of_all: bool) -> list[Put]:
+    """The items of these executions, details first, so that a summary is never without its details."""
+    failed = [execution for execution in executions if not execution.delivery.success and not execution.unkept]
+    detailed = executions if details_of_all else failed
+    details = [put for execution in detailed for put in _details(execution, retention)]
+    return details + [summary_of(execution, retention) for execution in executions]
+
+
+def summary_of(execution: Execution, retention: Retention) -> Put:
+    """The item of an execution's summary."""
+    return Put(ExecutionRow.Meta.table_name, row_of(execution, retention).serialize(), 1024)
+
+
+def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
+    """An execution's summary as the log holds it."""
+    delivery, execution_id = execution.delivery, execution.execution_id
+    message_id, next_attempt = delivery.message.message_id, execution.next_attempt_at
+    return ExecutionRow(
+        webhook_id=execution.webhook_id,
+        executed_at=execution_id,
+        failed_at=None if delivery.success else execution_id,
+        message_id=message_id,
+        event_type=delivery.message.event_type,
+        attempt=delivery.attempt,
+        trigger=None if execution.trigger is Trigger.EVENT else str(execution.trigger),
+        duration_ms=delivery.duration_ms,
+        result=delivery.result,
+        hard_error=True if delivery.error else None,
+        skipped=delivery.skipped or None,
+        redelivered=execution.redelivered or None,
+        queue_message_id=None if execution.queue_message_id == message_id else execution.queue_message_id,
+        retries_used=execution.retries_used or None,
+        next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
+        exhausted=execution.exhausted or None,
+        unkept=execution.unkept or None,
+        error_type=str(delivery.error.error_type) if delivery.error and execution.unkept else None,
+        error_message=delivery.error.message if delivery.error and execution.unkept else None,
+        expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
+    )
+
+
+def _details(execution: Execution, retention: Retention) -> Iterator[Put]:
+    expires_at = int(execution.delivery.started_at.timestamp()) + retention.details_days * _DAY_SECONDS
+    for row in pack(execution, expires_at):
+        yield Put(DetailsRow.Meta.table_name, row.serialize(), len(row.content) + 1024)
+
+
+def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], None] = time.sleep) -> Refused | None:
+    """Put the items, in order; what comes back is what DynamoDB did not take.
+
+    After a first request that fails, the rest is not tried: an outage must not cost a time-out for each.
+    """
+    batches, ends = list(_batches(puts)), time.monotonic() + WRITE_SECONDS
+    for number, batch in enumerate(batches):
+        try:
+            left = _put_batch(connection, batch, ends, sleep)
+        except (BotoCoreError, ClientError) as error:
+            return Refused([put for rest in batches[number:] for put in rest], _cause(error))
+        if left:
+            rest = [put for later in batches[number + 1 :] for put in later]
+            return Refused([*left, *rest], "UnprocessedItems")
+    return None
+
+
+def _put_batch(connection: Connection, batch: Sequence[Put], ends: float, sleep: Callable[[float], None]) -> list[Put]:
+    """Put them, again with backoff while DynamoDB leaves some unprocessed; give back those it never took."""
+    table, puts = batch[0].table, {_key(put.item): put for put in batch}
+    pause = 0.05
+    while True:
+        requests = [{"PutRequest": {"Item": put.item}} for put in puts.values()]
+        answer = connection.dispatch("BatchWriteItem", {"RequestItems": {table: requests}})
+        left = answer.get("UnprocessedItems", {}).get(table, [])
+        puts = {key: puts[key] for key in (_key(request["PutRequest"]["Item"]) for request in left)}
+        if not puts or time.monotonic() + pause > ends:
+            return list(puts.values())
+        sleep(random.uniform(0, pause))  # noqa: S311 - full jitter, not a secret
+        pause *= 2
+
+
+def _key(item: Mapping[str, Any]) -> tuple[str, str]:
+    return item["webhook_id"]["S"], item["executed_at"]["S"]
+
+
+def _cause(error: Exception) -> str:
+    """An error code where DynamoDB gave one; its texts, and botocore's, differ from version to version."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+
+
+def _batches(puts: Sequence[Put]) -> Iterator[list[Put]]:
+    """Each of one table, within what BatchWriteItem takes."""
+    batch: list[Put] = []
+    for put in puts:
+        full = len(batch) == MAX_BATCH_ITEMS or sum(p.size for p in batch) + put.size > MAX_BATCH_BYTES
+        if batch and (full or batch[0].table != put.table):
+            yield batch
+            batch = []
+        batch.append(put)
+    if batch:
+        yield batch

@@ -1,0 +1,39 @@
+"""Headers whose values the log keeps for the retry and nobody is shown."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from hooklog.errors import InvalidSetting
+from hooklog.messages.fields import HEADER_NAME
+
+MASK: Final = "••••"
+"""What is shown instead; as long whatever it hides."""
+
+ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
+"""Masked in every deployment, of a request and of an answer alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensitiveHeaders:
+    """The names, in lower case, that a deployment masks beside those that are always masked."""
+
+    names: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str) -> "SensitiveHeaders":
+        """Read `X-Shop-Token, X-Signature`; none is none. Raises InvalidSetting with what is no header name."""
+        names = [name.strip() for name in text.split(",")] if text.strip() else []
+        for name in names:
+            if not HEADER_NAME.fullmatch(name):
+                raise InvalidSetting(f"SENSITIVE_HEADERS must be header names and commas between, not {name!r}")
+        return cls(frozenset(name.lower() for name in names))
+
+    def joined_by(self, more: Iterable[str]) -> "SensitiveHeaders":
+        """These, and more, in any case."""
+        return SensitiveHeaders(self.names | {name.lower() for name in more})
+
+    def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
+        """The headers as they may be shown; `more` names what is sensitive in them alone, in any case."""
+        hidden = ALWAYS | self.names | {name.lower() for name in more}
+        return {name: MASK if name.lower() in hidden else value for name, value in headers.items()}

@@ -1,0 +1,186 @@
+"""Logged executions to be sent again, and their way to the webhook queue: at once, by SQS's delay or by Scheduler."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hooklog.errors import InvalidMessage, NotQueued
+from hooklog.executions.execution import Trigger
+from hooklog.messages.fields import EXECUTION_ID, got, identifier
+from hooklog.queues.clients import Clients
+from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
+
+REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
+"""Why an execution is repeated."""
+
+MAX_SCHEDULED_LENGTH: Final = 250_000
+"""Of a message in a schedule: EventBridge Scheduler takes 256 KB. A longer one waits on the queue, which holds it back
+for a quarter of an hour again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A logged execution to be sent again: what the product puts on the queue itself."""
+
+    webhook_id: str
+    message_id: str
+    execution_id: str
+    trigger: Trigger
+    once: bool
+    """Whether it is let be if the message has been sent again since that execution."""
+    deferrals: int = 0
+    """How often it was put off because the log could not be read."""
+    carried: str = ""
+    """The message itself, packed, where the log keeps none."""
+    due: datetime | None = None
+    """Not before this; only where SQS cannot hold it back for so long, and Scheduler cannot hold it."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> "Repeat":
+        """Read what `to_body` wrote. Raises InvalidMessage."""
+        return cls(
+            webhook_id=identifier(fields, "webhook_id"),
+            message_id=identifier(fields, "message_id"),
+            execution_id=_execution_id(fields),
+            trigger=_trigger(fields),
+            once=_once(fields),
+            deferrals=_deferrals(fields),
+            carried=_carried(fields),
+            due=_due(fields),
+        )
+
+    def to_body(self) -> str:
+        fields: dict[str, Any] = {
+            "webhook_id": self.webhook_id,
+            "message_id": self.message_id,
+            "repeat_of": self.execution_id,
+            "trigger": self.trigger,
+            "once": self.once,
+            "deferrals": self.deferrals,
+        }
+        if self.due:
+            fields["due"] = self.due.isoformat()
+        if self.carried:
+            fields["carried"] = self.carried
+        return json.dumps(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerTarget:
+    """What EventBridge Scheduler needs to put a message on the webhook queue."""
+
+    queue_arn: str
+    dead_letter_queue_arn: str
+    role_arn: str
+    group: str
+
+
+class RepeatQueue:
+    """The webhook queue, for what the product puts there itself."""
+
+    def __init__(self, clients: Clients, queue_url: str) -> None:
+        self._clients = clients
+        self._queue_url = queue_url
+
+    def put(self, delays: Mapping[Repeat, int]) -> None:
+        """Let each come after its seconds, 900 at most. Raises NotQueued unless all were taken."""
+        send_all(self._clients.sqs, self._queue_url, [_entry(repeat, delay) for repeat, delay in delays.items()])
+
+
+class RetryTimer:
+    """Lets each retry come when it is due."""
+
+    def __init__(self, clients: Clients, queue: RepeatQueue, target: SchedulerTarget) -> None:
+        self._clients = clients
+        self._queue = queue
+        self._target = target
+
+    def set(self, due: Mapping[Repeat, datetime], now: datetime) -> None:
+        """Raises NotQueued unless all were taken; what is set a second time comes a second time at most."""
+        seconds = {repeat: max(math.ceil((at - now).total_seconds()), 0) for repeat, at in due.items()}
+        soon = {repeat: delay for repeat, delay in seconds.items() if delay <= MAX_DELAY_SECONDS}
+        if soon:
+            self._queue.put(soon)
+        for repeat in due.keys() - soon.keys():
+            if len(repeat.to_body()) > MAX_SCHEDULED_LENGTH:
+                self._queue.put({replace(repeat, due=due[repeat]): MAX_DELAY_SECONDS})
+            else:
+                self._schedule(repeat, due[repeat])
+
+    def _schedule(self, repeat: Repeat, at: datetime) -> None:
+        """A schedule that fires once and deletes itself, named after the execution: a second one is refused.
+
+        It names no message group: of a standard queue's, the Scheduler's documentation says nothing.
+        """
+        try:
+            self._clients.scheduler.create_schedule(
+                Name=f"retry-{repeat.execution_id}",
+                GroupName=self._target.group,
+                ScheduleExpression=f"at({at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
+                FlexibleTimeWindow={"Mode": "OFF"},
+                ActionAfterCompletion="DELETE",
+                Target={
+                    "Arn": self._target.queue_arn,
+                    "RoleArn": self._target.role_arn,
+                    "Input": repeat.to_body(),
+                    "DeadLetterConfig": {"Arn": self._target.dead_letter_queue_arn},
+                },
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConflictException":
+                raise NotQueued(error.response["Error"]["Code"]) from error
+        except BotoCoreError as error:
+            raise NotQueued(type(error).__name__) from error
+
+
+def _entry(repeat: Repeat, delay_seconds: int) -> dict[str, Any]:
+    return {
+        "MessageBody": repeat.to_body(),
+        "MessageGroupId": repeat.webhook_id,
+        "DelaySeconds": delay_seconds,
+    }
+
+
+def _execution_id(fields: Mapping[str, Any]) -> str:
+    value = fields.get("repeat_of")
+    if not isinstance(value, str) or not EXECUTION_ID.fullmatch(value):
+        raise InvalidMessage(f"repeat_of must be an execution id{got(fields, 'repeat_of')}")
+    return value
+
+
+def _trigger(fields: Mapping[str, Any]) -> Trigger:
+    if (value := fields.get("trigger")) not in REPEATING:
+        raise InvalidMessage(f"trigger must be one of {', '.join(REPEATING)}{got(fields, 'trigger')}")
+    return Trigger(value)
+
+
+def _once(fields: Mapping[str, Any]) -> bool:
+    if type(value := fields.get("once")) is not bool:
+        raise InvalidMessage(f"once must be true or false{got(fields, 'once')}")
+    return value
+
+
+def _deferrals(fields: Mapping[str, Any]) -> int:
+    if type(value := fields.get("deferrals")) is not int or value < 0:
+        raise InvalidMessage(f"deferrals must be a whole number{got(fields, 'deferrals')}")
+    return value
+
+
+def _carried(fields: Mapping[str, Any]) -> str:
+    if not isinstance(value := fields.get("carried", ""), str):
+        raise InvalidMessage(f"carried must be a string{got(fields, 'carried')}")
+    return value
+
+
+def _due(fields: Mapping[str, Any]) -> datetime | None:
+    if "due" not in fields:
+        return None
+    try:
+        return datetime.fromisoformat(fields["due"]).astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidMessage(f"due must be an ISO 8601 time{got(fields, 'due')}") from None

@@ -1,0 +1,41 @@
+"""The queue of items that DynamoDB did not take: they are written when it takes them again."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hooklog.executions.log import Put
+from hooklog.queues.clients import Clients
+from hooklog.queues.sqs import send_all
+
+
+class UnloggedQueue:
+    """Holds one item a message, so that even the details of a 1 MiB body fit, in their parts."""
+
+    def __init__(self, clients: Clients, queue_url: str) -> None:
+        self._clients = clients
+        self._queue_url = queue_url
+
+    def put(self, puts: Sequence[Put]) -> None:
+        """Raises NotQueued unless all were taken."""
+        entries = [{"MessageBody": to_body(put)} for put in puts]
+        send_all(self._clients.sqs, self._queue_url, entries)
+
+
+def to_body(put: Put) -> str:
+    return json.dumps({"table": put.table, "item": put.item}, default=_base64, ensure_ascii=False)
+
+
+def from_body(body: str) -> Put:
+    message: Mapping[str, Any] = json.loads(body)
+    item = {name: _value(value) for name, value in message["item"].items()}
+    return Put(message["table"], item, len(body))
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode()
+
+
+def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"B": base64.b64decode(value["B"])} if "B" in value else value

@@ -1,0 +1,160 @@
+"""Receivers that are gone: noticed by what became of their webhooks' executions, which are then switched off."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from hooklog.errors import ErrorType
+from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
+from hooklog.executions.tables import ExecutionRow
+from hooklog.queues.clients import Clients
+from hooklog.webhooks import registry
+from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.webhook import Webhook
+
+LOOKED_AT: Final = 1000
+"""Of a webhook's executions, the newest: as many are looked at for a success before it is switched off."""
+
+WATCH_SECONDS: Final = 13.0
+"""What one webhook may take, a read and an update that DynamoDB does not answer, about 6 s each; it is let be where
+less is left. Less than orders.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
+
+GONE: Final = 410
+
+_ANSWERED_GONE = "The receiver answered 410: it is gone for good."
+_NOT_ATTEMPTED = frozenset({ErrorType.UNKNOWN_WEBHOOK, ErrorType.DISABLED_WEBHOOK, ErrorType.TRANSFORMATION_ERROR})
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchedOff:
+    """A webhook that was switched off just now."""
+
+    webhook_id: str
+    reason: str
+    untold: str = ""
+    """Why there is no event of it, where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventTopic:
+    """The SNS topic that is told what happens to webhooks."""
+
+    clients: Clients
+    arn: str
+
+    def tell(self, webhook_id: str, reason: str, at: datetime) -> str:
+        """That it was switched off; the cause, where SNS does not take it."""
+        event = {"type": "webhook.disabled", "webhook_id": webhook_id, "reason": reason}
+        attributes = {"type": {"DataType": "String", "StringValue": event["type"]}}
+        message = json.dumps({**event, "at": iso_time(compact_time(at))})
+        try:
+            self.clients.sns.publish(TopicArn=self.arn, Message=message, MessageAttributes=attributes)
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        except BotoCoreError as error:
+            return type(error).__name__
+        return ""
+
+
+class Watch:
+    """Keeps since when each webhook has been failing, and switches off those that are gone."""
+
+    def __init__(
+        self, directory: Directory, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
+    ) -> None:
+        """`days` is how long a webhook may fail; 0 is for ever, unless it answers 410."""
+        self._directory = directory
+        self._events = events
+        self._longest = timedelta(days=days)
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def look(self, executions: Iterable[Execution], seconds_left: Callable[[], float]) -> Iterator[SwitchedOff]:
+        """What follows for the webhooks of these logged executions, as far as the time goes.
+
+        Costs nothing for a webhook that succeeds and has not failed before. Raises what reading or writing DynamoDB
+        does: the next failure comes to the same conclusions.
+        """
+        attempts: dict[str, list[Execution]] = defaultdict(list)
+        for execution in executions:
+            if _is_attempt(execution):
+                attempts[execution.webhook_id].append(execution)
+        for webhook_id, its in attempts.items():
+            if seconds_left() < WATCH_SECONDS:
+                return
+            entry = self._directory.find(webhook_id)
+            if entry and entry.webhook.enabled:
+                webhook = entry.webhook
+                yield from self._judge(webhook, [each for each in its if each.delivery.call.url == webhook.url])
+
+    def _judge(self, webhook: Webhook, attempts: Sequence[Execution]) -> Iterator[SwitchedOff]:
+        """By attempts that went where it stands now: those before a change say nothing of what it leads to."""
+        if any(each.delivery.result == GONE for each in attempts):
+            yield from self._switch_off(webhook, _ANSWERED_GONE)
+        elif any(each.delivery.success for each in attempts):
+            if webhook.failing_since:
+                self._note(webhook, None)
+        elif attempts and webhook.failing_since is None:
+            self._note(webhook, iso_time(min(each.execution_id for each in attempts)))
+        elif attempts and self._longest and self._is_too_long(webhook.failing_since):
+            yield from self._ask_the_log(webhook)
+
+    def _is_too_long(self, since: str | None) -> bool:
+        return since is not None and self._clock() - datetime.fromisoformat(since) >= self._longest
+
+    def _ask_the_log(self, webhook: Webhook) -> Iterator[SwitchedOff]:
+        """Whether it was so all the time: a sender that knew nothing of the failure has not noted its success."""
+        since = _failing_since(webhook)
+        if since != webhook.failing_since:
+            self._note(webhook, since)
+        if self._is_too_long(since):
+            days = self._longest.days
+            reason = (
+                f"Every attempt has failed since {since[:16]}Z, for {days} day{'s' if days > 1 else ''} and longer."
+            )
+            yield from self._switch_off(webhook, reason)
+
+    def _note(self, webhook: Webhook, since: str | None) -> None:
+        registry.note_failing(webhook, since)
+        self._directory.read_again(webhook.webhook_id)
+
+    def _switch_off(self, webhook: Webhook, reason: str) -> Iterator[SwitchedOff]:
+        """Of all that come to this at once, one does it, and tells."""
+        now = self._clock()
+        done = registry.switch_off(webhook, reason, now)
+        self._directory.read_again(webhook.webhook_id)
+        if done:
+            yield SwitchedOff(webhook.webhook_id, reason, self._events.tell(webhook.webhook_id, reason, now))
+
+
+def _is_attempt(execution: Execution) -> bool:
+    """Whether it says something of a registered webhook's receiver."""
+    delivery = execution.delivery
+    refused = delivery.error and delivery.error.error_type in _NOT_ATTEMPTED
+    registered = delivery.message.url is None
+    return registered and not delivery.skipped and not refused and execution.trigger is not Trigger.TEST
+
+
+def _failing_since(webhook: Webhook) -> str:
+    """When the first of the attempts was made that no success has followed, as far as the log is looked at."""
+    first = webhook.failing_since or ""
+    begin = compact_time(datetime.fromisoformat(first))
+    rows = ExecutionRow.query(
+        webhook.webhook_id,
+        ExecutionRow.executed_at >= begin,
+        scan_index_forward=False,
+        consistent_read=True,
+        limit=LOOKED_AT,
+    )
+    failed = ""
+    for row in rows:
+        if row.trigger == Trigger.TEST or row.skipped:
+            continue
+        if not row.failed_at:
+            return iso_time(failed) if failed else first
+        failed = row.executed_at
+    return first

@@ -1,0 +1,154 @@
+"""Messages of a topic: each is copied, a stretch at a time, for every webhook of the topic that takes it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from hooklog.errors import InvalidMessage
+from hooklog.messages.fields import MAX_ID_LENGTH, got, identifier
+from hooklog.messages.message import Message
+from hooklog.queues.clients import Clients
+from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
+from hooklog.queues.sqs import send_all
+from hooklog.webhooks.registry import subscribers
+
+STRETCH: Final = 100
+"""Webhooks looked at in one go, after which the message is put on the queue again with how far it has come: what a
+crash may have to do a second time."""
+
+MAX_STRETCH_BYTES: Final = 10_000_000
+"""Of all copies of one go."""
+
+UNIQUE_SECONDS: Final = 540
+"""For how long, from the first receipt of a message of a topic, there can be no second copy for the same webhook. A
+crash makes second copies, and shows when the message comes back, 720 s after that receipt; an invocation that begins to
+send a copy within this time is over by then."""
+
+_LONGEST_ID = "x" * MAX_ID_LENGTH
+_REFUSED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # and other control characters, which JSON escapes itself
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The message of a topic that a copy was made of, or that another goes on with."""
+
+    queue_message_id: str
+    unique_until: int
+    """Unix seconds from which on there may be a second copy; 0 where there may be one already."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any]) -> "Origin | None":
+        """Read `copy_of`, where it is. Raises InvalidMessage."""
+        if "copy_of" not in fields:
+            return None
+        value = fields["copy_of"]
+        if not isinstance(value, dict) or not _is_count(value.get("unique_until")):
+            raise InvalidMessage(f"copy_of must be what Hooklog puts there{got(fields, 'copy_of')}")
+        return cls(identifier(value, "queue_message_id"), value["unique_until"])
+
+    def to_fields(self) -> dict[str, Any]:
+        return {"copy_of": {"queue_message_id": self.queue_message_id, "unique_until": self.unique_until}}
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A message of a topic, and how far it has come."""
+
+    message: Message
+    """With the topic in the place of a webhook's id."""
+    origin: Origin
+    after: str = ""
+    """The last webhook that was looked at; empty at the beginning."""
+    copies: int = 0
+    """How many were made up to there."""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Any], origin: Origin) -> "Publication":
+        """Read a producer's fields, or what `_going_on` wrote. Raises InvalidMessage."""
+        for name in ("webhook_id", "url"):
+            if name in fields:
+                raise InvalidMessage(f"{name} must not come with topic: the webhooks of the topic have their own")
+        own = {name: value for name, value in fields.items() if name not in ("topic", "copy_of", "after", "copies")}
+        topic, after = identifier(fields, "topic"), identifier(fields, "after") if "after" in fields else ""
+        if not _is_count(copies := fields.get("copies", 0)):
+            raise InvalidMessage(f"copies must be a whole number{got(fields, 'copies')}")
+        return cls(Message.parse({**own, "webhook_id": topic}, origin.queue_message_id), origin, after, copies)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A message of a topic was copied for some webhooks."""
+
+    topic: str
+    message_id: str
+    copies: int
+    """Since its beginning."""
+    complete: bool
+    """Whether none of the topic's webhooks is left."""
+
+
+class Publisher:
+    """Puts copies on the webhook queue. Safe to use from several threads."""
+
+    def __init__(self, clients: Clients, queue_url: str) -> None:
+        self._clients = clients
+        self._queue_url = queue_url
+
+    def publish(self, publication: Publication) -> Published:
+        """Copy it for the next stretch of its topic's webhooks, then let it come again for the rest, if any is left.
+
+        Raises InvalidMessage where its copies would be too long, NotQueued, and what reading the registry raises.
+        """
+        size = _longest(publication)
+        message, topic = publication.message, publication.message.webhook_id
+        limit = max(min(STRETCH, MAX_STRETCH_BYTES // size), 1)
+        found = subscribers(topic, message.event_type, publication.after, limit)
+        copies = publication.copies + len(found.webhook_ids)
+        entries = [_entry(webhook_id, _copy(publication, webhook_id)) for webhook_id in found.webhook_ids]
+        if found.more_after:
+            rest = replace(publication, after=found.more_after, copies=copies)
+            entries.append(_entry(topic, _going_on(rest)))
+        send_all(self._clients.sqs, self._queue_url, entries)
+        return Published(topic, message.message_id, copies, complete=not found.more_after)
+
+
+def _longest(publication: Publication) -> int:
+    """The bytes of the longest that is put on the queue for it. Raises InvalidMessage where SQS would not take that."""
+    size = len(_going_on(replace(publication, after=_LONGEST_ID)).encode())
+    if size > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(
+            f"the message is too long to be copied for each webhook: with what is added it has {size:,} bytes, "
+            f"and SQS takes {MAX_MESSAGE_BYTES:,}"
+        )
+    return size
+
+
+def _entry(group: str, body: str) -> dict[str, Any]:
+    return {"MessageBody": body, "MessageGroupId": group}
+
+
+def _copy(publication: Publication, webhook_id: str) -> str:
+    return _text(publication, {"webhook_id": webhook_id})
+
+
+def _going_on(publication: Publication) -> str:
+    own = {"topic": publication.message.webhook_id, "after": publication.after, "copies": publication.copies}
+    return _text(publication, own)
+
+
+def _text(publication: Publication, own: Mapping[str, Any]) -> str:
+    """The payload stands last, in the very bytes that are sent."""
+    message = publication.message
+    optional = {
+        "event_type": message.event_type,
+        "timeout_seconds": message.timeout_seconds,
+        "headers": dict(message.headers) or None,
+    }
+    given = {name: value for name, value in optional.items() if value is not None}
+    head = json.dumps({**own, "message_id": message.message_id, **given, **publication.origin.to_fields()})
+    return f'{head[:-1]}, "payload": {message.body.decode().translate(_REFUSED_BY_SQS)}}}'
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0

@@ -1,0 +1,68 @@
+"""The table `Webhooks`: its items, and the indexes by which they are found."""
+
+from pynamodb.attributes import (
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    NumberAttribute,
+    UnicodeAttribute,
+)
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
+
+from hooklog.executions.tables import AttachedTable
+
+
+class ListedIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
+    """All webhooks, in the order of their ids. Keys alone: a change of a webhook writes nothing here."""
+
+    class Meta:
+        index_name = "listed"
+        projection = KeysOnlyProjection()
+
+    listed = UnicodeAttribute(hash_key=True)
+    webhook_id = UnicodeAttribute(range_key=True)
+
+
+class TopicIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
+    """The webhooks of each topic."""
+
+    class Meta:
+        index_name = "by_topic"
+        projection = IncludeProjection(["enabled", "event_types", "disabled_reason"])
+
+    topic = UnicodeAttribute(hash_key=True)
+    webhook_id = UnicodeAttribute(range_key=True)
+
+
+class WebhookRow(AttachedTable):
+    """A webhook with its secrets, which are encrypted."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    listed = UnicodeAttribute()
+    """The same on every row."""
+    topic = UnicodeAttribute(null=True)
+    name = UnicodeAttribute()
+    url = UnicodeAttribute()
+    headers = JSONAttribute()
+    event_types = JSONAttribute()
+    enabled = BooleanAttribute()
+    timeout_seconds = NumberAttribute()
+    retry_schedule = JSONAttribute(null=True)
+    transformation = UnicodeAttribute(null=True)
+    sensitive_headers = JSONAttribute()
+    version = NumberAttribute()
+    created_at = UnicodeAttribute()
+    updated_at = UnicodeAttribute()
+    disabled_reason = UnicodeAttribute(null=True)
+    failing_since = UnicodeAttribute(null=True)
+    """Left out by each change: what was noted before it is of another receiver, maybe."""
+    sealed_key = BinaryAttribute(legacy_encoding=False)
+    previous_key = BinaryAttribute(legacy_encoding=False, null=True)
+    previous_until = NumberAttribute(null=True)
+    """Unix seconds until which the previous key signs as well."""
+
+    by_id = ListedIndex()
+    by_topic = TopicIndex()

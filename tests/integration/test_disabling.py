@@ -1,0 +1,284 @@
+"""Webhooks whose receivers are gone are switched off, once, and somebody is told."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hooklog.executions.execution import compact_time, iso_time
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.faults import FaultyService, failing
+from tests.receiver import Receiver
+from tests.webhooks import CONTEXT, ID, Api, history, send
+
+Row = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_books(receiver: Receiver) -> None:
+    receiver.reset()
+
+
+@pytest.fixture
+def told(aws: MockAws) -> str:
+    """A queue that is subscribed to the events; its name."""
+    url = aws.sqs.create_queue(QueueName="told")["QueueUrl"]
+    aws.refs["told"] = url
+    arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    aws.sns.subscribe(TopicArn=aws.refs["WebhookEvents"], Protocol="sqs", Endpoint=arn)
+    return "told"
+
+
+def events(aws: MockAws) -> list[dict[str, Any]]:
+    """What was told, each with its type in the attribute by which a subscription can filter."""
+    notices = [json.loads(message["Body"]) for message in aws.messages("told")]
+    told = [json.loads(notice["Message"]) for notice in notices]
+    assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [event["type"] for event in told]
+    return told
+
+
+def start(aws: MockAws, **settings: str) -> ModuleType:
+    """A sender that remembers nothing."""
+    return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="", **settings)
+
+
+def ago(**time: float) -> str:
+    return iso_time(compact_time(datetime.now(UTC) - timedelta(**time)))
+
+
+def row(aws: MockAws) -> Row:
+    (only,) = aws.rows("Webhooks")
+    return only
+
+
+def since(aws: MockAws) -> str | None:
+    value: str | None = row(aws).get("failing_since", {}).get("S")
+    return value
+
+
+def fail_since(aws: MockAws, at: str) -> None:
+    aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row(aws), "failing_since": {"S": at}})
+
+
+def logged(aws: MockAws, at: str, **fields: Any) -> None:
+    """An execution of the past, a success unless it says otherwise."""
+    execution_id = f"{compact_time(datetime.fromisoformat(at))}-00000000"
+    item = {
+        "webhook_id": {"S": ID},
+        "executed_at": {"S": execution_id},
+        "message_id": {"S": "old"},
+        "attempt": {"N": "1"},
+        "result": {"N": "200"},
+        "duration_ms": {"N": "1"},
+        "expires_at": {"N": "9999999999"},
+        **({"failed_at": {"S": execution_id}} if fields.pop("failed", False) else {}),
+        **fields,
+    }
+    aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=item)
+
+
+class TestGone:
+    def test_410_switches_off_at_once_and_tells(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        sender = start(aws)
+        assert send(sender, {}, {}) == []
+        _, shown = api.get()
+        assert (shown["enabled"], shown["version"]) == (False, 2)
+        assert "410" in shown["disabled_reason"]
+        (event,) = events(aws)
+        assert event["at"] == shown["updated_at"]
+        assert event == {
+            "type": "webhook.disabled",
+            "webhook_id": ID,
+            "reason": shown["disabled_reason"],
+            "at": event["at"],
+        }
+        lines = {log.message: log.__dict__ for log in caplog.records}
+        assert (lines["batch"]["switched_off"], lines["webhook switched off"]["webhook_id"]) == (1, ID)
+
+    def test_what_arrives_then_can_be_sent_when_it_is_on_again(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        sender = start(aws)
+        send(sender, {"message_id": "m1"})
+        send(sender, {"message_id": "m2"})
+        assert len(receiver.requests) == 1
+        refused = history(aws)[-1]
+        assert (refused["message_id"]["S"], refused["hard_error"]["BOOL"]) == ("m2", True)
+        status, shown = api.put(url=receiver.url("/status/200"), enabled=True, version=2)
+        assert (status, "disabled_reason" in shown) == (200, False)
+        path = {"webhook_id": ID, "execution_id": refused["executed_at"]["S"]}
+        resend = aws.start("ResendExecutionFunction")
+        assert resend.lambda_handler(api_event(path, scope="executions:resend"), None)["statusCode"] == 202
+        start(aws).lambda_handler(aws.take("WebhookQueue"), CONTEXT)
+        assert receiver.requests[-1].path == "/status/200"
+
+    def test_who_saves_what_was_read_before_does_not_switch_it_on_again(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        _, read = api.put(url=receiver.url("/status/410"), enabled=True)
+        read.pop("secret")
+        send(start(aws), {})
+        assert api.put(**read)[0] == 409
+
+    def test_a_410_of_a_url_that_has_been_changed_is_no_reason(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+    ) -> None:
+        api.put(url=receiver.url("/sequence/then", codes="200,410"), enabled=True)
+        sender = start(aws)
+        send(sender, {})
+        api.put(url=receiver.url("/status/200"), enabled=True, version=1)
+        send(sender, {})  # it does not know of the change yet
+        assert receiver.requests[-1].path == "/sequence/then"
+        assert (api.get()[1]["enabled"], events(aws)) == (True, [])
+
+    def test_a_410_of_a_message_with_a_url_is_its_own(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        send(start(aws), {"url": receiver.url("/status/410")})
+        assert len(receiver.requests) == 1
+        assert (api.get()[1]["enabled"], events(aws)) == (True, [])
+
+    def test_of_two_senders_one_switches_off(self, api: Api, aws: MockAws, receiver: Receiver, told: str) -> None:
+        api.put(url=receiver.url("/sequence/all", codes="200,200,410,410"), enabled=True)
+        both = [start(aws), start(aws)]
+        for sender in both * 2:
+            send(sender, {})
+        assert [request.path for request in receiver.requests] == ["/sequence/all"] * 4
+        assert (len(events(aws)), api.get()[1]["version"]) == (1, 2)
+
+
+class TestFailing:
+    def test_the_first_failure_is_noted_and_the_next_success_takes_it_back(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/sequence/s", codes="500,500,200"), enabled=True)
+        sender = start(aws)
+        send(sender, {})
+        first = since(aws)
+        assert first == iso_time(history(aws)[0]["executed_at"]["S"])
+        send(sender, {})
+        assert since(aws) == first
+        send(sender, {})
+        assert since(aws) is None
+        assert api.get()[1]["version"] == 1
+
+    def test_a_success_writes_nothing(
+        self, api: Api, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True)
+        with FaultyService(aws_endpoint) as dynamodb:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            sender = start(aws)
+            send(sender, {}, {})
+            assert dynamodb.calls == {"GetItem": 1, "BatchWriteItem": dynamodb.calls["BatchWriteItem"]}
+
+    @pytest.mark.parametrize(
+        ("days_ago", "days", "off"), [(5.01, "5", True), (4.99, "5", False), (1.01, "1", True), (400, "0", False)]
+    )
+    def test_it_is_switched_off_when_all_has_failed_for_so_long(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str, days_ago: float, days: str, off: bool
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        at = ago(days=days_ago)
+        fail_since(aws, at)
+        logged(aws, at, failed=True)
+        logged(aws, ago(days=days_ago + 0.01))
+        send(start(aws, DISABLE_AFTER_DAYS=days), {})
+        _, shown = api.get()
+        assert (shown["enabled"], len(events(aws))) == (not off, int(off))
+        assert not off or at[:16] in shown["disabled_reason"]
+
+    def test_a_success_that_was_not_noted_is_found_in_the_log(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+    ) -> None:
+        """The days begin anew with the first failure after it."""
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=9))
+        logged(aws, ago(days=9), failed=True)
+        logged(aws, ago(days=8))
+        later = ago(days=2)
+        logged(aws, later, failed=True)
+        send(start(aws), {})
+        assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
+
+    @pytest.mark.parametrize("fields", [{"trigger": {"S": "test"}}, {"skipped": {"BOOL": True}}])
+    def test_a_test_and_what_was_skipped_are_no_success(
+        self, api: Api, aws: MockAws, receiver: Receiver, fields: Row
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=6))
+        logged(aws, ago(days=3), **fields)
+        send(start(aws), {})
+        assert api.get()[1]["enabled"] is False
+
+    def test_where_nobody_was_asked_nobody_has_failed(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/200"), enabled=True, transformation="$error('no order')")
+        sender = start(aws)
+        send(sender, {})
+        assert (len(history(aws)), since(aws)) == (1, None)
+        fail_since(aws, ago(days=6))
+        send(start(aws), {})
+        assert (len(history(aws)), api.get()[1]["enabled"]) == (2, True)
+
+    def test_a_change_starts_the_days_anew(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=6))
+        api.put(url=receiver.url("/status/503"), enabled=True, version=1)
+        send(start(aws), {})
+        assert api.get()[1]["enabled"] is True
+        assert (since(aws) or "") > ago(minutes=5)
+
+
+class TestFaults:
+    @pytest.fixture
+    def dynamodb(self, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+        with FaultyService(aws_endpoint) as faulty:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
+            yield faulty
+
+    def test_a_state_that_cannot_be_written_fails_no_delivery(
+        self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        sender = start(aws)
+        with dynamodb.breaking(lambda call: failing(call) if call.operation == "UpdateItem" else None):
+            assert send(sender, {}) == []
+        assert len(history(aws)) == 1
+        assert "failing webhooks not noted" in {log.message for log in caplog.records}
+        send(sender, {})
+        assert api.get()[1]["enabled"] is False
+
+    def test_while_dynamodb_takes_nothing_it_is_not_asked(
+        self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        sender = start(aws)
+        with dynamodb.breaking(lambda call: failing(call) if call.operation == "BatchWriteItem" else None):
+            assert send(sender, {}) == []
+        assert dynamodb.calls["UpdateItem"] == 0
+
+    def test_an_event_that_sns_does_not_take_is_logged_and_the_webhook_is_off(
+        self, api: Api, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        aws.sns.delete_topic(TopicArn=aws.refs["WebhookEvents"])
+        assert send(start(aws), {}) == []
+        assert api.get()[1]["enabled"] is False
+        (line,) = [log for log in caplog.records if log.message == "event not published"]
+        assert (line.levelname, line.__dict__["webhook_id"]) == ("ERROR", ID)
+
+    def test_it_is_let_be_where_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True, timeout_seconds=1)
+        left = iter([60_000] * 1 + [12_000] * 10)
+        context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: next(left))
+        start(aws).lambda_handler(sqs_event({"webhook_id": ID, "payload": {}}), context)
+        assert (len(history(aws)), api.get()[1]["enabled"]) == (1, True)
