@@ -11,7 +11,7 @@ import pytest
 from hooklog.executions.execution import compact_time, iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.faults import FaultyService, failing
+from tests.faults import Answer, Call, FaultyService, failing
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
@@ -256,6 +256,24 @@ class TestFaults:
         assert "failing webhooks not noted" in {log.message for log in caplog.records}
         send(sender, {})
         assert api.get()[1]["enabled"] is False
+
+    def test_who_switched_off_and_got_no_answer_tells(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str, dynamodb: FaultyService
+    ) -> None:
+        """The client asks a second time, and finds what the first has done."""
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        sender = start(aws)
+
+        def lost_once(call: Call) -> Answer | None:
+            if call.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
+                return None
+            aws.dynamodb.update_item(**json.loads(call.body))
+            return failing(call)
+
+        with dynamodb.breaking(lost_once):
+            assert send(sender, {}) == []
+        assert dynamodb.calls["UpdateItem"] == 2
+        assert (len(events(aws)), api.get()[1]["version"]) == (1, 2)
 
     def test_while_dynamodb_takes_nothing_it_is_not_asked(
         self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService

@@ -133,19 +133,26 @@ def rotate(stored: Registered, key: bytes, now: datetime) -> SealedKeys:
 def note_failing(webhook: Webhook, since: str | None) -> None:
     """Since when it has been failing, or that it does not, unless somebody has written that or changed it meanwhile."""
     noted = WebhookRow.failing_since
-    _update(webhook, [noted.set(since) if since else noted.remove()], _as_noted(webhook))
+    unchanged = (WebhookRow.version == webhook.version) & _as_noted(webhook)
+    _update(webhook, [noted.set(since) if since else noted.remove()], unchanged)
 
 
 def switch_off(webhook: Webhook, reason: str, now: datetime) -> bool:
-    """As a new version, for who changes it must know. False where it has been changed, or has succeeded, meanwhile."""
+    """As a new version, for who changes it must know. False where it has been changed meanwhile.
+
+    True as well where it was done and the answer was lost: what is asked again then finds what it asked for.
+    """
+    version, at = webhook.version + 1, iso_time(compact_time(now))
     actions: list[Action] = [
         WebhookRow.enabled.set(False),
         WebhookRow.disabled_reason.set(reason),
         WebhookRow.failing_since.remove(),
-        WebhookRow.version.set(webhook.version + 1),
-        WebhookRow.updated_at.set(iso_time(compact_time(now))),
+        WebhookRow.version.set(version),
+        WebhookRow.updated_at.set(at),
     ]
-    return _update(webhook, actions, WebhookRow.enabled == True)  # noqa: E712 - a condition of DynamoDB's
+    to_do = (WebhookRow.version == webhook.version) & (WebhookRow.enabled == True)  # noqa: E712 - of DynamoDB's
+    done = (WebhookRow.version == version) & (WebhookRow.updated_at == at) & (WebhookRow.disabled_reason == reason)
+    return _update(webhook, actions, to_do | done)
 
 
 def _as_noted(webhook: Webhook) -> Condition:
@@ -154,9 +161,9 @@ def _as_noted(webhook: Webhook) -> Condition:
 
 
 def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> bool:
-    """Whether it was of this version still, and the condition held."""
+    """Whether the condition held."""
     try:
-        WebhookRow(webhook.webhook_id).update(actions, (WebhookRow.version == webhook.version) & condition)
+        WebhookRow(webhook.webhook_id).update(actions, condition)
     except UpdateError as error:
         if error.cause_response_code == "ConditionalCheckFailedException":
             return False
