@@ -3,10 +3,9 @@
 import base64
 import hashlib
 import json
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Logger
 
@@ -41,8 +40,7 @@ SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Pol
 """What lets a front end on another origin load the component. No file here is secret."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asset:
+class Asset(NamedTuple):
     """One file as it is served. `etag` changes with its content alone."""
 
     body: str

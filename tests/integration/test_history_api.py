@@ -4,7 +4,6 @@ import base64
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -49,7 +48,7 @@ def record(delivery: Delivery, trigger: Trigger) -> Execution:
 
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
     answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
-    call = Call.of(replace(MESSAGE, webhook_id=webhook_id))
+    call = Call.of(MESSAGE._replace(webhook_id=webhook_id))
     return record(
         Delivery(call, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
         Trigger.EVENT,
@@ -262,15 +261,15 @@ def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
 
 
 def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: ModuleType) -> None:
-    call = replace(Call.of(MESSAGE), sensitive_headers=frozenset({"X-OWN"}))
-    one = record(replace(execution(0, 500).delivery, call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
+    call = Call.of(MESSAGE)._replace(sensitive_headers=frozenset({"X-OWN"}))
+    one = record(execution(0, 500).delivery._replace(call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_headers"] == {"X-Own": "••••"}
 
 
 def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) -> None:
     error = Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
-    one = record(replace(execution(0).delivery, answer=None, error=error), Trigger.EVENT)
+    one = record(execution(0).delivery._replace(answer=None, error=error), Trigger.EVENT)
     write([one])
     _, body = get(getting, one.execution_id)
     assert (body["result"], body["success"], body["hard_error"]) == (0, False, True)
@@ -283,7 +282,7 @@ def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) ->
 
 def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: ModuleType) -> None:
     answer = Answer(500, {}, b"\xff\xfe", truncated=True, length=None)
-    one = record(replace(execution(0, 500).delivery, answer=answer), Trigger.EVENT)
+    one = record(execution(0, 500).delivery._replace(answer=answer), Trigger.EVENT)
     write([one])
     _, body = get(getting, one.execution_id)
     assert base64.b64decode(body["response_body"]) == b"\xff\xfe"
@@ -300,7 +299,7 @@ def test_a_success_has_its_summary_alone(write: Write, getting: ModuleType) -> N
 
 def test_details_in_many_parts_come_whole(write: Write, getting: ModuleType) -> None:
     noise = os.urandom(450_000).hex().encode()
-    one = record(replace(execution(0, 500).delivery, call=Call.of(replace(MESSAGE, body=noise))), Trigger.EVENT)
+    one = record(execution(0, 500).delivery._replace(call=Call.of(MESSAGE._replace(body=noise))), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_body"].encode() == noise
 

@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -44,7 +43,7 @@ def authorizer(aws: MockAws, idp: Issuer, clock: Clock) -> Iterator[ModuleType]:
     path = list(sys.path)
     app = aws.start("AuthorizeFunction", **idp.environment)
     backend, trust = app.trusted
-    app.trusted[:] = [backend, replace(trust, ring=KeyRing(trust.ring.read, trust.ring.seconds, clock))]
+    app.trusted[:] = [backend, trust._replace(ring=KeyRing(trust.ring.read, trust.ring.seconds, clock))]
     yield app
     sys.path[:] = path
 

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
@@ -96,9 +95,9 @@ class TestApi:
     def test_of_two_requests_at_once_one_is_a_conflict(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         stored = registry.find(ID)
-        registry.change(replace(stored.webhook, name="first"), stored, NOW)
+        registry.change(stored.webhook._replace(name="first"), stored, NOW)
         with pytest.raises(Conflict, match="another request"):
-            registry.change(replace(stored.webhook, name="second"), stored, NOW)
+            registry.change(stored.webhook._replace(name="second"), stored, NOW)
         registry.rotate(stored, b"first", NOW)
         with pytest.raises(Conflict, match="another request"):
             registry.rotate(stored, b"second", NOW)

@@ -6,7 +6,6 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,7 @@ def courier(receiver: Receiver) -> Iterator[Courier]:
 
 
 def deliver(courier: Courier, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
-    message = replace(MESSAGE, url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
+    message = MESSAGE._replace(url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
     return courier.deliver(Call.of(message), attempt=1)
 
 
@@ -129,7 +128,7 @@ NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"
 def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
     headers = dict.fromkeys(own, "forged")
     target = parse_target("https://shop.example/", ("https",))
-    sent = request_headers(Call.of(replace(MESSAGE, headers=headers, event_type=None)), target, 1, datetime.now(UTC))
+    sent = request_headers(Call.of(MESSAGE._replace(headers=headers, event_type=None)), target, 1, datetime.now(UTC))
     names = [name.lower() for name in sent]
     assert sorted(names) == sorted(set(names))
     assert {name.lower() for name, value in sent.items() if value == "forged"} <= {"x-shop"}

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
@@ -50,7 +49,7 @@ def send(guard: Guard, *urls: str, ca_bundle: str | None = None) -> list[Deliver
     adapter = EgressAdapter(guard, ca_bundle)
     courier = Courier(adapter, allow_http=True, capture_limit=0)
     try:
-        return [courier.deliver(Call.of(replace(MESSAGE, url=url)), attempt=1) for url in urls]
+        return [courier.deliver(Call.of(MESSAGE._replace(url=url)), attempt=1) for url in urls]
     finally:
         adapter.close()
 

@@ -3,9 +3,8 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from hooklog.errors import Forbidden, Unauthorized
 
@@ -23,8 +22,7 @@ class Scope(StrEnum):
     WEBHOOKS_MANAGE = "webhooks:manage"
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """The webhooks and scopes of one token."""
 
     webhooks: tuple[str, ...]

@@ -2,8 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,8 +16,7 @@ PAUSE_SECONDS: Final = 10
 """Between one reading and the next, whatever tokens come: one that nobody signed costs no more than that."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """One key, the algorithm that it is for, and the id that a token's `kid` may name."""
 
     key_id: str | None

@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.access.grants import EVERY_WEBHOOK, Grant, Scope
 
@@ -15,8 +14,7 @@ WEBHOOK: Final = "{webhook_id}"
 _PARAMETER: Final = re.compile(r"\{\w+\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """A method and a path of template.yaml, and the scope that it needs."""
 
     method: str

@@ -1,8 +1,7 @@
 """Bearer tokens: JWTs of the deployment's signing key, or of an OIDC issuer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jwt
 
@@ -11,8 +10,7 @@ from hooklog.access.keys import SIGNING_ALGORITHM, KeyRing, Keys
 from hooklog.errors import Unauthorized
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(NamedTuple):
     """Whose tokens are taken: the keys that sign them, with which algorithms alone, and what they must say.
 
     Without an audience, a token that has one was meant for somebody else.

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from hooklog.api.request import Event
 from hooklog.errors import RequestRefused, cause_of
@@ -21,8 +20,7 @@ class Logger(Protocol):
     def error(self, msg: object, *, cause: str) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer whose status depends on what was done."""
 
     status: HTTPStatus

@@ -1,9 +1,8 @@
 """The history, read from the log: pages of summaries, one execution with its details, all of one message."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
@@ -28,8 +27,7 @@ class Status(StrEnum):
     FAILURE = "failure"
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """Which executions of a webhook: those at or after `since` and before `until`, both as ids begin."""
 
     webhook_id: str
@@ -38,8 +36,7 @@ class Query:
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Executions, newest first, and the id of the last one read if there are more."""
 
     executions: list[Summary]

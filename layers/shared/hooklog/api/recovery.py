@@ -4,9 +4,8 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, UpdateError
@@ -50,8 +49,7 @@ class RecoveryRow(AttachedTable):
     expires_at = NumberAttribute()
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryQueue:
+class RecoveryQueue(NamedTuple):
     """Holds one message for each recovery that is not done."""
 
     clients: Clients

@@ -4,9 +4,8 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from hooklog.access.grants import Grant
@@ -26,8 +25,7 @@ MAX_BODY_LENGTH: Final = 131_072
 Event = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One API call: who makes it, and with which parameters."""
 
     grant: Grant

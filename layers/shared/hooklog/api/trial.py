@@ -2,9 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.api import history
 from hooklog.delivery.courier import Courier, Delivery
@@ -29,8 +28,7 @@ PAYLOAD: Final = {"test": True, "text": "This is a test of your webhook."}
 _KNOWN = frozenset({"payload", "event_type", "dry_run", "transformation"})
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """What is to be tried."""
 
     message: Message
@@ -78,7 +76,7 @@ class Laboratory:
         """What came of it; of a dry run, what would be sent. Raises EvaluatorLost."""
         webhook, now = entry.webhook, self._clock()
         call = webhook.call(trial.message, entry.keys(now))
-        call = replace(call, timeout_seconds=min(call.timeout_seconds, MAX_TRIAL_SECONDS))
+        call = call._replace(timeout_seconds=min(call.timeout_seconds, MAX_TRIAL_SECONDS))
         expression = trial.transformation if trial.overrides else webhook.transformation
         try:
             shaped = self._transformer.shape(trial.message, expression)
@@ -86,7 +84,7 @@ class Laboratory:
             return Delivery.refused(call, 1, now, failure)
         if shaped is None:
             return Delivery.skip(call, 1, now)
-        call = replace(call, message=shaped)
+        call = call._replace(message=shaped)
         return self._courier.rehearse(call, 1) if trial.dry_run else self._courier.deliver(call, 1)
 
 

@@ -4,11 +4,10 @@ import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import IncompleteRead
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -32,8 +31,7 @@ _MAX_LENGTH_DIGITS = 18
 _INVALID_HTTP = "What the receiver answered is not valid HTTP."
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a receiver answered, as far as it was read."""
 
     status: int
@@ -45,8 +43,7 @@ class Answer:
     """Bytes that the whole body has, where that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One attempt to send a message."""
 
     call: Call

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.delivery.networks import Network, is_admitted
 from hooklog.delivery.target import parse_target
@@ -27,8 +26,7 @@ descriptor, of which Lambda gives 1,024 and kept connections take 640."""
 _name_lookups = ThreadPoolExecutor(max_workers=MAX_LOOKUPS, thread_name_prefix="name-lookup")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """Admits public addresses and those of the networks that the deployment allows; the same ones all its life."""
 
     allowed: tuple[Network, ...] = ()

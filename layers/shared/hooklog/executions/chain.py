@@ -1,12 +1,11 @@
 """The executions of one message, across its attempts."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hooklog.executions.tables import ExecutionRow
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """One execution of a message, as the index `by_message` knows it."""
 
     webhook_id: str

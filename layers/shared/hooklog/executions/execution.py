@@ -3,10 +3,9 @@
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
 
 from hooklog.messages.message import METHOD
 
@@ -57,8 +56,7 @@ class Summary(TypedDict):
     """True where the queue delivered the message again and the log did not know whether it had been sent before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """A delivery with the id under which it is logged."""
 
     execution_id: str

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
@@ -39,16 +39,14 @@ class Put:
         return self.item["webhook_id"]["S"], self.item["executed_at"]["S"].partition("#")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """What DynamoDB did not take."""
 
     puts: Sequence[Put]
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(NamedTuple):
     """For how many days an execution's parts are kept."""
 
     execution_days: int

@@ -1,8 +1,7 @@
 """Headers whose values the log keeps for the retry and nobody is shown."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from hooklog.errors import InvalidSetting
 from hooklog.messages.fields import HEADER_NAME
@@ -14,8 +13,7 @@ ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "se
 """Masked in every deployment, of a request and of an answer alike."""
 
 
-@dataclass(frozen=True, slots=True)
-class SensitiveHeaders:
+class SensitiveHeaders(NamedTuple):
     """The names, in lower case, that a deployment masks beside those that are always masked."""
 
     names: frozenset[str] = frozenset()

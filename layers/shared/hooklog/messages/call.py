@@ -1,14 +1,13 @@
 """A message with everything that its sending needs beside it: where it goes, and how."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hooklog.messages.fields import DEFAULT_TIMEOUT_SECONDS
 from hooklog.messages.message import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One message on its way to a receiver."""
 
     message: Message

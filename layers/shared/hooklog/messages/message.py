@@ -1,8 +1,7 @@
 """One webhook call that a producer asks for, parsed once and strictly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import (
@@ -21,8 +20,7 @@ METHOD: Final = "POST"
 _FIELDS = frozenset({"webhook_id", "payload", "url", "headers", "message_id", "event_type", "timeout_seconds"})
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One webhook call that a producer asked for."""
 
     webhook_id: str

@@ -3,9 +3,8 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,8 +22,7 @@ MAX_SCHEDULED_LENGTH: Final = 250_000
 for a quarter of an hour again and again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
+class Repeat(NamedTuple):
     """A logged execution to be sent again: what the product puts on the queue itself."""
 
     webhook_id: str
@@ -70,8 +68,7 @@ class Repeat:
         return json.dumps(fields)
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulerTarget:
+class SchedulerTarget(NamedTuple):
     """What EventBridge Scheduler needs to put a message on the webhook queue."""
 
     queue_arn: str
@@ -108,7 +105,7 @@ class RetryTimer:
             self._queue.put(soon)
         for repeat in due.keys() - soon.keys():
             if len(repeat.to_body()) > MAX_SCHEDULED_LENGTH:
-                self._queue.put({replace(repeat, due=due[repeat]): MAX_DELAY_SECONDS})
+                self._queue.put({repeat._replace(due=due[repeat]): MAX_DELAY_SECONDS})
             else:
                 self._schedule(repeat, due[repeat])
 

@@ -5,7 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Barrier
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pynamodb.connection import Connection
 
@@ -54,8 +54,7 @@ class Outcome:
     """Queue message id and cause of those that go back to the queue for a fault of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(NamedTuple):
     """Where executions are logged, and where they wait if that cannot be done now."""
 
     connection: Connection
@@ -64,8 +63,7 @@ class Archive:
     unlogged: UnloggedQueue
 
 
-@dataclass(frozen=True, slots=True)
-class WaysOn:
+class WaysOn(NamedTuple):
     """Where an order goes from here, if it goes on."""
 
     timer: RetryTimer

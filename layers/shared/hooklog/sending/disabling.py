@@ -3,9 +3,8 @@
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -30,8 +29,7 @@ _ANSWERED_GONE = "The receiver answered 410: it is gone for good."
 _NOT_ATTEMPTED = frozenset({ErrorType.UNKNOWN_WEBHOOK, ErrorType.DISABLED_WEBHOOK, ErrorType.TRANSFORMATION_ERROR})
 
 
-@dataclass(frozen=True, slots=True)
-class SwitchedOff:
+class SwitchedOff(NamedTuple):
     """A webhook that was switched off just now."""
 
     webhook_id: str
@@ -40,8 +38,7 @@ class SwitchedOff:
     """Why there is no event of it, where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventTopic:
+class EventTopic(NamedTuple):
     """The SNS topic that is told what happens to webhooks."""
 
     clients: Clients

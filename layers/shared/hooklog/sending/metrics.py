@@ -5,9 +5,8 @@ A webhook is no dimension: CloudWatch takes money for every value of one. Which 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, Trigger
@@ -61,8 +60,7 @@ _UNITS: Final = {
 BY_TRIGGER: Final = frozenset({Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_LATENCY, Metric.QUEUE_LATENCY})
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """Values that share their dimensions; what is 0 is left out."""
 
     trigger: Trigger | None

@@ -3,9 +3,8 @@
 import base64
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -44,16 +43,14 @@ _DISABLED = "The webhook is switched off: switch it on, then send this again."
 _REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
+class Deferred(NamedTuple):
     """The log could not be read, or it is not due; the repeat is to come again after this many seconds."""
 
     repeat: Repeat
     seconds: int
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """Nothing was to be sent."""
 
     reason: str
@@ -66,8 +63,7 @@ Done = Execution | Deferred | Settled | Published
 LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """One queue message, parsed."""
 
     content: Message | Repeat | Publication
@@ -94,8 +90,8 @@ class Order:
         if "topic" in fields:
             unique_until = int(attributes["ApproximateFirstReceiveTimestamp"]) // 1000 + UNIQUE_SECONDS
             origin = origin or Origin(queue_message_id, unique_until)
-            publication = Publication.parse(fields, replace(origin, unique_until=0) if redelivered else origin)
-            traced_one = replace(publication, message=_traced(publication.message, trace))
+            publication = Publication.parse(fields, origin._replace(unique_until=0) if redelivered else origin)
+            traced_one = publication._replace(message=_traced(publication.message, trace))
             return cls(traced_one, queue_message_id, redelivered, due_at)
         own = {name: value for name, value in fields.items() if name != "copy_of"}
         message = _traced(Message.parse(own, queue_message_id), trace)
@@ -105,11 +101,10 @@ class Order:
 
 
 def _traced(message: Message, xray_header: str) -> Message:
-    return replace(message, headers=traced(message.headers, xray_header))
+    return message._replace(headers=traced(message.headers, xray_header))
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """Why a message is sent now, and how often it has been."""
 
     attempt: int = 1
@@ -174,7 +169,7 @@ class Clerk:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
         again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
-        return (replace(again, carried=_packed(content)) if row.unkept else again), at
+        return (again._replace(carried=_packed(content)) if row.unkept else again), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
@@ -195,7 +190,7 @@ class Clerk:
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
         if repeat.trigger is Trigger.RETRY and row.next_attempt_at:
-            order = replace(order, due_at=datetime.fromisoformat(row.next_attempt_at))
+            order = order._replace(due_at=datetime.fromisoformat(row.next_attempt_at))
         used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
         return self._send(order, message, Turn(attempt, repeat.trigger, used), seconds_left)
 
@@ -221,7 +216,7 @@ class Clerk:
             return self._refuse(order, call, turn, failure)
         if shaped is None:
             return self._execution(order, Delivery.skip(call, turn.attempt, self._clock()), turn, None)
-        call = replace(call, message=shaped)
+        call = call._replace(message=shaped)
         return self._deliver(order, call, turn, webhook.retry_schedule or self._schedule, seconds_left)
 
     def _deliver(
@@ -262,7 +257,7 @@ def _defer(repeat: Repeat) -> Deferred:
     """The log lags or is out of reach: come again, after a minute at first and a quarter of an hour in the end."""
     if repeat.deferrals >= MAX_DEFERRALS:
         raise InvalidMessage(f"execution {repeat.execution_id} or its details are not in the log")
-    again = replace(repeat, deferrals=repeat.deferrals + 1)
+    again = repeat._replace(deferrals=repeat.deferrals + 1)
     return Deferred(again, min(60 * 2**repeat.deferrals, MAX_DELAY_SECONDS))
 
 

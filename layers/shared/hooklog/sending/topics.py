@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import MAX_ID_LENGTH, got, identifier
@@ -29,8 +28,7 @@ _LONGEST_ID = "x" * MAX_ID_LENGTH
 _REFUSED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # and other control characters, which JSON escapes itself
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """The message of a topic that a copy was made of, or that another goes on with."""
 
     queue_message_id: str
@@ -51,8 +49,7 @@ class Origin:
         return {"copy_of": {"queue_message_id": self.queue_message_id, "unique_until": self.unique_until}}
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(NamedTuple):
     """A message of a topic, and how far it has come."""
 
     message: Message
@@ -76,8 +73,7 @@ class Publication:
         return cls(Message.parse({**own, "webhook_id": topic}, origin.queue_message_id), origin, after, copies)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(NamedTuple):
     """A message of a topic was copied for some webhooks."""
 
     topic: str
@@ -107,7 +103,7 @@ class Publisher:
         copies = publication.copies + len(found.webhook_ids)
         entries = [_entry(webhook_id, _copy(publication, webhook_id)) for webhook_id in found.webhook_ids]
         if found.more_after:
-            rest = replace(publication, after=found.more_after, copies=copies)
+            rest = publication._replace(after=found.more_after, copies=copies)
             entries.append(_entry(topic, _going_on(rest)))
         send_all(self._clients.sqs, self._queue_url, entries)
         return Published(topic, message.message_id, copies, complete=not found.more_after)
@@ -115,7 +111,7 @@ class Publisher:
 
 def _longest(publication: Publication) -> int:
     """The bytes of the longest that is put on the queue for it. Raises InvalidMessage where SQS would not take that."""
-    size = len(_going_on(replace(publication, after=_LONGEST_ID)).encode())
+    size = len(_going_on(publication._replace(after=_LONGEST_ID)).encode())
     if size > MAX_MESSAGE_BYTES:
         raise InvalidMessage(
             f"the message is too long to be copied for each webhook: with what is added it has {size:,} bytes, "

@@ -2,10 +2,9 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -37,8 +36,7 @@ _LOCKS = 64
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What is known of a webhook."""
 
     webhook: Webhook
@@ -54,8 +52,7 @@ class Entry:
         return keys
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(NamedTuple):
     entry: Entry | None
     """None where there was no such webhook, or it could not be read."""
     read_at: float | None
@@ -103,7 +100,7 @@ class Directory:
         """Before it is used the next time, for it was changed just now."""
         with self._keeping:
             if kept := self._kept.get(webhook_id):
-                self._kept[webhook_id] = replace(kept, good_for=0.0)
+                self._kept[webhook_id] = kept._replace(good_for=0.0)
 
     def _ask(self, webhook_id: str, before: _Kept | None, now: float) -> _Kept:
         try:

@@ -1,10 +1,9 @@
 """The registry of webhooks: what is done with the table `Webhooks`."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
@@ -25,8 +24,7 @@ _LISTED = "webhooks"
 _FIRST, _LAST = "!", "~"  # sort before and behind all that an id is made of
 
 
-@dataclass(frozen=True, slots=True)
-class SealedKeys:
+class SealedKeys(NamedTuple):
     """A webhook's signing keys, encrypted."""
 
     current: bytes
@@ -40,24 +38,21 @@ class SealedKeys:
         return {"previous_valid_until": until}
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
+class Registered(NamedTuple):
     """A webhook with its keys."""
 
     webhook: Webhook
     keys: SealedKeys
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Webhooks in the order of their ids, and the id of the last one if there are more."""
 
     webhooks: list[Webhook]
     more_after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Subscribers:
+class Subscribers(NamedTuple):
     """Ids of a topic's webhooks in order, and the last one that was looked at if there are more."""
 
     webhook_ids: list[str]
@@ -91,7 +86,7 @@ def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
     if webhook.version:
         raise Conflict("there is no such webhook (any more); leave version out to create it")
     at = iso_time(compact_time(now))
-    created = replace(webhook, version=1, created_at=at, updated_at=at)
+    created = webhook._replace(version=1, created_at=at, updated_at=at)
     _save(Registered(created, SealedKeys(key)), WebhookRow.webhook_id.does_not_exist())
     return created
 
@@ -102,8 +97,7 @@ def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
     if webhook.version != before.version:
         hint = "" if webhook.version else "; to replace it, send the version that you have read"
         raise Conflict(f"this webhook is of version {before.version}, not {webhook.version or 'a new one'}{hint}")
-    changed = replace(
-        webhook,
+    changed = webhook._replace(
         version=before.version + 1,
         created_at=before.created_at,
         updated_at=iso_time(compact_time(now)),

@@ -3,10 +3,9 @@
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hooklog.errors import ErrorType, InvalidSetting
 
@@ -30,8 +29,7 @@ _FINAL = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class RetrySchedule:
+class RetrySchedule(NamedTuple):
     """The seconds between one attempt and the next; none at all turns retries off."""
 
     delays: tuple[int, ...]

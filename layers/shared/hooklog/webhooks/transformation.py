@@ -14,7 +14,6 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from io import BufferedRWPair
 from threading import Lock
 from typing import Final
@@ -63,7 +62,7 @@ class Transformer:
         of ours keeps it from being evaluated.
         """
         if expression is None or message.as_sent:
-            return replace(message, as_sent=True)
+            return message._replace(as_sent=True)
         try:
             answer = self._ask(_request(expression, message), seconds_left)
         except _Failed as failed:
@@ -71,7 +70,7 @@ class Transformer:
             raise Undelivered(ErrorType.TRANSFORMATION_ERROR, reason) from None
         if answer[:1] == SKIPPED:
             return None
-        return replace(message, body=answer[1:], as_sent=True)
+        return message._replace(body=answer[1:], as_sent=True)
 
     def check(self, expression: str) -> None:
         """Raises InvalidRequest where it does not compile, EvaluatorLost where that is our fault."""

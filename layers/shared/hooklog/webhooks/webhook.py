@@ -1,8 +1,7 @@
 """A registered webhook: what a customer has set up, read as strictly as a message, and as it is shown."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hooklog.errors import InvalidMessage, InvalidRequest
 from hooklog.executions.masking import MASK, SensitiveHeaders
@@ -37,8 +36,7 @@ _SHOWN = frozenset({"webhook_id", "created_at", "updated_at", "disabled_reason"}
 """What may come back as it was shown, and changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(NamedTuple):
     """A webhook as it stands in the registry, but for its secret."""
 
     webhook_id: str
