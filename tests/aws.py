@@ -22,7 +22,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
-from tests import template
+from tests import leaks, template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -62,7 +62,7 @@ class MockAws:
         for name, properties in template.resources("AWS::SQS::Queue").items():
             self.refs[name] = self._queue(name, properties)
         for name in template.resources("AWS::SecretsManager::Secret"):
-            self.refs[name] = self.secrets.create_secret(Name=name, SecretString=64 * "k")["ARN"]
+            self.refs[name] = self.secrets.create_secret(Name=name, SecretString=leaks.SIGNING_KEY)["ARN"]
         for name in template.resources("AWS::KMS::Key"):
             self.refs[name] = self.kms.create_key()["KeyMetadata"]["KeyId"]
         for name in template.resources("AWS::SNS::Topic"):
@@ -137,7 +137,9 @@ class MockAws:
     def start(self, function: str, **overrides: str) -> ModuleType:
         """Import a function's app.py as Lambda does, with the template's environment."""
         with patch.dict(os.environ, self.environment(function, **overrides)):
-            return load_app(function)
+            module = load_app(function)
+        module.__dict__["lambda_handler"] = leaks.watched(module.lambda_handler)
+        return module
 
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:

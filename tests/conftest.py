@@ -7,8 +7,12 @@ from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from tests import leaks
 from tests.aws import MockAws, mock_aws, moto_server
 from tests.receiver import Receiver
+
+pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
+"""What product code writes is searched for secrets, in every test."""
 
 settings.register_profile("hooklog", deadline=None)  # a machine at work elsewhere is no failure
 settings.load_profile("hooklog")

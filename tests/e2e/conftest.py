@@ -14,6 +14,8 @@ import requests
 
 from local import aws, stack
 from local.outputs import Outputs
+from tests.events import planted
+from tests.leaks import found_in
 from tests.template import ROOT
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Deployment:
         entries: list[Any] = [
             {
                 "Id": str(number),
-                "MessageBody": body if isinstance(body, str) else json.dumps(body),
+                "MessageBody": body if isinstance(body, str) else json.dumps(planted(body)),
                 "MessageGroupId": webhook_id,
             }
             for number, body in enumerate(bodies)
@@ -94,10 +96,26 @@ def until(read: Callable[[], T], holds: Callable[[T], bool], seconds: float = SE
     return value
 
 
+def lines() -> list[str]:
+    """All that all functions have written since the local AWS is up."""
+    logs = aws.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    return [
+        event["message"]
+        for group in groups
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for event in page["events"]
+    ]
+
+
 @pytest.fixture(scope="session")
-def deployment() -> Deployment:
+def deployment() -> Iterator[Deployment]:
+    """What its functions have written meanwhile must hold no secret, whichever test it was."""
     outputs = stack.up()
-    return Deployment(outputs, aws.client("sqs"))
+    yield Deployment(outputs, aws.client("sqs"))
+    written = lines()
+    assert not found_in(written)
+    assert outputs["SigningKey"] not in "".join(written)
 
 
 @pytest.fixture(scope="session")

@@ -148,7 +148,7 @@ def test_a_body_of_1_mib_is_sent_and_kept_whole(
     body = message(webhook_id, receiver_process["http_url"] + path, payload="")
     body["payload"] = "x" * (1_048_576 - len(json.dumps(body)))
     assert len(json.dumps(body)) == 1_048_576
-    deployment.enqueue(webhook_id, body)
+    deployment.enqueue(webhook_id, json.dumps(body))
     (shown,) = deployment.wait_for_history(webhook_id, 1)
     assert json.loads(deployment.execution(shown)["request_body"]) == body["payload"]
     (request,) = received(receiver_process, path)

@@ -12,10 +12,11 @@ import pytest
 from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.errors import KeysUnreachable
 from tests.aws import MockAws
+from tests.leaks import SIGNING_KEY
 from tests.template import ROOT
 
 EVENT: dict[str, Any] = json.loads((ROOT / "events/authorize.json").read_text())
-FIRST, SECOND, THIRD = 64 * "k", 64 * "2", 64 * "3"
+FIRST, SECOND, THIRD = SIGNING_KEY, 64 * "2", 64 * "3"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode
 
+from tests.leaks import PLANTED
 from tests.receiver.books import Books, Expected, ReceivedRequest
 from tests.receiver.certificates import make_certificates
 from tests.receiver.connection import Connection
@@ -95,7 +96,7 @@ class Receiver:
     def url(self, path: str, /, *, https: bool = False, **query: str | bytes | float) -> str:
         """`url("/status/500", body="no")`."""
         base = self.https_url if https else self.http_url
-        return f"{base}{path}?{urlencode(query)}" if query else f"{base}{path}"
+        return f"{base}{path}?{urlencode({**query, 'planted': PLANTED})}"
 
     def addresses(self) -> dict[str, str]:
         return {

@@ -75,7 +75,7 @@ def test_a_redirect_is_not_followed(courier: Courier, receiver: Receiver) -> Non
 def test_the_request_is_what_the_contract_says(courier: Courier, receiver: Receiver) -> None:
     receiver.reset()
     before = int(time.time())
-    delivery = deliver(courier, receiver.url("/status/200", n=1), headers={"X-Shop": "berlin"})
+    delivery = deliver(courier, f"{receiver.http_url}/status/200?n=1", headers={"X-Shop": "berlin"})
     (request,) = receiver.requests
     assert (request.method, request.path, request.query) == ("POST", "/status/200", "n=1")
     assert request.body == b'{"order":1742}'
