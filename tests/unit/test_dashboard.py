@@ -1,0 +1,117 @@
+"""What each part of the dashboard must show to answer its question."""
+
+import json
+import re
+from itertools import groupby
+from typing import Any
+
+from tests import template
+
+WIDGETS: list[dict[str, Any]] = json.loads(
+    template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+)["widgets"]
+
+EVERY_FUNCTION = {f"${{{name}}}" for name in template.functions()}
+LOG_PLACES = {
+    ("${Executions}",),
+    ("${ExecutionDetails}",),
+    ("${Executions}", "by_message"),
+    ("${Executions}", "failures"),
+}
+
+
+def part(question: str) -> list[dict[str, Any]]:
+    """The widgets beneath a heading."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for widget in WIDGETS:
+        if widget["type"] == "text":
+            heading = widget["properties"]["markdown"].removeprefix("## ")
+        else:
+            parts.setdefault(heading, []).append(widget["properties"])
+    return parts[question]
+
+
+def shown(question: str, metric: str) -> list[tuple[str, ...]]:
+    """The dimensions' values by which a metric is shown there, and its statistic."""
+    found = []
+    for widget in part(question):
+        for line in widget.get("metrics", []):
+            if line[1:2] == [metric]:
+                options = line[-1] if isinstance(line[-1], dict) else {}
+                found.append((*line[3 : len(line) - bool(options) : 2], options.get("stat", widget["stat"])))
+    return found
+
+
+def test_whether_webhooks_get_out_is_shown_by_trigger() -> None:
+    for metric in ("Delivered", "Failed"):
+        by_trigger = [values[1] for values in shown("Are webhooks getting out?", metric) if len(values) == 3]
+        assert by_trigger == ["event", "retry", "resend"]
+    expressions = [
+        line[0]["expression"] for line in part("Are webhooks getting out?")[0]["metrics"] if isinstance(line[0], dict)
+    ]
+    assert expressions == [
+        f"100 * FILL({trigger}_delivered, 0) / (FILL({trigger}_delivered, 0) + FILL({trigger}_failed, 0))"
+        for trigger in ("event", "retry", "resend")
+    ]
+
+
+def test_how_late_is_shown_for_most_and_for_the_latest() -> None:
+    for metric in ("QueueLatency", "DeliveryLatency"):
+        assert [stat for *_, stat in shown("How late?", metric)] == ["p50", "p99"]
+    assert shown("How late?", "ApproximateAgeOfOldestMessage") == [("${WebhookQueue.QueueName}", "Maximum")]
+
+
+def test_who_fails_is_asked_of_the_lines_of_failures() -> None:
+    asked = [widget["query"] for widget in part("Who fails?")]
+    asked += [
+        query["QueryString"]
+        for name, query in template.resources("AWS::Logs::QueryDefinition").items()
+        if name != "FaultsOfOurs"
+    ]
+    assert all('filter message = "failed execution"' in query for query in asked)
+    assert [re.findall(r"by (.+?) \|", widget["query"]) for widget in part("Who fails?")] == [
+        ["webhook_id"],
+        ["coalesce(error_type, status_class) as reason"],
+    ]
+    assert all(
+        query["LogGroupNames"] == [{"Ref": "SendWebhooksLogs"}]
+        for query in template.resources("AWS::Logs::QueryDefinition").values()
+    )
+    assert all(widget["query"].startswith("SOURCE '${SendWebhooksLogs}' |") for widget in part("Who fails?"))
+
+
+def test_the_rule_counts_failures_by_webhook() -> None:
+    (rule,) = template.resources("AWS::CloudWatch::InsightRule").values()
+    body = json.loads(rule["RuleBody"]["Fn::Sub"])
+    assert (rule["RuleState"], body["AggregateOn"], body["LogFormat"]) == ("ENABLED", "Count", "JSON")
+    assert body["LogGroupNames"] == ["${SendWebhooksLogs}"]
+    assert body["Contribution"]["Keys"] == ["$.webhook_id"]
+
+
+def test_our_own_failures_are_shown_wherever_they_may_be() -> None:
+    question = "Are we failing?"
+    assert {function for function, _ in shown(question, "Errors")} == EVERY_FUNCTION
+    assert ("${SendWebhooksFunction}", "Sum") in shown(question, "Throttles")
+    for metric in ("Faults", "Unlogged", "Invalid", "Redelivered"):
+        assert len(shown(question, metric)) == 1
+    waiting = {queue for queue, _ in shown(question, "ApproximateNumberOfMessagesVisible")}
+    assert {"${WebhookDeadLetterQueue.QueueName}", "${UnloggedExecutions.QueueName}"} <= waiting
+    for metric in ("WriteThrottleEvents", "ReadThrottleEvents"):
+        assert {tuple(place) for *place, _ in shown(question, metric)} == LOG_PLACES
+
+
+def test_what_it_costs_is_shown_of_all_that_is_paid_for() -> None:
+    question = "What does it cost?"
+    for metric in ("Invocations", "Duration"):
+        assert {function for function, _ in shown(question, metric)} == EVERY_FUNCTION
+    assert {tuple(place) for *place, _ in shown(question, "ConsumedWriteCapacityUnits")} == LOG_PLACES
+
+
+def test_widgets_lie_beside_one_another() -> None:
+    for y, row in groupby(WIDGETS, key=lambda widget: widget["y"]):
+        ends = 0
+        for widget in row:
+            assert (widget["x"], widget["y"]) == (ends, y)
+            ends += widget["width"]
+        assert ends == 24
+    assert all(widget["properties"].get("region", "${AWS::Region}") == "${AWS::Region}" for widget in WIDGETS)
