@@ -21,6 +21,7 @@ class Metric(StrEnum):
     """Everything that Hooklog's functions count themselves."""
 
     DELIVERED = "Delivered"
+    """0 is sent as well: while all fail, the success rate would have nothing to be reckoned from."""
     FAILED = "Failed"
     DELIVERY_LATENCY = "DeliveryLatency"
     """From the start of the request to the end of the answer."""
@@ -61,7 +62,7 @@ BY_TRIGGER: Final = frozenset({Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_
 
 
 class Sample(NamedTuple):
-    """Values that share their dimensions; what is 0 is left out."""
+    """Values that share their dimensions; what is 0 is left out, but for DELIVERED."""
 
     trigger: Trigger | None
     values: Mapping[Metric, Sequence[float]]
@@ -86,8 +87,10 @@ def samples(outcome: "Outcome", messages: int, batch_size: int) -> Iterator[Samp
 
 def _by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[float]]:
     delivered = sum(each.delivery.success for each in executions)
-    counted = {Metric.DELIVERED: delivered, Metric.FAILED: len(executions) - delivered}
-    return {metric: [count] for metric, count in counted.items() if count} | {
+    failed = len(executions) - delivered
+    return {
+        Metric.DELIVERED: [delivered],
+        **({Metric.FAILED: [failed]} if failed else {}),
         Metric.DELIVERY_LATENCY: [each.delivery.duration_ms for each in executions],
         Metric.QUEUE_LATENCY: [each.queue_ms for each in executions],
     }
