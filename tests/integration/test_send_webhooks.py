@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from hooklog.executions.execution import Trigger
+from hooklog.queues.repeats import Repeat
 from tests.aws import MockAws
 from tests.events import sqs_event
 from tests.receiver import Receiver
@@ -223,6 +225,47 @@ def test_the_log_lines_name_the_failure_and_hold_no_content(
     }
     failed = next(line for line in lines if line["message"] == "failed execution")
     assert (failed["webhook_id"], failed["message_id"], failed["result"]) == ("acme.orders", "msg_1", 500)
+    assert failed["status_class"] == "5xx"
+    assert failed["queue_ms"] > 0
+
+
+def last_batch(app: ModuleType, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+    """The lines of the last batch, by what they say."""
+    lines = {record.message: json.loads(app.logger.registered_formatter.format(record)) for record in caplog.records}
+    caplog.clear()
+    return lines
+
+
+def test_a_batch_counts_each_message_by_what_became_of_it(
+    app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted = ("delivered", "failed", "invalid", "settled", "deferred", "unsent", "faults")
+    good = message(receiver.url("/status/200"), message_id="msg_1")
+    missing = Repeat("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, once=True)
+
+    def counts(app: ModuleType) -> tuple[int, ...]:
+        batch = last_batch(app, caplog)["batch"]
+        return tuple(batch[name] for name in counted)
+
+    send(app, good, message(receiver.url("/status/500"), message_id="msg_3"), "not JSON")
+    assert counts(app) == (1, 1, 1, 0, 0, 0, 0)
+    send(app, good, receive_count=2)
+    assert counts(app) == (0, 0, 0, 1, 0, 0, 0)
+    send(app, missing.to_body())
+    assert counts(app) == (0, 0, 0, 0, 1, 0, 0)
+    no_time = SimpleNamespace(aws_request_id="request-2", get_remaining_time_in_millis=lambda: 1000)
+    app.lambda_handler(sqs_event(good), no_time)
+    assert counts(app) == (0, 0, 0, 0, 0, 1, 0)
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    send(app, good)
+    lag = last_batch(app, caplog)["log lags behind"]
+    assert (lag["level"], lag["items"], lag["cause"]) == ("WARNING", 1, "ResourceNotFoundException")
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", UNLOGGED_QUEUE_URL="http://127.0.0.1:1/none")
+    send(app, good)
+    lines = last_batch(app, caplog)
+    back = lines["message goes back to the queue"]
+    assert back["cause"].startswith("not logged: ResourceNotFoundException, nor queued")
+    assert (back["level"], lines["batch"]["faults"]) == ("ERROR", 1)
 
 
 def test_a_messages_trace_reaches_its_receiver_on_every_attempt(aws: MockAws, receiver: Receiver) -> None:
