@@ -6,7 +6,18 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    LoginError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
 
 from cli.arguments import parser
 from cli.failure import CliFailure, ExitCode
@@ -15,7 +26,13 @@ from cli.stack import Stack, deployed_stack, local_stack
 from hooklog.errors import NotQueued
 from local.failure import LocalFailure
 
-_NOT_ALLOWED: Final = ("AccessDenied", "ExpiredToken", "InvalidClientTokenId", "UnrecognizedClient", "Signature")
+_NO_CREDENTIALS: Final = (
+    NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError, SSOError, LoginError,
+)  # fmt: skip
+_NOT_ALLOWED: Final = (
+    "AccessDenied", "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClient",
+    "Signature", "InvalidSignature", "IncompleteSignature",
+)  # fmt: skip
 _NOT_FOUND: Final = ("ResourceNotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 
 
@@ -50,7 +67,7 @@ def _code(failure: Exception) -> ExitCode:
     match failure:
         case CliFailure():
             return failure.code
-        case NoCredentialsError():
+        case _ if isinstance(failure, _NO_CREDENTIALS):
             return ExitCode.NOT_ALLOWED
         case NoRegionError() | ProfileNotFound():
             return ExitCode.USAGE

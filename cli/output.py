@@ -15,6 +15,7 @@ Record = Mapping[str, Any]
 Column = tuple[str, Callable[[Record], object]]
 
 _PIPED_WIDTH: Final = 200
+_WIDEST: Final = 10_000
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """What a receiver may have answered to take over the terminal; tabs and line ends may stay."""
 
@@ -28,16 +29,24 @@ class Output:
     aside: Console = field(default_factory=lambda: _console(sys.stderr))
 
     def table(self, columns: Sequence[Column], records: Iterable[Record], title: str | None = None) -> None:
-        """All records at once."""
+        """All records at once. Where the terminal is too narrow for a table, each on a line: no id is cut."""
         if self.as_json:
             self.lines(records)
             return
+        records = list(records)
         table = Table(title=title, title_justify="left")
         for name, _ in columns:
-            table.add_column(name, no_wrap=True, overflow="fold")
+            table.add_column(name, no_wrap=True)
         for record in records:
             table.add_row(*(shown(value(record)) for _, value in columns))
-        self.console.print(table)
+        if (
+            self.console.measure(table, options=self.console.options.update(max_width=_WIDEST)).maximum
+            <= self.console.width
+        ):
+            self.console.print(table)
+            return
+        for record in records:
+            self.row(columns, record)
 
     def row(self, columns: Sequence[Column], record: Record) -> None:
         """One record of a stream, on one line."""
@@ -52,6 +61,8 @@ class Output:
             self.lines([record])
             return
         table = Table(show_header=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
         for name, value in record.items():
             table.add_row(name, shown(value))
         self.console.print(table)

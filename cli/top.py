@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from statistics import quantiles
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from cli.sender_log import BATCH, FAILED_EXECUTION, LATENCY, Event, SenderLog
 from cli.stack import Stack
 
 _QUEUE_LATENCY: Final = "QueueLatency"
+_REASONS: Final = 4
 _LATE: Final = timedelta(seconds=30)
 """By how much CloudWatch may show a line after others that were written later."""
 
@@ -59,11 +61,11 @@ def top(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
             time.sleep(arguments.every.total_seconds())
             output.lines([figures()])
     elif arguments.once:
-        output.console.print(_screen(stack.name, figures(), arguments.rows))
+        output.console.print(screen(stack.name, figures(), arguments.rows))
     else:
         with Live(console=output.console, screen=output.console.is_terminal, auto_refresh=False) as live:
             while True:
-                live.update(_screen(stack.name, figures(), arguments.rows), refresh=True)
+                live.update(screen(stack.name, figures(), arguments.rows), refresh=True)
                 time.sleep(arguments.every.total_seconds())
 
 
@@ -105,7 +107,7 @@ def _percentiles(values: list[float]) -> dict[str, float] | None:
     return {"p50": round(cuts[49]), "p99": round(cuts[98])}
 
 
-def _screen(name: str, figures: Mapping[str, Any], rows: int) -> Group:
+def screen(name: str, figures: Mapping[str, Any], rows: int) -> Group:
     sent, rate = figures["delivered"] + figures["failed"], figures["success_rate"]
     heading = f"{name}, the last {timedelta(seconds=figures['window_seconds'])}, at {datetime.now(UTC):%H:%M:%S} UTC"
     overall = Table(show_header=False)
@@ -114,12 +116,19 @@ def _screen(name: str, figures: Mapping[str, Any], rows: int) -> Group:
     overall.add_row("from sent to answered", _spread(figures["delivery_ms"]))
     overall.add_row("from due to sent", _spread(figures["queue_ms"]))
     worst = Table(title=f"Webhooks that fail: {len(figures['webhooks'])}", title_justify="left")
-    for column in ("Webhook", "Failures", "Why"):
+    for column in ("Webhook", "Failures"):
         worst.add_column(column, no_wrap=True)
+    worst.add_column("Why")
     for one in figures["webhooks"][:rows]:
-        why = ", ".join(f"{reason} ({count})" for reason, count in one["reasons"].items())
-        worst.add_row(shown(one["webhook_id"]), shown(one["failures"]), shown(why))
+        worst.add_row(shown(one["webhook_id"]), shown(one["failures"]), shown(_why(one["reasons"])))
     return Group(Text(heading), overall, *([worst] if figures["webhooks"] else []))
+
+
+def _why(reasons: Mapping[str, int]) -> str:
+    """The commonest first; all of them are in --json."""
+    named = [f"{reason} ({count})" for reason, count in islice(reasons.items(), _REASONS)]
+    left = len(reasons) - len(named)
+    return ", ".join([*named, f"{left} more"] if left else named)
 
 
 def _rate(rate: float | None) -> Text:

@@ -25,6 +25,21 @@ def test_a_message_of_a_topic_is_sent_as_well(aws: MockAws, capsys: pytest.Captu
     assert record["attributes"]["MessageGroupId"] == "acme"
 
 
+def test_a_message_is_sent_with_all_that_was_said(aws: MockAws) -> None:
+    words = "--webhook a --url https://shop.example/ --event order.paid --message-id m1 --timeout 5 --payload 1"
+    put(aws, *words.split(), "--header", "X-Shop: berlin", "--header", "X-Till:7")
+    (record,) = aws.take("WebhookQueue")["Records"]
+    assert json.loads(record["body"]) == {
+        "webhook_id": "a",
+        "url": "https://shop.example/",
+        "event_type": "order.paid",
+        "message_id": "m1",
+        "timeout_seconds": 5,
+        "headers": {"X-Shop": "berlin", "X-Till": "7"},
+        "payload": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [

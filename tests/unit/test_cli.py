@@ -1,13 +1,20 @@
 """What the command line takes, and what it makes of what it is given."""
 
 import argparse
+import io
 import json
+import os
+import re
+import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cli.__main__ import main
 from cli.arguments import parser
@@ -15,7 +22,8 @@ from cli.failure import ExitCode
 from cli.history import FAILURES
 from cli.moments import executed_at, iso, moment, span
 from cli.output import Output
-from cli.top import summary
+from cli.sender_log import FAILED_EXECUTION
+from cli.top import screen, summary
 from tests.template import ROOT
 
 
@@ -90,6 +98,78 @@ def test_wrong_usage_is_said_and_has_its_code(words: str, capsys: pytest.Capture
     assert "usage: hooklog" in capsys.readouterr().err
 
 
+class Refusing(BaseHTTPRequestHandler):
+    """An AWS that refuses everything."""
+
+    code = ""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        error = f"<Error><Type>Sender</Type><Code>{self.code}</Code><Message>why</Message></Error>"
+        body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
+        self.send_response(403)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
+        """Nothing."""
+
+
+NOBODY = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_REGION": "eu-west-1"}
+ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
+
+
+@pytest.mark.parametrize(
+    ("code", "ends"),
+    [
+        ("ExpiredToken", ExitCode.NOT_ALLOWED),
+        ("RequestExpired", ExitCode.NOT_ALLOWED),
+        ("AccessDenied", ExitCode.NOT_ALLOWED),
+        ("InvalidClientTokenId", ExitCode.NOT_ALLOWED),
+        ("SignatureDoesNotMatch", ExitCode.NOT_ALLOWED),
+        ("ValidationError", ExitCode.NOT_FOUND),
+        ("Whatever", ExitCode.FAILED),
+    ],
+)
+def test_what_aws_refuses_has_its_exit_code(
+    code: str, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Refusing, "code", code)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        there = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_MAX_ATTEMPTS": "1"}
+        somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        for name, value in {**NOBODY, **there, **somebody}.items():
+            monkeypatch.setenv(name, value)
+        assert main(ON_AWS) == ends
+        server.shutdown()
+        thread.join()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        "",
+        "aws_access_key_id = a",
+        "credential_process = false",
+        "sso_start_url = https://sso.example/start\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = oncall",
+    ],
+)
+def test_credentials_that_are_none_or_have_expired_have_their_exit_code(
+    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\n{profile}\n")
+    for name, value in {**NOBODY, "AWS_CONFIG_FILE": str(tmp_path / "config"), "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(ON_AWS) == ExitCode.NOT_ALLOWED
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_every_command_is_documented() -> None:
     document = (ROOT / "docs/cli.md").read_text()
     (commands,) = [action for action in parser()._actions if isinstance(action.choices, dict)]  # noqa: SLF001
@@ -155,6 +235,48 @@ def test_a_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     for shown in ("acme.[red]orders", FAILURE["execution_id"], "retry 5", "dns_failure", "87 ms"):
         assert shown in printed
+
+
+def terminal(width: int) -> Output:
+    return Output(as_json=False, console=Console(file=io.StringIO(), width=width, highlight=False))
+
+
+def printed(output: Output) -> str:
+    assert isinstance(output.console.file, io.StringIO)
+    return output.console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_ids_are_whole_on_every_terminal(width: int) -> None:
+    """What is cut or folded cannot be handed to `hooklog show`."""
+    output = terminal(width)
+    output.table(FAILURES, [FAILURE])
+    for shown in (FAILURE["webhook_id"], FAILURE["execution_id"], "dns_failure"):
+        assert shown in printed(output)
+    assert ("┃" in printed(output)) == (width >= 120)
+
+
+def test_nothing_of_a_long_value_is_left_out() -> None:
+    output = terminal(60)
+    output.fields({"url": "https://shop.example/" + 40 * "0123456789"})
+    assert re.sub(r"[^0-9]", "", printed(output)) == 40 * "0123456789"
+    assert "…" not in printed(output)
+
+
+def test_top_names_the_webhooks_however_many_reasons_there_are() -> None:
+    lines = [{"message": FAILED_EXECUTION, "webhook_id": "acme.orders", "result": 500 + number} for number in range(60)]
+    output = terminal(60)
+    output.console.print(screen("hooklog", {"window_seconds": 60, **summary(lines)}, 15))
+    assert "│ acme.orders │ 60 " in printed(output)
+    assert "56 more" in printed(output)
+
+
+def test_top_shows_as_many_rows_as_asked_for() -> None:
+    lines = [{"message": FAILED_EXECUTION, "webhook_id": f"acme.{number:02}", "result": 500} for number in range(20)]
+    output = terminal(80)
+    output.console.print(screen("hooklog", {"window_seconds": 60, **summary(lines)}, 15))
+    assert re.findall(r"acme\.\d\d", printed(output)) == [f"acme.{number:02}" for number in range(15)]
+    assert "Webhooks that fail: 20" in printed(output)
 
 
 def test_json_is_one_record_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,223 @@
+"""What the commands ask of the API, CloudWatch Logs and SQS, and what they make of the answers."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import pytest
+
+from cli.arguments import parser
+from cli.failure import CliFailure, ExitCode
+from cli.output import Output
+from cli.sender_log import SenderLog
+from cli.stack import Stack
+from cli.top import Window
+from tests.leaks import SIGNING_KEY
+
+NOW = datetime.now(UTC)
+
+
+class FakeApi(ThreadingHTTPServer):
+    """Answers in turn with what it is given, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: list[tuple[int, dict[str, Any]]] = []
+        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeApi
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append((url.path, dict(parse_qsl(url.query)), json.loads(body or b"{}")))
+        status, answer = self.server.answers.pop(0)
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_GET  # noqa: N815 - the base class says so
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
+        """Nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[FakeApi]:
+    with FakeApi() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+class Logs:
+    """The sender's log group: pages of events, and what was asked for."""
+
+    def __init__(self, *lines: dict[str, Any], ages: tuple[int, ...] = ()) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = [
+            {
+                "eventId": str(number),
+                "timestamp": _milliseconds(NOW - timedelta(seconds=age)),
+                "message": json.dumps(line),
+            }
+            for number, (line, age) in enumerate(zip(lines, ages or len(lines) * (0,), strict=True))
+        ]
+
+    def get_paginator(self, _: str) -> "Logs":
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
+        self.asked.append(asked)
+        yield from ({"events": [event]} for event in self.events if event["timestamp"] >= asked["startTime"])
+
+
+def _milliseconds(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def run(words: str, api: FakeApi | None = None, **clients: Any) -> None:
+    secret = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": SIGNING_KEY, "VersionId": "1"})
+    outputs = {
+        "ApiUrl": f"http://127.0.0.1:{api.server_port}" if api else "",
+        "SenderLogGroup": "sender",
+        "SigningKeySecret": "key",
+        "QueueUrl": "queue",
+        "DeadLetterQueueUrl": "dead",
+    }
+    arguments = parser().parse_args(["--json", *words.split()])
+    stack = Stack("hooklog", outputs, {"secretsmanager": secret, **clients}.__getitem__, is_local=True)
+    arguments.run(stack, arguments, Output(as_json=True))
+
+
+def execution(number: int) -> dict[str, Any]:
+    return {"execution_id": f"20261124T0220{number:02}.387442Z-c406244c", "webhook_id": "acme.orders"}
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], str]:
+    written = capsys.readouterr()
+    return [json.loads(line) for line in written.out.splitlines()], written.err
+
+
+def test_failures_of_one_webhook_are_those_since(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answers = [
+        (200, {"executions": [execution(3)], "next_cursor": "next"}),
+        (200, {"executions": [execution(2), execution(1)], "next_cursor": None}),
+    ]
+    run("failures acme.orders --since 2026-11-24T02:00Z --limit 2", api)
+    assert printed(capsys) == (
+        [execution(3), execution(2)],
+        "There are more than 2: raise --limit, or shorten --since\n",
+    )
+    (path, first, _), (_, second, _) = api.asked
+    assert path == "/webhooks/acme.orders/executions"
+    assert first == {"limit": "3", "status": "failure", "from": "2026-11-24T02:00:00.000000Z"}
+    assert second == {**first, "cursor": "next"}
+
+
+def test_failures_of_all_are_the_senders_lines_since(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [{"message": "failed execution", **execution(number)} for number in (2, 3, 1)]
+    logs = Logs(*lines, {"message": "batch"})
+    run("failures --since 2h", logs=logs)
+    found, noted = printed(capsys)
+    assert [one["execution_id"] for one in found] == [execution(number)["execution_id"] for number in (3, 2, 1)]
+    assert found[0]["executed_at"] == "2026-11-24T02:20:03.387442Z"
+    assert noted == ""
+    (asked,) = logs.asked
+    assert abs(asked["startTime"] - _milliseconds(datetime.now(UTC) - timedelta(hours=2))) < 60_000
+    assert asked["logGroupName"] == "sender"
+    run("failures --limit 2", logs=logs)
+    found, noted = printed(capsys)
+    assert (len(found), noted) == (2, "There are more than 2: raise --limit, or shorten --since\n")
+
+
+def test_top_looks_as_far_back_as_its_window(capsys: pytest.CaptureFixture[str]) -> None:
+    batch = {"message": "batch", "delivered": 1, "failed": 0}
+    run("top --once --window 5m", logs=Logs(batch, batch, ages=(600, 60)))
+    (figures,), _ = printed(capsys)
+    assert (figures["window_seconds"], figures["delivered"]) == (300, 1)
+
+
+def test_top_counts_each_line_once_and_as_long_as_it_is_in_the_window() -> None:
+    logs, window = Logs({"n": 1}, {"n": 2}, ages=(50, 1)), Window(timedelta(seconds=60))
+    log = SenderLog(logs, "sender")
+    assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
+    assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
+    assert [line["n"] for line in window.refresh(log, NOW + timedelta(seconds=20))] == [2]
+    assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.asked[1:]] == [-30_000, -30_000]
+
+
+def test_a_recovery_is_of_a_period_and_is_waited_for(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    running = {"status": "running", "found": 4, "queued": 1}
+    done = {"status": "done", "found": 4, "queued": 4}
+    api.answers = [(202, {"recovery_id": "rec_1"}), (200, running), (200, done)]
+    run("recover acme.orders --since 2026-11-24T02:00Z --until 2026-11-24T05:00Z", api)
+    assert printed(capsys)[0] == [{"recovery_id": "rec_1", **done}]
+    (path, _, period), *_ = api.asked
+    assert path == "/webhooks/acme.orders/recover"
+    assert period == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, ExitCode.USAGE),
+        (401, ExitCode.NOT_ALLOWED),
+        (403, ExitCode.NOT_ALLOWED),
+        (404, ExitCode.NOT_FOUND),
+        (409, ExitCode.CONFLICT),
+        (500, ExitCode.FAILED),
+    ],
+)
+def test_what_the_api_refuses_is_told_in_its_words(api: FakeApi, status: int, code: ExitCode) -> None:
+    api.answers = [(status, {"error": {"code": "x", "message": "there is a reason"}})]
+    with pytest.raises(CliFailure, match="The API says: there is a reason") as failed:
+        run("show acme.orders x", api)
+    assert failed.value.code == code
+
+
+def test_a_token_lasts_as_long_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    run("token acme.* --scope executions:read webhooks:read --expires 2h")
+    (minted,), _ = printed(capsys)
+    claims = jwt.decode(minted["token"], SIGNING_KEY, algorithms=["HS256"])
+    assert abs(claims.pop("exp") - time.time() - 7200) < 60
+    assert claims == {"webhooks": ["acme.*"], "scope": "executions:read webhooks:read"}
+
+
+class DeadLetters:
+    """Two letters on a queue, and a task that moves them."""
+
+    def __init__(self, *states: str) -> None:
+        self.moved: dict[str, str] = {}
+        self._states = list(states)
+
+    def get_queue_attributes(self, **asked: Any) -> dict[str, Any]:
+        return {"Attributes": {"QueueArn": f"arn:{asked['QueueUrl']}", "ApproximateNumberOfMessages": "2"}}
+
+    def start_message_move_task(self, **asked: str) -> None:
+        self.moved = asked
+
+    def list_message_move_tasks(self, **_: Any) -> dict[str, Any]:
+        return {"Results": [{"Status": self._states.pop(0), "FailureReason": "AccessDenied"}]}
+
+
+def test_dead_letters_go_back_to_the_webhook_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    letters = DeadLetters("COMPLETED")
+    run("redrive", sqs=letters)
+    assert printed(capsys)[0] == [{"moved": 2}]
+    assert letters.moved == {"SourceArn": "arn:dead", "DestinationArn": "arn:queue"}
+    with pytest.raises(CliFailure, match="The redrive ended as FAILED: AccessDenied"):
+        run("redrive", sqs=DeadLetters("FAILED"))
