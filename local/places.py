@@ -72,7 +72,7 @@ def tool_environment() -> dict[str, str]:
             "AWS_ENDPOINT_URL": endpoint(),
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
-            "LAYER_PYTHON": "",
+            "LAYER_PYTHON": str(STACK_BIN / "python"),
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2",
         }
