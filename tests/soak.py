@@ -193,7 +193,7 @@ class Soak:
             ("DynamoDB fails", lambda: dynamodb.breaking(failing)),
             ("DynamoDB throttles", lambda: dynamodb.breaking(throttled)),
             ("DynamoDB takes nothing of a batch", lambda: dynamodb.breaking(unprocessed)),
-            ("DynamoDB leaves items over", lambda: dynamodb.breaking(half_processed(20)(dynamodb))),
+            ("DynamoDB leaves items over", lambda: dynamodb.breaking(half_processed(dynamodb, 20))),
             ("DynamoDB is silent", dynamodb.silent),
             ("the sender is killed", self._killed),
             ("the sender is killed between sending and logging", lambda: self._killed_before_logging(dynamodb)),

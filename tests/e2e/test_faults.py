@@ -123,7 +123,7 @@ def test_items_that_are_left_over_are_put_again(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/status/200"
-    with dynamodb.breaking(half_processed(3)(dynamodb)):
+    with dynamodb.breaking(half_processed(dynamodb, 3)):
         deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n in range(10)])
         assert len(deployment.wait_for_history(webhook_id, 10)) == 10
 

@@ -15,7 +15,8 @@ from local.deployment import stack_outputs
 from tests.deployed import configured, kill_senders, visibility
 from tests.e2e.conftest import Deployment, until
 from tests.e2e.test_thin_path import received
-from tests.faults import Answer, Call, FaultyService
+from tests.faults import FaultyService
+from tests.proxy import Answer, Asked
 
 REMEMBERED_SECONDS = 20
 """How long a sender takes a webhook as it was read."""
@@ -150,8 +151,8 @@ def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
         ExitStack() as silence,
     ):
 
-        def falls_silent(request: Call) -> Answer | None:
-            if request.operation == "SendMessageBatch" and webhook_id.encode() in request.body:
+        def falls_silent(asked: Asked) -> Answer | None:
+            if asked.operation == "SendMessageBatch" and webhook_id.encode() in asked.body:
                 silence.enter_context(sqs.silent())
             return None
 

@@ -11,7 +11,8 @@ import pytest
 from hooklog.executions.execution import compact_time, iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.faults import Answer, Call, FaultyService, failing
+from tests.faults import FaultyService, failing
+from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
@@ -250,7 +251,7 @@ class TestFaults:
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
-        with dynamodb.breaking(lambda call: failing(call) if call.operation == "UpdateItem" else None):
+        with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "UpdateItem" else None):
             assert send(sender, {}) == []
         assert len(history(aws)) == 1
         assert "failing webhooks not noted" in {log.message for log in caplog.records}
@@ -264,11 +265,11 @@ class TestFaults:
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
 
-        def lost_once(call: Call) -> Answer | None:
-            if call.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
+        def lost_once(asked: Asked) -> Answer | None:
+            if asked.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
                 return None
-            aws.dynamodb.update_item(**json.loads(call.body))
-            return failing(call)
+            aws.dynamodb.update_item(**json.loads(asked.body))
+            return failing(asked)
 
         with dynamodb.breaking(lost_once):
             assert send(sender, {}) == []
@@ -280,7 +281,7 @@ class TestFaults:
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         sender = start(aws)
-        with dynamodb.breaking(lambda call: failing(call) if call.operation == "BatchWriteItem" else None):
+        with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "BatchWriteItem" else None):
             assert send(sender, {}) == []
         assert dynamodb.calls["UpdateItem"] == 0
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.faults import FaultyService, failing, refusing_entries
+from tests.faults import FaultyService, failing, half_processed, refusing_entries
 from tests.receiver import Receiver
 from tests.template import ROOT
 
@@ -587,6 +587,20 @@ def test_what_goes_to_a_queue_waits_until_its_neighbours_are_logged(
             logged, under_way = len(aws.rows("Executions")), batch.is_alive()
         batch.join()
     assert (logged, under_way, bool(sqs.calls)) == (1, True, True)
+
+
+def test_what_dynamodb_leaves_over_is_put_again(
+    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a body in three items it takes two, and then the third; nothing waits to be logged later."""
+    noise = base64.b85encode(os.urandom(800_000)).decode()
+    with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
+        broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        with dynamodb.breaking(half_processed(dynamodb, 1)):
+            assert send(app, sqs_event(message(receiver.url("/status/410"), payload=noise))) == []
+    assert [len(aws.rows(table)) for table in ("ExecutionDetails", "Executions")] == [3, 1]
+    assert (dynamodb.calls["BatchWriteItem"], aws.waiting("UnloggedExecutions")) == (3, 0)
 
 
 def test_a_summary_is_never_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:

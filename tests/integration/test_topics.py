@@ -14,7 +14,8 @@ from hooklog.sending.topics import STRETCH, UNIQUE_SECONDS
 from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
-from tests.faults import Answer, Call, FaultyService, failing
+from tests.faults import Fault, FaultyService, failing
+from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
 
@@ -86,13 +87,13 @@ def register(aws: MockAws, api: Api, receiver: Receiver, count: int, real: range
     return names
 
 
-def after(calls: int) -> Callable[[Call], Answer | None]:
+def after(calls: int) -> Fault:
     """SQS fails after so many requests."""
     left = [calls]
 
-    def fault(call: Call) -> Answer | None:
+    def fault(asked: Asked) -> Answer | None:
         left[0] -= 1
-        return None if left[0] >= 0 else failing(call)
+        return None if left[0] >= 0 else failing(asked)
 
     return fault
 

@@ -1,0 +1,119 @@
+"""An HTTP server between the functions and an AWS service: what it is asked it forwards, or answers itself."""
+
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Final, Self
+
+import requests
+
+JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
+
+_NOT_FORWARDED: Final = frozenset({"host", "connection", "content-length", "accept-encoding", "expect"})
+_KEPT: Final = ("content-type", "x-amz")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request of the SDK's; headers are named as it spells them."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """Of those services that are told it in a header: DynamoDB, SQS."""
+        return self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Proxy:
+    """Forwards to `endpoint`; a subclass answers what it likes."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._open: set[socket.socket] = set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = False
+        self._thread = threading.Thread(target=self._server.serve_forever, name="proxy")
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        for connection in list(self._open):  # kept by clients, whose next request would be waited for
+            with suppress(OSError):  # ended meanwhile
+                connection.shutdown(socket.SHUT_RD)
+        self._server.server_close()
+        self._session.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def answer(self, asked: Asked) -> Answer:
+        return self.forward(asked)
+
+    def forward(self, asked: Asked) -> Answer:
+        sent = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
+        url = f"{self._endpoint}{asked.path}"
+        answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=30)
+        kept = {name: value for name, value in answer.headers.items() if name.lower().startswith(_KEPT)}
+        return Answer(answer.status_code, answer.content, kept)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        proxy = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 5
+
+            def setup(self) -> None:
+                super().setup()
+                proxy._open.add(self.connection)
+
+            def finish(self) -> None:
+                proxy._open.discard(self.connection)
+                super().finish()
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                answer = proxy.answer(Asked(self.command, self.path, dict(self.headers.items()), body))
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class says so
+
+            def handle(self) -> None:
+                try:
+                    super().handle()
+                except ConnectionError:
+                    self.close_connection = True
+
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
+                """Nothing."""
+
+        return Handler
