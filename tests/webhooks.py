@@ -69,3 +69,20 @@ def send(sender: ModuleType, *messages: dict[str, Any]) -> list[dict[str, Any]]:
 
 def history(aws: MockAws) -> list[dict[str, Any]]:
     return sorted(aws.rows("Executions"), key=lambda row: str(row["executed_at"]["S"]))
+
+
+def resend(aws: MockAws, row: dict[str, Any]) -> int:
+    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
+    event = api_event(path, scope="executions:resend")
+    return int(aws.start("ResendExecutionFunction").lambda_handler(event, None)["statusCode"])
+
+
+def recover(aws: MockAws, **until: str) -> tuple[int, int]:
+    """How many were found and queued."""
+    start = aws.start("StartRecoveryFunction")
+    body = {"since": "2026-01-01T00:00:00Z", **until}
+    event = api_event({"webhook_id": ID}, scope="executions:resend", body=body)
+    assert start.lambda_handler(event, None)["statusCode"] == 202
+    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
+    (row,) = aws.rows("Recoveries")
+    return int(row["found"]["N"]), int(row["queued"]["N"])

@@ -5,17 +5,10 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.axe import expect_accessible, violations
 from tests.browser.conftest import Open, Stack
-
-ColorScheme = Literal["light", "dark"]
-
-
-def violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]
 
 
 def show_list(page: Page) -> None:
@@ -46,9 +39,6 @@ SCENES = {
 }
 
 
-LOOKS: list[tuple[ColorScheme, int]] = [("light", 1100), ("dark", 360)]
-
-
 @pytest.fixture
 def unguarded(browser: Browser) -> Iterator[Page]:
     """A page without its Content-Security-Policy, into which axe can be brought."""
@@ -64,12 +54,7 @@ def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
     parameters, show = SCENES[scene]
     unguarded.goto(stack.page_url(orders, **parameters))
     show(unguarded)
-    for scheme, width in LOOKS:
-        unguarded.emulate_media(color_scheme=scheme)
-        unguarded.set_viewport_size({"width": width, "height": 740})
-        assert violations(unguarded) == []
-        assert unguarded.evaluate("document.documentElement.scrollWidth") <= width
-        assert unguarded.locator("dialog").evaluate_all("all => all.every(it => it.scrollWidth <= it.clientWidth)")
+    expect_accessible(unguarded)
 
 
 @pytest.mark.parametrize("rights", [{"seconds": -60}, {"scope": "webhooks:read"}, {}])

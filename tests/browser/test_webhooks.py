@@ -8,9 +8,9 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
+from tests.browser.axe import expect_accessible
 from tests.browser.conftest import Open, Stack
-from tests.browser.test_accessibility import LOOKS, violations
-from tests.browser.test_hostile_text import ALL, expect_no_elements
+from tests.browser.hostile import ALL, expect_no_elements
 from tests.receiver import Receiver
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
@@ -232,16 +232,7 @@ def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
     page = browser.new_page(bypass_csp=True, reduced_motion="reduce")
     page.goto(stack.page_url(webhook_id, token, view="webhooks"))
     expect(page.get_by_role("listitem")).to_be_visible()
-    check(page)
+    expect_accessible(page)
     expect(edit(page).get_by_role("group", name="Would be sent")).to_be_visible()
-    check(page)
+    expect_accessible(page)
     page.close()
-
-
-def check(page: Page) -> None:
-    for scheme, width in LOOKS:
-        page.emulate_media(color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 740})
-        assert violations(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.locator("dialog").evaluate_all("all => all.every(it => it.scrollWidth <= it.clientWidth)")

@@ -1,37 +1,23 @@
 """The authorizer and the signing key: which tokens it takes while the key is rotated."""
 
-import json
-import time
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 import jwt
 import pytest
 
 from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.errors import KeysUnreachable
+from tests.authorizer import Clock, authorize, takes, token
 from tests.aws import MockAws
 from tests.leaks import SIGNING_KEY
-from tests.template import ROOT
 
-EVENT: dict[str, Any] = json.loads((ROOT / "events/authorize.json").read_text())
 FIRST, SECOND, THIRD = SIGNING_KEY, 64 * "2", 64 * "3"
 
 
 @pytest.fixture
 def authorizer(aws: MockAws) -> ModuleType:
     return aws.start("AuthorizeFunction")
-
-
-@dataclass
-class Clock:
-    """A clock that the test sets."""
-
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -71,26 +57,6 @@ class Rotation:
 @pytest.fixture
 def rotation(aws: MockAws, authorizer: ModuleType) -> Rotation:
     return Rotation(aws, authorizer)
-
-
-def token(key: str, kid: str | None = None, **claims: Any) -> str:
-    claims = {"exp": time.time() + 60, "webhooks": ["acme.*"], "scope": "executions:read", **claims}
-    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
-
-
-def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
-    answer: dict[str, Any] = app.lambda_handler({**EVENT, "authorizationToken": f"Bearer {bearer}"}, None)
-    return answer
-
-
-def takes(app: ModuleType, bearer: str) -> bool:
-    """API Gateway answers 401 for this very text, and 500 for every other exception."""
-    try:
-        authorize(app, bearer)
-    except Exception as refusal:  # noqa: BLE001 - it knows no better
-        assert str(refusal) == "Unauthorized"  # noqa: PT017
-        return False
-    return True
 
 
 def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authorizer: ModuleType) -> None:

@@ -17,10 +17,11 @@ from hooklog.access.issuer import MAX_JWKS_BYTES
 from hooklog.access.keys import PAUSE_SECONDS, KeyRing
 from hooklog.errors import KeysUnreachable
 from tests import issuer
+from tests.authorizer import Clock, authorize, takes
+from tests.authorizer import token as backend_token
 from tests.aws import MockAws
-from tests.integration.test_authorize import FIRST, Clock, authorize, takes
-from tests.integration.test_authorize import token as backend_token
 from tests.issuer import Issuer, ec_jwk, ec_key, mint, rsa_jwk, rsa_key
+from tests.leaks import SIGNING_KEY
 
 RSA, EC = rsa_key("rsa-1"), ec_key("ec-1")
 
@@ -64,7 +65,7 @@ def test_an_issuers_token_grants_what_it_says(authorizer: ModuleType, bearer: Ca
 
 
 def test_the_backends_own_tokens_are_taken_as_well(authorizer: ModuleType, idp: Issuer) -> None:
-    assert takes(authorizer, backend_token(FIRST))
+    assert takes(authorizer, backend_token(SIGNING_KEY))
     assert idp.fetched == 0
 
 
@@ -102,7 +103,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "expired": lambda: mint(RSA, "RS256", "rsa-1", exp=1),
     "without exp": lambda: mint(RSA, "RS256", "rsa-1", exp=None),
     "without webhooks": lambda: mint(RSA, "RS256", "rsa-1", webhooks=None),
-    "the backend's, for the issuer": lambda: backend_token(FIRST, iss=issuer.URL, aud=issuer.AUDIENCE),
+    "the backend's, for the issuer": lambda: backend_token(SIGNING_KEY, iss=issuer.URL, aud=issuer.AUDIENCE),
 }
 
 
@@ -214,4 +215,4 @@ def test_an_issuer_that_never_answered_is_not_the_callers_fault(authorizer: Modu
     failing(idp)
     with pytest.raises(KeysUnreachable, match="503"):
         authorize(authorizer, mint(RSA, "RS256", "rsa-1"))
-    assert takes(authorizer, backend_token(FIRST))
+    assert takes(authorizer, backend_token(SIGNING_KEY))

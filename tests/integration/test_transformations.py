@@ -11,7 +11,7 @@ from hooklog.executions.execution import iso_time
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
-from tests.webhooks import CONTEXT, ID, Api, history, send
+from tests.webhooks import CONTEXT, ID, Api, history, recover, resend, send
 
 TEXT = '{"text": "Order " & payload.order}'
 
@@ -26,12 +26,6 @@ def details(aws: MockAws, row: dict[str, Any]) -> dict[str, Any]:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
     shown: dict[str, Any] = json.loads(aws.start("GetExecutionFunction").lambda_handler(api_event(path), None)["body"])
     return shown
-
-
-def resend(aws: MockAws, row: dict[str, Any]) -> int:
-    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
-    event = api_event(path, scope="executions:resend")
-    return int(aws.start("ResendExecutionFunction").lambda_handler(event, None)["statusCode"])
 
 
 def send_queued(aws: MockAws) -> None:
@@ -92,17 +86,6 @@ def test_a_skip_ends_what_recover_would_send_again(
     send_queued(aws)
     assert [row.get("skipped", {}).get("BOOL", False) for row in history(aws)] == [False, True]
     assert recover(aws, until=iso_time(history(aws)[1]["executed_at"]["S"])) == (0, 0)
-
-
-def recover(aws: MockAws, **until: str) -> tuple[int, int]:
-    """How many were found and queued."""
-    start = aws.start("StartRecoveryFunction")
-    body = {"since": "2026-01-01T00:00:00Z", **until}
-    event = api_event({"webhook_id": ID}, scope="executions:resend", body=body)
-    assert start.lambda_handler(event, None)["statusCode"] == 202
-    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
-    (row,) = aws.rows("Recoveries")
-    return int(row["found"]["N"]), int(row["queued"]["N"])
 
 
 def test_an_expression_that_fails_is_an_execution_that_can_be_sent_once_it_is_mended(

@@ -9,10 +9,9 @@ from standardwebhooks import Webhook as Verifier
 
 from tests.aws import MockAws
 from tests.events import api_event
-from tests.integration.test_transformations import recover, resend
 from tests.openapi import check, operations, resolved
 from tests.receiver import Receiver
-from tests.webhooks import ID, Api, history
+from tests.webhooks import ID, Api, history, recover, resend
 
 PATH = "/webhooks/{webhook_id}/test"
 DEFAULT = b'{"test":true,"text":"This is a test of your webhook."}'

@@ -19,8 +19,8 @@ from hooklog.delivery.networks import parse_networks
 from hooklog.errors import ErrorType, Undelivered
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
+from tests.notations import LOOPBACK
 from tests.receiver import Receiver
-from tests.unit.test_target import LOOPBACK
 
 MESSAGE = Message("acme.orders", "msg_1", "", b"1", {}, None, 5)
 BOTH = ("https", "http")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, Undelivered
+from tests.notations import LOOPBACK
 
 BOTH = ("https", "http")
 
@@ -46,25 +47,6 @@ def refusal(url: str, schemes: tuple[str, ...] = BOTH) -> Undelivered:
 def test_a_url_is_requested_in_its_ascii_form(url: str, requested: str, authority: str) -> None:
     target = parse_target(url, ("https",))
     assert (target.url, target.authority) == (requested, authority)
-
-
-LOOPBACK = [
-    "127.0.0.1",
-    "127.0.0.1.",
-    "127.1",
-    "127.0.1",
-    "2130706433",
-    "0x7f000001",
-    "0x7F.1",
-    "0x7f.0.0.0x1",
-    "0177.0.0.1",
-    "017700000001",
-    "00000177.1",
-    "\uff11\uff12\uff17.0.0.1",
-    "127。0。0。1",
-    "①②⑦.0.0.1",
-    "127\uff0e1",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", LOOPBACK)

@@ -1,0 +1,43 @@
+"""The authorizer asked as API Gateway asks it, and tokens that the backend would mint."""
+
+import json
+import time
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import jwt
+
+from tests.template import ROOT
+
+EVENT: dict[str, Any] = json.loads((ROOT / "events/authorize.json").read_text())
+
+
+@dataclass
+class Clock:
+    """A clock that the test sets."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def token(key: str, kid: str | None = None, **claims: Any) -> str:
+    claims = {"exp": time.time() + 60, "webhooks": ["acme.*"], "scope": "executions:read", **claims}
+    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
+
+
+def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
+    answer: dict[str, Any] = app.lambda_handler({**EVENT, "authorizationToken": f"Bearer {bearer}"}, None)
+    return answer
+
+
+def takes(app: ModuleType, bearer: str) -> bool:
+    """API Gateway answers 401 for this very text, and 500 for every other exception."""
+    try:
+        authorize(app, bearer)
+    except Exception as refusal:  # noqa: BLE001 - it knows no better
+        assert str(refusal) == "Unauthorized"  # noqa: PT017
+        return False
+    return True
