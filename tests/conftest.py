@@ -35,17 +35,34 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-BESIDE = ("tests/e2e/test_built_functions.py", "tests/e2e/test_documented_api.py")
-"""Files that use the one local stack and change nothing of it. They run beside the browser's tests, which come first,
-and are done when the faults begin."""
+CHANGING = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "roles"))
+"""Files that change the one local stack for a while, in the order in which they run: last what starts every function
+anew. No other test uses the stack meanwhile, see tests/e2e/conftest.py; the page's tests do before, in one process."""
+
+
+def _order(file: str) -> int:
+    """First what takes longest; of the rest, what uses the stack when it is deployed and the page is looked at."""
+    if file.startswith("tests/browser/"):
+        return 0
+    if file in CHANGING:
+        return 1 + CHANGING.index(file)
+    return {"tests/unit": 10, "tests/e2e": 11}.get(file.rpartition("/")[0], 12)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _order(item.nodeid.partition("::")[0]))
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
     """What changes the one local stack runs in one process, test after test; each other file where there is room."""
 
+    def __init__(self, config: pytest.Config, log: Producer) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # but as they are collected: see _order
+
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stack" if file.startswith(("tests/e2e/", "tests/browser/")) and file not in BESIDE else file
+        return "stack" if file.startswith("tests/browser/") or file in CHANGING else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:

@@ -1,6 +1,7 @@
 """Changing the deployed stack for a while, to break it or to hurry it up."""
 
 import contextlib
+import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,15 @@ from local import aws, places
 from local.ministack import running
 
 SETTLE_SECONDS = 60
+
+
+@contextmanager
+def turn(*, alone: bool) -> Iterator[None]:
+    """Wait until nobody changes the deployed stack; if `alone`, until nobody uses it, and let nobody meanwhile."""
+    places.STATE.mkdir(exist_ok=True)
+    with (places.STATE / "turn.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @contextmanager
@@ -80,6 +90,12 @@ def visibility(queue_url: str, seconds: int) -> Iterator[None]:
         yield
     finally:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
+
+
+def replace_senders() -> None:
+    """Let new processes take what comes, which remember nothing."""
+    with configured("SendWebhooksFunction", REPLACED="yes"):
+        pass
 
 
 def kill_senders() -> int:

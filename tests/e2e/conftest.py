@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import jwt
 import pytest
 import requests
 
 from local import aws, stack
 from local.outputs import Outputs
+from tests.conftest import CHANGING
+from tests.deployed import turn
 from tests.events import planted
 from tests.leaks import found_in
 from tests.template import ROOT
@@ -23,7 +26,12 @@ if TYPE_CHECKING:
 
 SECONDS = 60
 
+SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
+
 T = TypeVar("T")
+
+Receiver = dict[str, str]
+"""The addresses of the receiver in its own process."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,12 @@ def lines() -> list[str]:
     ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    with turn(alone=request.path.relative_to(ROOT).as_posix() in CHANGING):
+        yield
+
+
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
     """What its functions have written meanwhile must hold no secret, whichever test it was."""
@@ -118,9 +132,28 @@ def deployment() -> Iterator[Deployment]:
     assert outputs["SigningKey"] not in "".join(written)
 
 
+def mint(key: str, kid: str | None = None, **claims: Any) -> str:
+    """A token that API Gateway has not seen yet."""
+    unique = {"jti": uuid.uuid4().hex}
+    claims = {"exp": int(time.time()) + 300, "webhooks": "*", "scope": SCOPES, **unique, **claims}
+    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
+
+
+def received(receiver: Receiver, path: str | None = None) -> list[dict[str, Any]]:
+    """What it has got, on one path or on all."""
+    requests_received: list[dict[str, Any]] = requests.get(
+        f"{receiver['http_url']}/_received", {"path": path}, timeout=30
+    ).json()
+    return requests_received
+
+
+def headers_of(request: Mapping[str, Any]) -> dict[str, str]:
+    """Their names in small letters."""
+    return {name.lower(): value for name, value in request["headers"]}
+
+
 @pytest.fixture(scope="session")
-def receiver_process() -> Iterator[dict[str, str]]:
-    """The addresses of a receiver in a process of its own."""
+def receiver_process() -> Iterator[Receiver]:
     command = [sys.executable, "-m", "tests.receiver"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout

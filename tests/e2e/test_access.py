@@ -1,35 +1,21 @@
 """Who may see what, through the deployed API: its own routing, the authorizer's policy and the functions together."""
 
 import http.client
-import itertools
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import jwt
 import pytest
 
 from local import aws
 from local import deployment as deployed_stack
 from tests.deployed import configured
-from tests.e2e.conftest import Deployment, until
+from tests.e2e.conftest import Deployment, Receiver, mint, until
 from tests.issuer import Issuer, ec_jwk, ec_key, rsa_jwk, rsa_key
 from tests.issuer import mint as mint_at_issuer
 
 OWN, FOREIGN = "wh_a", "wh_b"
-SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
-
-_numbers = itertools.count()
-
-
-def mint(key: str, kid: str | None = None, **claims: Any) -> str:
-    """A token that API Gateway has not seen yet."""
-    unique = {"jti": f"{time.time()}-{next(_numbers)}"}
-    claims = {"exp": int(time.time()) + 300, "webhooks": "*", "scope": SCOPES, **unique, **claims}
-    return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
 
 
 def ask(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
@@ -106,7 +92,7 @@ def test_a_kept_policy_opens_the_tokens_own_webhooks_and_methods_alone(deploymen
 
 
 def test_an_execution_of_another_webhook_is_not_found(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410", "payload": 1}
     deployment.enqueue(webhook_id, {**message, "message_id": webhook_id})

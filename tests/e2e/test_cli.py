@@ -10,7 +10,7 @@ import pytest
 
 from cli.failure import ExitCode
 from local import places
-from tests.e2e.conftest import Deployment, until
+from tests.e2e.conftest import Deployment, Receiver, until
 
 Environment = Mapping[str, str]
 NONE: Environment = {}
@@ -38,9 +38,7 @@ def hooklog(
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def test_an_incident_is_seen_and_mended(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
-) -> None:
+def test_an_incident_is_seen_and_mended(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=410,200"
     (sent,) = hooklog(
         "send", "--webhook", webhook_id, "--url", url, "--event", "order.paid", "--payload", '{"order": 1}'
@@ -65,7 +63,7 @@ def test_an_incident_is_seen_and_mended(
 
 
 def test_everything_that_failed_is_sent_again(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410"}
     lines = [json.dumps({**message, "message_id": f"m{number}", "payload": number}) for number in range(12)]

@@ -12,20 +12,17 @@ import requests
 
 from local import aws
 from tests.deployed import configured, kill_senders, visibility
-from tests.e2e.conftest import Deployment, until
+from tests.e2e.conftest import Deployment, Receiver, headers_of, received, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
-
-Receiver = dict[str, str]
 
 
 def message(webhook_id: str, url: str, message_id: str, **fields: Any) -> dict[str, Any]:
     return {"webhook_id": webhook_id, "url": url, "payload": {"n": message_id}, "message_id": message_id, **fields}
 
 
-def received(receiver: Receiver, webhook_id: str) -> Counter[str]:
+def came(receiver: Receiver, webhook_id: str) -> Counter[str]:
     """How often each message of a webhook came."""
-    answer = requests.get(f"{receiver['http_url']}/_received", timeout=30)
-    headers = [{n.lower(): v for n, v in each["headers"]} for each in answer.json()]
+    headers = [headers_of(request) for request in received(receiver)]
     return Counter(each["webhook-id"] for each in headers if each.get("x-hooklog-webhook") == webhook_id)
 
 
@@ -99,7 +96,7 @@ def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_
     """Twenty webhooks are sent while it lasts; none is in the log."""
     urls = [f"{receiver['http_url']}/status/{200 if n % 2 else 410}" for n in range(20)]
     deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n, url in enumerate(urls)])
-    until(lambda: received(receiver, webhook_id), lambda came: len(came) == 20)
+    until(lambda: came(receiver, webhook_id), lambda found: len(found) == 20)
     queue = deployment.outputs["UnloggedQueueUrl"]
     until(lambda: _left(queue), lambda left: left > 0)
     assert deployment.history(webhook_id) == []
@@ -114,8 +111,8 @@ def _left(queue_url: str) -> int:
 def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
     """It is over: everything is in the log, once, and was sent once."""
     shown = deployment.wait_for_history(webhook_id, 20)
-    assert Counter(e["message_id"] for e in shown) == received(receiver, webhook_id)
-    assert set(received(receiver, webhook_id).values()) == {1}
+    assert Counter(e["message_id"] for e in shown) == came(receiver, webhook_id)
+    assert set(came(receiver, webhook_id).values()) == {1}
     assert all(deployment.execution(e)["request_body"] for e in shown if not e["success"])
 
 
@@ -138,12 +135,12 @@ def test_a_sender_killed_between_sending_and_logging(
         deployment.wait_for_history(webhook_id, 1)
         with dynamodb.silent():
             deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-killed"))
-            until(lambda: received(receiver_process, webhook_id), lambda came: f"{webhook_id}-killed" in came)
+            until(lambda: came(receiver_process, webhook_id), lambda found: f"{webhook_id}-killed" in found)
             assert kill_senders()
         shown = deployment.wait_for_history(webhook_id, 2)
     assert shown[0]["message_id"] == f"{webhook_id}-killed"
     assert shown[0]["redelivered"] is True
-    assert received(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
+    assert came(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
 
 
 def test_ten_messages_of_1_mib(
@@ -154,7 +151,7 @@ def test_ten_messages_of_1_mib(
     for n in range(10):
         deployment.enqueue(webhook_id, {**message(webhook_id, url, f"{webhook_id}-{n}"), "payload": noise})
     shown = deployment.wait_for_history(webhook_id, 10)
-    assert set(received(receiver_process, webhook_id).values()) == {1}
+    assert set(came(receiver_process, webhook_id).values()) == {1}
     assert json.loads(deployment.execution(shown[0])["request_body"]) == noise
 
 
@@ -201,7 +198,7 @@ def test_a_recovery_of_many(
     address = f"{base}/{started.json()['recovery_id']}"
     done = until(lambda: requests.get(address, headers=headers, timeout=30).json(), lambda p: p["status"] == "done")
     assert done == {"status": "done", "found": 150, "queued": 150}
-    until(lambda: received(receiver_process, webhook_id), lambda came: sum(came.values()) >= 300)
+    until(lambda: came(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300)
     shown = until(lambda: deployment.history(webhook_id, status="success"), lambda executions: len(executions) == 150)
     assert {e["trigger"] for e in shown} == {"resend"}
-    assert set(received(receiver_process, webhook_id).values()) == {2}
+    assert set(came(receiver_process, webhook_id).values()) == {2}

@@ -3,9 +3,7 @@
 import json
 from typing import Any
 
-import requests
-
-from tests.e2e.conftest import Deployment, lines, until
+from tests.e2e.conftest import Deployment, Receiver, headers_of, lines, received, until
 from tests.leaks import PLANTED, found_in
 
 TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"
@@ -19,7 +17,7 @@ def failures(webhook_id: str) -> list[dict[str, Any]]:
 
 
 def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/sequence/{webhook_id}"
     message = {
@@ -43,17 +41,12 @@ def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
     assert (line["message_id"], line["trigger"], line["status_class"]) == ("msg_1", "event", "4xx")
     assert line["trace_id"] == TRACE_ID
     (sent,) = received(receiver_process, path)
-    assert sent["traceparent"] == f"00-{TRACE_ID}-{SPAN_ID}-01"
+    assert headers_of(sent)["traceparent"] == f"00-{TRACE_ID}-{SPAN_ID}-01"
     written = "\n".join(until(lines, lambda found: sum("dead-letter queue" in line for line in found) >= 3))
     assert '"Namespace":"Hooklog"' in written
     assert not found_in([written])
     for secret in credentials(deployment):
         assert secret not in written
-
-
-def received(receiver: dict[str, str], path: str) -> list[dict[str, str]]:
-    answer = requests.get(f"{receiver['http_url']}/_received", {"path": path}, timeout=10)
-    return [{name.lower(): value for name, value in request["headers"]} for request in answer.json()]
 
 
 def credentials(deployment: Deployment) -> tuple[str, str]:

@@ -11,21 +11,13 @@ import requests
 
 from cli.redrive import redrive
 from hooklog.version import __version__
-from tests.e2e.conftest import Deployment
+from tests.e2e.conftest import Deployment, Receiver, headers_of, received
 
 PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
-
-Receiver = dict[str, str]
 
 
 def message(webhook_id: str, url: str, **fields: Any) -> dict[str, Any]:
     return {"webhook_id": webhook_id, "url": url, "payload": PAYLOAD, "event_type": "issues.opened", **fields}
-
-
-def received(receiver: Receiver, path: str) -> list[dict[str, Any]]:
-    answer = requests.get(f"{receiver['http_url']}/_received", {"path": path}, timeout=10)
-    requests_received: list[dict[str, Any]] = answer.json()
-    return requests_received
 
 
 def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
@@ -44,7 +36,7 @@ def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, 
         "hard_error": False,
     }
     (request,) = received(receiver_process, path)
-    headers = {name.lower(): value for name, value in request["headers"]}
+    headers = headers_of(request)
     assert json.loads(base64.b64decode(request["body"])) == PAYLOAD
     assert headers["user-agent"] == f"Hooklog/{__version__}"
     assert (headers["webhook-id"], headers["x-hooklog-webhook"]) == ("msg_1", webhook_id)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,14 +11,10 @@ from standardwebhooks import Webhook as Verifier
 
 from local import aws
 from local.deployment import stack_outputs
-from tests.deployed import configured, kill_senders, visibility
-from tests.e2e.conftest import Deployment, until
-from tests.e2e.test_thin_path import received
+from tests.deployed import configured, kill_senders, replace_senders, visibility
+from tests.e2e.conftest import Deployment, Receiver, received, until
 from tests.faults import FaultyService
 from tests.proxy import Answer, Asked
-
-REMEMBERED_SECONDS = 20
-"""How long a sender takes a webhook as it was read."""
 
 
 def call(deployment: Deployment, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
@@ -32,7 +27,7 @@ def verify(secret: str, request: dict[str, Any]) -> None:
 
 
 def test_a_registered_webhook_signs_with_both_secrets_and_is_gone_when_it_is_deleted(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path, own = f"/status/200/{webhook_id}", f"/webhooks/{webhook_id}"
     fields = {"url": "https://shop.example/hooks", "enabled": True}
@@ -57,7 +52,7 @@ def test_a_registered_webhook_signs_with_both_secrets_and_is_gone_when_it_is_del
 
 
 def test_a_webhook_is_tested_while_it_is_off_and_transforms_what_it_is_sent_once_it_is_on(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path, own = f"/status/200/{webhook_id}", f"/webhooks/{webhook_id}"
     fields = {"url": receiver_process["http_url"] + path, "transformation": '{"text": "Order " & payload.order}'}
@@ -84,7 +79,7 @@ def test_a_webhook_is_tested_while_it_is_off_and_transforms_what_it_is_sent_once
 
 
 def test_a_receiver_that_is_gone_is_switched_off_and_recovered(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     own = f"/webhooks/{webhook_id}"
     fields = {"url": f"{receiver_process['http_url']}/status/410/{webhook_id}", "enabled": True}
@@ -96,18 +91,14 @@ def test_a_receiver_that_is_gone_is_switched_off_and_recovered(
     shown = call(deployment, "GET", own).json()
     assert (event["webhook_id"], event["reason"]) == (webhook_id, shown["disabled_reason"])
     assert (shown["enabled"], shown["version"]) == (False, 2)
-
-    def refused() -> list[dict[str, Any]]:
-        """Senders know of it within 30 s."""
-        deployment.enqueue(webhook_id, message)
-        return [each for each in deployment.history(webhook_id) if each["hard_error"]]
-
-    refusal = until(refused, bool)[0]
+    replace_senders()
+    deployment.enqueue(webhook_id, message)
+    refusal = deployment.wait_for_history(webhook_id, 2)[0]
     assert deployment.execution(refusal)["error"]["type"] == "disabled_webhook"
     good = f"/status/200/{webhook_id}/mended"
     changed = {"url": receiver_process["http_url"] + good, "enabled": True, "version": 2}
     assert "disabled_reason" not in call(deployment, "PUT", own, changed).json()
-    time.sleep(REMEMBERED_SECONDS)  # no condition shows what senders remember, and each try would be logged
+    replace_senders()
     since = {"since": shown["created_at"]}
     assert call(deployment, "POST", f"{own}/recover", since).status_code == 202
     message_ids = {each["message_id"] for each in deployment.history(webhook_id)}
@@ -134,7 +125,7 @@ def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 
 def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
-    deployment: Deployment, receiver_process: dict[str, str], webhook_id: str
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     """It has put ten copies on the queue when SQS falls silent; the message comes back, and ten are made again."""
     names = [f"{webhook_id}.{number:02}" for number in range(25)]
