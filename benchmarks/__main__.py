@@ -1,4 +1,4 @@
-"""python -m benchmarks [sender|parts|imports|pages|cost|transformations]: all groups of figures, or one.
+"""python -m benchmarks [sender|parts|imports|pages|chains|cost|transformations]: all groups of figures, or one.
 
 The table goes to stderr, one JSON line for each figure to stdout. The exit code is 1 if a figure is not held.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, imports, pages, parts, sender, transformations
+from benchmarks import chains, cost, imports, pages, parts, sender, transformations
 from benchmarks.figures import Figure
 from local.failure import LocalFailure
 
@@ -20,6 +20,7 @@ GROUPS = {
     "parts": parts.figures,
     "imports": imports.figures,
     "pages": pages.figures,
+    "chains": chains.figures,
     "cost": cost.figures,
     "transformations": transformations.figures,
 }

@@ -18,6 +18,7 @@ import pytest
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, half_processed, refusing_entries
+from tests.proxy import Asked
 from tests.receiver import Receiver
 from tests.template import ROOT
 
@@ -81,6 +82,29 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
     assert {request.header("webhook-id") for request in requests} == {"msg_1"}
     assert {request.header("X-Shop") for request in requests} == {"berlin"}
     assert {request.header("x-hooklog-event") for request in requests} == {"order.created"}
+
+
+def test_a_retry_does_not_read_what_was_before_its_execution(
+    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of a topic has as many attempts as the topic has webhooks, again and again."""
+    read: list[int] = []
+
+    def count(asked: Asked) -> None:
+        if asked.operation == "Query":
+            query = json.loads(asked.body)
+            read.append(aws.dynamodb.query(**query)["ScannedCount"] if query.get("IndexName") == "by_message" else 0)
+
+    with FaultyService(aws_endpoint) as dynamodb:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1,1,1800")
+        for each in (f"acme.{number}" for number in range(5)):
+            send(app, sqs_event(message(receiver.url("/status/500"), webhook_id=each)))
+        retries = aws.take("WebhookQueue", 5)["Records"]
+        with dynamodb.breaking(count):
+            send(app, {"Records": [record for record in retries if "acme.4" in record["body"]]})
+        assert sum(read) == 1
+        assert [e["attempt"] for e in chain(aws) if e["webhook_id"] == "acme.4"] == [1, 2]
 
 
 def test_a_retry_beyond_what_sqs_holds_back_is_scheduled(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:

@@ -135,9 +135,10 @@ def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
 
 def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
     """The repeat of a message's last execution; None if that succeeded, comes up later, or was a test."""
-    ids = {link.execution_id: link for link in chain.links(failure.message_id, failure.webhook_id)}
     if failure.trigger == Trigger.TEST:
         return None
+    links = chain.links(failure.message_id, failure.webhook_id, since=failure.executed_at)
+    ids = {link.execution_id: link for link in links}
     last = max([*ids, failure.executed_at])
     if last in ids and ids[last].success:
         return None

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -150,14 +150,14 @@ class Clerk:
             return self._publisher.publish(content)
         once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
         again = order.redelivered or order.unique_until <= self._clock().timestamp()
-        if again and not once and (settled := self._logged_before(order, content)):
+        if again and not once and (settled := self._logged_before(order, content, _links(content))):
             return settled
         if isinstance(content, Repeat):
             return self._repeat(order, content, seconds_left)
         return self._send(order, content, Turn(), seconds_left)
 
-    def _logged_before(self, order: Order, content: Message | Repeat) -> Settled | None:
-        for link in chain.links(content.message_id, content.webhook_id):
+    def _logged_before(self, order: Order, content: Message | Repeat, links: Sequence[chain.Link]) -> Settled | None:
+        for link in links:
             if link.queue_message_id == order.queue_message_id:
                 return Settled("logged before", self._due(content, link))
         return None
@@ -175,8 +175,8 @@ class Clerk:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
             return Deferred(repeat, min(math.ceil(left), MAX_DELAY_SECONDS))
         try:
-            links = chain.links(repeat.message_id, repeat.webhook_id)
-            if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat)):
+            links = _links(repeat)
+            if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat, links)):
                 return settled
             if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
                 return Settled("sent again meanwhile")
@@ -251,6 +251,12 @@ class Clerk:
             unkept=unkept,
             carried=packed,
         )
+
+
+def _links(content: Message | Repeat) -> list[chain.Link]:
+    """What its message has come to on its webhook; of a repeat, since the execution that it repeats."""
+    since = content.execution_id if isinstance(content, Repeat) else ""
+    return chain.links(content.message_id, content.webhook_id, since)
 
 
 def _defer(repeat: Repeat) -> Deferred:

@@ -1,0 +1,61 @@
+"""What a retry's look-up costs where its message went to a thousand webhooks, as a topic's does."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Final
+from unittest.mock import patch
+
+from benchmarks.figures import Figure
+from benchmarks.pages import MOCK_SECONDS
+from hooklog.delivery.courier import Answer, Delivery
+from hooklog.executions import chain, tables
+from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
+from hooklog.executions.log import Retention, puts_of, write
+from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+from tests.aws import mock_aws, moto_server
+
+WEBHOOKS: Final = 1000
+ROUNDS: Final = 20
+
+_AT: Final = datetime(2026, 11, 23, 17, 36, tzinfo=UTC)
+
+
+def figures() -> Iterator[Figure]:
+    """CPU of this thread: the mock DynamoDB has its own."""
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    with moto_server() as endpoint:
+        aws = mock_aws(endpoint)
+        with patch.object(tables, "READ_TIMEOUT_SECONDS", MOCK_SECONDS):
+            connection = connect()
+        ExecutionRow.attach(connection, aws.refs["Executions"])
+        DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
+        for start in range(0, WEBHOOKS, 25):
+            executions = [_execution(number) for number in range(start, start + 25)]
+            assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
+        rows = _spent(lambda: len(list(ExecutionRow.by_message.query("msg_1"))), WEBHOOKS)
+        links = _spent(lambda: len(chain.links("msg_1", "acme.7")), 1)
+        since = compact_time(_AT + timedelta(seconds=WEBHOOKS - 1))
+        latest = _spent(lambda: len(chain.links("msg_1", f"acme.{WEBHOOKS - 1}", since)), 1)
+    yield Figure(f"chain: one webhook's links among {WEBHOOKS:,} / all as rows", links / rows, at_most=0.8)
+    yield Figure("chain: the same since the last execution / all as rows", latest / rows, at_most=0.2)
+
+
+def _execution(number: int) -> Execution:
+    message = Message(f"acme.{number}", "msg_1", "https://example.com/", b"{}", {}, "order.created", 15)
+    at = _AT + timedelta(seconds=number)
+    delivery = Delivery(Call.of(message), 1, at, 87, {}, Answer(200, {}, b"", truncated=False, length=0), None)
+    return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="sqs_1")
+
+
+def _spent(look_up: Callable[[], int], expected: int) -> float:
+    def once() -> float:
+        started = time.thread_time()
+        assert look_up() == expected
+        return time.thread_time() - started
+
+    return median(once() for _ in range(ROUNDS))
