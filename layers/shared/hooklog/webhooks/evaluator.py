@@ -8,7 +8,6 @@ What costs too much memory ends the process. No evaluation sees anything of anot
 import json
 import math
 import os
-import re
 import resource
 import signal
 import sys
@@ -16,9 +15,9 @@ import time
 from typing import Any, Final, NoReturn
 
 from jsonata import Jsonata
-from jsonata.jexception import JException
 
 from hooklog.messages.fields import compact_json
+from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, reason_of
 from hooklog.webhooks.transformation import ANSWERED, FAILED, SKIPPED
 
 MAX_CPU_SECONDS: Final = 0.5
@@ -36,12 +35,6 @@ MAX_RESULT_BYTES: Final = 1_048_576
 MAX_KEPT_LENGTH: Final = 65_536
 """Of all expressions that are kept compiled, in characters: a kilobyte each, about."""
 
-MAX_REASON_LENGTH: Final = 200
-
-_OWN_WORDS = frozenset({"D3137", "D3141"})  # what an expression itself says by $error and $assert
-_PLACEHOLDER = re.compile(r"\{{2,3}(\w+)\}{2,3}")
-_OF_THE_EXPRESSION = frozenset({"token", "index", "type", "function_name"})
-
 
 class _Overtime(BaseException):
     """No `except Exception` on the way holds it up."""
@@ -55,13 +48,20 @@ class Evaluator:
 
     def answer(self, request: bytes) -> bytes:
         """Raises MemoryError."""
+        expression = ""
         _start_the_clock()
         try:
-            return self._answer(json.loads(request))
+            asked = json.loads(request)
+            expression = asked["expression"]
+            return self._answer(asked)
         except MemoryError:
             raise
-        except (Exception, _Overtime) as error:  # noqa: BLE001 - whatever an expression does, its author is told
-            return FAILED + compact_json(explain(error)[:MAX_REASON_LENGTH])
+        except _Overtime:
+            return _failed(f"it takes more than {MAX_CPU_SECONDS:g} s to evaluate")
+        except _NoJson as refused:
+            return _failed(str(refused))
+        except Exception as error:  # noqa: BLE001 - whatever an expression does, its author is told
+            return _failed(reason_of(error, expression))
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
@@ -76,7 +76,7 @@ class Evaluator:
 
     def _compile(self, expression: str) -> Any:
         if (compiled := self._compiled.get(expression)) is None:
-            compiled = Jsonata(expression)
+            compiled = _compile(expression)
             compiled.set_validate_input(False)  # it comes from JSON
             self._compiled[expression] = compiled
             while len(self._compiled) > 1 and sum(map(len, self._compiled)) > MAX_KEPT_LENGTH:
@@ -86,6 +86,13 @@ class Evaluator:
 
 class _NoJson(Exception):
     """A result that cannot be sent; says why."""
+
+
+def _compile(expression: str) -> Any:
+    try:
+        return Jsonata(expression)
+    except IndexError:
+        raise Incomplete from None
 
 
 def _evaluate(compiled: Any, document: Any) -> Any:
@@ -106,40 +113,8 @@ def _body(result: Any) -> bytes:
     return body
 
 
-def explain(error: BaseException) -> str:
-    """What went wrong, without any value of the payload: messages may be kept where payloads are not."""
-    if isinstance(error, _Overtime):
-        return f"it takes more than {MAX_CPU_SECONDS:g} s to evaluate"
-    if isinstance(error, _NoJson):
-        return str(error)
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(error, re.error):
-        return "a regular expression is not valid"
-    if isinstance(error, JException):
-        return _explain(error)
-    return f"a value does not fit ({type(error).__name__})"
-
-
-def _explain(error: JException) -> str:
-    """JSONata's own message for its code. What it quotes is left out, unless it is a part of the expression."""
-    template = JException.error_codes.get(error.error)
-    if template is None:
-        return f"an operation fails ({error.error})"
-    values = iter((error.current, error.expected, error.extra))
-
-    def quoted(placeholder: re.Match[str]) -> str:
-        value = next(values, None)
-        shown = error.error.startswith("S") or error.error in _OWN_WORDS or placeholder[1] in _OF_THE_EXPRESSION
-        return "…" if value is None or not shown else str(value)[:MAX_REASON_LENGTH]
-
-    # jsonata was translated from Java, and its messages with it: "Second argument of replace Object"
-    reason = _PLACEHOLDER.sub(quoted, template.replace("Object", "function"))
-    return f"{reason} ({_place(error)})"
-
-
-def _place(error: JException) -> str:
-    return f"{error.error}, character {error.location}" if error.location >= 0 else str(error.error)
+def _failed(reason: str) -> bytes:
+    return FAILED + compact_json(reason[:MAX_REASON_LENGTH])
 
 
 def _start_the_clock() -> None:
