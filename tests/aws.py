@@ -17,7 +17,7 @@ from unittest.mock import patch
 
 import boto3
 import requests
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
@@ -167,16 +167,21 @@ def moto_server() -> Iterator[str]:
     """A mock AWS on a port of its own; its address is in AWS_ENDPOINT_URL for as long as it runs.
 
     Each function that is started has sessions of its own, as on AWS. What botocore knows of the services is read
-    once for all of them: each copy is megabytes, which take longer to parse and to let go than most tests.
+    once for all of them, and which there are is looked up once: that takes longer than most tests.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
+    list_once = staticmethod(cache(Loader().list_available_services))
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
     try:
         environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
-        with patch.dict(os.environ, environment), patch.object(JSONFileLoader, "load_file", load_once):
+        with (
+            patch.dict(os.environ, environment),
+            patch.object(JSONFileLoader, "load_file", load_once),
+            patch.object(Loader, "list_available_services", list_once),
+        ):
             yield endpoint
     finally:
         server.stop()
