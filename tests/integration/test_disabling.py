@@ -211,12 +211,25 @@ class TestFailing:
         send(start(aws), {})
         assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
 
+    def test_of_days_that_have_left_the_log_nothing_is_said(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+    ) -> None:
+        """There may have been a success then, of which this sender has not known."""
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=90))
+        later = ago(days=2)
+        logged(aws, later, failed=True)
+        send(start(aws), {})
+        assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
+
     @pytest.mark.parametrize("fields", [{"trigger": {"S": "test"}}, {"skipped": {"BOOL": True}}])
     def test_a_test_and_what_was_skipped_are_no_success(
         self, api: Api, aws: MockAws, receiver: Receiver, fields: Row
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
-        fail_since(aws, ago(days=6))
+        first = ago(days=6)
+        fail_since(aws, first)
+        logged(aws, first, failed=True)
         logged(aws, ago(days=3), **fields)
         send(start(aws), {})
         assert api.get()[1]["enabled"] is False

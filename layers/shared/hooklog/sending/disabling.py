@@ -137,7 +137,10 @@ def _is_attempt(execution: Execution) -> bool:
 
 
 def _failing_since(webhook: Webhook) -> str:
-    """When the first of the attempts was made that no success has followed, as far as the log is looked at."""
+    """When the first of the attempts was made that no success has followed, as far as the log is looked at.
+
+    Where that has expired, it is the first that is left: there may have been a success between.
+    """
     first = webhook.failing_since or ""
     begin = compact_time(datetime.fromisoformat(first))
     rows = ExecutionRow.query(
@@ -147,11 +150,12 @@ def _failing_since(webhook: Webhook) -> str:
         consistent_read=True,
         limit=LOOKED_AT,
     )
-    failed = ""
+    failed, looked_at = "", 0
     for row in rows:
+        looked_at += 1
         if row.trigger == Trigger.TEST or row.skipped:
             continue
         if not row.failed_at:
             return iso_time(failed) if failed else first
         failed = row.executed_at
-    return first
+    return iso_time(failed) if failed and looked_at < LOOKED_AT else first
