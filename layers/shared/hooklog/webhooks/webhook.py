@@ -26,6 +26,9 @@ MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
 MAX_TRANSFORMATION_LENGTH: Final = 32_768
 
+OWN_HEADERS: Final = "x-hooklog-"
+"""How the names begin that are set for each attempt, and that nobody else's can replace."""
+
 _SETTABLE = frozenset(
     {
         "name", "url", "headers", "event_types", "enabled", "timeout_seconds", "retry_schedule", "transformation",
@@ -79,7 +82,7 @@ class Webhook(NamedTuple):
             webhook_id=webhook_id,
             name=_name(fields),
             url=read_url(fields),
-            headers=read_headers(fields),
+            headers=_headers(fields),
             event_types=_event_types(fields),
             enabled=_enabled(fields),
             timeout_seconds=read_timeout(fields) or float(DEFAULT_TIMEOUT_SECONDS),
@@ -154,10 +157,20 @@ def _name(fields: Mapping[str, Any]) -> str:
     return value
 
 
+def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
+    headers = read_headers(fields)
+    for name in headers:
+        if name.lower().startswith(OWN_HEADERS):
+            raise InvalidRequest(f"header{named(name)} is refused: Hooklog sets those that begin with {OWN_HEADERS}")
+    return headers
+
+
 def _event_types(fields: Mapping[str, Any]) -> tuple[str, ...]:
     value = _list(fields, "event_types", MAX_EVENT_TYPES, "event types")
     if not all(map(is_event_type, value)):
         raise InvalidRequest(f"event_types must hold 1-128 visible ASCII characters each{got(fields, 'event_types')}")
+    if any("*" in event_type for event_type in value):
+        raise InvalidRequest("event_types knows no wildcards: name each type, or none to get all")
     return tuple(dict.fromkeys(value))
 
 
