@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -116,6 +116,16 @@ class Refusing(BaseHTTPRequestHandler):
         """Nothing."""
 
 
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
 NOBODY = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_REGION": "eu-west-1"}
 ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
 
@@ -133,19 +143,14 @@ ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
     ],
 )
 def test_what_aws_refuses_has_its_exit_code(
-    code: str, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    refusing: str, code: str, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Refusing, "code", code)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        there = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_MAX_ATTEMPTS": "1"}
-        somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-        for name, value in {**NOBODY, **there, **somebody}.items():
-            monkeypatch.setenv(name, value)
-        assert main(ON_AWS) == ends
-        server.shutdown()
-        thread.join()
+    there = {"AWS_ENDPOINT_URL": refusing, "AWS_MAX_ATTEMPTS": "1"}
+    somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    for name, value in {**NOBODY, **there, **somebody}.items():
+        monkeypatch.setenv(name, value)
+    assert main(ON_AWS) == ends
     assert capsys.readouterr().err.count("\n") == 1
 
 
