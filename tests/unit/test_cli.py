@@ -98,30 +98,33 @@ def test_wrong_usage_is_said_and_has_its_code(words: str, capsys: pytest.Capture
     assert "usage: hooklog" in capsys.readouterr().err
 
 
-class Refusing(BaseHTTPRequestHandler):
-    """An AWS that refuses everything."""
+class CloudFormation(BaseHTTPRequestHandler):
+    """Gives the same answer to whatever it is asked."""
 
-    code = ""
+    status, answer = 0, ""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        error = f"<Error><Type>Sender</Type><Code>{self.code}</Code><Message>why</Message></Error>"
-        body = f"<ErrorResponse>{error}</ErrorResponse>".encode()
-        self.send_response(403)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.answer)))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.answer.encode())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
         """Nothing."""
 
 
 @pytest.fixture
-def refusing() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[CloudFormation]]:
+    """The AWS that the environment leads to."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        there = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_MAX_ATTEMPTS": "1"}
+        somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        for name, value in {**NOBODY, **there, **somebody}.items():
+            monkeypatch.setenv(name, value)
+        yield CloudFormation
         server.shutdown()
         thread.join()
 
@@ -143,15 +146,22 @@ ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
     ],
 )
 def test_what_aws_refuses_has_its_exit_code(
-    refusing: str, code: str, ends: ExitCode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cloudformation: type[CloudFormation], code: str, ends: ExitCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Refusing, "code", code)
-    there = {"AWS_ENDPOINT_URL": refusing, "AWS_MAX_ATTEMPTS": "1"}
-    somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    for name, value in {**NOBODY, **there, **somebody}.items():
-        monkeypatch.setenv(name, value)
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>why</Message></Error>"
+    cloudformation.status, cloudformation.answer = 403, f"<ErrorResponse>{error}</ErrorResponse>"
     assert main(ON_AWS) == ends
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_another_stack_is_known_by_the_outputs_that_it_lacks(
+    cloudformation: type[CloudFormation], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack = "<StackName>prod</StackName><CreationTime>2026-11-24T02:00:00Z</CreationTime>"
+    result = f"<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>"
+    cloudformation.status, cloudformation.answer = 200, f"<DescribeStacksResponse>{result}</DescribeStacksResponse>"
+    assert main(ON_AWS) == ExitCode.FAILED
+    assert "has no output ApiUrl" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -282,6 +292,16 @@ def test_top_shows_as_many_rows_as_asked_for() -> None:
     output.console.print(screen("hooklog", {"window_seconds": 60, **summary(lines)}, 15))
     assert re.findall(r"acme\.\d\d", printed(output)) == [f"acme.{number:02}" for number in range(15)]
     assert "Webhooks that fail: 20" in printed(output)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({}, "dns_failure"), ({"error_type": None}, "hard error"), ({"error_type": None, "result": 503}, "503")],
+)
+def test_a_failure_says_why(change: dict[str, Any], why: str) -> None:
+    output = terminal(200)
+    output.table(FAILURES, [{**FAILURE, **change}])
+    assert f"│ {why} " in printed(output)
 
 
 def test_json_is_one_record_a_line(capsys: pytest.CaptureFixture[str]) -> None:
