@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from typing import Any
@@ -92,6 +93,22 @@ def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, we
 )
 def test_what_cannot_be_has_its_exit_code(deployment: Deployment, words: str, code: ExitCode) -> None:
     assert hooklog(*words.split(), code=code) == []
+
+
+@pytest.mark.parametrize("ends", [ExitCode.INTERRUPTED, ExitCode.OK])
+def test_what_goes_on_for_ever_ends_quietly(deployment: Deployment, ends: ExitCode) -> None:
+    """By Ctrl-C, or when whoever reads it has read enough, as in `hooklog --json top | head -1`."""
+    command = [str(HOOKLOG), "--json", "top", "--every", "1s"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        assert "success_rate" in json.loads(process.stdout.readline())
+        if ends == ExitCode.INTERRUPTED:
+            process.send_signal(signal.SIGINT)
+        else:
+            process.stdout.close()
+        assert process.wait(20) == ends
+        assert process.stderr.read() == ""
 
 
 def test_a_stack_is_found_by_its_name_with_the_users_credentials(deployment: Deployment, webhook_id: str) -> None:
