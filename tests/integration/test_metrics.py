@@ -97,6 +97,27 @@ def test_where_nothing_is_delivered_that_is_counted_too(
     assert values(printed, Metric.FAILED, Trigger.EVENT) == [1]
 
 
+def test_what_is_skipped_is_neither_delivered_nor_failed(
+    aws: MockAws, app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+    fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
+    put.lambda_handler(api_event({"webhook_id": "acme.orders"}, scope="webhooks:manage", body=fields), None)
+    send(app, {"webhook_id": "acme.orders", "payload": 1})
+    printed = capsys.readouterr().out
+    assert values(printed, Metric.SKIPPED) == [1]
+    for metric in (Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_LATENCY):
+        assert values(printed, metric) == []
+
+
+def test_each_item_that_is_not_logged_is_counted(
+    aws: MockAws, app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
+    send(app, message(receiver.url("/status/200")), message(receiver.url("/status/200")))
+    assert values(capsys.readouterr().out, Metric.UNLOGGED) == [2]
+
+
 def test_a_metric_has_its_unit(app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
     send(app, message(receiver.url("/status/410")))
     directives = [
@@ -113,7 +134,9 @@ def test_latency_in_the_queue_counts_from_when_it_was_sent(
 ) -> None:
     send(app, message(receiver.url("/status/200")), sent_ms_ago=90_000)
     send(app, message(receiver.url("/status/200")), sent_ms_ago=-5_000)
-    late, early = values(capsys.readouterr().out, Metric.QUEUE_LATENCY, Trigger.EVENT)
+    printed = capsys.readouterr().out
+    late, early = values(printed, Metric.QUEUE_LATENCY, Trigger.EVENT)
+    assert max(values(printed, Metric.DELIVERY_LATENCY, Trigger.EVENT)) < 90_000
     assert 90_000 <= late < 95_000
     assert early == 0
 
