@@ -98,7 +98,11 @@ def test_where_nothing_is_delivered_that_is_counted_too(
 
 
 def test_what_is_skipped_is_neither_delivered_nor_failed(
-    aws: MockAws, app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    aws: MockAws,
+    app: ModuleType,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
     fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
@@ -108,6 +112,8 @@ def test_what_is_skipped_is_neither_delivered_nor_failed(
     assert values(printed, Metric.SKIPPED) == [1]
     for metric in (Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_LATENCY):
         assert values(printed, metric) == []
+    (batch,) = (line for line in log_lines(app, caplog) if line["message"] == "batch")
+    assert (batch["delivered"], batch["failed"], batch["skipped"]) == (0, 0, 1)
 
 
 def test_each_item_that_is_not_logged_is_counted(

@@ -110,6 +110,11 @@ def test_alarms_reach_their_topic_and_an_address_if_one_is_named() -> None:
     assert template.default(subscribed, AlarmEmail="oncall@shop.example") == "oncall@shop.example"
 
 
+def test_the_dimension_that_alarms_name_is_what_functions_send() -> None:
+    variables = template.TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
 def test_only_the_local_aws_goes_without_what_it_does_not_know() -> None:
     for name, resource in template.TEMPLATE["Resources"].items():
         unknown = resource["Type"] in {"AWS::Logs::QueryDefinition", "AWS::CloudWatch::InsightRule"}

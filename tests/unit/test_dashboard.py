@@ -20,6 +20,15 @@ LOG_PLACES = {
 }
 
 
+QUESTIONS = (
+    "Are webhooks getting out?",
+    "How late?",
+    "Who fails?",
+    "Are we failing?",
+    "What does it cost?",
+)
+
+
 def part(question: str) -> list[dict[str, Any]]:
     """The widgets beneath a heading."""
     parts: dict[str, list[dict[str, Any]]] = {}
@@ -105,6 +114,14 @@ def test_what_it_costs_is_shown_of_all_that_is_paid_for() -> None:
     for metric in ("Invocations", "Duration"):
         assert {function for function, _ in shown(question, metric)} == EVERY_FUNCTION
     assert {tuple(place) for *place, _ in shown(question, "ConsumedWriteCapacityUnits")} == LOG_PLACES
+
+
+def test_what_is_counted_is_added_up() -> None:
+    for widget in (properties for question in QUESTIONS for properties in part(question)):
+        for line in widget.get("metrics", []):
+            name, options = line[1:2], line[-1] if isinstance(line[-1], dict) else {}
+            if name and not name[0].endswith(("Latency", "Visible", "OldestMessage", "Utilisation")):
+                assert options.get("stat", widget["stat"]) == "Sum", line
 
 
 def test_widgets_lie_beside_one_another() -> None:

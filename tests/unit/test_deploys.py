@@ -98,4 +98,5 @@ def test_production_is_production() -> None:
     sections = {name: SAMCONFIG[name]["deploy"]["parameters"] for name in ("default", "local", "staging", "prod")}
     assert len({parameters["stack_name"] for parameters in sections.values()}) == len(sections)
     assert "Stage=production SenderDeployment=Canary" in sections["prod"]["parameter_overrides"]
+    assert "Stage=development SenderDeployment=Canary" in sections["staging"]["parameter_overrides"]
     assert "SenderDeployment" not in sections["local"]["parameter_overrides"]
