@@ -172,6 +172,26 @@ class TestFailing:
         assert since(aws) is None
         assert api.get()[1]["version"] == 1
 
+    def test_of_two_senders_the_second_does_not_note_its_failure_over_the_first(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/sequence/two", codes="200,500,500"), enabled=True)
+        one, other = start(aws), start(aws)
+        for sender in (other, one, other):  # which remembers, the second time, that nothing was noted
+            send(sender, {})
+        _, first, second = (execution["executed_at"]["S"] for execution in history(aws))
+        assert first < second
+        assert since(aws) == iso_time(first)
+
+    def test_who_succeeds_does_not_take_back_what_was_noted_after_that(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/sequence/back", codes="500,500,200,500,200"), enabled=True)
+        one, other = start(aws), start(aws)
+        for sender in (one, other, one, one, other):  # which remembers, the second time, the first failure
+            send(sender, {})
+        assert since(aws) == iso_time(history(aws)[3]["executed_at"]["S"])
+
     def test_a_success_writes_nothing(
         self, api: Api, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
