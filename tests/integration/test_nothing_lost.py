@@ -201,6 +201,23 @@ def test_a_retry_that_the_scheduler_refuses_is_set_anew(
     assert [request.path for request in receiver.requests if request.header("webhook-id")] == ["/status/500"]
 
 
+@pytest.mark.parametrize(("left", "planned"), [(6.4, 0), (6.6, 1), (12.9, 1), (13.1, 2)])
+def test_a_retry_is_left_to_the_next_time_where_a_queue_could_take_too_long(
+    aws: MockAws, receiver: Receiver, left: float, planned: int
+) -> None:
+    """What fails first leaves time for the log of the other. When they come again, both are found in the log."""
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
+    both = [message(receiver.url("/status/500", delay=delay), message_id=f"m{delay}") for delay in ("0", "0.8")]
+    seconds = iter([60.0] * len(both) + [left] * 10)
+    now_less = SimpleNamespace(aws_request_id="r", get_remaining_time_in_millis=lambda: next(seconds) * 1000)
+    answer = app.lambda_handler(sqs_event(*both), now_less)
+    assert len(answer["batchItemFailures"]) == 2 - planned
+    assert len(aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]) == planned
+    assert send(app, sqs_event(*both, receive_count=2)) == []
+    assert len(aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]) == 2
+    assert len(receiver.requests) == 2
+
+
 def test_a_retry_that_is_scheduled_already_is_left_as_it_is(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     body = message(receiver.url("/status/500"))

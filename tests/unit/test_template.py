@@ -10,8 +10,11 @@ from pynamodb.models import Model
 from hooklog import settings
 from hooklog.api.recovery import RecoveryRow
 from hooklog.errors import InvalidSetting
+from hooklog.executions import tables
 from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
+from hooklog.queues import clients
+from hooklog.sending.disabling import WATCH_SECONDS
 from hooklog.sending.orders import LOG_SECONDS
 from hooklog.webhooks.rows import WebhookRow
 from tests import template
@@ -141,6 +144,14 @@ def test_more_than_ten_messages_need_a_window() -> None:
 def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
     timeout = template.functions()["SendWebhooksFunction"]["Timeout"]
     assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + LOG_SECONDS + 5
+
+
+def test_the_log_has_its_time_though_aws_does_not_answer() -> None:
+    """A read time-out each time that it is tried, and what the SDK pauses between: well under a second."""
+    assert (1 + tables.REQUEST_RETRIES) * tables.READ_TIMEOUT_SECONDS < tables.UNANSWERED_SECONDS
+    assert clients.ATTEMPTS * clients.READ_TIMEOUT_SECONDS < clients.UNANSWERED_SECONDS
+    assert tables.UNANSWERED_SECONDS + clients.UNANSWERED_SECONDS < LOG_SECONDS
+    assert WATCH_SECONDS < LOG_SECONDS
 
 
 OIDC = {"OIDC_ISSUER": "https://i.example", "OIDC_JWKS_URL": "https://i.example/jwks", "OIDC_AUDIENCE": "hooklog"}

@@ -17,6 +17,9 @@ READ_TIMEOUT_SECONDS: Final = 2
 
 REQUEST_RETRIES: Final = 2
 
+UNANSWERED_SECONDS: Final = 6.5
+"""What a request takes that is not answered, each time it is tried, with the pauses between."""
+
 
 class AttachedTable(Model):
     """A table that is named by a setting and shares its connection."""

@@ -12,6 +12,8 @@ from pynamodb.connection import Connection
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.log import Put, Retention, puts_of, summary_of, write
+from hooklog.executions.tables import UNANSWERED_SECONDS as DYNAMODB_SECONDS
+from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.queues.unlogged import UnloggedQueue
@@ -100,11 +102,15 @@ class Sender:
                 poison.append((record, str(invalid)))
             else:
                 pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
-        for finished in _gathered(pending):
-            self._finish({future: pending[future] for future in finished}, outcome, poison, others)
-        self._settle(others, outcome)  # what goes to queues comes last: it may take time that the log needs
+        for finished, waiting in _gathered(pending):
+            reserved = DYNAMODB_SECONDS if waiting else 0.0  # for their log
+            executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
+            self._keep(executions, outcome, _less(seconds_left, reserved))
+        self._settle(
+            others, outcome, seconds_left
+        )  # what goes to queues comes last: it may take time that the log needs
         for record, reason in poison:
-            self._bury(record, reason, outcome)
+            self._bury(record, reason, outcome, seconds_left)
         self._look(outcome, seconds_left)
         return outcome
 
@@ -118,10 +124,10 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
             outcome.unwatched_cause = cause_of(error)
 
-    def _finish(
+    def _sort_out(
         self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison, others: dict[str, Done]
-    ) -> None:
-        """Log what was sent, and put aside what came of the rest."""
+    ) -> Mapping[str, Execution]:
+        """What was sent; what came of the rest is put aside."""
         done: dict[str, Done] = {}
         for future, record in finished.items():
             error = future.exception()
@@ -129,9 +135,8 @@ class Sender:
                 done[record["messageId"]] = future.result()
             else:
                 self._account_for(record, error, outcome, poison)
-        executions = {q: each for q, each in done.items() if isinstance(each, Execution)}
-        self._keep(executions, outcome)
         others |= {q: each for q, each in done.items() if not isinstance(each, Execution)}
+        return {q: each for q, each in done.items() if isinstance(each, Execution)}
 
     def _account_for(self, record: Record, error: BaseException, outcome: Outcome, poison: Poison) -> None:
         if isinstance(error, InvalidMessage):
@@ -141,7 +146,7 @@ class Sender:
         else:
             outcome.faults[record["messageId"]] = cause_of(error)
 
-    def _keep(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
+    def _keep(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Log them and set their retries: all together, or one by one where that fails, as for want of memory."""
         try:
             logged = self._log(executions, outcome)
@@ -149,13 +154,13 @@ class Sender:
             cause = cause_of(error)
         else:
             if logged:
-                self._schedule(executions, outcome)
+                self._schedule(executions, outcome, seconds_left)
             return
         if len(executions) == 1:
             outcome.faults |= dict.fromkeys(executions, f"not logged: {cause}")
             return
         for queue_message_id, execution in executions.items():
-            self._keep({queue_message_id: execution}, outcome)
+            self._keep({queue_message_id: execution}, outcome, seconds_left)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
@@ -180,40 +185,57 @@ class Sender:
         except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
             return [summary_of(execution, archive.retention) for execution in each]
 
-    def _schedule(self, executions: Mapping[str, Execution], outcome: Outcome) -> None:
+    def _schedule(
+        self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
+    ) -> None:
+        """Or have it done when the message comes again, where no time is left: it is then found in the log."""
         try:
-            due = {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}
-            self._ways_on.timer.set(due, datetime.now(UTC))
+            if due := {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}:
+                _take_time(seconds_left)
+                self._ways_on.timer.set(due, datetime.now(UTC))
         except Exception as error:  # noqa: BLE001 - whatever it was, what else has been sent must still be logged
             failed = (q for q, each in executions.items() if each.next_attempt_at)
             outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_why(error)}")
 
-    def _settle(self, others: Mapping[str, Done], outcome: Outcome) -> None:
+    def _settle(self, others: Mapping[str, Done], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         for queue_message_id, each in others.items():
             try:
-                self._settle_one(each, outcome)
+                self._settle_one(each, outcome, seconds_left)
             except Exception as error:  # noqa: BLE001 - as of a retry
                 outcome.faults[queue_message_id] = f"repeat not queued: {_why(error)}"
 
-    def _settle_one(self, each: Done, outcome: Outcome) -> None:
+    def _settle_one(self, each: Done, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         if isinstance(each, Deferred):
+            _take_time(seconds_left)
             self._ways_on.repeats.put({each.repeat: each.seconds})
             outcome.deferred += 1
         elif isinstance(each, Published):
             outcome.published.append(each)
         elif isinstance(each, Settled):
             if each.due:
+                _take_time(seconds_left)
                 self._ways_on.timer.set(dict([each.due]), datetime.now(UTC))
             outcome.settled.append(each.reason)
 
-    def _bury(self, record: Record, reason: str, outcome: Outcome) -> None:
+    def _bury(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         try:
+            _take_time(seconds_left)
             self._ways_on.dead_letters.bury(record, reason)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
             cause = f"not put on the dead-letter queue ({reason}): {type(error).__name__}"
             outcome.faults[record["messageId"]] = cause
         else:
             outcome.invalid.append((record["messageId"], reason))
+
+
+def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], float]:
+    return lambda: seconds_left() - reserved
+
+
+def _take_time(seconds_left: Callable[[], float]) -> None:
+    """Raises NoTimeLeft where a queue that does not answer would end the invocation, and the whole batch come again."""
+    if seconds_left() < QUEUE_SECONDS:
+        raise NoTimeLeft("no time is left")
 
 
 def _why(error: Exception) -> str:
@@ -227,10 +249,13 @@ def _retry(execution: Execution) -> Repeat:
     return Repeat(*ids, Trigger.RETRY, once=True, carried=execution.carried)
 
 
-def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[set[Future[Done]]]:
-    """The futures as they finish, in groups: all that finish within FLUSH_SECONDS of a group's first."""
+def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[tuple[set[Future[Done]], bool]]:
+    """The futures as they finish, in groups: all that finish within FLUSH_SECONDS of a group's first.
+
+    With each group, whether others are still to finish.
+    """
     pending = set(futures)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
         more, pending = wait(pending, timeout=FLUSH_SECONDS) if pending else (set(), pending)
-        yield done | more
+        yield done | more, bool(pending)

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.tables import UNANSWERED_SECONDS, ExecutionRow
 from hooklog.queues.clients import Clients
 from hooklog.webhooks import registry
 from hooklog.webhooks.directory import Directory
@@ -19,9 +19,9 @@ from hooklog.webhooks.webhook import Webhook
 LOOKED_AT: Final = 1000
 """Of a webhook's executions, the newest: as many are looked at for a success before it is switched off."""
 
-WATCH_SECONDS: Final = 13.0
-"""What one webhook may take, a read and an update that DynamoDB does not answer, about 6 s each; it is let be where
-less is left. Less than orders.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
+WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
+"""What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
+than orders.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
 GONE: Final = 410
 

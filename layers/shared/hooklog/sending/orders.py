@@ -28,7 +28,8 @@ from hooklog.webhooks.retry import RetrySchedule, jitter
 from hooklog.webhooks.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
-"""Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged."""
+"""Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged: though
+DynamoDB and a queue do not answer, one after the other, the rest of the batch is accounted for."""
 
 PUBLISH_SECONDS: Final = 30.0
 """What it may take to copy a topic's message for a stretch of webhooks."""
