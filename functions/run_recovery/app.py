@@ -21,7 +21,7 @@ repeats = RepeatQueue(clients, settings.queue_url)
 queue = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
 
 RESERVE_MILLISECONDS = 20_000
-"""Enough for one more page, and for the message that goes on with the rest."""
+"""Enough for one more failure, for what was looked at to be queued and saved, and for the message that goes on."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:

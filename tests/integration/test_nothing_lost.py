@@ -457,6 +457,25 @@ def test_only_the_period_is_recovered(aws: MockAws, receiver: Receiver, recovery
         assert recovery.progress(recovery_id)["found"] == found
 
 
+def test_how_far_a_recovery_has_come_is_saved_when_no_time_is_left(
+    aws: MockAws, receiver: Receiver, recovery: Recovery
+) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
+    recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
+    for ticks, expected in (([60_000, 60_000, 0, 0], ("running", 2)), ([60_000, 0, 0], ("done", 3))):
+        left = iter(ticks)
+        now_less = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: next(left))
+        recovery._run.lambda_handler(aws.take("RecoveryQueue"), now_less)  # noqa: SLF001 - as time goes by
+        status, count = expected
+        assert recovery.progress(recovery_id) == {"status": status, "found": count, "queued": count}
+    assert sorted(json.loads(record["body"])["message_id"] for record in aws.take("WebhookQueue", 3)["Records"]) == [
+        "m0",
+        "m1",
+        "m2",
+    ]
+
+
 def test_a_recovery_goes_on_after_a_crash(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     for start in range(0, 110, 10):
@@ -464,7 +483,7 @@ def test_a_recovery_goes_on_after_a_crash(aws: MockAws, receiver: Receiver, reco
         send(app, sqs_event(*bodies))
     recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
     event = aws.take("RecoveryQueue")
-    ticks = iter([60_000, 0])
+    ticks = iter([60_000] * 101 + [0])
     one_page = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
     recovery._run.lambda_handler(event, one_page)  # noqa: SLF001 - time for one page alone
     assert recovery.progress(recovery_id) == {"status": "running", "found": 100, "queued": 100}

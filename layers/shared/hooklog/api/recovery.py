@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 PAGE: Final = 100
-"""Failed executions between one saved state and the next: what a crash may have to look at again."""
+"""Failed executions between one saved state and the next, at most: what a crash may have to look at again."""
 
 MAX_LAG: Final = timedelta(days=1)
 """How far the details of an execution may be behind its summary, after an outage."""
@@ -61,6 +61,16 @@ class RecoveryQueue(NamedTuple):
         send_all(self.clients.sqs, self.queue_url, [{"MessageBody": body, "MessageGroupId": webhook_id}])
 
 
+class _Stretch(NamedTuple):
+    """Some failures that were looked at, those of them that are to be sent again, and those that can be."""
+
+    looked_at: list[ExecutionRow]
+    found: list[Repeat]
+    kept: list[Repeat]
+    ends: bool
+    """Whether none is left behind them."""
+
+
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
 
@@ -91,25 +101,36 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 
 
 def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
-    """Go on until it is done or no time is left. False where the rest is still to be queued.
+    """Go on until it is done or no time is left, by one failure at least. False where the rest is still to be queued.
 
-    True as well where another run has taken over, or the recovery has expired.
-    What a
-    crash left undone of a page is looked at again: a repeat that was put on the queue twice is sent once.
+    True as well where another run has taken over, or the recovery has expired. What a crash left undone of a page is
+    looked at again: a repeat that was put on the queue twice is sent once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
         return True
     while row.status == "running" and time_left():
-        page = list(_failures(row))
-        found = [repeat for failure in page if (repeat := _repeat(row, failure))]
-        kept = [repeat for repeat in found if _can_be_sent(repeat)]
-        if kept:
-            repeats.put(dict.fromkeys(kept, 0))
-        if not _advance(row, page, len(found), len(kept)):
+        stretch = _look_at(row, list(_failures(row)), time_left)
+        if stretch.kept:
+            repeats.put(dict.fromkeys(stretch.kept, 0))
+        if not _advance(row, stretch):
             return True
     return row.status == "done"
+
+
+def _look_at(row: RecoveryRow, page: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Stretch:
+    """As much of the page as there is time for: a read or two for each of its failures."""
+    stretch = _Stretch([], [], [], ends=len(page) < PAGE)
+    for failure in page:
+        stretch.looked_at.append(failure)
+        if repeat := _repeat(row, failure):
+            stretch.found.append(repeat)
+            if _can_be_sent(repeat):
+                stretch.kept.append(repeat)
+        if not time_left():
+            break
+    return stretch._replace(ends=stretch.ends and len(stretch.looked_at) == len(page))
 
 
 def _can_be_sent(repeat: Repeat) -> bool:
@@ -147,16 +168,16 @@ def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
     return Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
 
 
-def _advance(row: RecoveryRow, page: list[ExecutionRow], found: int, queued: int) -> bool:
+def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:
     """Save how far it has come; whether it was this run that brought it there."""
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
     actions: list[Action] = [
-        RecoveryRow.found.set(int(row.found) + found),
-        RecoveryRow.queued.set(int(row.queued) + queued),
-        RecoveryRow.status.set("running" if len(page) == PAGE else "done"),
+        RecoveryRow.found.set(int(row.found) + len(stretch.found)),
+        RecoveryRow.queued.set(int(row.queued) + len(stretch.kept)),
+        RecoveryRow.status.set("done" if stretch.ends else "running"),
     ]
-    if page:
-        actions.append(RecoveryRow.after.set(page[-1].executed_at))
+    if stretch.looked_at:
+        actions.append(RecoveryRow.after.set(stretch.looked_at[-1].executed_at))
     try:
         row.update(actions, condition=unchanged & (RecoveryRow.status == "running"))
     except UpdateError as error:
