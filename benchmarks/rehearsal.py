@@ -21,7 +21,7 @@ from benchmarks.capacity import Deployment, Load, Receivers
 from benchmarks.figures import Figure
 from local import aws, stack
 from local.failure import LocalFailure
-from tests.deployed import configured
+from tests.changing import configured
 from tests.receiver import Receiver
 
 PER_SECOND: Final = 2

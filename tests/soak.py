@@ -22,7 +22,7 @@ import requests
 
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from local import aws, stack
-from tests.deployed import configured, kill_senders, visibility
+from tests.changing import configured, kill_senders, visibility
 from tests.faults import FaultyService, failing, half_processed, throttled, unprocessed
 from tests.template import ROOT
 

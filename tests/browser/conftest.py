@@ -21,7 +21,7 @@ from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
 from tests.browser.chromium import chromium
-from tests.deployed import configured
+from tests.changing import configured
 from tests.receiver import Receiver
 
 SECONDS = 60

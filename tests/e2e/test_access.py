@@ -10,8 +10,8 @@ import pytest
 
 from local import aws
 from local import deployment as deployed_stack
-from tests.deployed import configured
-from tests.e2e.conftest import Deployment, Receiver, mint, until
+from tests.changing import configured
+from tests.deployment import Deployment, Receiver, mint, until
 from tests.issuer import Issuer, ec_jwk, ec_key, rsa_jwk, rsa_key
 from tests.issuer import mint as mint_at_issuer
 

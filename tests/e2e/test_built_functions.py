@@ -16,7 +16,7 @@ import pytest
 
 from local import aws, places
 from tests import template
-from tests.e2e.conftest import Deployment
+from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
 
 LAYER = places.BUILD / "SharedLayer" / "python"

@@ -11,7 +11,7 @@ import pytest
 
 from cli.failure import ExitCode
 from local import places
-from tests.e2e.conftest import Deployment, Receiver, until
+from tests.deployment import Deployment, Receiver, until
 
 Environment = Mapping[str, str]
 NONE: Environment = {}

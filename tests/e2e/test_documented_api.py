@@ -11,7 +11,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS
 
 from tests import template
-from tests.e2e.conftest import Deployment
+from tests.deployment import Deployment
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((template.ROOT / "docs/openapi.yaml").read_text())
 CHECKED = [

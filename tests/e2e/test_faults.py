@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from local import aws
-from tests.deployed import configured, kill_senders, visibility
-from tests.e2e.conftest import Deployment, Receiver, headers_of, received, until
+from tests.changing import configured, kill_senders, left_on, visibility
+from tests.deployment import Deployment, Receiver, headers_of, received, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
 
 
@@ -98,14 +98,8 @@ def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_
     deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n, url in enumerate(urls)])
     until(lambda: came(receiver, webhook_id), lambda found: len(found) == 20)
     queue = deployment.outputs["UnloggedQueueUrl"]
-    until(lambda: _left(queue), lambda left: left > 0)
+    until(lambda: left_on(queue), lambda left: left > 0)
     assert deployment.history(webhook_id) == []
-
-
-def _left(queue_url: str) -> int:
-    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-    return sum(map(int, attributes.values()))
 
 
 def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:

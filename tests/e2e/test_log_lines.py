@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.e2e.conftest import Deployment, Receiver, headers_of, lines, received, until
+from tests.deployment import Deployment, Receiver, headers_of, lines, received, until
 from tests.leaks import PLANTED, found_in
 
 TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"

@@ -23,8 +23,8 @@ from hooklog.queues.unlogged import to_body
 from local import aws, places
 from tests import template
 from tests.calls import Call, RecordingAws
-from tests.deployed import configured, hurried, paused, physical_id
-from tests.e2e.conftest import Deployment, Receiver, mint, until
+from tests.changing import configured, hurried, paused, physical_id
+from tests.deployment import Deployment, Receiver, mint, until
 from tests.events import sqs_event
 
 WHAT_TO_DO = """\

@@ -11,7 +11,7 @@ import requests
 
 from cli.redrive import redrive
 from hooklog.version import __version__
-from tests.e2e.conftest import Deployment, Receiver, headers_of, received
+from tests.deployment import Deployment, Receiver, headers_of, received
 
 PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
 

@@ -11,8 +11,8 @@ from standardwebhooks import Webhook as Verifier
 
 from local import aws
 from local.deployment import stack_outputs
-from tests.deployed import configured, kill_senders, replace_senders, visibility
-from tests.e2e.conftest import Deployment, Receiver, received, until
+from tests.changing import configured, kill_senders, left_on, replace_senders, visibility
+from tests.deployment import Deployment, Receiver, received, until
 from tests.faults import FaultyService
 from tests.proxy import Answer, Asked
 
@@ -155,9 +155,3 @@ def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
         until(lambda: [received(receiver_process, path) for path in paths], all)
         until(lambda: left_on(queue), lambda left: left <= others)
     assert [len(received(receiver_process, path)) for path in paths] == [1] * 25
-
-
-def left_on(queue_url: str) -> int:
-    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-    attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
-    return sum(map(int, attributes.values()))

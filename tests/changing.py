@@ -92,6 +92,13 @@ def visibility(queue_url: str, seconds: int) -> Iterator[None]:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
 
 
+def left_on(queue_url: str) -> int:
+    """How many messages a queue holds, those that are taken among them."""
+    names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    return sum(map(int, attributes.values()))
+
+
 def replace_senders() -> None:
     """Let new processes take what comes, which remember nothing."""
     with configured("SendWebhooksFunction", REPLACED="yes"):
