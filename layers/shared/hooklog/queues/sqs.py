@@ -19,22 +19,19 @@ def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> 
     """Send these, of SendMessageBatch's form but for their `Id`. Raises NotQueued unless all were taken."""
     for batch in _batches(entries):
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(batch)]
-        try:
-            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=numbered)
-        except (BotoCoreError, ClientError) as error:
-            raise NotQueued(type(error).__name__) from error
-        if failed := answer.get("Failed"):
-            _send_again(sqs, queue_url, [entry for entry in numbered if entry["Id"] in {each["Id"] for each in failed}])
+        if refused := _send(sqs, queue_url, numbered):  # once more: one entry's passing fault is not its neighbours'
+            again = _send(sqs, queue_url, [entry for entry in numbered if entry["Id"] in refused])
+            if again:
+                raise NotQueued(next(iter(again.values())))
 
 
-def _send_again(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Once more, what SQS refused of a batch: one entry's passing fault is not its neighbours'."""
+def _send(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
+    """The ids of those that SQS refused, each with the error's code. Raises NotQueued where it took none."""
     try:
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
     except (BotoCoreError, ClientError) as error:
         raise NotQueued(type(error).__name__) from error
-    if failed := answer.get("Failed"):
-        raise NotQueued(str(failed[0].get("Code")))
+    return {each["Id"]: str(each.get("Code")) for each in answer.get("Failed", ())}
 
 
 def _batches(entries: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

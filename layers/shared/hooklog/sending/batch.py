@@ -222,7 +222,7 @@ class Sender:
             _take_time(seconds_left)
             self._ways_on.dead_letters.bury(record, reason)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
-            cause = f"not put on the dead-letter queue ({reason}): {type(error).__name__}"
+            cause = f"not put on the dead-letter queue ({reason}): {_why(error)}"
             outcome.faults[record["messageId"]] = cause
         else:
             outcome.invalid.append((record["messageId"], reason))
@@ -233,9 +233,9 @@ def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], fl
 
 
 def _take_time(seconds_left: Callable[[], float]) -> None:
-    """Raises NoTimeLeft where a queue that does not answer would end the invocation, and the whole batch come again."""
+    """Raises NotQueued where a queue that does not answer would end the invocation, and bring the whole batch back."""
     if seconds_left() < QUEUE_SECONDS:
-        raise NoTimeLeft("no time is left")
+        raise NotQueued("no time is left")
 
 
 def _why(error: Exception) -> str:
