@@ -14,31 +14,7 @@ _WEBHOOKS: Final = "webhooks:"
 
 def make_cursor(query: Query, after: str | None) -> str | None:
     """An opaque cursor that goes on with this query behind the execution `after`."""
-    if after is None:
-        return None
-    return base64.urlsafe_b64encode(f"{_fingerprint(query)}{after}".encode()).decode().rstrip("=")
-
-
-def make_webhook_cursor(after: str | None) -> str | None:
-    """An opaque cursor that goes on with a list of webhooks behind the one with the id `after`."""
-    if after is None:
-        return None
-    return base64.urlsafe_b64encode(f"{_WEBHOOKS}{after}".encode()).decode().rstrip("=")
-
-
-def read_webhook_cursor(cursor: str) -> str:
-    """The webhook id in it. Raises InvalidRequest if it was not made for a list of webhooks."""
-    kind, _, after = _opened(cursor).partition(_WEBHOOKS)
-    if kind or not IDENTIFIER.fullmatch(after):
-        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks as it was given")
-    return after
-
-
-def _opened(cursor: str) -> str:
-    try:
-        return base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
-    except ValueError:
-        return ""
+    return None if after is None else _closed(f"{_fingerprint(query)}{after}")
 
 
 def read_cursor(cursor: str, query: Query) -> str:
@@ -50,6 +26,31 @@ def read_cursor(cursor: str, query: Query) -> str:
     if fingerprint != _fingerprint(query) or not (query.since or "") <= after < (query.until or "~"):
         raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
     return after
+
+
+def make_webhook_cursor(after: str | None) -> str | None:
+    """An opaque cursor that goes on with a list of webhooks behind the one with the id `after`."""
+    return None if after is None else _closed(f"{_WEBHOOKS}{after}")
+
+
+def read_webhook_cursor(cursor: str) -> str:
+    """The webhook id in it. Raises InvalidRequest if it was not made for a list of webhooks."""
+    kind, _, after = _opened(cursor).partition(_WEBHOOKS)
+    if kind or not IDENTIFIER.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks as it was given")
+    return after
+
+
+def _closed(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> str:
+    """What is in it; nothing where it is no cursor."""
+    try:
+        return base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
+    except ValueError:
+        return ""
 
 
 def _fingerprint(query: Query) -> str:

@@ -78,6 +78,11 @@ class Request(NamedTuple):
             raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
         return int(limit)
 
+    def after(self, query: Query) -> str | None:
+        """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
+        cursor = self.parameters.get("cursor")
+        return None if cursor is None else read_cursor(cursor, query)
+
     @property
     def after_webhook(self) -> str | None:
         """The webhook id in this request's cursor. Raises InvalidRequest if it was not made for a list of them."""
@@ -87,7 +92,13 @@ class Request(NamedTuple):
     @property
     def document(self) -> Mapping[str, Any]:
         """The body, a JSON object."""
-        return self._body()
+        try:
+            body = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise InvalidRequest("the body must be JSON") from None
+        if not isinstance(body, dict):
+            raise InvalidRequest("the body must be a JSON object")
+        return body
 
     @property
     def query(self) -> Query:
@@ -112,7 +123,7 @@ class Request(NamedTuple):
 
         What a recovery sends may fail in its turn, and must not be found by it again.
         """
-        body = self._body()
+        body = self.document
         if unknown := body.keys() - {"since", "until"}:
             raise InvalidRequest(f"unknown field {min(unknown)!r:.80}; known: since, until")
         since, until = _time(body.get("since"), "since"), body.get("until")
@@ -122,15 +133,6 @@ class Request(NamedTuple):
         if end <= since:
             raise InvalidRequest("until must be later than since")
         return since, end
-
-    def _body(self) -> Mapping[str, Any]:
-        try:
-            body = json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise InvalidRequest("the body must be JSON") from None
-        if not isinstance(body, dict):
-            raise InvalidRequest("the body must be a JSON object")
-        return body
 
     def _status(self) -> Status | None:
         status = self.parameters.get("status")
@@ -144,11 +146,6 @@ class Request(NamedTuple):
     def _time(self, name: str) -> str | None:
         text = self.parameters.get(name)
         return None if text is None else _time(text, name)
-
-    def after(self, query: Query) -> str | None:
-        """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
-        cursor = self.parameters.get("cursor")
-        return None if cursor is None else read_cursor(cursor, query)
 
 
 def _time(text: object, name: str) -> str:
