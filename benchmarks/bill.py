@@ -164,7 +164,7 @@ def stock() -> dict[str, tuple[float, Price]]:
     """What stands there: how many of each, and the price of one."""
     kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
     kinds["AWS::CloudWatch::Alarm"] = sum(map(_watched, resources("AWS::CloudWatch::Alarm").values()))
-    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(Trigger)
+    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(set(Trigger) - {Trigger.TEST})  # which is not counted
     polls = _queues_polled() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
     kept = {kind.removeprefix("AWS::"): (float(kinds[kind]), price) for kind, price in STANDING.items()}
     return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}
