@@ -17,9 +17,9 @@ from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.batch import Archive, Outcome, Sender, WaysOn
+from hooklog.sending.clerk import NOT_SUBSCRIBED, Clerk
 from hooklog.sending.disabling import EventTopic, Watch
 from hooklog.sending.metrics import NAMESPACE, samples
-from hooklog.sending.orders import NOT_SUBSCRIBED, Clerk
 from hooklog.sending.topics import Published, Publisher
 from hooklog.settings import SenderSettings
 from hooklog.webhooks.directory import Directory

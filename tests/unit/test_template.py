@@ -14,8 +14,8 @@ from hooklog.executions import tables
 from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
 from hooklog.queues import clients
+from hooklog.sending.clerk import LOG_SECONDS
 from hooklog.sending.disabling import WATCH_SECONDS
-from hooklog.sending.orders import LOG_SECONDS
 from hooklog.webhooks.rows import WebhookRow
 from tests import template
 

@@ -17,8 +17,9 @@ from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.queues.unlogged import UnloggedQueue
+from hooklog.sending.clerk import Clerk, Deferred, Done, Settled
 from hooklog.sending.disabling import SwitchedOff, Watch
-from hooklog.sending.orders import Clerk, Deferred, Done, Order, Settled
+from hooklog.sending.orders import Order
 from hooklog.sending.topics import Published
 
 FLUSH_SECONDS: Final = 0.25

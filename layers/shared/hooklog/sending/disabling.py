@@ -21,7 +21,7 @@ LOOKED_AT: Final = 1000
 
 WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
 """What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
-than orders.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
+than clerk.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
 GONE: Final = 410
 

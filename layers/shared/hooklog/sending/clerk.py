@@ -1,0 +1,260 @@
+"""What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
+
+import base64
+import math
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException
+
+from hooklog.delivery.courier import Courier, Delivery
+from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
+from hooklog.executions import chain
+from hooklog.executions.details import read_for_repeat
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.tables import ExecutionRow
+from hooklog.messages.call import Call
+from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
+from hooklog.messages.message import Message
+from hooklog.queues import carried
+from hooklog.queues.repeats import Repeat
+from hooklog.queues.sqs import MAX_DELAY_SECONDS
+from hooklog.sending.orders import Order
+from hooklog.sending.topics import Publication, Published, Publisher
+from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.retry import RetrySchedule, jitter
+from hooklog.webhooks.transformation import Transformer
+
+LOG_SECONDS: Final = 15.0
+"""Kept free at the end of an invocation, for the log to be written, be it only to the queue of what is unlogged: though
+DynamoDB and a queue do not answer, one after the other, the rest of the batch is accounted for."""
+
+PUBLISH_SECONDS: Final = 30.0
+"""What it may take to copy a topic's message for a stretch of webhooks."""
+
+MAX_DEFERRALS: Final = 100
+"""About a day, at the longest pause; after that a repeat goes to the dead-letter queue."""
+
+NOT_SUBSCRIBED: Final = "not among the webhook's event types"
+
+_UNKNOWN = "There is no webhook with this id: set it up, then send this again."
+_DISABLED = "The webhook is switched off: switch it on, then send this again."
+_REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
+
+
+class Deferred(NamedTuple):
+    """The log could not be read, or it is not due; the repeat is to come again after this many seconds."""
+
+    repeat: Repeat
+    seconds: int
+
+
+class Settled(NamedTuple):
+    """Nothing was to be sent."""
+
+    reason: str
+    due: tuple[Repeat, datetime] | None = None
+    """A retry that may not have been put on the queue when this was logged."""
+
+
+Done = Execution | Deferred | Settled | Published
+
+LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
+
+
+class Turn(NamedTuple):
+    """Why a message is sent now, and how often it has been."""
+
+    attempt: int = 1
+    trigger: Trigger = Trigger.EVENT
+    retries_used: int = 0
+
+
+class Clerk:
+    """Carries out orders. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        courier: Courier,
+        directory: Directory,
+        publisher: Publisher,
+        schedule: RetrySchedule,
+        clock: Callable[[], datetime] | None = None,
+        *,
+        transformer: Transformer | None = None,
+        carry: bool = False,
+    ) -> None:
+        """`carry` says that the log keeps no details, so that each retry has to carry its message."""
+        self._courier = courier
+        self._carry = carry
+        self._directory = directory
+        self._publisher = publisher
+        self._schedule = schedule
+        self._transformer = transformer or Transformer()
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def carry_out(self, order: Order, seconds_left: Callable[[], float]) -> Done:
+        """Do what the order asks for.
+
+        Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be,
+        RegistryUnreachable where its webhook must be known first, EvaluatorLost where it must be transformed, what
+        reading the log raises where it must be known first whether a message was sent before, and what
+        `Publisher.publish` does of a topic's message.
+        """
+        content = order.content
+        if isinstance(content, Publication):
+            if seconds_left() < PUBLISH_SECONDS + LOG_SECONDS:
+                raise NoTimeLeft(f"{PUBLISH_SECONDS:g} s may be needed to copy this")
+            return self._publisher.publish(content)
+        once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
+        again = order.redelivered or order.unique_until <= self._clock().timestamp()
+        if again and not once and (settled := self._logged_before(order, content, _links(content))):
+            return settled
+        if isinstance(content, Repeat):
+            return self._repeat(order, content, seconds_left)
+        return self._send(order, content, Turn(), seconds_left)
+
+    def _logged_before(self, order: Order, content: Message | Repeat, links: Sequence[chain.Link]) -> Settled | None:
+        for link in links:
+            if link.queue_message_id == order.queue_message_id:
+                return Settled("logged before", self._due(content, link))
+        return None
+
+    def _due(self, content: Message | Repeat, link: chain.Link) -> tuple[Repeat, datetime] | None:
+        """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
+        row = ExecutionRow.get(link.webhook_id, link.execution_id)
+        if not row.next_attempt_at or row.erased:
+            return None
+        at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
+        again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
+        return (again._replace(carried=_packed(content)) if row.unkept else again), at
+
+    def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
+        if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
+            return Deferred(repeat, min(math.ceil(left), MAX_DELAY_SECONDS))
+        try:
+            links = _links(repeat)
+            if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat, links)):
+                return settled
+            if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
+                return Settled("sent again meanwhile")
+            row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
+            message = None if row.erased else _message(repeat, row)
+        except LOG_UNREADABLE:
+            return _defer(repeat)
+        if row.erased:
+            return Settled("erased")
+        if not message:
+            return _defer(repeat)
+        attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
+        if repeat.trigger is Trigger.RETRY and row.next_attempt_at:
+            order = order._replace(due_at=datetime.fromisoformat(row.next_attempt_at))
+        used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
+        return self._send(order, message, Turn(attempt, repeat.trigger, used), seconds_left)
+
+    def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
+        """Send it where it says itself, or where its registered webhook says now.
+
+        Who asks for it has often just mended the webhook: that is not to be taken as it was before.
+        """
+        if message.url is not None:
+            return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
+        entry = self._directory.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
+        if entry is None:
+            return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK, _UNKNOWN))
+        webhook = entry.webhook
+        if turn.trigger is Trigger.EVENT and not webhook.takes(message.event_type):
+            return Settled(NOT_SUBSCRIBED)
+        call = webhook.call(message, entry.keys(self._clock()))
+        if not webhook.enabled:
+            return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK, _DISABLED))
+        try:
+            shaped = self._transformer.shape(message, webhook.transformation, lambda: seconds_left() - LOG_SECONDS)
+        except Undelivered as failure:
+            return self._refuse(order, call, turn, failure)
+        if shaped is None:
+            return self._execution(order, Delivery.skip(call, turn.attempt, self._clock()), turn, None)
+        call = call._replace(message=shaped)
+        return self._deliver(order, call, turn, webhook.retry_schedule or self._schedule, seconds_left)
+
+    def _deliver(
+        self, order: Order, call: Call, turn: Turn, schedule: RetrySchedule, seconds_left: Callable[[], float]
+    ) -> Execution:
+        if call.timeout_seconds + LOG_SECONDS > seconds_left():
+            raise NoTimeLeft(f"{call.timeout_seconds:g} s may be needed to send this")
+        delivery = self._courier.deliver(call, turn.attempt)
+        again = None
+        if not delivery.success:
+            again = schedule.next_attempt(delivery, turn.retries_used, self._clock(), jitter)
+        return self._execution(order, delivery, turn, again)
+
+    def _refuse(self, order: Order, call: Call, turn: Turn, refusal: Undelivered) -> Execution:
+        """What is logged where nothing is sent; its body is kept, where any is, so that it can be sent then."""
+        return self._execution(order, Delivery.refused(call, turn.attempt, self._clock(), refusal), turn, None)
+
+    def _execution(self, order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
+        unkept = self._carry and not delivery.success
+        packed = carried.pack(delivery.message) if unkept and next_attempt_at else ""
+        if len(packed) > carried.MAX_CARRIED_LENGTH:
+            packed, next_attempt_at = "", None
+        return Execution(
+            execution_id=name_execution(delivery.started_at),
+            delivery=delivery,
+            trigger=turn.trigger,
+            queue_message_id=order.queue_message_id,
+            retries_used=turn.retries_used,
+            next_attempt_at=next_attempt_at,
+            redelivered=order.redelivered,
+            due_at=order.due_at,
+            unkept=unkept,
+            carried=packed,
+        )
+
+
+def _links(content: Message | Repeat) -> list[chain.Link]:
+    """What its message has come to on its webhook; of a repeat, since the execution that it repeats."""
+    since = content.execution_id if isinstance(content, Repeat) else ""
+    return chain.links(content.message_id, content.webhook_id, since)
+
+
+def _defer(repeat: Repeat) -> Deferred:
+    """The log lags or is out of reach: come again, after a minute at first and a quarter of an hour in the end."""
+    if repeat.deferrals >= MAX_DEFERRALS:
+        raise InvalidMessage(f"execution {repeat.execution_id} or its details are not in the log")
+    again = repeat._replace(deferrals=repeat.deferrals + 1)
+    return Deferred(again, min(60 * 2**repeat.deferrals, MAX_DELAY_SECONDS))
+
+
+def _packed(content: Message | Repeat) -> str:
+    """An order's message, for its retry to carry; empty where the log alone could have had it and has not."""
+    if isinstance(content, Message):
+        return carried.pack(content)
+    if content.carried:
+        return content.carried
+    message = _message(content, ExecutionRow.get(content.webhook_id, content.execution_id))
+    return carried.pack(message) if message else ""
+
+
+def _message(repeat: Repeat, row: ExecutionRow) -> Message | None:
+    """What is to be sent again: from the repeat itself, or from the log; None where neither has it (yet)."""
+    if repeat.carried:
+        return carried.unpack(repeat.carried, repeat.webhook_id, repeat.message_id)
+    details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
+    return _logged(row, details) if details else None
+
+
+def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
+    body, timeout = details["request_body"], details["timeout"]
+    encoded = details.get("request_body_encoding") == "base64"
+    return Message(
+        webhook_id=row.webhook_id,
+        message_id=row.message_id,
+        url=None if details.get("registered") else details["url"],
+        body=base64.b64decode(body) if encoded else body.encode(),
+        headers=details["headers"],
+        event_type=row.event_type,
+        timeout_seconds=None if timeout is None else min(float(timeout), MAX_TIMEOUT_SECONDS),
+        as_sent=details.get("as_sent", False),
+    )
