@@ -333,6 +333,7 @@ def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
     app = aws.start("ListExecutionsFunction", ALLOWED_ORIGIN="https://app.acme.example")
     headers = app.lambda_handler(api_event({"webhook_id": "w"}), None)["headers"]
     assert headers["Access-Control-Allow-Origin"] == "https://app.acme.example"
+    assert headers["Access-Control-Expose-Headers"] == "Date"
     assert headers["Cache-Control"] == "no-store"
 
 

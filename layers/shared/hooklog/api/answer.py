@@ -81,4 +81,5 @@ def _headers(origin: str) -> dict[str, str]:
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "Access-Control-Allow-Origin": origin,
+        "Access-Control-Expose-Headers": "Date",
     }
