@@ -63,8 +63,16 @@ const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle:
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
 
+/** How far the API's clock is ahead of ours. */
+let aheadMs = 0;
+const apiNow = () => Date.now() + aheadMs;
+
+function readClock(date) {
+	aheadMs = Math.round((Date.parse(date) - Date.now()) / 10_000) * 10_000 || 0;
+}
+
 function timeAgo(iso) {
-	let distance = (Date.parse(iso) - Date.now()) / 1000;
+	let distance = (Date.parse(iso) - apiNow()) / 1000;
 	if (Math.abs(distance) < 10) return "just now";
 	for (const [unit, most] of STEPS) {
 		if (Math.abs(distance) < most) return RELATIVE.format(Math.round(distance), unit);
@@ -86,9 +94,9 @@ function span(ms) {
 }
 
 const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
-const scaled = (number, by, unit, digits = 1) => `${(number / by).toFixed(digits)} ${unit}`;
+const scaled = (number, by, unit) => `${(number / by).toFixed(1)} ${unit}`;
 
-const duration = (ms) => (ms < 1000 ? `${ms} ms` : scaled(ms, 1000, "s", ms < 10_000 ? 1 : 0));
+const duration = (ms) => (ms < 1000 ? `${ms} ms` : scaled(ms, 1000, "s"));
 const size = (bytes) =>
 	bytes < 1000 ? `${bytes} bytes` : bytes < 1e6 ? scaled(bytes, 1000, "kB") : scaled(bytes, 1e6, "MB");
 
@@ -107,22 +115,21 @@ function isJson(text) {
 	}
 }
 
+const newLine = (depth) => `\n${"  ".repeat(Math.min(depth, DEEPEST_FOLD))}`;
+
 function* layOut(text) {
 	let depth = 0;
-	const newLine = () => `\n${"  ".repeat(Math.min(depth, DEEPEST_FOLD))}`;
 	const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
 	for (let at = 0; at < tokens.length; at++) {
 		const [token, next] = [tokens[at], tokens[at + 1]];
 		if (["{}", "[]"].includes(token + next)) yield [token + tokens[++at]];
 		else if ("{[".includes(token)) {
-			depth++;
 			yield [token, "open"];
-			yield [newLine()];
+			yield [newLine(++depth)];
 		} else if ("}]".includes(token)) {
-			depth--;
-			yield [newLine()];
+			yield [newLine(--depth)];
 			yield [token, "close"];
-		} else if (token === ",") yield [token + newLine(), "comma"];
+		} else if (token === ",") yield [token + newLine(depth), "comma"];
 		else if (token === ":") yield [": "];
 		else yield [token, next === ":" ? "key" : token[0] === '"' ? "string" : "literal"];
 	}
@@ -151,18 +158,16 @@ class Fold {
 
 function folded(parts) {
 	const [open, folds] = [[{ inside: h("span") }], []];
-	let [key, deeper] = ["", 0];
+	let key = "";
 	for (const [text, kind] of parts) {
-		if (kind === "close" && !deeper) {
+		if (kind === "close") {
 			open.at(-1).close();
 			folds.push(open.pop());
 		}
 		const within = open.at(-1);
 		within.inside.append(["key", "string", "literal"].includes(kind) ? h(`span.${kind}`, text) : text);
 		if (kind === "key") key = text;
-		else if (kind === "comma" && !deeper) within.items++;
-		else if (kind === "close" && deeper) deeper--;
-		else if (kind === "open" && (deeper || open.length > DEEPEST_FOLD)) deeper++;
+		else if (kind === "comma") within.items++;
 		else if (kind === "open") {
 			open.push(new Fold(key));
 			within.inside.append(open.at(-1).button, open.at(-1).inside);
@@ -174,9 +179,10 @@ function folded(parts) {
 function laidOut(text) {
 	if (!isJson(text)) return { content: text };
 	const parts = [...layOut(text)];
-	if (text.length > MOST_COLOURED) return { content: parts.map(([part]) => part).join("") };
+	const plain = parts.map(([part]) => part).join("");
+	if (text.length > MOST_COLOURED || plain.includes(newLine(DEEPEST_FOLD))) return { content: plain };
 	const { whole, folds } = folded(parts);
-	if (whole.textContent.split("\n").length > UNFOLDED_LINES) for (const fold of folds) fold.turn(false);
+	if (plain.split("\n").length > UNFOLDED_LINES) for (const fold of folds) fold.turn(false);
 	return { content: whole, folds };
 }
 
@@ -218,33 +224,35 @@ const fragment = () => new URLSearchParams(location.hash.slice(1));
 
 function tokenFromAddress() {
 	const [token, webhook] = ["token", "webhook"].map((name) => fragment().get(name));
-	if (!token) return sessionStorage.getItem(KEPT_TOKEN);
-	sessionStorage.setItem(KEPT_TOKEN, token);
-	history.replaceState(history.state, "", location.pathname + location.search);
-	if (webhook) writeAddress({ webhook });
-	return token;
+	if (token) history.replaceState(history.state, "", location.pathname + location.search);
+	if (token && webhook) writeAddress({ webhook });
+	try {
+		if (token) sessionStorage.setItem(KEPT_TOKEN, token);
+		return sessionStorage.getItem(KEPT_TOKEN);
+	} catch {
+		return token;
+	}
 }
 
 // ---- the API
 
-class Refused extends Error {
+/** The status is 0 where no answer came. */
+class Failed extends Error {
 	constructor(status, message) {
 		super(message);
 		this.status = status;
 	}
 }
 
-class Unreachable extends Error {}
-
 /** The ids in it cannot leave their places. */
 const path = (texts, ...ids) => String.raw({ raw: texts }, ...ids.map(encodeURIComponent));
 
 class Api {
-	base = "";
-	webhook = "";
-	token = null;
-	renewToken = null;
-	renewed = () => {};
+	base;
+	webhook;
+	token;
+	renewToken;
+	renewed;
 
 	get ready() {
 		return (this.token || this.renewToken) && this.webhook;
@@ -289,11 +297,12 @@ class Api {
 				signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
 				cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer",
 			});
+			readClock(response.headers.get("Date"));
 			const answer = response.status === 204 ? null : await response.json();
 			if (response.ok) return answer;
-			throw new Refused(response.status, answer?.error?.message ?? `The API answered ${response.status}.`);
+			throw new Failed(response.status, answer?.error?.message ?? `The API answered ${response.status}.`);
 		} catch (error) {
-			throw error instanceof Refused || signal.aborted ? error : new Unreachable(error.message);
+			throw error instanceof Failed || signal.aborted ? error : new Failed(0, error.message);
 		}
 	}
 
@@ -301,8 +310,8 @@ class Api {
 		try {
 			this.token = await this.renewToken();
 			this.renewed();
-		} catch (error) {
-			throw new Refused(401, error?.message ?? "");
+		} catch {
+			throw new Failed(401);
 		}
 	}
 }
@@ -311,7 +320,7 @@ class Api {
 
 function problem(error, scope = "executions:read") {
 	const failure = (title, text) => [title, text, "failure"];
-	if (error instanceof Unreachable) return failure("The API cannot be reached", "Check your connection, then try again.");
+	if (error.status === 0) return failure("The API cannot be reached", "Check your connection, then try again.");
 	if (error.status === 401)
 		return failure("Your access has expired", "Open the history again with a new token, or try again.");
 	const said = sentence(error.message);
@@ -320,8 +329,7 @@ function problem(error, scope = "executions:read") {
 }
 
 function sentence(text) {
-	const trimmed = text.charAt(0).toUpperCase() + text.slice(1);
-	return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+	return text.charAt(0).toUpperCase() + text.slice(1).replace(/[^.!?]$/, "$&.");
 }
 
 const notice = ([title, text, look = ""], ...more) => h(`div.notice.${look}`, h("h3", title), h("p", text), more);
@@ -341,10 +349,8 @@ const skeleton = (lines) => h("div.skeleton", Array.from({ length: lines }, () =
 
 const kindOf = ({ success, result }) => (success ? "success" : result === 0 ? "unreached" : "failure");
 
-function badge(call) {
-	const text = call.skipped ? "skipped" : call.result === 0 ? "0 not reached" : String(call.result);
-	return h(`span.badge.${kindOf(call)}`, text);
-}
+const inWords = ({ skipped, result }) => (skipped ? "skipped" : result === 0 ? "0 not reached" : String(result));
+const badge = (call) => h(`span.badge.${kindOf(call)}`, inWords(call));
 
 const attempt = ({ attempt, trigger }) => (trigger === "event" ? `${attempt}` : `${attempt} · ${trigger}`);
 
@@ -360,7 +366,7 @@ function cell(kind, ...children) {
 
 function row(call, view) {
 	const { event_type: event = "–", executed_at: at, execution_id: id } = call;
-	const name = `View ${event}, ${call.result}, ${exact(at)}`;
+	const name = `View ${event}, ${inWords(call)}, ${exact(at)}`;
 	return h("tr", { role: "row" },
 		cell("time", ago(at)),
 		cell("result", badge(call)),
@@ -399,13 +405,13 @@ function filterForm(filter, change) {
 
 // ---- the strip
 
-const BAR_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 10_800, 43_200, 86_400, 604_800, 2_592_000];
+const BAR_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 10_800, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
 
 function barsOf(calls) {
 	const times = calls.map(timeOf);
 	const [newest, oldest] = [times[0], times.at(-1)];
 	const wide = (seconds) => (newest - oldest) / 1000 / seconds < MOST_BARS - 1;
-	const width = 1000 * (BAR_SECONDS.find(wide) ?? BAR_SECONDS.at(-1));
+	const width = 1000 * BAR_SECONDS.find(wide);
 	const zone = new Date(oldest).getTimezoneOffset() * 60_000;
 	const start = Math.floor((oldest - zone) / width) * width + zone;
 	const bars = [];
@@ -448,15 +454,14 @@ function strip(calls) {
 
 function copyButton(what, text, look = "copy", label = "Copy") {
 	const copy = async ({ currentTarget: pressed }) => {
-		const copied = await navigator.clipboard.writeText(text).then(() => true, () => false);
+		const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
 		const show = (text, done) => {
 			fill(pressed, text);
-			pressed.disabled = done;
-			pressed.classList.toggle("copied", done && copied);
+			pressed.classList.toggle("copied", !!done);
 		};
-		show(copied ? "Copied" : "Not allowed here", true);
+		show(copied ? "Copied" : "Not allowed here", copied);
 		say(pressed, copied ? `Copied ${what}` : "Not allowed here");
-		setTimeout(show, 1500, label, false);
+		setTimeout(show, 1500, label);
 	};
 	return button(label, copy, look, { "aria-label": `Copy ${what}` });
 }
@@ -489,7 +494,7 @@ function bodyBlock(title, call, part = "request_body") {
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
-		const kept = size(binary ? atob(body).length : new TextEncoder().encode(body).length);
+		const kept = size(binary ? atob(body).length : new Blob([body]).size);
 		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${size(bytes)}`} were kept.`);
 	}
 	const shown = !body ? { content: h("span.muted", "empty") } : encoding ? { content: body } : laidOut(body);
@@ -504,9 +509,10 @@ function* facts(call) {
 	yield ["Duration", duration(call.duration_ms)];
 	const wide = (name, copied, shown = foreign(copied)) => [name, shown, copied, "wide"];
 	if (error) {
-		yield wide("Error", error.type, h("code", foreign(error.type)));
+		yield wide("Error", error.type);
 		yield wide("Error Message", error.message);
 	}
+	if (call.redelivered) yield wide("Redelivered", "It may have been sent twice.");
 	yield wide("Executed at", at, exact(at));
 	if (url) yield wide("Sent to", url, foreign(`${call.method} ${url}`));
 	yield wide("Message id", call.message_id);
@@ -547,12 +553,8 @@ function curl({ url, method, request_headers: headers = {}, request_body: body, 
 
 // ---- attempts
 
-function dueAt(chain) {
-	const last = chain.at(-1);
-	return last && !last.success && last.next_attempt_at ? Date.parse(last.next_attempt_at) : null;
-}
-
 function outcome([first, ...later]) {
+	if (first.skipped) return "Not sent: the transformation returned nothing.";
 	if (first.success) return "Delivered at the first attempt.";
 	const last = later.at(-1) ?? first;
 	const delivered = later.find(({ success }) => success);
@@ -560,8 +562,8 @@ function outcome([first, ...later]) {
 		const after = span(timeOf(delivered) - timeOf(first));
 		return `Delivered at attempt ${delivered.attempt}, ${after} after the first.`;
 	}
-	if (dueAt([last]) !== null) return "Not delivered so far.";
-	return last.exhausted ? "Not delivered, and nothing more is sent by itself." : "Not delivered.";
+	if (last.next_attempt_at) return "Not delivered so far.";
+	return "Not delivered, and nothing more is sent by itself.";
 }
 
 function attemptItem(call, shown, view) {
@@ -577,10 +579,8 @@ function attemptItem(call, shown, view) {
 
 function timeline(chain, shown, view) {
 	const items = chain.map((call) => attemptItem(call, shown, view));
-	if (dueAt(chain) !== null) {
-		const timer = h("span", { role: "timer", title: exact(chain.at(-1).next_attempt_at) });
-		items.push(h("li", `Attempt ${chain.at(-1).attempt + 1}`, timer));
-	}
+	const { next_attempt_at: next, attempt: last } = chain.at(-1);
+	if (next) items.push(h("li", `Attempt ${last + 1}`, h("span", { role: "timer", title: exact(next) })));
 	return [h("h3", "Attempts"), h("p", outcome(chain)), h("ol", items)];
 }
 
@@ -591,7 +591,8 @@ class Pages {
 	element = h("section");
 	loading = new AbortController();
 	busy = false;
-	cursor = null;
+	again;
+	cursor;
 
 	said = liveRegion(this.element, "said");
 	state = h("div.state");
@@ -629,7 +630,7 @@ class Pages {
 	async loadPage() {
 		const { signal } = this.loading;
 		this.busy = true;
-		say(this.said, `Loading ${this.what}…`);
+		say(this.said, `Loading ${this.what}s…`);
 		try {
 			const found = await this.older(signal);
 			if (!signal.aborted) this.show(found, this.#more.matches(":focus"));
@@ -653,26 +654,27 @@ class Pages {
 			this.showState(skeleton(3));
 			tryAgain();
 		};
-		this.showState(notice(shown, button("Try again", again)));
+		this.showState(notice(shown, button("Try again", again)), again);
 		say(this.said, shown[0]);
 	}
 
-	sayCount(count, what, more) {
-		say(this.said, plural(count || "No", what) + (more || ""));
+	sayCount(count) {
+		say(this.said, plural(count || "No", this.what) + (this.cursor ? ", and there are more" : ""));
 	}
 
-	showState(...children) {
-		fill(this.state, children);
+	showState(shown, again) {
+		this.again = again;
+		fill(this.state, shown);
 		this.state.hidden = !this.state.firstChild;
 	}
 }
 
 class ExecutionList extends Pages {
-	what = "executions";
+	what = "execution";
 
-	#filter = readAddress();
+	#filter;
 	#listed = [];
-	#timer = null;
+	#timer;
 	#title = h("h2.webhook");
 	#live = toggle({ change: () => this.#addNew().then(this.#goOn) });
 	#tools = h("div");
@@ -789,10 +791,10 @@ class ExecutionList extends Pages {
 			if (signal.aborted) return;
 			if (found === null) await this.load();
 			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#settle();
-			else this.#count();
+			else this.sayCount(this.#listed.length);
 		} catch (error) {
 			if (signal.aborted) return;
-			const passes = error instanceof Unreachable || error.status === 429 || error.status >= 500;
+			const passes = [0, 429].includes(error.status) || error.status >= 500;
 			if (passes && this.#live.checked) return say(this.said, "Live: no answer, trying again…");
 			this.#live.checked = false;
 			this.showProblem(error, () => this.#addNew());
@@ -825,17 +827,13 @@ class ExecutionList extends Pages {
 		this.#arrange();
 		this.offerMore(this.cursor);
 		this.showState(this.#listed.length ? [] : this.#nothing());
-		this.#count();
+		this.sayCount(this.#listed.length);
 	}
 
 	#arrange() {
 		this.#table.hidden = !this.#listed.length;
 		this.#strip.hidden = this.#listed.length < 2;
 		fill(this.#strip, this.#strip.hidden ? [] : strip(this.#listed));
-	}
-
-	#count() {
-		this.sayCount(this.#listed.length, "execution", this.cursor && ", and there are older ones");
 	}
 
 	#nothing() {
@@ -855,7 +853,7 @@ class Sheet {
 	element = h("dialog", {
 		"aria-labelledby": "viewed",
 		close: () => this.closed(),
-		click: (event) => event.target === this.element && this.element.close(),
+		mousedown: ({ target, offsetX: x }) => target === this.element && x < 0 && target.close(),
 	});
 
 	#said = liveRegion(this.element, "unseen");
@@ -951,9 +949,9 @@ class ExecutionView extends Sheet {
 	parameter = "execution";
 	gone = ["No longer kept", "This execution has expired, or was never one of this webhook."];
 
-	#call = null;
+	#call;
 	#chain = [];
-	#resent = null;
+	#resentAt;
 	#lastLook = 0;
 	#looking = false;
 	#attempts = h("section.attempts", { hidden: true });
@@ -964,20 +962,20 @@ class ExecutionView extends Sheet {
 
 	stop() {
 		super.stop();
-		this.#call = this.#resent = null;
+		this.#call = this.#resentAt = null;
 		this.#chain = [];
 		this.#attempts.hidden = true;
 	}
 
 	tick() {
 		if (!this.#call || document.hidden) return;
-		const now = Date.now();
-		const due = dueAt(this.#chain);
+		const now = apiNow();
+		const due = Date.parse(this.#chain.at(-1)?.next_attempt_at);
 		const timer = this.#attempts.querySelector("[role=timer]");
 		if (timer) fill(timer, due > now ? `in ${span(due - now)}` : "due now");
-		const late = this.#resent ? now - this.#resent.at : due === null ? -1 : now - due;
-		if (this.#resent && late > 60_000) {
-			this.#resent = null;
+		const late = now - (this.#resentAt ?? due);
+		if (this.#resentAt && late > 60_000) {
+			this.#resentAt = null;
 			this.tell("Still on the queue after a minute. It will be in the list.");
 		}
 		if (late >= 0 && now - this.#lastLook >= (late < 60_000 ? LOOK_MS : LATE_LOOK_MS)) this.#look();
@@ -992,7 +990,7 @@ class ExecutionView extends Sheet {
 
 	*#actions(call) {
 		const sent = call.request_body != null;
-		if (sent && this.api.allows(RESEND)) {
+		if (sent && call.trigger !== "test" && this.api.allows(RESEND)) {
 			const question = `Send this message to ${call.url ?? "its webhook"} again, now?`;
 			yield this.asking("Send again", question, () => this.#resend(), "primary");
 		}
@@ -1004,10 +1002,9 @@ class ExecutionView extends Sheet {
 	}
 
 	async #resend() {
-		const before = new Set(this.#chain.map(({ execution_id: id }) => id));
-		const at = Date.now();
+		const at = apiNow();
 		if ((await this.attempt("POST", "/resend")) === undefined) return;
-		this.#resent = { at, before };
+		this.#resentAt = at;
 		this.tell("On the queue. Its execution shows up here in a moment…");
 	}
 
@@ -1020,7 +1017,7 @@ class ExecutionView extends Sheet {
 	async #look() {
 		if (this.#looking === this.viewing) return;
 		const viewing = (this.#looking = this.viewing);
-		this.#lastLook = Date.now();
+		this.#lastLook = apiNow();
 		try {
 			const chain = await this.api.message(this.#call.message_id, viewing.signal);
 			if (!viewing.signal.aborted) this.#showChain(chain);
@@ -1043,9 +1040,9 @@ class ExecutionView extends Sheet {
 	}
 
 	#tellArrived(newest) {
-		const text = `Attempt ${newest.attempt}: ${badge(newest).textContent}`;
-		if (this.#resent && !this.#resent.before.has(newest.execution_id)) {
-			this.#resent = null;
+		const text = `Attempt ${newest.attempt}: ${inWords(newest)}`;
+		if (this.#resentAt && newest.trigger === "resend") {
+			this.#resentAt = null;
 			this.tell(text, button("View it", () => this.open(newest.execution_id)));
 		} else say(this.panel, text);
 		this.changed();
@@ -1104,11 +1101,11 @@ class WebhookSheet extends Sheet {
 	gone = ["No such webhook", "It was deleted, or never set up."];
 
 	#saved = false;
-	#webhook = null;
+	#webhook;
 	#form;
 	#payload;
 	#dryRun = h("div.dry-run");
-	#soon = null;
+	#soon;
 
 	at(id) {
 		return path`/webhooks/${id}`;
@@ -1208,7 +1205,7 @@ class WebhookSheet extends Sheet {
 			const call = request && (await this.attempt("POST", "/test", request));
 			if (!call) return;
 			fill(result, factList(call), ...details(call));
-			say(result, `Test: ${badge(call).textContent}`);
+			say(result, `Test: ${inWords(call)}`);
 		};
 		const sample = box("payload", "Sample payload", '{\n  "order": 1042\n}', { rows: 4 });
 		this.#payload = sample.children[1];
@@ -1263,7 +1260,7 @@ class WebhookSheet extends Sheet {
 }
 
 class WebhookList extends Pages {
-	what = "webhooks";
+	what = "webhook";
 	scope = "webhooks:read";
 	sheet = new WebhookSheet(this.api, (id) => this.start(id));
 
@@ -1286,7 +1283,7 @@ class WebhookList extends Pages {
 	}
 
 	older(signal) {
-		return this.api.ask("GET", `/webhooks?${new URLSearchParams(this.cursor ? { cursor: this.cursor } : {})}`, signal);
+		return this.api.ask("GET", `/webhooks?${this.cursor ? path`cursor=${this.cursor}` : ""}`, signal);
 	}
 
 	show({ webhooks, next_cursor: cursor }) {
@@ -1296,7 +1293,7 @@ class WebhookList extends Pages {
 		const { length } = this.#list.children;
 		const text = "Set up the first; messages with its id then go to its URL.";
 		this.showState(length ? [] : notice(["No webhooks yet", text]));
-		this.sayCount(length, "webhook");
+		this.sayCount(length);
 	}
 
 	#row(webhook) {
@@ -1327,10 +1324,13 @@ class WebhookHistory extends HTMLElement {
 		choices("View", "view", "", ["", "History"], ["webhooks", "Webhooks"]),
 	);
 	#managing = false;
-	#clocks = null;
+	#clocks;
 
 	constructor() {
 		super();
+		// set before this class was there
+		this.#api.renewToken = this.renewToken;
+		delete this.renewToken;
 		const href = new URL("webhook-history.css", import.meta.url);
 		const show = () => (whole.hidden = false);
 		const parts = [this.#list, this.#view, this.#webhooks].map(({ element }) => element);
@@ -1348,12 +1348,6 @@ class WebhookHistory extends HTMLElement {
 	}
 
 	connectedCallback() {
-		if (Object.hasOwn(this, "renewToken")) {
-			// It was set before this class was there.
-			const early = this.renewToken;
-			delete this.renewToken;
-			this.renewToken = early;
-		}
 		addEventListener("hashchange", this.#addressChanged);
 		this.#clocks = [setInterval(() => this.#list.tick(), CLOCK_MS), setInterval(() => this.#view.tick(), 1000)];
 		this.#start();
@@ -1364,10 +1358,15 @@ class WebhookHistory extends HTMLElement {
 		this.#clocks.forEach(clearInterval);
 		this.#clocks = null;
 		for (const part of [this.#list, this.#view, this.#webhooks, this.#webhooks.sheet]) part.stop();
+		for (const sheet of [this.#view, this.#webhooks.sheet]) sheet.element.open = false;
 	}
 
 	attributeChangedCallback(name, before, after) {
-		if (this.#clocks && before !== after) this.#start();
+		if (!this.#clocks || before === after) return;
+		if (name !== "token" || !before || !after) return this.#start();
+		this.#api.token = after;
+		this.#api.renewed();
+		(this.#managing ? this.#webhooks : this.#list).again?.();
 	}
 
 	#addressChanged = () => {
@@ -1393,7 +1392,7 @@ class WebhookHistory extends HTMLElement {
 
 	#show() {
 		const webhooks = (this.#managing = this.#offer());
-		this.#views.elements.view.value = webhooks ? "webhooks" : "";
+		this.#views.elements.view[webhooks ? 1 : 0].checked = true;
 		const [shown, other] = webhooks ? [this.#webhooks, this.#list] : [this.#list, this.#webhooks];
 		other.stop();
 		other.element.hidden = true;
@@ -1408,8 +1407,8 @@ class WebhookHistory extends HTMLElement {
 
 	#openHistory(id) {
 		writeAddress({ ...NO_FILTER, view: "", webhook: id });
-		if (!this.hasAttribute("webhook")) this.#start();
-		else this.setAttribute("webhook", id);
+		if (this.hasAttribute("webhook")) this.setAttribute("webhook", id);
+		this.#start();
 		this.#views.querySelector(":checked").focus();
 	}
 }

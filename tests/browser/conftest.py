@@ -37,8 +37,8 @@ class Stack:
 
     outputs: Outputs
 
-    def deliver(self, webhook_id: str, *messages: dict[str, Any]) -> list[dict[str, Any]]:
-        """Put messages for one webhook on the queue; its history once all are executed, newest first."""
+    def deliver(self, webhook_id: str, *messages: dict[str, Any], wait_for: int = 0) -> list[dict[str, Any]]:
+        """Put messages for one webhook on the queue; its history once it is as long as they are, or as is said."""
         bodies = [{"webhook_id": webhook_id, "payload": ORDER, **message} for message in messages]
         for start in range(0, len(bodies), 10):
             entries: list[Any] = [
@@ -47,7 +47,7 @@ class Stack:
             ]
             answer = aws.sqs().send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
             assert not answer.get("Failed"), answer
-        return self._wait_for_history(webhook_id, len(bodies))
+        return self._wait_for_history(webhook_id, wait_for or len(bodies))
 
     def _wait_for_history(self, webhook_id: str, count: int) -> list[dict[str, Any]]:
         ends = time.monotonic() + SECONDS
@@ -81,7 +81,7 @@ class Stack:
         return f"{page}?{urlencode(query)}#{fragment}" if query else f"{page}#{fragment}"
 
 
-def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, str]]:
+def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any]]:
     result, execution_id = execution["result"], name_execution(execution["at"])
     texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": f"msg_{execution_id[-8:]}"}
     if not 200 <= result <= 299:
@@ -89,11 +89,14 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, str
     texts |= {name: execution[name] for name in ("message_id", "trigger") if name in execution}
     if "next_attempt_at" in execution:
         texts["next_attempt_at"] = execution["next_attempt_at"].isoformat()
+    flags = {"redelivered": {"BOOL": True}} if execution.get("redelivered") else {}
     numbers = {"attempt": execution.get("attempt", 1), "duration_ms": 87, "result": result}
     numbers["expires_at"] = int(time.time()) + 86_400
-    return {name: {"S": text} for name, text in texts.items()} | {
-        name: {"N": str(number)} for name, number in numbers.items()
-    }
+    return (
+        {name: {"S": text} for name, text in texts.items()}
+        | flags
+        | {name: {"N": str(number)} for name, number in numbers.items()}
+    )
 
 
 @pytest.fixture(scope="package")
@@ -129,7 +132,7 @@ class Watch:
     def _request(self, request: Request) -> None:
         if not request.url.startswith(self._homes):
             self.seen.append(f"request: {request.url}")
-        if "token" in request.url:
+        if "token=" in request.url or "eyJ" in request.url:
             self.seen.append(f"token sent in an address: {request.url}")
 
     def _console(self, text: str) -> None:
@@ -139,18 +142,23 @@ class Watch:
 
 
 @pytest.fixture(scope="package")
-def front_end_url(stack: Stack) -> Iterator[str]:
-    """A page of the SaaS, on an origin of its own, that has loaded the component."""
+def front_end_pages(stack: Stack) -> dict[str, str]:
+    """What the SaaS serves, by its path: at / a page that has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
+    return {"/": f'<script type="module" src="{script}"></script>'}
+
+
+@pytest.fixture(scope="package")
+def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
+    """The SaaS, on an origin of its own."""
     head = '<!doctype html><title>SaaS</title><link rel="icon" href="data:,">'
-    html = f'{head}<script type="module" src="{script}"></script>'
 
     class FrontEnd(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(html.encode())
+            self.wfile.write((head + front_end_pages[self.path]).encode())
 
         def log_message(self, *_: Any) -> None: ...
 
@@ -164,8 +172,11 @@ def front_end_url(stack: Stack) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Of a viewer whose days, and whose hours, begin at other moments than those of UTC."""
     clipboard = ["clipboard-read", "clipboard-write"]
-    context = browser.new_context(permissions=clipboard, viewport={"width": 1100, "height": 800})
+    context = browser.new_context(
+        permissions=clipboard, viewport={"width": 1100, "height": 800}, timezone_id="Asia/Kathmandu"
+    )
     yield context
     context.close()
 
@@ -196,6 +207,21 @@ def opened(page: Page, stack: Stack) -> Open:
 def webhook_id() -> str:
     """A webhook that no other test knows."""
     return f"page.{uuid.uuid4().hex[:12]}"
+
+
+def call(stack: Stack, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    """Ask the API for something below /webhooks."""
+    token = {"Authorization": f"Bearer {stack.outputs['Token']}"}
+    answer = requests.request(
+        method, f"{stack.outputs['ApiUrl']}/webhooks/{path}", json=body, headers=token, timeout=30
+    )
+    assert answer.ok, answer.text
+    answered: dict[str, Any] = answer.json()
+    return answered
+
+
+def register(stack: Stack, webhook_id: str, url: str, **fields: Any) -> dict[str, Any]:
+    return call(stack, "PUT", webhook_id, {"url": url, "enabled": True, **fields})
 
 
 def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """The list: newest first, narrowed by a filter that lives in the address, further back page by page."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from playwright.sync_api import Page, Route, expect
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
 
+from local.demo import demo
 from tests.browser.conftest import Open, Stack, url_of
 from tests.receiver import Receiver
 
@@ -17,13 +20,28 @@ def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiv
     expect(page.locator("tbody tr")).to_have_count(2)
     newest, oldest = page.locator("tbody tr").all()
     expect(newest.locator(".badge.failure")).to_have_text("500")
+    expect(newest.locator(".badge")).to_have_css("background-color", "rgb(253, 228, 228)")
     expect(newest.locator(".event")).to_contain_text("order.paid")
     expect(newest.locator(".next")).to_have_text("none")
     expect(oldest.locator(".next")).to_have_text("\N{EN DASH}")
     expect(oldest.locator(".badge.success")).to_have_text("200")
+    expect(oldest.locator(".badge")).to_have_css("background-color", "rgb(220, 245, 230)")
     expect(oldest.locator(".attempt")).to_have_text("1")
     expect(oldest.locator(".duration")).to_have_text(re.compile(r"^\d+(\.\d)? m?s$"))
     expect(page.get_by_role("status")).to_have_text("2 executions")
+
+
+def test_the_address_that_make_run_prints_opens_on_what_it_sent(
+    page: Page, stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo(stack.outputs)
+    printed = re.search(r"^History page: (\S+)$", capsys.readouterr().out, re.MULTILINE)
+    assert printed
+    page.goto(printed[1])
+    expect(page.get_by_role("heading", name="demo.orders")).to_be_visible()
+    expect(page.locator("tbody tr").nth(2)).to_be_visible()
+    shown = page.locator("tbody .badge").all_text_contents()[:3]
+    assert sorted(shown) == ["0 not reached", "200", "500"]
 
 
 def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
@@ -40,12 +58,13 @@ def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Ope
 def test_a_server_that_was_not_reached_is_0(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     expect(page.locator(".badge.unreached")).to_have_text("0 not reached")
+    expect(page.locator(".badge.unreached")).to_have_css("background-color", "rgb(255, 236, 204)")
 
 
 def test_load_more_goes_on_to_the_oldest(opened: Open, orders: str) -> None:
     page = opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page.get_by_role("status")).to_have_text("50 executions, and there are older ones")
+    expect(page.get_by_role("status")).to_have_text("50 executions, and there are more")
     page.get_by_role("button", name="Load more").press("Enter")
     expect(page.locator("tbody tr")).to_have_count(60)
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
@@ -88,9 +107,10 @@ def test_a_range_of_days_is_the_viewers_days_both_included(opened: Open, orders:
     opened(orders)
     newest = page.locator("tbody time").first.get_attribute("datetime")
     day = page.evaluate("iso => new Date(iso).toLocaleDateString('sv')", newest)
-    after = (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
+    before, after = ((datetime.fromisoformat(day) + timedelta(days=days)).date().isoformat() for days in (-1, 1))
     page.get_by_label("From").fill(day)
-    page.get_by_label("To", exact=True).fill(day)
+    with page.expect_request(re.compile(f"from={before}T18%3A15.*&to={day}T18%3A15")):
+        page.get_by_label("To", exact=True).fill(day)
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page).to_have_url(re.compile(rf"from={day}&to={day}$"))
     page.get_by_label("To", exact=True).fill(after)
@@ -102,6 +122,8 @@ def test_a_range_the_wrong_way_round_is_turned(opened: Open, orders: str) -> Non
     page = opened(orders, **{"from": "2099-01-01", "to": "2020-01-01"})
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_label("From")).to_have_value("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2019-01-01")
+    expect(page.get_by_label("From")).to_have_value("2019-01-01")
 
 
 def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
@@ -113,12 +135,39 @@ def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receive
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
-def test_when_it_is_tried_next_is_relative_too(opened: Open, stack: Stack, webhook_id: str) -> None:
+@pytest.mark.parametrize("hours_ahead", [-1, 1])
+def test_times_are_relative_whatever_the_viewers_clock_says(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, hours_ahead: int
+) -> None:
     now = datetime.now(UTC)
-    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=30, seconds=5)}])
-    page = opened(webhook_id)
-    expect(page.locator("tbody .next")).to_have_text("in 30 minutes")
-    expect(page.locator("tbody .next time")).to_have_attribute("title", re.compile(r"\d{4}"))
+    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=30, seconds=15)}])
+    page.clock.install(time=now + timedelta(hours=hours_ahead))
+    opened(webhook_id)
+    executed, due = page.locator("tbody td.time"), page.locator("tbody td.next")
+    expect(due).to_have_text("in 30 minutes")
+    expect(due.locator("time")).to_have_attribute("title", re.compile(r"\d{4}"))
+    expect(executed).to_have_text(re.compile("just now|seconds ago"))
+    page.get_by_role("button", name=re.compile("^View ")).click()
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^in (30 min \d+|29 min [345]\d) s$"))
+    page.clock.fast_forward("02:00")
+    expect(executed).to_have_text("2 minutes ago")
+    expect(due).to_have_text("in 28 minutes")
+
+
+def test_the_attempts_of_a_message_are_narrowed_as_all_are(opened: Open, stack: Stack, webhook_id: str) -> None:
+    now = datetime.now(UTC)
+    message = {"message_id": f"msg_{webhook_id}"}
+    first = {"result": 500, "at": now - timedelta(minutes=1)}
+    second = {"result": 200, "at": now, "attempt": 2, "trigger": "retry"}
+    stack.seed(webhook_id, [first | message, second | message])
+    page = opened(webhook_id, message=message["message_id"])
+    expect(page.locator("tbody .badge")).to_have_text(["200", "500"])
+    third = {"result": 201, "at": now + timedelta(milliseconds=1), "attempt": 3, "trigger": "resend"}
+    stack.seed(webhook_id, [third | message])
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("tbody .badge")).to_have_text(["201", "200", "500"])
+    page.get_by_label("To", exact=True).fill("2020-01-01")
+    expect(page.get_by_text("This webhook has no execution of that message")).to_be_visible()
 
 
 def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
@@ -135,44 +184,58 @@ def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Rece
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("radio", name="Succeeded").check(force=True)
     expect(page.get_by_text("This webhook has no execution of that message")).to_be_visible()
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("radio", name="All").check(force=True)
+    box.press("Escape")
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
 def test_the_strip_says_when_it_broke(opened: Open, stack: Stack, webhook_id: str) -> None:
-    noon = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=12)
+    first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
     broken = range(20, 24)
     stack.seed(
         webhook_id,
-        ({"result": 503 if number in broken else 200, "at": noon + timedelta(minutes=number)} for number in range(45)),
+        ({"result": 503 if number in broken else 200, "at": first + timedelta(hours=number)} for number in range(45)),
     )
     page = opened(webhook_id)
     bars = page.locator(".bars > span")
     expect(bars).to_have_count(45)
     failing = [number for number, bar in enumerate(bars.all()) if bar.locator(".failed").is_visible()]
     assert failing == list(broken)
-    expect(bars.nth(20)).to_have_attribute("title", re.compile("0 succeeded, 1 failed$"))
+    expect(bars.nth(20)).to_have_attribute("title", re.compile(r":00 .*:00 .*: 0 succeeded, 1 failed$"))
+    colours = "bar => [...bar.children].map(part => getComputedStyle(part).backgroundColor)"
+    assert len(set(bars.nth(20).evaluate(colours))) == 2
     expect(page.get_by_text("41 succeeded, 4 failed")).to_be_visible()
     expect(page.get_by_role("img", name=re.compile("failures, 1 at .*; 1 at "))).to_be_visible()
     page.get_by_role("radio", name="Succeeded").check(force=True)
     expect(page.get_by_role("img", name="no failures")).to_be_visible()
 
 
+def expect_in_time(shown: Locator, count: int) -> None:
+    """Let the browser's clock leap from one look for what is new to the next, until that many are shown."""
+    for _ in range(40):
+        shown.page.clock.fast_forward(3_000)
+        with suppress(AssertionError):
+            return expect(shown).to_have_count(count, timeout=250)
+    return expect(shown).to_have_count(count)
+
+
 def test_live_adds_what_is_new_and_moves_nothing(
-    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+    opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
+    page.clock.install()
     now = datetime.now(UTC)
     stack.seed(webhook_id, ({"result": 200, "at": now - timedelta(minutes=1 + number)} for number in range(60)))
-    page = opened(webhook_id)
+    opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("switch", name="Live").check()
     stack.deliver(webhook_id, url_of(receiver, 500))
-    expect(page.locator("tbody tr")).to_have_count(51)
+    expect_in_time(page.locator("tbody tr"), 51)
     expect(page.locator("tbody tr").first.locator(".badge")).to_have_text("500")
     page.get_by_role("button", name="Load more").click()
     expect(page.locator("tbody tr")).to_have_count(61)
     late = {"result": 201, "at": now - timedelta(seconds=20)}
     stack.seed(webhook_id, [late])
+    expect_in_time(page.locator("tbody tr"), 62)
     expect(page.locator("tbody tr").nth(1).locator(".badge")).to_have_text("201")
     page.get_by_role("switch", name="Live").uncheck()
     times = [time.get_attribute("datetime") or "" for time in page.locator("td.time time").all()]
@@ -180,14 +243,22 @@ def test_live_adds_what_is_new_and_moves_nothing(
     assert all(newer > older for newer, older in pairwise(times))
 
 
-def test_live_waits_for_an_api_that_is_away(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_live_waits_for_an_api_that_is_away(
+    opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    page.clock.install()
     stack.deliver(webhook_id, url_of(receiver, 200))
-    page = opened(webhook_id)
+    opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.route("**/executions?*", lambda route: route.abort(), times=1)
+    page.route("**/executions?*", lambda route: route.fulfill(status=429, json={}), times=1)
     page.get_by_role("switch", name="Live").check()
     expect(page.get_by_text("Live: no answer, trying again…")).to_be_visible()
     stack.deliver(webhook_id, *[url_of(receiver, 200)] * 2)
+    expect_in_time(page.locator("tbody tr"), 3)
+    expired = {"error": {"code": "unauthorized", "message": "expired"}}
+    page.route("**/executions?*", lambda route: route.fulfill(status=401, json=expired))
+    expect_in_time(page.get_by_role("heading", name="Your access has expired"), 1)
+    expect(page.get_by_role("switch", name="Live")).not_to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(3)
 
 

@@ -5,7 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Stack
+from tests.browser.conftest import Open, Stack, register, url_of
+from tests.receiver import Receiver
+from tests.template import ROOT
 
 
 def test_the_address_loses_the_token_at_once(opened: Open, stack: Stack, orders: str) -> None:
@@ -22,6 +24,16 @@ def test_a_new_token_in_the_address_takes_over(opened: Open, stack: Stack, order
     page.evaluate("token => { location.hash = `token=${token}` }", stack.token())
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page).to_have_url(re.compile(r"/history\?webhook=[^#]+$"))
+
+
+def test_the_address_loses_the_token_where_the_browser_keeps_nothing(
+    opened: Open, page: Page, stack: Stack, orders: str
+) -> None:
+    blocked = "{ get() { throw new DOMException('blocked', 'SecurityError') } }"
+    page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {blocked})")
+    opened(orders)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={orders}")
 
 
 @pytest.fixture
@@ -41,13 +53,103 @@ def add_element(page: Page, stack: Stack, webhook_id: str, token: str | None = N
     page.evaluate(ADD, [stack.outputs["ApiUrl"], webhook_id, token])
 
 
-def test_a_front_end_of_another_origin_gives_it_as_an_attribute(
-    front_end: Page, front_end_url: str, stack: Stack, orders: str
+def documented(file: str, language: str, **values: str) -> str:
+    """The first example of a document, with values in the places of its own."""
+    example = (ROOT / file).read_text().split(f"```{language}\n")[1].split("```")[0]
+    for own, value in values.items():
+        assert own in example
+        example = example.replace(own, value)
+    return example
+
+
+def two_lines(stack: Stack, webhook_id: str, token: str) -> str:
+    places = {"https://<api>/v1": stack.outputs["ApiUrl"], "acme.orders": webhook_id, "<token>": token}
+    return documented("README.md", "html", **places)
+
+
+def test_two_lines_bring_it_into_a_front_end_of_another_origin(
+    page: Page,
+    front_end_pages: dict[str, str],
+    front_end_url: str,
+    stack: Stack,
+    receiver: Receiver,
+    webhook_id: str,
 ) -> None:
+    stack.deliver(webhook_id, url_of(receiver, 500))
+    front_end_pages["/two-lines"] = two_lines(stack, webhook_id, stack.outputs["Token"])
+    page.goto(f"{front_end_url}two-lines")
+    expect(page.locator("tbody .badge")).to_have_css("border-radius", "16px")
+    assert page.url == f"{front_end_url}two-lines"
+    page.get_by_role("button", name=re.compile("^View ")).click()
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_role("button", name="Erase").last.click()
+    expect(page.get_by_text("The headers and bodies of this execution were erased.")).to_be_visible()
+
+
+def test_a_renewal_may_be_there_before_the_component_is(
+    page: Page, front_end_pages: dict[str, str], front_end_url: str, stack: Stack, orders: str
+) -> None:
+    html = two_lines(stack, orders, "").replace(' token=""', "")
+    front_end_pages["/renewing"] = f"{html}<script>{documented('docs/history-page.md', 'js')}</script>"
+    tokens = [stack.token(seconds=-60), stack.token(scope="executions:read webhooks:read")]
+    page.route("**/hooklog-token", lambda route: route.fulfill(body=tokens.pop(0)))
+    page.goto(f"{front_end_url}renewing")
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.get_by_role("radio", name="Webhooks")).to_have_count(1)
+    assert tokens == []
+
+
+def test_a_new_token_as_the_attribute_disturbs_nothing(front_end: Page, stack: Stack, orders: str) -> None:
+    def give(token: str) -> None:
+        front_end.evaluate("token => document.querySelector('webhook-history').setAttribute('token', token)", token)
+
+    add_element(front_end, stack, orders, stack.token(seconds=-60))
+    expect(front_end.get_by_role("heading", name="Your access has expired")).to_be_visible()
+    give(stack.token())
+    front_end.get_by_role("button", name="Load more").click()
+    expect(front_end.locator("tbody tr")).to_have_count(60)
+    newer = stack.token(seconds=7200)
+    give(newer)
+    expect(front_end.locator("tbody tr")).to_have_count(60)
+    with front_end.expect_request("**/executions?*") as asked:
+        front_end.get_by_role("button", name="Refresh").click()
+    assert asked.value.headers["authorization"] == f"Bearer {newer}"
+    expect(front_end.locator("tbody tr")).to_have_count(60)
+
+
+def test_it_may_be_taken_out_and_put_in_again(front_end: Page, front_end_url: str, stack: Stack, orders: str) -> None:
+    front_end.clock.install()
     add_element(front_end, stack, orders, stack.token())
+    front_end.get_by_role("switch", name="Live").check()
+    front_end.get_by_role("button", name=re.compile("^View ")).first.click()
+    expect(front_end.locator(".attempts")).to_be_visible()
+    front_end.evaluate(
+        "globalThis.fetched = fetch; globalThis.asked = []; globalThis.fetch = (...request) => asked.push(request); 0"
+    )
+    front_end.evaluate("globalThis.taken = document.querySelector('webhook-history'); taken.remove()")
+    front_end.evaluate("location.hash = 'token=theirs'")
+    front_end.clock.fast_forward("05:00")
+    assert front_end.url.endswith("#token=theirs")
+    assert front_end.evaluate("asked") == []
+    front_end.evaluate("globalThis.fetch = fetched; location.hash = ''; document.body.append(taken)")
     expect(front_end.locator("tbody tr")).to_have_count(50)
-    expect(front_end.locator(".badge").first).to_have_css("border-radius", "16px")
-    assert front_end.url == front_end_url
+    dialog = front_end.get_by_role("dialog")
+    expect(dialog.locator(".attempts")).to_be_visible()
+    assert dialog.evaluate("it => it.matches(':modal')")
+
+
+def test_the_history_of_another_webhook_is_opened_and_that_of_the_same(
+    front_end: Page, stack: Stack, webhook_id: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    register(stack, f"{webhook_id}.b", "https://example.com/")
+    scope = "executions:read webhooks:read"
+    add_element(front_end, stack, webhook_id, stack.token(webhooks=[webhook_id, f"{webhook_id}.*"], scope=scope))
+    for opened in (webhook_id, f"{webhook_id}.b"):
+        front_end.get_by_role("radio", name="Webhooks").check(force=True)
+        front_end.get_by_role("button", name=f"Open history of {opened}", exact=True).click()
+        expect(front_end.get_by_role("heading", name=opened, exact=True)).to_be_visible()
+        expect(front_end.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
 
 
 def test_an_expired_token_is_renewed_by_the_front_end(front_end: Page, stack: Stack, orders: str) -> None:
@@ -67,12 +169,16 @@ def test_a_token_is_fetched_where_there_is_none(front_end: Page, stack: Stack, o
     expect(front_end.locator("tbody tr")).to_have_count(50)
 
 
-def test_a_renewal_that_fails_is_an_expired_token(front_end: Page, stack: Stack, orders: str) -> None:
+@pytest.mark.parametrize("renewal", ["Promise.reject(new Error('signed out'))", "token", "undefined"])
+def test_a_renewal_that_brings_nothing_is_an_expired_token(
+    front_end: Page, stack: Stack, orders: str, renewal: str
+) -> None:
     add_element(front_end, stack, orders)
-    front_end.evaluate(
-        "() => { document.querySelector('webhook-history').renewToken = () => Promise.reject(new Error('signed out')) }"
-    )
+    renew = f"() => {{ tokensAsked += 1; return {renewal} }}"
+    script = f"globalThis.tokensAsked = 0; document.querySelector('webhook-history').renewToken = {renew}"
+    front_end.evaluate(f"token => {{ {script} }}", stack.token(seconds=-60))
     expect(front_end.get_by_role("heading", name="Your access has expired")).to_be_visible()
+    assert front_end.evaluate("tokensAsked") <= 2
 
 
 def test_another_webhook_is_shown_when_the_attribute_changes(front_end: Page, stack: Stack, orders: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import ORDER, OUT_OF_STOCK, Open, Stack, url_of
+from tests.browser.conftest import ORDER, OUT_OF_STOCK, Open, Stack, call, register, url_of
 from tests.receiver import Receiver
 
 
@@ -72,6 +72,45 @@ def view_failure(page: Page, kind: str = "failure") -> Locator:
     return page.get_by_role("dialog")
 
 
+def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, webhook_id: str) -> None:
+    register(stack, webhook_id, "https://example.com/", transformation="payload.none")
+    now = datetime.now(UTC)
+    stack.seed(webhook_id, [{"result": 204, "at": now - timedelta(minutes=1), "redelivered": True}])
+    stack.deliver(webhook_id, {}, wait_for=2)
+    page = opened(webhook_id)
+    expect(page.locator("tbody .badge")).to_have_text(["skipped", "204"])
+    page.get_by_role("button", name=re.compile("^View .*, skipped, ")).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Not sent: the transformation returned nothing.")).to_be_visible()
+    expect(fact(dialog, "Result")).to_have_text("skipped")
+    expect(fact(dialog, "Redelivered")).to_have_count(0)
+    dialog.get_by_role("button", name="Close").click()
+    page.get_by_role("button", name=re.compile("^View .*, 204, ")).click()
+    expect(fact(dialog, "Redelivered")).to_have_text("It may have been sent twice.")
+    expect(dialog.get_by_text("Delivered at the first attempt.")).to_be_visible()
+
+
+def test_a_transformation_that_fails_is_said_to(opened: Open, stack: Stack, webhook_id: str) -> None:
+    register(stack, webhook_id, "https://example.com/", transformation='1 + "a"')
+    stack.deliver(webhook_id, {})
+    dialog = view_failure(opened(webhook_id), "unreached")
+    expect(fact(dialog, "Error")).to_have_text("transformation_error")
+    expect(fact(dialog, "Error Message")).not_to_be_empty()
+    expect(dialog.get_by_role("button", name="Send again")).to_be_visible()
+
+
+def test_a_test_is_not_sent_again_as_the_api_would_refuse_it(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    register(stack, webhook_id, receiver.url("/status/500"))
+    call(stack, "POST", f"{webhook_id}/test", {})
+    page = opened(webhook_id)
+    expect(page.locator("td.attempt")).to_have_text("1 · test")
+    dialog = view_failure(page)
+    expect(dialog.get_by_role("button", name="Copy as cURL")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
+
+
 def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     view_failure(page, "unreached")
@@ -79,6 +118,8 @@ def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
     assert copied(page, "Hard Error") == "yes"
     assert copied(page, "Error") == "connection_refused"
     assert copied(page, "Error Message").startswith("Nothing accepted a connection")
+    assert copied(page, "Sent to").startswith("http://127.0.0.1:")
+    assert datetime.fromisoformat(copied(page, "Executed at")).date() <= datetime.now(UTC).date()
 
 
 @pytest.mark.parametrize("name", ["Headers", "Request Body", "Response Body"])
@@ -105,6 +146,15 @@ def test_a_curl_command_makes_the_same_request(opened: Open, stack: Stack, recei
     assert {"X-Shop: it's; $(id)", "Content-Type: application/json", "webhook-id: msg_1"} <= set(headers)
     assert not [header for header in headers if header.lower().startswith(("host", "content-length"))]
     assert json.loads(words[words.index("--data-raw") + 1]) == payload
+
+
+def test_a_curl_command_sends_bytes_and_empty_headers(opened: Open, orders: str, page: Page) -> None:
+    sent = {"request_body": "/w==", "request_body_encoding": "base64", "request_headers": {"X-Empty": ""}}
+    page.route("**/executions/*", lambda route: route.fulfill(json=route.fetch().json() | sent))
+    view_failure(opened(orders, status="failure"))
+    command = copied(page, "as cURL")
+    assert command.startswith("printf %s '/w==' | base64 -d | curl ")
+    assert command.endswith("-H 'X-Empty;' \\\n  --data-binary @-")
 
 
 def test_json_is_folded_and_unfolded(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
@@ -182,19 +232,31 @@ def attempts(dialog: Locator) -> Locator:
     return dialog.locator(".attempts li")
 
 
-def test_the_next_attempt_is_counted_down_to_and_comes_in(opened: Open, stack: Stack, webhook_id: str) -> None:
+DATELESS = """
+    const get = Headers.prototype.get;
+    Headers.prototype.get = function (name) { return name === "Date" ? null : get.call(this, name); };
+"""
+"""Leaves the viewer's clock alone in saying what time it is."""
+
+
+def test_the_next_attempt_is_counted_down_to_and_comes_in(
+    opened: Open, page: Page, stack: Stack, webhook_id: str
+) -> None:
     message = {"message_id": f"msg_{webhook_id}"}
     now = datetime.now(UTC)
-    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(seconds=8), **message}])
-    page = opened(webhook_id)
-    dialog = view(page)
+    stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=2), **message}])
+    page.clock.install()
+    page.add_init_script(DATELESS)
+    dialog = view(opened(webhook_id))
     expect(dialog.get_by_text("Not delivered so far.")).to_be_visible()
-    expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in [1-8] s$"))
+    expect(dialog.get_by_text("The headers and bodies of this execution are no longer kept.")).to_be_visible()
+    expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in 1 min \d+ s$"))
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2in")])
+    page.clock.fast_forward("02:00")
     expect(dialog.get_by_role("timer")).to_have_text("due now")
-    retried = {"result": 200, "at": now + timedelta(seconds=9), "attempt": 2, "trigger": "retry"}
+    retried = {"result": 200, "at": now + timedelta(seconds=125), "attempt": 2, "trigger": "retry"}
     stack.seed(webhook_id, [retried | message])
-    expect(dialog.get_by_text("Delivered at attempt 2, 9 s after the first.")).to_be_visible()
+    expect(dialog.get_by_text("Delivered at attempt 2, 2 min 5 s after the first.")).to_be_visible()
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2200retry")])
     expect(dialog.get_by_role("timer")).to_have_count(0)
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
@@ -220,9 +282,12 @@ def test_sending_again_asks_once_and_shows_the_new_execution(
     expect(again).to_be_focused()
     expect(dialog.get_by_role("button", name="Send", exact=True)).to_be_hidden()
     again.click()
-    dialog.get_by_role("button", name="Send", exact=True).click()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method))
+    dialog.get_by_role("button", name="Send", exact=True).dblclick()
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
     expect(attempts(dialog)).to_have_count(2)
+    assert asked.count("POST") == 1
     expect(page.locator("tbody tr")).to_have_count(2)
     dialog.get_by_role("button", name="View it").click()
     expect(fact(dialog, "Attempt")).to_have_text("2 · resend")
@@ -238,11 +303,38 @@ def test_what_the_api_refuses_to_send_is_said(opened: Open, orders: str, page: P
     expect(dialog.get_by_role("status")).to_have_text("That did not work. There is nothing to send.")
 
 
-def test_only_what_the_token_allows_is_offered(opened: Open, stack: Stack, orders: str) -> None:
-    dialog = view_failure(opened(orders, token=stack.token(), status="failure"))
+def test_what_is_not_sent_within_a_minute_is_said_to_wait(opened: Open, orders: str, page: Page) -> None:
+    page.clock.install()
+    page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
+    dialog = view_failure(opened(orders, status="failure"))
+    expect(attempts(dialog)).to_have_count(1)
+    dialog.get_by_role("button", name="Send again").click()
+    dialog.get_by_role("button", name="Send", exact=True).click()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile("^On the queue"))
+    page.clock.fast_forward("01:05")
+    expect(dialog.get_by_role("status")).to_have_text("Still on the queue after a minute. It will be in the list.")
+
+
+@pytest.mark.parametrize(
+    ("scope", "offered"), [("", []), ("executions:resend", ["Send again"]), ("webhooks:manage", ["Erase"])]
+)
+def test_only_what_the_token_allows_is_offered(
+    opened: Open, stack: Stack, orders: str, scope: str, offered: list[str]
+) -> None:
+    token = stack.token(scope=f"executions:read {scope}")
+    dialog = view_failure(opened(orders, token=token, status="failure"))
     expect(dialog.get_by_role("button", name="Copy as cURL")).to_be_visible()
-    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
-    expect(dialog.get_by_role("button", name="Erase")).to_have_count(0)
+    buttons = dialog.get_by_role("button", name=re.compile("^(Send again|Erase)$"))
+    expect(buttons).to_have_text(offered)
+
+
+def test_a_copy_that_the_browser_refuses_is_said_to_be(opened: Open, orders: str, page: Page) -> None:
+    page.add_init_script("delete Navigator.prototype.clipboard")
+    dialog = view_failure(opened(orders, status="failure"))
+    copy = dialog.get_by_role("button", name="Copy Headers", exact=True)
+    copy.click()
+    expect(copy).to_have_text("Not allowed here")
+    expect(dialog.get_by_role("status")).to_have_text("Not allowed here")
 
 
 def test_erasing_asks_once_and_leaves_the_summary(

@@ -5,28 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import expect_accessible
-from tests.browser.conftest import Open, Stack
+from tests.browser.conftest import Open, Stack, call, register
 from tests.browser.hostile import ALL, expect_no_elements
 from tests.receiver import Receiver
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
-
-
-def address(stack: Stack, webhook_id: str) -> str:
-    return f"{stack.outputs['ApiUrl']}/webhooks/{webhook_id}"
-
-
-def register(stack: Stack, webhook_id: str, url: str, **fields: Any) -> dict[str, Any]:
-    token = {"Authorization": f"Bearer {stack.outputs['Token']}"}
-    document = {"url": url, "enabled": True, **fields}
-    answer = requests.put(address(stack, webhook_id), json=document, headers=token, timeout=30)
-    assert answer.ok, answer.text
-    registered: dict[str, Any] = answer.json()
-    return registered
 
 
 @pytest.fixture
@@ -53,7 +39,7 @@ def told(dialog: Locator, text: str | re.Pattern[str]) -> None:
 def test_the_first_webhook_is_set_up_switched_on_and_tested(
     opened: Open, receiver: Receiver, webhook_id: str, token: str
 ) -> None:
-    page = opened(webhook_id, token=token, view="webhooks")
+    page = opened(webhook_id, token=token, view="webhooks", status="failure")
     expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
     page.get_by_role("button", name="Set up a webhook").click()
     dialog = page.get_by_role("dialog", name="Set up a webhook")
@@ -77,7 +63,7 @@ def test_the_first_webhook_is_set_up_switched_on_and_tested(
     dialog.get_by_role("switch", name="Enabled").check()
     press(dialog, "Save")
     told(dialog, re.compile("^Saved"))
-    expect(page).to_have_url(re.compile(f"view=webhooks&webhook={webhook_id}&edit={webhook_id}$"))
+    expect(page).to_have_url(re.compile(f"view=webhooks&status=failure&webhook={webhook_id}&edit={webhook_id}$"))
     press(dialog, "Close")
     listed = page.get_by_role("listitem")
     expect(listed).to_contain_text("Send orders to warehouse")
@@ -93,18 +79,50 @@ def test_what_is_set_stays_as_it_is_when_it_is_saved_again(
 ) -> None:
     fields: dict[str, Any] = {
         "name": "n", "headers": {"A": "b: c"}, "event_types": ["order.paid", "order.created"], "timeout_seconds": 2.5,
-        "retry_schedule": [], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
+        "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
         "enabled": False,
     }  # fmt: skip
     register(stack, webhook_id, "https://example.com/", **fields)
     page = opened(webhook_id, token=token, view="webhooks", edit=webhook_id)
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("Seconds between attempts")).to_have_value("none")
+    expect(dialog.get_by_label("Seconds between attempts")).to_have_value("5 300")
     press(dialog, "Save")
     told(dialog, re.compile("^Saved"))
-    saved = requests.get(address(stack, webhook_id), headers={"Authorization": f"Bearer {token}"}, timeout=30).json()
+    saved = call(stack, "GET", webhook_id)
     assert {name: saved[name] for name in fields} == fields
     assert saved["version"] == 2
+
+
+def test_there_may_be_no_delays_or_those_of_the_deployment(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/", retry_schedule=[5])
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    for typed, kept in (("none", []), ("", None)):
+        dialog.get_by_label("Seconds between attempts").fill(typed)
+        with page.expect_response(lambda response: response.request.method == "PUT"):
+            press(dialog, "Save")
+        told(dialog, re.compile("^Saved"))
+        expect(dialog.get_by_label("Seconds between attempts")).to_have_value(typed)
+        assert call(stack, "GET", webhook_id).get("retry_schedule") == kept
+
+
+def test_what_is_typed_is_lost_by_no_slip_of_the_mouse(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    page = opened(webhook_id, token=token, view="webhooks")
+    dialog = edit(page)
+    name = dialog.get_by_label("Name")
+    name.fill("typed")
+    box = name.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 40, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(20, box["y"] + 10)
+    page.mouse.up()
+    expect(dialog).to_be_visible()
+    expect(name).to_have_value("typed")
+    page.mouse.click(20, 400)
+    expect(dialog).to_be_hidden()
 
 
 def test_a_transformation_is_seen_while_it_is_typed(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
@@ -153,7 +171,10 @@ def test_what_failed_is_recovered_and_how_far_that_is_is_said(
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
     local = "at => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16)"
     dialog.get_by_label("Since").fill(dialog.page.evaluate(local, hour_ago.timestamp() * 1000))
+    running = {"status": "running", "found": 3, "queued": 2}
+    dialog.page.route("**/recover/*", lambda route: route.fulfill(json=running), times=1)
     press(dialog, "Recover")
+    told(dialog, "Recovering: 3 found, 2 put on the queue.")
     told(dialog, "Recovered: 1 found, 1 put on the queue.")
     receiver.wait_for(2, path=f"/sequence/{webhook_id}")
 
@@ -190,6 +211,24 @@ def test_only_what_the_token_allows_is_there(opened: Open, stack: Stack, webhook
     opened(webhook_id, token=stack.token(), view="webhooks")
     expect(page.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
     expect(page.get_by_role("radio", name="Webhooks")).to_have_count(0)
+    page.goto("about:blank")
+    manager = stack.token(webhooks=[webhook_id], scope="webhooks:read webhooks:manage")
+    dialog = edit(opened(webhook_id, token=manager, view="webhooks"))
+    expect(dialog.get_by_role("button", name="Send test")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Recover")).to_have_count(0)
+
+
+def test_webhooks_come_page_by_page(opened: Open, page: Page, webhook_id: str, token: str) -> None:
+    first, second = ({"webhook_id": name, "url": "", "event_types": [], "enabled": False} for name in "ab")
+    page.route("**/webhooks?", lambda route: route.fulfill(json={"webhooks": [first], "next_cursor": "a&b"}))
+    page.route(
+        "**/webhooks?cursor=a%26b", lambda route: route.fulfill(json={"webhooks": [second], "next_cursor": None})
+    )
+    opened(webhook_id, token=token, view="webhooks")
+    expect(page.get_by_role("status")).to_have_text("1 webhook, and there are more")
+    page.get_by_role("button", name="Load more").click()
+    expect(page.locator("li .name")).to_have_text(["a", "b"])
+    expect(page.get_by_role("button", name="Load more")).to_be_hidden()
 
 
 def test_an_api_that_is_away_or_refuses_can_be_tried_again(
@@ -210,18 +249,34 @@ def test_whatever_is_in_a_webhook_is_text(opened: Open, page: Page, webhook_id: 
         "webhook_id": webhook_id, "headers": {ALL: ALL}, "event_types": [ALL], "enabled": True, "timeout_seconds": ALL,
         "retry_schedule": [ALL], "version": 1, "next_cursor": None, "request_body": ALL,
     }  # fmt: skip
-    answers: list[Any] = [{"webhooks": [webhook], "next_cursor": None}]
+    refusals = {"PUT": f"url {ALL}", "DELETE": ALL}
 
     def answer(route: Route) -> None:
-        listed = "/webhooks?" in route.request.url
-        route.fulfill(json=answers[0] if listed else webhook)
+        asked = route.request
+        if asked.method in refusals:
+            route.fulfill(status=400, json={"error": {"code": ALL, "message": refusals[asked.method]}})
+        elif "/webhooks?" in asked.url:
+            route.fulfill(json={"webhooks": [webhook], "next_cursor": None})
+        elif asked.url.endswith("/secret"):
+            route.fulfill(json={"secret": ALL})
+        else:
+            route.fulfill(json=webhook)
 
     page.route(re.compile("/webhooks[?/]"), answer)
     opened(webhook_id, token=token, view="webhooks")
     expect(page.locator(".name")).to_have_text(ALL)
+    expect(page.locator("li .wrong")).to_have_text(f"Switched off: {ALL}")
     dialog = edit(page)
     expect(dialog.get_by_role("heading", level=2)).to_have_text(ALL)
     expect(dialog.get_by_role("group", name="Would be sent")).to_have_text(ALL)
+    dialog.get_by_label("Timeout").fill("15")
+    press(dialog, "Save")
+    expect(dialog.get_by_label("URL")).to_have_accessible_description(re.compile("^Url <script>alert"))
+    press(dialog, "Show secret")
+    expect(dialog.locator(".panel code")).to_have_text(ALL)
+    press(dialog, "Delete")
+    dialog.locator(".panel").get_by_role("button", name="Delete").click()
+    told(dialog, f"That did not work. {ALL}.")
     expect_no_elements(page)
 
 

@@ -56,6 +56,7 @@ def test_every_answer_is_locked_down(app: ModuleType, asset: str | None) -> None
     assert directives["default-src"] == directives["base-uri"] == directives["frame-ancestors"] == "'none'"
     assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
     assert "unsafe" not in answer["headers"]["Content-Security-Policy"]
+    assert (directives["require-trusted-types-for"], directives["trusted-types"]) == ("'script'", "'none'")
     assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
     assert answer["headers"]["Referrer-Policy"] == "no-referrer"
 
