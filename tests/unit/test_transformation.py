@@ -232,6 +232,8 @@ def test_the_process_is_given_no_credentials(transformer: Transformer, monkeypat
         ("{'a' 1}", "Expected"),
         ("'a", "String literal must be terminated by a matching quote (S0101, character 2)"),
         ("payload/(", "S0"),
+        (r"'\q'", r"Unsupported escape sequence: \q (S0103, character 2)"),
+        ("//", "Empty regular expressions are not allowed (S0301, character 1)"),
         ("/* nothing */", "it is no complete expression"),
         ("/a**/", "a regular expression is not valid"),
     ],

@@ -46,20 +46,27 @@ def reason_of(error: Exception, expression: str) -> str:
 
 def _jsonatas(error: JException, expression: str) -> str:
     """JSONata's own message for its code."""
-    template = JException.error_codes.get(error.error)
+    code = _code(error)
+    template = JException.error_codes.get(code)
     if template is None:
-        return f"an operation fails ({error.error})"
+        return f"an operation fails ({code})"
     values = iter(_values(error))
 
     def quoted(placeholder: re.Match[str]) -> str:
         value = next(values, None)
-        if error.error.startswith("S") or error.error in _OWN_WORDS:
+        if code.startswith("S") or code in _OWN_WORDS:
             return "…" if value is None else str(value)[:MAX_REASON_LENGTH]
         return _shown(placeholder[1], value, expression)
 
     # jsonata was translated from Java, and its messages with it: "Second argument of replace Object"
     reason = _PLACEHOLDER.sub(quoted, template.replace("Object", "function"))
-    return f"{reason} ({_place(error)})"
+    placed = error.location >= 0 and code not in _MISPLACED
+    return f"{reason} ({code}, character {error.location})" if placed else f"{reason} ({code})"
+
+
+def _code(error: JException) -> str:
+    """JSONata's, but for an escape sequence, to which jsonata gives that of an empty regular expression."""
+    return "S0103" if error.error == "S0301" and error.current is not None else str(error.error)
 
 
 def _values(error: JException) -> tuple[Any, ...]:
@@ -73,13 +80,8 @@ def _shown(name: str, value: Any, expression: str) -> str:
     """What stands in the expression itself, and nothing else."""
     if name == "index" and type(value) is int:
         return str(value)
-    if name == "type" and value in _ARRAYS_OF:
+    if name == "type" and isinstance(value, str) and value in _ARRAYS_OF:
         return _ARRAYS_OF[value]
     if name in _OF_THE_EXPRESSION and isinstance(value, str) and value in expression:
         return value[:MAX_REASON_LENGTH]
     return "…"
-
-
-def _place(error: JException) -> str:
-    placed = error.location >= 0 and error.error not in _MISPLACED
-    return f"{error.error}, character {error.location}" if placed else str(error.error)
