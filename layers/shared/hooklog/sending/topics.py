@@ -10,7 +10,7 @@ from hooklog.messages.message import Message
 from hooklog.queues.clients import Clients
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from hooklog.queues.sqs import send_all
-from hooklog.webhooks.registry import subscribers
+from hooklog.webhooks.lists import subscribers
 
 STRETCH: Final = 100
 """Webhooks looked at in one go, after which the message is put on the queue again with how far it has come: what a

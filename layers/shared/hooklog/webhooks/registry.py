@@ -1,8 +1,6 @@
-"""The registry of webhooks: what is done with the table `Webhooks`."""
+"""The registry of webhooks: each read, created, changed and removed."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
@@ -10,8 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.webhooks.retry import RetrySchedule
-from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.rows import LISTED, WebhookRow, webhook_of
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -19,9 +16,6 @@ if TYPE_CHECKING:
 
 ROTATION: Final = timedelta(hours=24)
 """How long the secret before the last one still signs."""
-
-_LISTED = "webhooks"
-_FIRST, _LAST = "!", "~"  # sort before and behind all that an id is made of
 
 
 class SealedKeys(NamedTuple):
@@ -45,27 +39,13 @@ class Registered(NamedTuple):
     keys: SealedKeys
 
 
-class Page(NamedTuple):
-    """Webhooks in the order of their ids, and the id of the last one if there are more."""
-
-    webhooks: list[Webhook]
-    more_after: str | None
-
-
-class Subscribers(NamedTuple):
-    """Ids of a topic's webhooks in order, and the last one that was looked at if there are more."""
-
-    webhook_ids: list[str]
-    more_after: str | None
-
-
 def read(webhook_id: str, *, consistent: bool = False) -> Registered | None:
     """The webhook as it was a moment ago, or, `consistent`, as it is."""
     try:
         row = WebhookRow.get(webhook_id, consistent_read=consistent)
     except DoesNotExist:
         return None
-    return Registered(_webhook(row), _keys(row))
+    return Registered(webhook_of(row), _keys(row))
 
 
 def find(webhook_id: str) -> Registered:
@@ -175,55 +155,12 @@ def delete(webhook_id: str) -> None:
         raise
 
 
-def list_webhooks(patterns: Sequence[str], limit: int, after: str | None) -> Page:
-    """The first `limit` webhooks behind the id `after` that a token's ids and prefixes (`acme.*`) cover."""
-    candidates = _ids(patterns, after or "", limit + 1)
-    found: list[Webhook] = []
-    while len(found) <= limit and (ids := list(islice(candidates, limit + 1 - len(found)))):
-        found += sorted(map(_webhook, WebhookRow.batch_get(ids)), key=lambda webhook: webhook.webhook_id)
-    return Page(found[:limit], found[limit - 1].webhook_id if len(found) > limit else None)
-
-
-def subscribers(topic: str, event_type: str | None, after: str, limit: int) -> Subscribers:
-    """Those that take messages of this type, among the first `limit` webhooks of the topic behind the id `after`.
-
-    One that was switched off for its failures is among them: what it misses meanwhile is to be in its history.
-    """
-    bounds = WebhookRow.webhook_id > (after or _FIRST)
-    rows = list(WebhookRow.by_topic.query(topic, bounds, limit=limit))
-    takers = [row for row in rows if not row.event_types or event_type in row.event_types]
-    wanted = [row.webhook_id for row in takers if row.enabled or row.disabled_reason]
-    return Subscribers(wanted, rows[-1].webhook_id if len(rows) == limit else None)
-
-
-def _ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:
-    """The ids behind `after`, in order, read lazily; of those that a token names, also ids that are not there."""
-    for pattern in _disjoint(patterns):
-        prefix = pattern.removesuffix("*")
-        if prefix == pattern:
-            yield from [pattern] if pattern > after else []
-        elif after < prefix + _LAST:
-            bounds = WebhookRow.webhook_id.between(max(prefix or _FIRST, after + _FIRST), prefix + _LAST)
-            for row in WebhookRow.by_id.query(_LISTED, bounds, page_size=page_size):
-                yield row.webhook_id
-
-
-def _disjoint(patterns: Iterable[str]) -> list[str]:
-    """The patterns in order, without those that a prefix among the others covers."""
-    prefixes = [pattern[:-1] for pattern in set(patterns) if pattern.endswith("*")]
-
-    def covered(pattern: str) -> bool:
-        return any(pattern.startswith(prefix) and pattern != prefix + "*" for prefix in prefixes)
-
-    return sorted(pattern for pattern in set(patterns) if not covered(pattern))
-
-
 def _save(registered: Registered, condition: Condition) -> None:
     webhook, keys = registered.webhook, registered.keys
     schedule, until = webhook.retry_schedule, keys.previous_until
     row = WebhookRow(
         webhook_id=webhook.webhook_id,
-        listed=_LISTED,
+        listed=LISTED,
         topic=webhook.topic,
         name=webhook.name,
         url=webhook.url,
@@ -253,28 +190,6 @@ def _explain(error: PutError | UpdateError) -> None:
     """Raises Conflict where the row has been changed since it was read."""
     if error.cause_response_code == "ConditionalCheckFailedException":
         raise Conflict("this webhook has just been changed by another request; read it again") from None
-
-
-def _webhook(row: WebhookRow) -> Webhook:
-    schedule = row.retry_schedule
-    return Webhook(
-        webhook_id=row.webhook_id,
-        name=row.name,
-        url=row.url,
-        headers=row.headers,
-        event_types=tuple(row.event_types),
-        enabled=bool(row.enabled),
-        timeout_seconds=float(row.timeout_seconds),
-        retry_schedule=None if schedule is None else RetrySchedule(tuple(schedule)),
-        transformation=row.transformation,
-        sensitive_headers=tuple(row.sensitive_headers),
-        topic=row.topic,
-        version=int(row.version),
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        disabled_reason=row.disabled_reason,
-        failing_since=row.failing_since,
-    )
 
 
 def _keys(row: WebhookRow) -> SealedKeys:

@@ -1,5 +1,7 @@
 """The table `Webhooks`: its items, and the indexes by which they are found."""
 
+from typing import Final
+
 from pynamodb.attributes import (
     BinaryAttribute,
     BooleanAttribute,
@@ -10,6 +12,11 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from hooklog.executions.tables import AttachedTable
+from hooklog.webhooks.retry import RetrySchedule
+from hooklog.webhooks.webhook import Webhook
+
+LISTED: Final = "webhooks"
+"""The `listed` of every row."""
 
 
 class ListedIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
@@ -42,7 +49,6 @@ class WebhookRow(AttachedTable):
 
     webhook_id = UnicodeAttribute(hash_key=True)
     listed = UnicodeAttribute()
-    """The same on every row."""
     topic = UnicodeAttribute(null=True)
     name = UnicodeAttribute()
     url = UnicodeAttribute()
@@ -66,3 +72,25 @@ class WebhookRow(AttachedTable):
 
     by_id = ListedIndex()
     by_topic = TopicIndex()
+
+
+def webhook_of(row: WebhookRow) -> Webhook:
+    schedule = row.retry_schedule
+    return Webhook(
+        webhook_id=row.webhook_id,
+        name=row.name,
+        url=row.url,
+        headers=row.headers,
+        event_types=tuple(row.event_types),
+        enabled=bool(row.enabled),
+        timeout_seconds=float(row.timeout_seconds),
+        retry_schedule=None if schedule is None else RetrySchedule(tuple(schedule)),
+        transformation=row.transformation,
+        sensitive_headers=tuple(row.sensitive_headers),
+        topic=row.topic,
+        version=int(row.version),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        disabled_reason=row.disabled_reason,
+        failing_since=row.failing_since,
+    )
