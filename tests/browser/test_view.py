@@ -202,6 +202,7 @@ def test_json_that_is_nested_deeply_does_no_harm(opened: Open, orders: str, page
     text = shown.text_content() or ""
     assert "".join(text.split()) == body
     assert len(text) < 1_000_000
+    expect(shown.get_by_role("button")).to_have_count(0)
 
 
 def test_view_has_an_address_of_its_own(opened: Open, orders: str) -> None:
