@@ -1,4 +1,4 @@
-"""A history to read pages of: written by the real ExecutionLog, fast, and growing without changing its newest page."""
+"""A history to read pages of: written as the sender writes it, fast, and growing without changing its newest page."""
 
 import base64
 import secrets

@@ -8,7 +8,7 @@ HooklogError
 ├── NotQueued           SQS or EventBridge Scheduler did not take a message of ours
 ├── NoTimeLeft          an order could not be finished before the function's time is over
 ├── KeysUnreachable     there is nothing to verify a token with
-├── EvaluatorLost       the process that transforms payloads could not be started, or not be asked
+├── EvaluatorLost       the process that transforms payloads could not be started
 ├── RegistryUnreachable the registry or its key could not be read, and what was read before is too old
 └── RequestRefused      an API request that is answered with an error
     ├── InvalidRequest  400
