@@ -65,7 +65,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report_published(outcome.published)
-    report_gone(outcome)
+    report_switched_off(outcome)
     report(outcome, context.aws_request_id)
     count(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
@@ -96,7 +96,7 @@ def report_published(published: Sequence[Published]) -> None:
             logger.info("message published", extra={**ids, "webhooks": each.copies})
 
 
-def report_gone(outcome: Outcome) -> None:
+def report_switched_off(outcome: Outcome) -> None:
     """Log a line for each webhook that was switched off, and one where nobody could be told or it could not be kept."""
     for each in outcome.switched_off:
         logger.info("webhook switched off", extra={"webhook_id": each.webhook_id, "reason": each.reason})

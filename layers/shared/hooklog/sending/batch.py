@@ -107,9 +107,8 @@ class Sender:
             reserved = DYNAMODB_SECONDS if waiting else 0.0  # for their log
             executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
             self._keep(executions, outcome, _less(seconds_left, reserved))
-        self._settle(
-            others, outcome, seconds_left
-        )  # what goes to queues comes last: it may take time that the log needs
+        # What goes to queues comes last: it may take time that the log needs.
+        self._settle(others, outcome, seconds_left)
         for record, reason in poison:
             self._bury(record, reason, outcome, seconds_left)
         self._look(outcome, seconds_left)

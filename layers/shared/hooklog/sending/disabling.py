@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,8 +23,6 @@ LOOKED_AT: Final = 1000
 WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
 """What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
 than clerk.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
-
-GONE: Final = 410
 
 _ANSWERED_GONE = "The receiver answered 410: it is gone for good."
 _NOT_ATTEMPTED = frozenset({ErrorType.UNKNOWN_WEBHOOK, ErrorType.DISABLED_WEBHOOK, ErrorType.TRANSFORMATION_ERROR})
@@ -90,7 +89,7 @@ class Watch:
 
     def _judge(self, webhook: Webhook, attempts: Sequence[Execution]) -> Iterator[SwitchedOff]:
         """By attempts that went where it stands now: those before a change say nothing of what it leads to."""
-        if any(each.delivery.result == GONE for each in attempts):
+        if any(each.delivery.result == HTTPStatus.GONE for each in attempts):
             yield from self._switch_off(webhook, _ANSWERED_GONE)
         elif any(each.delivery.success for each in attempts):
             if webhook.failing_since:
@@ -109,10 +108,8 @@ class Watch:
         if since != webhook.failing_since:
             self._note(webhook, since)
         if self._is_too_long(since):
-            days = self._longest.days
-            reason = (
-                f"Every attempt has failed since {since[:16]}Z, for {days} day{'s' if days > 1 else ''} and longer."
-            )
+            days = f"{self._longest.days} day{'s' if self._longest.days > 1 else ''}"
+            reason = f"Every attempt has failed since {since[:16]}Z, for {days} and longer."
             yield from self._switch_off(webhook, reason)
 
     def _note(self, webhook: Webhook, since: str | None) -> None:

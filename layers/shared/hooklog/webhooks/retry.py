@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hooklog.errors import ErrorType, InvalidSetting
@@ -19,8 +20,8 @@ MAX_RETRIES: Final = 20
 JITTER: Final = 0.2
 """Share of a delay by which it may be shorter or longer, so that those who failed together do not return together."""
 
-_GONE = 410
-_ASKING_TO_WAIT = frozenset({429, 503})  # the statuses for which RFC 9110 and RFC 6585 name Retry-After
+# The statuses for which RFC 6585 and RFC 9110 name Retry-After
+_ASKING_TO_WAIT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _FINAL = frozenset(
     {
         ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS, ErrorType.TRANSFORMATION_ERROR, ErrorType.UNKNOWN_WEBHOOK,
@@ -50,7 +51,7 @@ class RetrySchedule(NamedTuple):
         self, delivery: "Delivery", retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
         """When to send again after this failure; None where that is not to be: 410, a URL that is refused, the end."""
-        if delivery.result == _GONE or (delivery.error and delivery.error.error_type in _FINAL):
+        if delivery.result == HTTPStatus.GONE or (delivery.error and delivery.error.error_type in _FINAL):
             return None
         if retries_used >= len(self.delays):
             return None
