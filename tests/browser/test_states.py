@@ -176,7 +176,7 @@ def test_each_state_is_seen_whole_and_said(opened: Open, stack: Stack, page: Pag
         name = f"{state.replace(' ', '-')}-{width}"
         page.screenshot(path=PICTURES / f"{name}.png")
         sketch = page.evaluate(SKETCH, base64.b64encode(shown.screenshot()).decode())
-        assert likeness(sketch, kept_sketch(name, sketch)) > 0.8, f"{PICTURES / name}.png looks otherwise:\n{sketch}"
+        assert likeness(sketch, kept_sketch(name, sketch)) > 0.7, f"{PICTURES / name}.png looks otherwise:\n{sketch}"
         assert page.locator("webhook-history").evaluate("it => it.shadowRoot.getAnimations().length") == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.unroute_all(behavior="ignoreErrors")
@@ -220,6 +220,6 @@ def likeness(one: str, other: str) -> float:
 def kept_sketch(name: str, drawn: str) -> str:
     path = SKETCHES / f"{name}.txt"
     if not path.exists():
-        SKETCHES.mkdir(exist_ok=True)
         path.write_text(drawn)
+        pytest.fail(f"{path} was drawn anew: look at {PICTURES / name}.png, and commit it")
     return path.read_text()
