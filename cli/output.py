@@ -28,25 +28,25 @@ class Output:
     console: Console = field(default_factory=lambda: _console(sys.stdout))
     aside: Console = field(default_factory=lambda: _console(sys.stderr))
 
-    def table(self, columns: Sequence[Column], records: Iterable[Record], title: str | None = None) -> None:
+    def table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
         """All records at once. Where the terminal is too narrow for a table, each on a line: no id is cut."""
         if self.as_json:
             self.lines(records)
             return
-        records = list(records)
-        table = Table(title=title, title_justify="left")
+        table = Table()
         for name, _ in columns:
             table.add_column(name, no_wrap=True)
         for record in records:
             table.add_row(*(shown(value(record)) for _, value in columns))
-        if (
-            self.console.measure(table, options=self.console.options.update(max_width=_WIDEST)).maximum
-            <= self.console.width
-        ):
+        if self._fits(table):
             self.console.print(table)
             return
         for record in records:
             self.row(columns, record)
+
+    def _fits(self, table: Table) -> bool:
+        unbounded = self.console.options.update(max_width=_WIDEST)
+        return self.console.measure(table, options=unbounded).maximum <= self.console.width
 
     def row(self, columns: Sequence[Column], record: Record) -> None:
         """One record of a stream, on one line."""

@@ -13,6 +13,8 @@ from cli.failure import CliFailure, ExitCode
 from local import aws
 from local.outputs import read_outputs
 
+_NEEDED: Final = frozenset({"ApiUrl", "QueueUrl", "DeadLetterQueueUrl", "SigningKeySecret", "SenderLogGroup"})
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
@@ -50,6 +52,3 @@ def deployed_stack(name: str, region: str | None, profile: str | None) -> Stack:
     if missing := sorted(_NEEDED - outputs.keys()):
         raise CliFailure(f"The stack {name!r} has no output {missing[0]}: it is another's, or older than this hooklog")
     return Stack(name, outputs, session.client, is_local=False)
-
-
-_NEEDED: Final = frozenset({"ApiUrl", "QueueUrl", "DeadLetterQueueUrl", "SigningKeySecret", "SenderLogGroup"})
