@@ -21,7 +21,6 @@ MAX_WEBHOOK_LIMIT: Final = 100
 MAX_BODY_LENGTH: Final = 131_072
 """In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
 
-
 Event = Mapping[str, Any]
 
 
@@ -65,6 +64,20 @@ class Request(NamedTuple):
         return execution_id
 
     @property
+    def message_id(self) -> str:
+        message_id = unquote(self.path["message_id"])
+        if not IDENTIFIER.fullmatch(message_id):
+            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}")
+        return message_id
+
+    @property
+    def recovery_id(self) -> str:
+        recovery_id = unquote(self.path["recovery_id"])
+        if not IDENTIFIER.fullmatch(recovery_id):
+            raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old")
+        return recovery_id
+
+    @property
     def limit(self) -> int:
         return self._limit(MAX_LIMIT)
 
@@ -77,6 +90,23 @@ class Request(NamedTuple):
         if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= most:
             raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
         return int(limit)
+
+    @property
+    def query(self) -> Query:
+        return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
+
+    def _status(self) -> Status | None:
+        status = self.parameters.get("status")
+        if status is None:
+            return None
+        try:
+            return Status(status)
+        except ValueError:
+            raise InvalidRequest(f"status must be success or failure, not {status!r:.80}") from None
+
+    def _time(self, name: str) -> str | None:
+        text = self.parameters.get(name)
+        return None if text is None else _time(text, name)
 
     def after(self, query: Query) -> str | None:
         """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
@@ -100,24 +130,6 @@ class Request(NamedTuple):
             raise InvalidRequest("the body must be a JSON object")
         return body
 
-    @property
-    def query(self) -> Query:
-        return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
-
-    @property
-    def message_id(self) -> str:
-        message_id = unquote(self.path["message_id"])
-        if not IDENTIFIER.fullmatch(message_id):
-            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}")
-        return message_id
-
-    @property
-    def recovery_id(self) -> str:
-        recovery_id = unquote(self.path["recovery_id"])
-        if not IDENTIFIER.fullmatch(recovery_id):
-            raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old")
-        return recovery_id
-
     def period(self, now: datetime) -> tuple[str, str]:
         """`since` and `until` of the body, as ids begin; `until` is now by default, and at the latest.
 
@@ -133,19 +145,6 @@ class Request(NamedTuple):
         if end <= since:
             raise InvalidRequest("until must be later than since")
         return since, end
-
-    def _status(self) -> Status | None:
-        status = self.parameters.get("status")
-        if status is None:
-            return None
-        try:
-            return Status(status)
-        except ValueError:
-            raise InvalidRequest(f"status must be success or failure, not {status!r:.80}") from None
-
-    def _time(self, name: str) -> str | None:
-        text = self.parameters.get(name)
-        return None if text is None else _time(text, name)
 
 
 def _time(text: object, name: str) -> str:
