@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from hooklog.executions.execution import compact_time
+from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.log import Put
 from hooklog.queues.unlogged import to_body
 from local import aws, places
@@ -109,7 +109,7 @@ def what_the_api_shows(api: Api) -> None:
 
 def recoveries(api: Api) -> None:
     """One with a failure so old that its details may be gone, by a function that has too little time at first."""
-    put_an_old_failure(api)
+    put_a_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
         started = api.call("POST", recover, 202, json={"since": "2026-01-01T00:00:00Z"})
@@ -143,7 +143,7 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     webhook_id = f"{api.webhook_id}.registered"
     webhook = f"/webhooks/{webhook_id}"
     api.call("PUT", webhook, 201, json={"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True})
-    let_it_have_failed_for_long(webhook_id)
+    let_it_have_failed_for_long(api.deployment, webhook_id)
     api.call("GET", webhook)
     api.call("GET", "/webhooks")
     api.call("POST", f"{webhook}/secret")
@@ -156,21 +156,24 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     api.call("DELETE", webhook, 204)
 
 
-def let_it_have_failed_for_long(webhook_id: str) -> None:
+def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None:
+    first = datetime.now(UTC) - timedelta(days=30)
+    put_a_failure(deployment, webhook_id, first)
     aws.client("dynamodb").update_item(
         TableName=physical_id("Webhooks"),
         Key={"webhook_id": {"S": webhook_id}},
         UpdateExpression="SET failing_since = :at",
-        ExpressionAttributeValues={":at": {"S": "2026-01-01T00:00:00.000000Z"}},
+        ExpressionAttributeValues={":at": {"S": iso_time(compact_time(first))}},
     )
 
 
-def put_an_old_failure(api: Api) -> None:
-    at = f"{compact_time(datetime.now(UTC) - timedelta(days=2))}-0000000a"
-    texts = {"webhook_id": api.webhook_id, "executed_at": at, "failed_at": at, "message_id": f"{api.webhook_id}.old"}
+def put_a_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None:
+    executed_at = f"{compact_time(at)}-0000000a"
+    own = {"webhook_id": webhook_id, "executed_at": executed_at, "message_id": f"{webhook_id}.old"}
+    texts = {**own, "failed_at": executed_at}
     numbers = {"attempt": "1", "result": "500", "duration_ms": "1", "expires_at": "4000000000"}
     item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}
-    aws.client("dynamodb").put_item(TableName=api.deployment.outputs["ExecutionsTable"], Item=item)
+    aws.client("dynamodb").put_item(TableName=deployment.outputs["ExecutionsTable"], Item=item)
 
 
 def made_by_lambda(function: str) -> set[Call]:
