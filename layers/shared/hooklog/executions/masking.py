@@ -7,7 +7,7 @@ from hooklog.errors import InvalidSetting
 from hooklog.messages.fields import HEADER_NAME
 
 MASK: Final = "••••"
-"""What is shown instead; as long whatever it hides."""
+"""What is shown instead; its length tells nothing of what it hides."""
 
 ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
 """Masked in every deployment, of a request and of an answer alike."""

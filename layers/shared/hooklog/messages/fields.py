@@ -62,7 +62,7 @@ def parse_object(body: str) -> dict[str, Any]:
         raise InvalidMessage("the message is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise InvalidMessage(f"the message is not JSON: {error}") from None
-    except ValueError:  # Python reads no longer ones
+    except ValueError:  # Python reads none that is longer
         raise InvalidMessage("the message holds an integer of more than 4,300 digits; send it as a string") from None
     if not isinstance(fields, dict):
         raise InvalidMessage("the message must be a JSON object")
