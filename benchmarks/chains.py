@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from benchmarks.figures import Figure
 from benchmarks.pages import MOCK_SECONDS
-from hooklog.delivery.courier import Answer, Delivery
+from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.executions import chain, tables
 from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
 from hooklog.executions.log import Retention, puts_of, write

@@ -9,7 +9,7 @@ from benchmarks.environment import environment, only
 from benchmarks.figures import Figure
 from benchmarks.sender import BATCH, CONTEXT, bare_loop, load_quietly, make_event, quietly
 from benchmarks.stub import stub
-from hooklog.delivery.courier import Delivery
+from hooklog.delivery.delivery import Delivery
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of, write
 from hooklog.messages.call import Call

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from hooklog.delivery.courier import Answer, Delivery
+from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.delivery.courier import Courier, Delivery, request_headers
+from hooklog.delivery.courier import Courier, request_headers
 from hooklog.delivery.deadline import DeadlineSocket
+from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks

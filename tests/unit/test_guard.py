@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from hooklog.delivery.courier import Courier, Delivery
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks

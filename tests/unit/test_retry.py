@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from hooklog.delivery.courier import Answer, Delivery
+from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, InvalidSetting, Undelivered
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message

@@ -2,17 +2,20 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from hooklog.api.trial import MAX_TRIAL_SECONDS, Laboratory, Trial
-from hooklog.delivery.courier import Courier, Delivery
+from hooklog.delivery.delivery import Delivery
 from hooklog.messages.call import Call
 from hooklog.webhooks.directory import Entry
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
 from tests import template
+
+if TYPE_CHECKING:
+    from hooklog.delivery.courier import Courier
 
 
 @dataclass

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from hooklog.api import history
-from hooklog.delivery.courier import Courier, Delivery
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.delivery import Delivery
 from hooklog.errors import InvalidMessage, InvalidRequest, NotQueued, Undelivered
 from hooklog.executions.details import masked
 from hooklog.executions.execution import Execution, Trigger, name_execution

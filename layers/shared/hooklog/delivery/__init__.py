@@ -1,4 +1,4 @@
 """One attempt: where it may go, the request, and what came of it.
 
-In order: signature, target, networks, guard, deadline, egress, courier.
+In order: delivery, signature, target, networks, guard, deadline, egress, courier.
 """

@@ -1,4 +1,4 @@
-"""One delivery: the request that a receiver gets, and what came of it."""
+"""The request that a receiver gets, and what is read of its answer."""
 
 import contextlib
 import ssl
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.client import IncompleteRead
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -15,12 +15,13 @@ from urllib3 import BaseHTTPResponse, Timeout
 from urllib3.exceptions import DecodeError, HTTPError
 
 from hooklog.delivery.deadline import DeadlineExceeded
+from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.messages.call import Call
-from hooklog.messages.message import METHOD, Message
+from hooklog.messages.message import METHOD
 from hooklog.version import __version__
 
 MAX_CAPTURED_HEADERS: Final = 16_384
@@ -29,56 +30,6 @@ MAX_CAPTURED_HEADERS: Final = 16_384
 _READ_SIZE = 16_384
 _MAX_LENGTH_DIGITS = 18
 _INVALID_HTTP = "What the receiver answered is not valid HTTP."
-
-
-class Answer(NamedTuple):
-    """What a receiver answered, as far as it was read."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    truncated: bool
-    """Whether there was more, or may have been, than `body` holds."""
-    length: int | None
-    """Bytes that the whole body has, where that is known."""
-
-
-class Delivery(NamedTuple):
-    """One attempt to send a message."""
-
-    call: Call
-    attempt: int
-    started_at: datetime
-    duration_ms: int
-    request_headers: Mapping[str, str]
-    answer: Answer | None
-    error: Undelivered | None
-    """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
-    skipped: bool = False
-    """Whether nothing was to be sent, as its webhook's transformation has it."""
-
-    @classmethod
-    def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":
-        """One that did not take place."""
-        return cls(call, attempt, at, 0, {}, None, error)
-
-    @classmethod
-    def skip(cls, call: Call, attempt: int, at: datetime) -> "Delivery":
-        """One that was not to take place."""
-        return cls(call, attempt, at, 0, {}, None, None, skipped=True)
-
-    @property
-    def message(self) -> Message:
-        return self.call.message
-
-    @property
-    def result(self) -> int:
-        """The receiver's status code; 0 where no complete answer came."""
-        return self.answer.status if self.answer and not self.error else 0
-
-    @property
-    def success(self) -> bool:
-        return self.skipped or 200 <= self.result <= 299
 
 
 class Courier:

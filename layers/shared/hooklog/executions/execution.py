@@ -5,12 +5,10 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
+from hooklog.delivery.delivery import Delivery
 from hooklog.messages.message import METHOD
-
-if TYPE_CHECKING:  # for the readers deliver nothing, and need not import requests
-    from hooklog.delivery.courier import Delivery
 
 
 class Trigger(StrEnum):
@@ -60,7 +58,7 @@ class Execution(NamedTuple):
     """A delivery with the id under which it is logged."""
 
     execution_id: str
-    delivery: "Delivery"
+    delivery: Delivery
     trigger: Trigger
     queue_message_id: str
     retries_used: int = 0

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.delivery.courier import Courier, Delivery
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
 from hooklog.executions import chain
 from hooklog.executions.details import read_for_repeat

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, InvalidSetting
-
-if TYPE_CHECKING:
-    from hooklog.delivery.courier import Delivery
 
 LONGEST_DELAY_SECONDS: Final = 86_400
 """The longest delay of a schedule, and the longest `Retry-After` that is honoured."""
@@ -48,7 +46,7 @@ class RetrySchedule(NamedTuple):
         return cls(tuple(map(int, items)))
 
     def next_attempt(
-        self, delivery: "Delivery", retries_used: int, now: datetime, uniform: Callable[[float, float], float]
+        self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
         """When to send again after this failure; None where that is not to be: 410, a URL that is refused, the end."""
         if delivery.result == HTTPStatus.GONE or (delivery.error and delivery.error.error_type in _FINAL):
@@ -63,7 +61,7 @@ class RetrySchedule(NamedTuple):
         return now + timedelta(seconds=seconds)
 
 
-def retry_after(delivery: "Delivery", now: datetime) -> float | None:
+def retry_after(delivery: Delivery, now: datetime) -> float | None:
     """The seconds that a 429 or 503 asks to wait, from 1 to a day; None where it does not ask."""
     if delivery.result not in _ASKING_TO_WAIT or delivery.answer is None:
         return None

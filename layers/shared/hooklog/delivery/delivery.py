@@ -1,0 +1,59 @@
+"""One attempt to send a message, and what came of it: as values, which those read too that send nothing."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from hooklog.errors import Undelivered
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+
+
+class Answer(NamedTuple):
+    """What a receiver answered, as far as it was read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    truncated: bool
+    """Whether there was more, or may have been, than `body` holds."""
+    length: int | None
+    """Bytes that the whole body has, where that is known."""
+
+
+class Delivery(NamedTuple):
+    """One attempt to send a message."""
+
+    call: Call
+    attempt: int
+    started_at: datetime
+    duration_ms: int
+    request_headers: Mapping[str, str]
+    answer: Answer | None
+    error: Undelivered | None
+    """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
+    skipped: bool = False
+    """Whether nothing was to be sent, as its webhook's transformation has it."""
+
+    @classmethod
+    def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":
+        """One that did not take place."""
+        return cls(call, attempt, at, 0, {}, None, error)
+
+    @classmethod
+    def skip(cls, call: Call, attempt: int, at: datetime) -> "Delivery":
+        """One that was not to take place."""
+        return cls(call, attempt, at, 0, {}, None, None, skipped=True)
+
+    @property
+    def message(self) -> Message:
+        return self.call.message
+
+    @property
+    def result(self) -> int:
+        """The receiver's status code; 0 where no complete answer came."""
+        return self.answer.status if self.answer and not self.error else 0
+
+    @property
+    def success(self) -> bool:
+        return self.skipped or 200 <= self.result <= 299
