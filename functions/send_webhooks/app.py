@@ -16,7 +16,8 @@ from hooklog.queues.clients import Clients
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.queues.unlogged import UnloggedQueue
-from hooklog.sending.batch import Archive, Outcome, Sender, WaysOn
+from hooklog.sending.archive import Archive
+from hooklog.sending.batch import Outcome, Sender, WaysOn
 from hooklog.sending.clerk import NOT_SUBSCRIBED, Clerk
 from hooklog.sending.disabling import EventTopic, Watch
 from hooklog.sending.metrics import NAMESPACE, samples

@@ -19,7 +19,7 @@ from hooklog.executions.log import Retention
 from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
 from hooklog.queues.clients import Clients
 from hooklog.queues.unlogged import UnloggedQueue
-from hooklog.sending.batch import Archive
+from hooklog.sending.archive import Archive
 from hooklog.settings import TryWebhookSettings
 from hooklog.webhooks.directory import Directory, Entry
 from hooklog.webhooks.registry import read

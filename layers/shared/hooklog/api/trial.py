@@ -11,11 +11,11 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.errors import InvalidMessage, InvalidRequest, NotQueued, Undelivered
 from hooklog.executions.details import masked
 from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import puts_of, row_of, write
+from hooklog.executions.log import row_of
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.messages.fields import named
 from hooklog.messages.message import Message
-from hooklog.sending.batch import Archive
+from hooklog.sending.archive import Archive
 from hooklog.webhooks.directory import Entry
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import read_transformation
@@ -102,12 +102,10 @@ def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
 
 def log(execution: Execution, archive: Archive) -> str:
     """Log it, or let it wait to be logged; why that could not be done, or nothing."""
-    refused = write(archive.connection, puts_of([execution], archive.retention, details_of_all=archive.details_of_all))
-    if refused:
-        try:
-            archive.unlogged.put(refused.puts)
-        except NotQueued as error:
-            return f"{refused.cause}, nor queued: {error}"
+    try:
+        archive.keep(archive.puts_of([execution]))
+    except NotQueued as error:
+        return str(error)
     return ""
 
 

@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any, Final, NamedTuple
 
-from pynamodb.connection import Connection
-
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
-from hooklog.executions.log import Put, Retention, puts_of, summary_of, write
+from hooklog.executions.log import Put, summary_of
 from hooklog.executions.tables import UNANSWERED_SECONDS as DYNAMODB_SECONDS
 from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
-from hooklog.queues.unlogged import UnloggedQueue
+from hooklog.sending.archive import Archive
 from hooklog.sending.clerk import Clerk, Deferred, Done, Settled
 from hooklog.sending.disabling import SwitchedOff, Watch
 from hooklog.sending.orders import Order
@@ -55,15 +53,6 @@ class Outcome:
     """Queue message ids of those for which there was no time; they go back to the queue."""
     faults: dict[str, str] = field(default_factory=dict)
     """Queue message id and cause of those that go back to the queue for a fault of ours."""
-
-
-class Archive(NamedTuple):
-    """Where executions are logged, and where they wait if that cannot be done now."""
-
-    connection: Connection
-    retention: Retention
-    details_of_all: bool
-    unlogged: UnloggedQueue
 
 
 class WaysOn(NamedTuple):
@@ -164,26 +153,23 @@ class Sender:
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
-        archive = self._archive
-        puts = self._puts(executions)
-        if refused := write(archive.connection, puts):
-            try:
-                archive.unlogged.put(refused.puts)
-            except NotQueued as error:
-                outcome.faults |= dict.fromkeys(executions, f"not logged: {refused.cause}, nor queued: {error}")
-                return False
-            outcome.unlogged += len(refused.puts)
-            outcome.unlogged_cause = refused.cause
+        try:
+            waiting = self._archive.keep(self._puts(list(executions.values())))
+        except NotQueued as error:
+            outcome.faults |= dict.fromkeys(executions, f"not logged: {error}")
+            return False
+        if waiting:
+            outcome.unlogged += len(waiting.puts)
+            outcome.unlogged_cause = waiting.cause
         outcome.executions += executions.values()
         return True
 
-    def _puts(self, executions: Mapping[str, Execution]) -> list[Put]:
+    def _puts(self, executions: Sequence[Execution]) -> list[Put]:
         """Their items; of all together, or without details where those cannot be made."""
-        archive, each = self._archive, list(executions.values())
         try:
-            return puts_of(each, archive.retention, details_of_all=archive.details_of_all)
+            return self._archive.puts_of(executions)
         except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
-            return [summary_of(execution, archive.retention) for execution in each]
+            return [summary_of(execution, self._archive.retention) for execution in executions]
 
     def _schedule(
         self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
