@@ -21,7 +21,7 @@ from hooklog.webhooks.directory import (
     Directory,
     Entry,
 )
-from hooklog.webhooks.registry import Registered, SealedKeys
+from hooklog.webhooks.rows import Registered, SealedKeys
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.errors import RegistryUnreachable
-from hooklog.webhooks.registry import Registered
+from hooklog.webhooks.rows import Registered
 from hooklog.webhooks.vault import Vault
 from hooklog.webhooks.webhook import Webhook
 

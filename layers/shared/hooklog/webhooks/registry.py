@@ -1,14 +1,14 @@
 """The registry of webhooks: each read, created, changed and removed."""
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.webhooks.rows import LISTED, WebhookRow, webhook_of
+from hooklog.webhooks.rows import Registered, SealedKeys, WebhookRow, registered_of, row_of
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -18,34 +18,13 @@ ROTATION: Final = timedelta(hours=24)
 """How long the secret before the last one still signs."""
 
 
-class SealedKeys(NamedTuple):
-    """A webhook's signing keys, encrypted."""
-
-    current: bytes
-    previous: bytes | None = None
-    previous_until: datetime | None = None
-
-    def shown(self, now: datetime) -> dict[str, Any]:
-        """Until when the key before this one signs as well; null where it does not (any more)."""
-        rotating = self.previous_until and now < self.previous_until
-        until = iso_time(compact_time(self.previous_until)) if self.previous_until and rotating else None
-        return {"previous_valid_until": until}
-
-
-class Registered(NamedTuple):
-    """A webhook with its keys."""
-
-    webhook: Webhook
-    keys: SealedKeys
-
-
 def read(webhook_id: str, *, consistent: bool = False) -> Registered | None:
     """The webhook as it was a moment ago, or, `consistent`, as it is."""
     try:
         row = WebhookRow.get(webhook_id, consistent_read=consistent)
     except DoesNotExist:
         return None
-    return Registered(webhook_of(row), _keys(row))
+    return registered_of(row)
 
 
 def find(webhook_id: str) -> Registered:
@@ -129,6 +108,16 @@ def switch_off(webhook: Webhook, reason: str, now: datetime) -> bool:
     return _update(webhook, actions, to_do | done)
 
 
+def delete(webhook_id: str) -> None:
+    """Its history stays until it expires. Raises NotFound."""
+    try:
+        WebhookRow(webhook_id).delete(WebhookRow.webhook_id.exists())
+    except DeleteError as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            raise NotFound("there is no such webhook") from None
+        raise
+
+
 def _as_noted(webhook: Webhook) -> Condition:
     noted = WebhookRow.failing_since
     return noted == webhook.failing_since if webhook.failing_since else noted.does_not_exist()
@@ -145,42 +134,9 @@ def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> 
     return True
 
 
-def delete(webhook_id: str) -> None:
-    """Its history stays until it expires. Raises NotFound."""
-    try:
-        WebhookRow(webhook_id).delete(WebhookRow.webhook_id.exists())
-    except DeleteError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
-            raise NotFound("there is no such webhook") from None
-        raise
-
-
 def _save(registered: Registered, condition: Condition) -> None:
-    webhook, keys = registered.webhook, registered.keys
-    schedule, until = webhook.retry_schedule, keys.previous_until
-    row = WebhookRow(
-        webhook_id=webhook.webhook_id,
-        listed=LISTED,
-        topic=webhook.topic,
-        name=webhook.name,
-        url=webhook.url,
-        headers=dict(webhook.headers),
-        event_types=list(webhook.event_types),
-        enabled=webhook.enabled,
-        timeout_seconds=webhook.timeout_seconds,
-        retry_schedule=None if schedule is None else list(schedule.delays),
-        transformation=webhook.transformation,
-        sensitive_headers=list(webhook.sensitive_headers),
-        version=webhook.version,
-        created_at=webhook.created_at,
-        updated_at=webhook.updated_at,
-        disabled_reason=webhook.disabled_reason,
-        sealed_key=keys.current,
-        previous_key=keys.previous,
-        previous_until=until and int(until.timestamp()),
-    )
     try:
-        row.save(condition)
+        row_of(registered).save(condition)
     except PutError as error:
         _explain(error)
         raise
@@ -190,8 +146,3 @@ def _explain(error: PutError | UpdateError) -> None:
     """Raises Conflict where the row has been changed since it was read."""
     if error.cause_response_code == "ConditionalCheckFailedException":
         raise Conflict("this webhook has just been changed by another request; read it again") from None
-
-
-def _keys(row: WebhookRow) -> SealedKeys:
-    until = None if row.previous_until is None else datetime.fromtimestamp(int(row.previous_until), UTC)
-    return SealedKeys(row.sealed_key, row.previous_key, until)

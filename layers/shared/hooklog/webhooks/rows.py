@@ -1,6 +1,7 @@
-"""The table `Webhooks`: its items, and the indexes by which they are found."""
+"""The table `Webhooks`: its items, what they say, and the indexes by which they are found."""
 
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
 
 from pynamodb.attributes import (
     BinaryAttribute,
@@ -11,6 +12,7 @@ from pynamodb.attributes import (
 )
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
+from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.tables import AttachedTable
 from hooklog.webhooks.retry import RetrySchedule
 from hooklog.webhooks.webhook import Webhook
@@ -74,6 +76,27 @@ class WebhookRow(AttachedTable):
     by_topic = TopicIndex()
 
 
+class SealedKeys(NamedTuple):
+    """A webhook's signing keys, encrypted."""
+
+    current: bytes
+    previous: bytes | None = None
+    previous_until: datetime | None = None
+
+    def shown(self, now: datetime) -> dict[str, Any]:
+        """Until when the key before this one signs as well; null where it does not (any more)."""
+        rotating = self.previous_until and now < self.previous_until
+        until = iso_time(compact_time(self.previous_until)) if self.previous_until and rotating else None
+        return {"previous_valid_until": until}
+
+
+class Registered(NamedTuple):
+    """A webhook with its keys."""
+
+    webhook: Webhook
+    keys: SealedKeys
+
+
 def webhook_of(row: WebhookRow) -> Webhook:
     schedule = row.retry_schedule
     return Webhook(
@@ -93,4 +116,36 @@ def webhook_of(row: WebhookRow) -> Webhook:
         updated_at=row.updated_at,
         disabled_reason=row.disabled_reason,
         failing_since=row.failing_since,
+    )
+
+
+def registered_of(row: WebhookRow) -> Registered:
+    until = None if row.previous_until is None else datetime.fromtimestamp(int(row.previous_until), UTC)
+    return Registered(webhook_of(row), SealedKeys(row.sealed_key, row.previous_key, until))
+
+
+def row_of(registered: Registered) -> WebhookRow:
+    """As a change writes it: without `failing_since`."""
+    webhook, keys = registered.webhook, registered.keys
+    schedule, until = webhook.retry_schedule, keys.previous_until
+    return WebhookRow(
+        webhook_id=webhook.webhook_id,
+        listed=LISTED,
+        topic=webhook.topic,
+        name=webhook.name,
+        url=webhook.url,
+        headers=dict(webhook.headers),
+        event_types=list(webhook.event_types),
+        enabled=webhook.enabled,
+        timeout_seconds=webhook.timeout_seconds,
+        retry_schedule=None if schedule is None else list(schedule.delays),
+        transformation=webhook.transformation,
+        sensitive_headers=list(webhook.sensitive_headers),
+        version=webhook.version,
+        created_at=webhook.created_at,
+        updated_at=webhook.updated_at,
+        disabled_reason=webhook.disabled_reason,
+        sealed_key=keys.current,
+        previous_key=keys.previous,
+        previous_until=until and int(until.timestamp()),
     )
