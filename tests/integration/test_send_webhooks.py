@@ -132,7 +132,7 @@ def test_a_larger_batch_is_sent_at_once_too(aws: MockAws, receiver: Receiver) ->
     """By ten threads, its last fifteen would go over connections of the first."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", BATCH_SIZE="25")
     receiver.reset()
-    assert send(app, *[message(receiver.url("/status/200", delay=0.5))] * 25) == NO_FAULTS
+    assert send(app, *[message(receiver.url("/status/200", delay=2))] * 25) == NO_FAULTS
     assert receiver.connections == 25
     assert len(aws.rows("Executions")) == 25
 
