@@ -12,7 +12,7 @@ from pynamodb.exceptions import UpdateError
 
 from hooklog.api.history import find
 from hooklog.executions import chain, details
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.tables import CONDITION_FAILED, ExecutionRow
 
 MARK_SECONDS: Final = 15 * 86_400
 """How long a mark stands at least: a day more than an item may wait on the queue of what is unlogged."""
@@ -56,5 +56,5 @@ def _say_so(webhook_id: str, execution_id: str) -> None:
     try:
         row.update([ExecutionRow.erased.set(True)], condition=ExecutionRow.webhook_id.exists())
     except UpdateError as error:
-        if error.cause_response_code != "ConditionalCheckFailedException":
+        if error.cause_response_code != CONDITION_FAILED:
             raise

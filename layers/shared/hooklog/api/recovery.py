@@ -13,7 +13,7 @@ from pynamodb.exceptions import DoesNotExist, UpdateError
 from hooklog.errors import NotFound
 from hooklog.executions import chain, details
 from hooklog.executions.execution import Trigger, compact_time
-from hooklog.executions.tables import AttachedTable, ExecutionRow
+from hooklog.executions.tables import CONDITION_FAILED, AttachedTable, ExecutionRow
 from hooklog.queues.clients import Clients
 from hooklog.queues.repeats import Repeat, RepeatQueue
 from hooklog.queues.sqs import send_all
@@ -181,7 +181,7 @@ def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:
     try:
         row.update(actions, condition=unchanged & (RecoveryRow.status == "running"))
     except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if error.cause_response_code == CONDITION_FAILED:
             return False
         raise
     return True

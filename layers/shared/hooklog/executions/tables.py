@@ -20,6 +20,9 @@ REQUEST_RETRIES: Final = 2
 UNANSWERED_SECONDS: Final = 6.5
 """What a request takes that is not answered, each time it is tried, with the pauses between."""
 
+CONDITION_FAILED: Final = "ConditionalCheckFailedException"
+"""DynamoDB's code where the condition of a write did not hold."""
+
 
 class AttachedTable(Model):
     """A table that is named by a setting and shares its connection."""

@@ -8,6 +8,7 @@ from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
+from hooklog.executions.tables import CONDITION_FAILED
 from hooklog.webhooks.rows import Registered, SealedKeys, WebhookRow, registered_of, row_of
 from hooklog.webhooks.webhook import Webhook
 
@@ -113,7 +114,7 @@ def delete(webhook_id: str) -> None:
     try:
         WebhookRow(webhook_id).delete(WebhookRow.webhook_id.exists())
     except DeleteError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if error.cause_response_code == CONDITION_FAILED:
             raise NotFound("there is no such webhook") from None
         raise
 
@@ -128,7 +129,7 @@ def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> 
     try:
         WebhookRow(webhook.webhook_id).update(actions, condition)
     except UpdateError as error:
-        if error.cause_response_code == "ConditionalCheckFailedException":
+        if error.cause_response_code == CONDITION_FAILED:
             return False
         raise
     return True
@@ -144,5 +145,5 @@ def _save(registered: Registered, condition: Condition) -> None:
 
 def _explain(error: PutError | UpdateError) -> None:
     """Raises Conflict where the row has been changed since it was read."""
-    if error.cause_response_code == "ConditionalCheckFailedException":
+    if error.cause_response_code == CONDITION_FAILED:
         raise Conflict("this webhook has just been changed by another request; read it again") from None
