@@ -1,22 +1,14 @@
 """Each state in which there is no list, and what it says to do."""
 
-import base64
 import re
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from local import places
 from tests.browser.conftest import Open, Stack, url_of
+from tests.browser.sketch import expect_as_sketched
 from tests.receiver import Receiver
-from tests.template import ROOT
-
-PICTURES = places.STATE / "pictures"
-"""Of each state as it was at the last run, to be looked at."""
-
-SKETCHES = ROOT / "tests/browser/sketches"
-"""Of each state: where it is faintly marked, and where strongly. One that is not there is drawn anew."""
 
 
 def heading(page: Page, name: str) -> None:
@@ -172,54 +164,7 @@ def test_each_state_is_seen_whole_and_said(opened: Open, stack: Stack, page: Pag
     for width in (1100, 360):
         page.set_viewport_size({"width": width, "height": 900})
         expect(shown).to_be_in_viewport(ratio=1)
-        PICTURES.mkdir(parents=True, exist_ok=True)
-        name = f"{state.replace(' ', '-')}-{width}"
-        page.screenshot(path=PICTURES / f"{name}.png")
-        sketch = page.evaluate(SKETCH, base64.b64encode(shown.screenshot()).decode())
-        assert likeness(sketch, kept_sketch(name, sketch)) > 0.7, f"{PICTURES / name}.png looks otherwise:\n{sketch}"
+        expect_as_sketched(shown, f"{state.replace(' ', '-')}-{width}")
         assert page.locator("webhook-history").evaluate("it => it.shadowRoot.getAnimations().length") == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.unroute_all(behavior="ignoreErrors")
-
-
-SKETCH = """async encoded => {
-    const [bytes, side] = [Uint8Array.from(atob(encoded), character => character.charCodeAt()), 20];
-    const picture = await createImageBitmap(new Blob([bytes]));
-    const canvas = new OffscreenCanvas(picture.width, picture.height).getContext("2d", { willReadFrequently: true });
-    canvas.drawImage(picture, 0, 0);
-    const lightness = ([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue;
-    const blank = lightness(canvas.getImageData(0, 0, 1, 1).data);
-    const mark = (left, top) => {
-        const { data } = canvas.getImageData(left, top, side, side);
-        let most = 0;
-        for (let at = 0; at < data.length; at += 4) {
-            most = Math.max(most, Math.abs(lightness(data.subarray(at, at + 3)) - blank));
-        }
-        return most < 3 ? " " : most < 80 ? "." : "#";
-    };
-    const lines = [];
-    for (let top = 0; top < picture.height; top += side) {
-        let line = "";
-        for (let left = 0; left < picture.width; left += side) line += mark(left, top);
-        lines.push(line.trimEnd());
-    }
-    return lines.join("\\n").trimEnd() + "\\n";
-}"""
-
-
-def likeness(one: str, other: str) -> float:
-    """How many of the marks in either sketch are in both, from 0 to 1. Another font moves some."""
-    marks = [
-        {(row, column, mark) for row, line in enumerate(sketch.splitlines()) for column, mark in enumerate(line)}
-        for sketch in (one, other)
-    ]
-    drawn, kept = ({mark for mark in sketch if mark[2] != " "} for sketch in marks)
-    return len(drawn & kept) / len(drawn | kept)
-
-
-def kept_sketch(name: str, drawn: str) -> str:
-    path = SKETCHES / f"{name}.txt"
-    if not path.exists():
-        path.write_text(drawn)
-        pytest.fail(f"{path} was drawn anew: look at {PICTURES / name}.png, and commit it")
-    return path.read_text()
