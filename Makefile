@@ -20,7 +20,7 @@ down: .venv/ready ## Stop the local AWS and forget its state
 	@.venv/bin/python -m local down
 
 test: .venv/ready .venv-stack/ready chromium ## Every test; PYTEST='-k name' chooses some
-	@.venv/bin/python -m pytest -n 2 $(PYTEST)
+	@.venv/bin/python -m pytest -n 3 $(PYTEST)
 
 lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint, sam validate and checkov
 	.venv/bin/ruff check

@@ -37,16 +37,26 @@ def receiver() -> Iterator[Receiver]:
 
 CHANGING = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "roles"))
 """Files that change the one local stack for a while, in the order in which they run: last what starts every function
-anew. No other test uses the stack meanwhile, see tests/e2e/conftest.py; the page's tests do before, in one process."""
+anew. No other test uses the stack meanwhile, see tests/e2e/conftest.py; the page's tests do then, in one process."""
+
+BESIDE_THE_PAGE = "tests/browser/test_long_history.py"
+"""Looks at the page as well, and at nothing that the other tests of it change."""
 
 
 def _order(file: str) -> int:
-    """First what takes longest; of the rest, what uses the stack when it is deployed and the page is looked at."""
-    if file.startswith("tests/browser/"):
-        return 0
+    """First what takes longest: what mostly waits, while the others have the processors, then the page's.
+
+    Of the rest, last what uses the stack, which is then nobody's alone.
+    """
     if file in CHANGING:
-        return 1 + CHANGING.index(file)
-    return {"tests/unit": 10, "tests/e2e": 11}.get(file.rpartition("/")[0], 12)
+        return CHANGING.index(file)
+    if _uses_the_page(file):
+        return 10
+    return {"tests/unit": 11, "tests/integration": 12}.get(file.rpartition("/")[0], 13)
+
+
+def _uses_the_page(file: str) -> bool:
+    return file.startswith("tests/browser/") and file != BESIDE_THE_PAGE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,7 +72,7 @@ class OneStack(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stack" if file.startswith("tests/browser/") or file in CHANGING else file
+        return "stack" if _uses_the_page(file) or file in CHANGING else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:

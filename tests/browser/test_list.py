@@ -260,38 +260,3 @@ def test_live_waits_for_an_api_that_is_away(
     expect_in_time(page.get_by_role("heading", name="Your access has expired"), 1)
     expect(page.get_by_role("switch", name="Live")).not_to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(3)
-
-
-LOAD_ALL = """async () => {
-    const more = document.querySelector("webhook-history").shadowRoot.querySelector(".more");
-    while (!more.hidden) {
-        scrollTo(0, document.documentElement.scrollHeight);
-        more.click();
-        while (more.ariaDisabled) await new Promise(requestAnimationFrame);
-    }
-}"""
-
-
-def test_ten_thousand_executions_are_scrolled_through(opened: Open, stack: Stack, webhook_id: str) -> None:
-    now = datetime.now(UTC)
-    stack.seed(
-        webhook_id,
-        (
-            {"result": 500 if number % 7 == 0 else 200, "at": now - timedelta(seconds=number)}
-            for number in range(10_000)
-        ),
-    )
-    page = opened(webhook_id)
-    rows, more = page.locator("tbody tr"), page.locator("button.more").first
-    expect(rows).to_have_count(50)
-    page.evaluate(LOAD_ALL)
-    expect(rows).to_have_count(10_000)
-    expect(more).to_be_hidden()
-    expect(page.locator(".scale")).to_contain_text("8571 succeeded, 1429 failed")
-    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    expect(rows.last).to_be_in_viewport()
-    rows.last.locator("button").click()
-    page.locator("dialog .facts").wait_for()  # expect would describe the whole page each time that it does not find it
-    page.keyboard.press("Escape")
-    page.evaluate("scrollTo(0, 0)")
-    expect(rows.first).to_be_in_viewport()

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from cli.failure import ExitCode
 from local import places
 from tests.deployment import Deployment, Receiver, until
 
-Environment = Mapping[str, str]
+Environment = dict[str, str]
 NONE: Environment = {}
 
 HOOKLOG = places.DEV_BIN / "hooklog"
@@ -22,7 +21,7 @@ HOOKLOG = places.DEV_BIN / "hooklog"
 def hooklog(
     *words: str, code: ExitCode = ExitCode.OK, text: str = "", environment: Environment = NONE
 ) -> list[dict[str, Any]]:
-    """What a command prints for scripts, from a folder that is not the repository."""
+    """What a command prints for scripts, from a folder that is not the repository, with the given credentials."""
     ended = subprocess.run(
         [HOOKLOG, "--json", *words],
         input=text,
@@ -31,7 +30,7 @@ def hooklog(
         check=False,
         timeout=90,
         cwd="/",
-        env={**os.environ, **environment},
+        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | environment,
     )
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr
