@@ -264,7 +264,9 @@ def test_a_batch_counts_each_message_by_what_became_of_it(
     send(app, good)
     lines = last_batch(app, caplog)
     back = lines["message goes back to the queue"]
-    assert back["cause"].startswith("not logged: ResourceNotFoundException, nor queued")
+    assert back["cause"].startswith(
+        "not logged: ResourceNotFoundException, nor queued: AWS.SimpleQueueService.NonExistentQueue"
+    )
     assert (back["level"], lines["batch"]["faults"]) == ("ERROR", 1)
 
 

@@ -132,9 +132,16 @@ class Conflict(RequestRefused):
     status, code = 409, "conflict"
 
 
+def code_of(error: BaseException) -> str:
+    """AWS's code of an error that botocore raised, or the name of its kind: texts differ from version to version."""
+    answer = getattr(error, "response", None)
+    return str(answer["Error"]["Code"]) if isinstance(answer, dict) else type(error).__name__
+
+
 def cause_of(error: BaseException) -> str:
     """What an exception is and where it was raised, for a log line; never its text, which may quote what was sent."""
-    code = getattr(error, "cause_response_code", None)  # DynamoDB's own, where pynamodb raised it
-    kind = f"{type(error).__name__} ({code})" if code else type(error).__name__
+    name = type(error).__name__
+    code = getattr(error, "cause_response_code", None) or code_of(error)  # DynamoDB's own, where pynamodb raised it
+    kind = name if code == name else f"{name} ({code})"
     frames = [f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
     return " < ".join([kind, *reversed(frames[-_SHOWN_FRAMES:])])

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
+from hooklog.errors import code_of
 from hooklog.executions.details import pack
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.tables import DetailsRow, ExecutionRow
@@ -110,7 +111,7 @@ def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], 
         try:
             left = _put_batch(connection, batch, ends, sleep)
         except (BotoCoreError, ClientError) as error:
-            return Refused([put for rest in batches[number:] for put in rest], _cause(error))
+            return Refused([put for rest in batches[number:] for put in rest], code_of(error))
         if left:
             rest = [put for later in batches[number + 1 :] for put in later]
             return Refused([*left, *rest], "UnprocessedItems")
@@ -134,11 +135,6 @@ def _put_batch(connection: Connection, batch: Sequence[Put], ends: float, sleep:
 
 def _key(item: Mapping[str, Any]) -> tuple[str, str]:
     return item["webhook_id"]["S"], item["executed_at"]["S"]
-
-
-def _cause(error: Exception) -> str:
-    """An error code where DynamoDB gave one; its texts, and botocore's, differ from version to version."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
 
 
 def _batches(puts: Sequence[Put]) -> Iterator[list[Put]]:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import InvalidMessage, NotQueued
+from hooklog.errors import InvalidMessage, NotQueued, code_of
 from hooklog.executions.execution import Trigger
 from hooklog.messages.fields import EXECUTION_ID, got, identifier
 from hooklog.queues.clients import Clients
@@ -128,11 +128,9 @@ class RetryTimer:
                     "DeadLetterConfig": {"Arn": self._target.dead_letter_queue_arn},
                 },
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConflictException":
-                raise NotQueued(error.response["Error"]["Code"]) from error
-        except BotoCoreError as error:
-            raise NotQueued(type(error).__name__) from error
+        except (BotoCoreError, ClientError) as error:
+            if code_of(error) != "ConflictException":
+                raise NotQueued(code_of(error)) from error
 
 
 def _entry(repeat: Repeat, delay_seconds: int) -> dict[str, Any]:

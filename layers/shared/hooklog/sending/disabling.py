@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import ErrorType
+from hooklog.errors import ErrorType, code_of
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.tables import UNANSWERED_SECONDS, ExecutionRow
 from hooklog.queues.clients import Clients
@@ -50,10 +50,8 @@ class EventTopic(NamedTuple):
         message = json.dumps({**event, "at": iso_time(compact_time(at))})
         try:
             self.clients.sns.publish(TopicArn=self.arn, Message=message, MessageAttributes=attributes)
-        except ClientError as error:
-            return str(error.response["Error"]["Code"])
-        except BotoCoreError as error:
-            return type(error).__name__
+        except (BotoCoreError, ClientError) as error:
+            return code_of(error)
         return ""
 
 
