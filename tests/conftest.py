@@ -39,9 +39,6 @@ CHANGING = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", 
 """Files that change the one local stack for a while, in the order in which they run: last what starts every function
 anew. No other test uses the stack meanwhile, see tests/e2e/conftest.py; the page's tests do then, in one process."""
 
-BESIDE_THE_PAGE = "tests/browser/test_long_history.py"
-"""Looks at the page as well, and at nothing that the other tests of it change."""
-
 
 def _order(file: str) -> int:
     """First what takes longest: what mostly waits, while the others have the processors, then the page's.
@@ -56,7 +53,7 @@ def _order(file: str) -> int:
 
 
 def _uses_the_page(file: str) -> bool:
-    return file.startswith("tests/browser/") and file != BESIDE_THE_PAGE
+    return file.startswith("tests/browser/") and not file.startswith("tests/browser/beside/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

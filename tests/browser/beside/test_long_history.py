@@ -1,23 +1,10 @@
-"""A history of ten thousand executions: beside the other tests of the page, for it takes long and sends nothing."""
+"""A history of ten thousand executions."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from playwright.sync_api import expect
 
-from local import stack as local_stack
 from tests.browser.conftest import Open, Stack
-from tests.changing import turn
-
-
-@pytest.fixture(scope="package")
-def stack() -> Iterator[Stack]:
-    """As it is, while nobody changes it."""
-    outputs = local_stack.up()
-    with turn(alone=False):
-        yield Stack(outputs)
-
 
 LOAD_ALL = """async () => {
     const more = document.querySelector("webhook-history").shadowRoot.querySelector(".more");
