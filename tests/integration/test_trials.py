@@ -155,6 +155,18 @@ def test_a_change_is_effective_at_once(api: Api, tester: ModuleType, receiver: R
     assert ask(tester)["result"] == 200
 
 
+def test_what_has_no_details_that_can_be_made_is_logged_all_the_same(
+    api: Api, tester: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out_of_memory(*_: Any, **__: Any) -> bytes:
+        raise MemoryError
+
+    api.put(url=receiver.url("/status/500"))
+    monkeypatch.setattr("gzip.compress", out_of_memory)
+    assert ask(tester)["result"] == 500
+    assert [len(aws.rows("Executions")), len(aws.rows("ExecutionDetails"))] == [1, 0]
+
+
 @pytest.mark.parametrize("queue_too", [False, True])
 def test_what_cannot_be_logged_is_answered_all_the_same(
     api: Api, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture, queue_too: bool

@@ -103,7 +103,7 @@ def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
 def log(execution: Execution, archive: Archive) -> str:
     """Log it, or let it wait to be logged; why that could not be done, or nothing."""
     try:
-        archive.keep(archive.puts_of([execution]))
+        archive.keep([execution])
     except NotQueued as error:
         return str(error)
     return ""

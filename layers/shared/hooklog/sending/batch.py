@@ -9,7 +9,6 @@ from typing import Any, Final, NamedTuple
 
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
-from hooklog.executions.log import Put, summary_of
 from hooklog.executions.tables import UNANSWERED_SECONDS as DYNAMODB_SECONDS
 from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
@@ -154,7 +153,7 @@ class Sender:
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Whether these are in the log, or on their way there."""
         try:
-            waiting = self._archive.keep(self._puts(list(executions.values())))
+            waiting = self._archive.keep(list(executions.values()))
         except NotQueued as error:
             outcome.faults |= dict.fromkeys(executions, f"not logged: {error}")
             return False
@@ -163,13 +162,6 @@ class Sender:
             outcome.unlogged_cause = waiting.cause
         outcome.executions += executions.values()
         return True
-
-    def _puts(self, executions: Sequence[Execution]) -> list[Put]:
-        """Their items; of all together, or without details where those cannot be made."""
-        try:
-            return self._archive.puts_of(executions)
-        except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
-            return [summary_of(execution, self._archive.retention) for execution in executions]
 
     def _schedule(
         self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
