@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlencode
 
-import jwt
 import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
@@ -22,9 +21,9 @@ from local import stack as local_stack
 from local.outputs import Outputs
 from tests.browser.chromium import chromium
 from tests.changing import configured
+from tests.deployment import Deployment, mint
 from tests.receiver import Receiver
 
-SECONDS = 60
 OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
 
@@ -39,27 +38,10 @@ class Stack:
 
     def deliver(self, webhook_id: str, *messages: dict[str, Any], wait_for: int = 0) -> list[dict[str, Any]]:
         """Put messages for one webhook on the queue; its history once it is as long as they are, or as is said."""
-        bodies = [{"webhook_id": webhook_id, "payload": ORDER, **message} for message in messages]
-        for start in range(0, len(bodies), 10):
-            entries: list[Any] = [
-                {"Id": str(number), "MessageBody": json.dumps(body), "MessageGroupId": webhook_id}
-                for number, body in enumerate(bodies[start : start + 10])
-            ]
-            answer = aws.sqs().send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries)
-            assert not answer.get("Failed"), answer
-        return self._wait_for_history(webhook_id, wait_for or len(bodies))
-
-    def _wait_for_history(self, webhook_id: str, count: int) -> list[dict[str, Any]]:
-        ends = time.monotonic() + SECONDS
-        url = f"{self.outputs['ApiUrl']}/webhooks/{webhook_id}/executions"
-        while time.monotonic() < ends:
-            token = {"Authorization": f"Bearer {self.outputs['Token']}"}
-            answer = requests.get(url, {"limit": "200"}, headers=token, timeout=30)
-            executions: list[dict[str, Any]] = answer.json()["executions"]
-            if len(executions) >= count:
-                return executions
-            time.sleep(0.1)
-        raise AssertionError(f"{webhook_id} has no {count} executions after {SECONDS} s")
+        bodies = [json.dumps({"webhook_id": webhook_id, "payload": ORDER, **message}) for message in messages]
+        deployment = Deployment(self.outputs, aws.client("sqs"))
+        deployment.enqueue(webhook_id, *bodies)
+        return deployment.wait_for_history(webhook_id, wait_for or len(bodies))
 
     def seed(self, webhook_id: str, executions: Iterable[dict[str, Any]]) -> None:
         """Write summaries to the log as nobody delivered them, to have more than deliveries make in a moment."""
@@ -72,8 +54,7 @@ class Stack:
                 assert not answer["UnprocessedItems"]
 
     def token(self, *, webhooks: Any = "*", scope: str = "executions:read", seconds: int = 3600) -> str:
-        claims = {"exp": int(time.time()) + seconds, "webhooks": webhooks, "scope": scope}
-        return jwt.encode(claims, self.outputs["SigningKey"], algorithm="HS256")
+        return mint(self.outputs["SigningKey"], exp=int(time.time()) + seconds, webhooks=webhooks, scope=scope)
 
     def page_url(self, webhook_id: str, token: str | None = None, **query: str) -> str:
         page = f"{self.outputs['ApiUrl']}/history"
