@@ -1,7 +1,7 @@
 PYTHON ?= python3
 CONFIG_ENV ?= default
-UV_VERSION := 0.13.9
 UV := .venv/bin/uv
+SYNC := $(UV) pip sync --quiet --require-hashes
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -63,8 +63,8 @@ deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section
 	SAM_CLI_TELEMETRY=0 sam deploy --config-env $(CONFIG_ENV)
 
 # The layer's pins are those of the deployed runtime; the development pins repeat them and add to them.
-lock: PIN := $(UV) pip compile --quiet --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
-lock: .venv/uv-$(UV_VERSION) ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
+lock: PIN := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
+lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
 	$(PIN) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		-o layers/shared/requirements.txt
 	$(PIN) --group oidc --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
@@ -73,33 +73,36 @@ lock: .venv/uv-$(UV_VERSION) ## Pin again what pyproject.toml asks for; LOCK=--u
 		-c functions/authorize/requirements.txt -o requirements-dev.txt
 	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
 	$(PIN) --group checkov --universal --python-version 3.11 -o requirements-checkov.txt
+	$(PIN) --group uv --universal --python-version 3.11 -o requirements-uv.txt
 
 clean: ## Remove everything that make made
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 	rm -rf .venv .venv-stack .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-.venv/uv-$(UV_VERSION):
+.venv/uv: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "Hooklog needs Python 3.11 or newer, and $(PYTHON) is not: try make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
 		exit 1; }
 	@echo "Installing into .venv and .venv-stack ..."
 	@$(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r requirements-uv.txt
 	@touch $@
 
-.venv/ready: .venv/uv-$(UV_VERSION) requirements-dev.txt cli/hooklog
-	@$(UV) pip sync --quiet --python .venv/bin/python requirements-dev.txt
+# Wheels only, because a build fetches tools that no hash pins. The stack may build: SAM's watchdog has no wheel for every Mac.
+.venv/ready: .venv/uv requirements-dev.txt cli/hooklog
+	@$(SYNC) --no-build --python .venv/bin/python requirements-dev.txt
 	@.venv/bin/python -c 'import pathlib, sysconfig; \
 		pathlib.Path(sysconfig.get_path("purelib"), "hooklog.pth").write_text("$(CURDIR)/layers/shared\n$(CURDIR)\n")'
 	@ln -sf ../../cli/hooklog .venv/bin/hooklog
 	@touch $@
 
-.venv-stack/ready: .venv/uv-$(UV_VERSION) requirements-stack.txt
+.venv-stack/ready: .venv/uv requirements-stack.txt
 	@.venv/bin/python -m venv --without-pip .venv-stack
-	@$(UV) pip sync --quiet --python .venv-stack/bin/python requirements-stack.txt
+	@$(SYNC) --python .venv-stack/bin/python requirements-stack.txt
 	@touch $@
 
-.venv-checkov/ready: .venv/uv-$(UV_VERSION) requirements-checkov.txt
+.venv-checkov/ready: .venv/uv requirements-checkov.txt
 	@.venv/bin/python -m venv --without-pip .venv-checkov
-	@$(UV) pip sync --quiet --python .venv-checkov/bin/python requirements-checkov.txt
+	@$(SYNC) --no-build --python .venv-checkov/bin/python requirements-checkov.txt
 	@touch $@

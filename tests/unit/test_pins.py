@@ -1,0 +1,99 @@
+"""What is deployed, and what builds and tests it, is pinned to the very bytes that were locked."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local import places
+from tests.template import ROOT
+
+REQUIREMENTS = [
+    path
+    for folder in (".", "layers/*", "functions/*", "cli", "local", "docs", "tests", "benchmarks")
+    for path in sorted(ROOT.glob(f"{folder}/requirements*.txt"))
+]
+WORKFLOWS = sorted(ROOT.glob(".github/workflows/*"))
+BUILDS = {"layers/shared": "build-SharedLayer", "functions/authorize": "build-AuthorizeFunction"}
+ENVIRONMENTS = [".venv/ready", ".venv-stack/ready", ".venv-checkov/ready"]
+
+_PINNED = re.compile(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,-]+\])?==[^ *]+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
+
+
+def requirements(file: Path) -> list[str]:
+    """A requirement and its hashes a line, as pip joins them; without comments."""
+    joined = file.read_text().replace("\\\n", " ")
+    lines = [re.sub(r"\s+", " ", line).strip() for line in joined.splitlines() if not line.lstrip().startswith("#")]
+    return [line for line in lines if line]
+
+
+@pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_requirement_is_one_version_with_its_hashes(file: Path) -> None:
+    found = requirements(file)
+    assert found
+    assert [line for line in found if not _PINNED.fullmatch(line)] == []
+
+
+def commands(folder: Path, *targets: str) -> list[str]:
+    """What make would run to make them from nothing."""
+    made = ["make", "-Bn", f"ARTIFACTS_DIR={folder}/built", *targets]
+    environment = {"PATH": os.environ["PATH"]}
+    ran = subprocess.run(made, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return ran.stdout.replace("\\\n", " ").splitlines()
+
+
+def test_nothing_is_installed_without_a_hash() -> None:
+    ran = commands(ROOT, *ENVIRONMENTS)
+    for folder, target in BUILDS.items():
+        ran += commands(ROOT / folder, target)
+    installing = [line for line in ran if re.search(r"\bpip (install|sync)\b", line)]
+    assert len(installing) == len(REQUIREMENTS)
+    assert [line for line in installing if "--require-hashes" not in line] == []
+
+
+def wheel(folder: Path) -> str:
+    """A package in `folder`, and the hash of its only file."""
+    path = folder / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("tiny.py", "")
+        file.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        file.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr("tiny-1.0.dist-info/RECORD", "")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("folder", BUILDS)
+def test_a_build_takes_only_the_bytes_that_were_locked(folder: str, tmp_path: Path) -> None:
+    build = tmp_path / "build"
+    shutil.copytree(ROOT / folder, build)
+    right = wheel(tmp_path)
+    (tmp_path / "uv.toml").write_text(f'no-index = true\nfind-links = ["{tmp_path}"]\n')
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "UV_CONFIG_FILE": str(tmp_path / "uv.toml")}
+
+    def installed(pin: str) -> bool:
+        (build / "requirements.txt").write_text(pin)
+        built = tmp_path / "built"
+        built.mkdir()
+        made = ["make", BUILDS[folder], f"ARTIFACTS_DIR={built}", f"UV={places.DEV_BIN / 'uv'}"]
+        subprocess.run(made, cwd=build, env=environment, capture_output=True, check=False)
+        there = bool(list(built.glob("*/tiny.py")))
+        shutil.rmtree(built)
+        return there
+
+    assert installed(f"tiny==1.0 --hash=sha256:{right}")
+    assert not installed(f"tiny==1.0 --hash=sha256:{'0' * 64}")
+    assert not installed("tiny==1.0")
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
+def test_an_action_is_one_commit(file: Path) -> None:
+    jobs = yaml.safe_load(file.read_text())["jobs"].values()
+    used = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
