@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from types import ModuleType
@@ -57,6 +58,7 @@ def authorizer(aws: MockAws, idp: Issuer, clock: Clock) -> Iterator[ModuleType]:
         lambda: mint(RSA, "RS256"),
         lambda: mint(EC, "ES256"),
         lambda: mint(RSA, "RS256", "rsa-1", aud=["another", issuer.AUDIENCE]),
+        lambda: mint(RSA, "RS256", "rsa-1", iat=int(time.time()) + 4, nbf=int(time.time()) + 4),
     ],
 )
 def test_an_issuers_token_grants_what_it_says(authorizer: ModuleType, bearer: Callable[[], str]) -> None:
@@ -101,6 +103,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "another audience": lambda: mint(RSA, "RS256", "rsa-1", aud="another"),
     "no audience": lambda: mint(RSA, "RS256", "rsa-1", aud=None),
     "expired": lambda: mint(RSA, "RS256", "rsa-1", exp=1),
+    "issued in an hour": lambda: mint(RSA, "RS256", "rsa-1", iat=int(time.time()) + 3600),
     "without exp": lambda: mint(RSA, "RS256", "rsa-1", exp=None),
     "without webhooks": lambda: mint(RSA, "RS256", "rsa-1", webhooks=None),
     "the backend's, for the issuer": lambda: backend_token(SIGNING_KEY, iss=issuer.URL, aud=issuer.AUDIENCE),

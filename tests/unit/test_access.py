@@ -9,7 +9,7 @@ import pytest
 
 from hooklog.access.grants import Grant, Scope
 from hooklog.access.keys import SIGNING_ALGORITHM, Key, KeyRing
-from hooklog.access.tokens import Trust, verify
+from hooklog.access.tokens import LEEWAY_SECONDS, Trust, verify
 from hooklog.errors import Forbidden, Unauthorized
 
 KEY = "k" * 64
@@ -31,6 +31,21 @@ def test_a_valid_token_grants_what_it_says() -> None:
     assert Grant.from_authorizer(grant.to_authorizer()) == grant
 
 
+@pytest.mark.parametrize(
+    "claims",
+    [{"iat": 4}, {"nbf": 2}, {"iat": 45, "nbf": 45}, {"exp": -45}, {"iat": -3600, "nbf": -3600}],
+    ids=str,
+)
+def test_clocks_may_differ_by_a_minute(claims: dict[str, int]) -> None:
+    verify(f"Bearer {token(**{name: time.time() + seconds for name, seconds in claims.items()})}", TRUSTED)
+
+
+@pytest.mark.parametrize("claims", [{"iat": 120}, {"nbf": 120}, {"exp": -61}, {"iat": 3600, "exp": 7200}], ids=str)
+def test_clocks_may_not_differ_by_more(claims: dict[str, int]) -> None:
+    with pytest.raises(Unauthorized):
+        verify(f"Bearer {token(**{name: time.time() + seconds for name, seconds in claims.items()})}", TRUSTED)
+
+
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
 def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
     verify(f"{scheme} {token()}", TRUSTED)
@@ -43,9 +58,11 @@ REFUSED = {
     "no token": "Bearer ",
     "not a token": "Bearer x.y.z",
     "another key": f"Bearer {token(key='j' * 64)}",
-    "expired": f"Bearer {token(exp=time.time() - 1)}",
+    "expired": f"Bearer {token(exp=time.time() - LEEWAY_SECONDS - 1)}",
     "without exp": f"Bearer {token(exp=None)}",
     "not yet valid": f"Bearer {token(nbf=time.time() + 3600)}",
+    "issued in an hour": f"Bearer {token(iat=time.time() + 3600)}",
+    "issued never": f"Bearer {token(iat='x')}",
     "unsigned": f"Bearer {token(key='', algorithm='none')}",
     "another algorithm": f"Bearer {token(algorithm='HS512')}",
     "no webhooks": f"Bearer {token(webhooks=None)}",

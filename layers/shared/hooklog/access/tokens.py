@@ -1,13 +1,16 @@
 """Bearer tokens: JWTs of the deployment's signing key, or of an OIDC issuer."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import jwt
 
 from hooklog.access.grants import Grant
 from hooklog.access.keys import SIGNING_ALGORITHM, KeyRing, Keys
 from hooklog.errors import Unauthorized
+
+LEEWAY_SECONDS: Final = 60
+"""How far the signer's clock may be off: `exp` may be that long ago, `iat` and `nbf` that far ahead."""
 
 
 class Trust(NamedTuple):
@@ -47,6 +50,7 @@ class Trust(NamedTuple):
             algorithms=list(self.algorithms),
             issuer=self.issuer,
             audience=self.audience,
+            leeway=LEEWAY_SECONDS,
             options={"require": ["exp"], "enforce_minimum_key_length": True},
         )
         return claims
