@@ -21,26 +21,50 @@ HooklogError
 import traceback
 from enum import StrEnum
 from pathlib import PurePath
+from typing import Self
 
 _SHOWN_FRAMES = 12
 
 
 class ErrorType(StrEnum):
-    """The kinds of hard error: why no complete HTTP answer came, be it that nothing was sent."""
+    """The kinds of hard error: why no HTTP answer came, including when nothing was sent.
 
-    DNS_FAILURE = "dns_failure"
-    CONNECTION_REFUSED = "connection_refused"
-    CONNECT_TIMEOUT = "connect_timeout"
-    TLS_ERROR = "tls_error"
-    BLOCKED_ADDRESS = "blocked_address"
-    INVALID_URL = "invalid_url"
-    READ_TIMEOUT = "read_timeout"
-    DEADLINE_EXCEEDED = "deadline_exceeded"
-    CONNECTION_RESET = "connection_reset"
-    PROTOCOL_ERROR = "protocol_error"
-    TRANSFORMATION_ERROR = "transformation_error"
-    UNKNOWN_WEBHOOK = "unknown_webhook"
-    DISABLED_WEBHOOK = "disabled_webhook"
+    A new one is an entry here, a row in docs/receivers.md and a name in docs/openapi.yaml, which tests hold to this.
+    """
+
+    message: str
+    """What happened, to the customer: where one kind has several causes, each has a message of its own instead."""
+    was_attempted: bool
+    """Whether the receiver was tried: what was not says nothing about it, and never disables its webhook."""
+    is_retried: bool
+    """Whether the same message may succeed later without a change to it or to its webhook."""
+
+    def __new__(cls, name: str, message: str, was_attempted: bool = True, is_retried: bool = True) -> Self:
+        """`name` is what the API and the log call it."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.message, member.was_attempted, member.is_retried = message, was_attempted, is_retried
+        return member
+
+    DNS_FAILURE = "dns_failure", "The receiver's name could not be looked up."
+    CONNECTION_REFUSED = "connection_refused", "Nothing accepted a connection at the receiver's address."
+    CONNECT_TIMEOUT = "connect_timeout", "The receiver did not accept a connection in time."
+    TLS_ERROR = "tls_error", "The TLS connection to the receiver failed."
+    BLOCKED_ADDRESS = (
+        "blocked_address", "The URL leads to an address that webhooks are not sent to.", True, False
+    )  # fmt: skip
+    INVALID_URL = "invalid_url", "The URL cannot be requested.", True, False
+    READ_TIMEOUT = "read_timeout", "The receiver gave no answer in time."
+    DEADLINE_EXCEEDED = "deadline_exceeded", "The receiver had not finished in time."
+    CONNECTION_RESET = "connection_reset", "The receiver closed the connection before it had answered."
+    PROTOCOL_ERROR = "protocol_error", "What the receiver answered is not valid HTTP."
+    TRANSFORMATION_ERROR = "transformation_error", "The webhook's transformation failed.", False, False
+    UNKNOWN_WEBHOOK = (
+        "unknown_webhook", "There is no webhook with this id: set it up, then send this again.", False, False
+    )  # fmt: skip
+    DISABLED_WEBHOOK = (
+        "disabled_webhook", "The webhook is switched off: switch it on, then send this again.", False, False
+    )  # fmt: skip
 
 
 class HooklogError(Exception):
@@ -61,10 +85,11 @@ class Undelivered(HooklogError):
     `message` is shown to the customer: it names no internal address and carries no library's text.
     """
 
-    def __init__(self, error_type: ErrorType, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, error_type: ErrorType, message: str | None = None) -> None:
+        """`message` defaults to the type's own."""
         self.error_type = error_type
-        self.message = message
+        self.message = message or error_type.message
+        super().__init__(self.message)
 
 
 class StaleConnection(HooklogError):

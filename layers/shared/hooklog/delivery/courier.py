@@ -29,7 +29,6 @@ MAX_CAPTURED_HEADERS: Final = 16_384
 
 _READ_SIZE = 16_384
 _MAX_LENGTH_DIGITS = 18
-_INVALID_HTTP = "What the receiver answered is not valid HTTP."
 
 
 class Courier:
@@ -60,7 +59,7 @@ class Courier:
         except Undelivered as undelivered:
             error = undelivered
         except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
-            error = Undelivered(ErrorType.PROTOCOL_ERROR, _INVALID_HTTP)
+            error = Undelivered(ErrorType.PROTOCOL_ERROR)
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(call, attempt, started_at, duration_ms, headers, answer, error)
 
@@ -191,8 +190,8 @@ def explain(error: Exception, timeout_seconds: float) -> Undelivered:
         message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
         return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
     if any(isinstance(cause, ConnectionError | IncompleteRead | ssl.SSLEOFError) for cause in causes):
-        return Undelivered(ErrorType.CONNECTION_RESET, "The receiver closed the connection before it had answered.")
-    return Undelivered(ErrorType.PROTOCOL_ERROR, _INVALID_HTTP)
+        return Undelivered(ErrorType.CONNECTION_RESET)
+    return Undelivered(ErrorType.PROTOCOL_ERROR)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -189,8 +189,8 @@ def _connect(connection: _Kept) -> socket.socket:
         except OSError as error:
             problem = error
     if isinstance(problem, TimeoutError):
-        raise Undelivered(ErrorType.CONNECT_TIMEOUT, "The receiver did not accept a connection in time.")
-    raise Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
+        raise Undelivered(ErrorType.CONNECT_TIMEOUT)
+    raise Undelivered(ErrorType.CONNECTION_REFUSED)
 
 
 def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket.socket:

@@ -69,7 +69,7 @@ class Guard(NamedTuple):
 
 
 def _blocked() -> Undelivered:
-    return Undelivered(ErrorType.BLOCKED_ADDRESS, "The URL leads to an address that webhooks are not sent to.")
+    return Undelivered(ErrorType.BLOCKED_ADDRESS)
 
 
 def _dns_failure(what: str) -> Undelivered:

@@ -40,8 +40,6 @@ MAX_DEFERRALS: Final = 100
 
 NOT_SUBSCRIBED: Final = "not among the webhook's event types"
 
-_UNKNOWN = "There is no webhook with this id: set it up, then send this again."
-_DISABLED = "The webhook is switched off: switch it on, then send this again."
 _REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
 
 
@@ -164,13 +162,13 @@ class Clerk:
             return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
         entry = self._directory.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
         if entry is None:
-            return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK, _UNKNOWN))
+            return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK))
         webhook = entry.webhook
         if turn.trigger is Trigger.EVENT and not webhook.takes(message.event_type):
             return Settled(NOT_SUBSCRIBED)
         call = webhook.call(message, entry.keys(self._clock()))
         if not webhook.enabled:
-            return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK, _DISABLED))
+            return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK))
         try:
             shaped = self._transformer.shape(message, webhook.transformation, lambda: seconds_left() - LOG_SECONDS)
         except Undelivered as failure:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import ErrorType, code_of
+from hooklog.errors import code_of
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.tables import UNANSWERED_SECONDS, ExecutionRow
 from hooklog.queues.clients import Clients
@@ -25,7 +25,6 @@ WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
 than clerk.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
 _ANSWERED_GONE = "The receiver answered 410: it is gone for good."
-_NOT_ATTEMPTED = frozenset({ErrorType.UNKNOWN_WEBHOOK, ErrorType.DISABLED_WEBHOOK, ErrorType.TRANSFORMATION_ERROR})
 
 
 class SwitchedOff(NamedTuple):
@@ -126,7 +125,7 @@ class Watch:
 def _is_attempt(execution: Execution) -> bool:
     """Whether it says something of a registered webhook's receiver."""
     delivery = execution.delivery
-    refused = delivery.error and delivery.error.error_type in _NOT_ATTEMPTED
+    refused = delivery.error and not delivery.error.error_type.was_attempted
     registered = delivery.message.url is None
     return registered and not delivery.skipped and not refused and execution.trigger is not Trigger.TEST
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Final, NamedTuple
 
 from hooklog.delivery.delivery import Delivery
-from hooklog.errors import ErrorType, InvalidSetting
+from hooklog.errors import InvalidSetting
 
 LONGEST_DELAY_SECONDS: Final = 86_400
 """The longest delay of a schedule, and the longest `Retry-After` that is honoured."""
@@ -20,12 +20,6 @@ JITTER: Final = 0.2
 
 # The statuses for which RFC 6585 and RFC 9110 name Retry-After
 _ASKING_TO_WAIT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-_FINAL = frozenset(
-    {
-        ErrorType.INVALID_URL, ErrorType.BLOCKED_ADDRESS, ErrorType.TRANSFORMATION_ERROR, ErrorType.UNKNOWN_WEBHOOK,
-        ErrorType.DISABLED_WEBHOOK,
-    }
-)  # fmt: skip
 
 
 class RetrySchedule(NamedTuple):
@@ -49,7 +43,7 @@ class RetrySchedule(NamedTuple):
         self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
         """When to send again after this failure; None where that is not to be: 410, a URL that is refused, the end."""
-        if delivery.result == HTTPStatus.GONE or (delivery.error and delivery.error.error_type in _FINAL):
+        if delivery.result == HTTPStatus.GONE or (delivery.error and not delivery.error.error_type.is_retried):
             return None
         if retries_used >= len(self.delays):
             return None
