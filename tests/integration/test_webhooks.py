@@ -249,6 +249,18 @@ class TestSending:
         sent = {name.lower(): value for name, value in request.headers}
         assert (sent["x-shop"], sent["x-side"]) == ("berlin", "message")
 
+    def test_a_key_that_was_copied_to_another_webhook_signs_nothing_there(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        for webhook_id in (ID, "evil.copy"):
+            api.put(webhook_id, url=receiver.url("/status/200"), enabled=True)
+        rows = {row["webhook_id"]["S"]: row for row in aws.rows("Webhooks")}
+        copied = {**rows["evil.copy"], "sealed_key": rows[ID]["sealed_key"]}
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item=copied)
+        assert send(sender, {}) == []
+        assert len(send(sender, {"webhook_id": "evil.copy"})) == 1
+        assert len(receiver.requests) == 1
+
     def test_a_message_with_a_url_is_sent_as_it_stands_and_asks_nobody(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:

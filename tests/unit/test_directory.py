@@ -210,6 +210,16 @@ def test_a_key_is_opened_once_however_often_its_webhook_is_read(registry: Regist
     assert entry.keys(NOW) == [b"yek"]
 
 
+def test_a_key_is_opened_for_its_own_webhook_only(registry: Registry) -> None:
+    """A ciphertext that was copied to another webhook's row goes to KMS, which refuses it there."""
+    directory = registry.directory()
+    registry.register("b")
+    directory.find("a")
+    registry.vault.opened.clear()
+    directory.find("b")
+    assert sorted(registry.vault.opened) == [b"key", b"old"]
+
+
 def test_no_more_are_remembered_than_fit(registry: Registry) -> None:
     directory = registry.directory()
     for number in range(MAX_KEPT + 1):

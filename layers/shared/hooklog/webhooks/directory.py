@@ -77,7 +77,7 @@ class Directory:
         self._clock = clock  # not a monotonic one, which may stand still while the function is frozen
         self._kept: dict[str, _Kept] = {}
         self._length = 0
-        self._opened: dict[bytes, bytes] = {}
+        self._opened: dict[tuple[str, bytes], bytes] = {}
         self._locks = [Lock() for _ in range(_LOCKS)]
         self._keeping = Lock()
 
@@ -118,11 +118,14 @@ class Directory:
         return Entry(webhook, self._open(webhook.webhook_id, keys.current), previous, keys.previous_until)
 
     def _open(self, webhook_id: str, sealed: bytes) -> bytes:
-        """Decrypted once, for as long as the environment lives."""
-        if (key := self._opened.get(sealed)) is None:
+        """Decrypted once for this webhook, for as long as the environment lives.
+
+        Another webhook's copy of a ciphertext goes to the vault, which does not open it.
+        """
+        if (key := self._opened.get((webhook_id, sealed))) is None:
             key = self._vault.open(webhook_id, sealed)
             with self._keeping:
-                self._opened[sealed] = key
+                self._opened[webhook_id, sealed] = key
                 if len(self._opened) > MAX_OPENED:
                     del self._opened[next(iter(self._opened))]
         return key
