@@ -11,7 +11,8 @@ import requests
 from cli.failure import CliFailure, ExitCode
 from cli.moments import iso
 from cli.stack import Stack
-from hooklog.access.grants import EVERY_WEBHOOK, Scope
+from hooklog.access.grants import Scope
+from hooklog.webhooks.patterns import EVERY
 
 _TOKEN_SECONDS: Final = 900
 _RENEWED_SECONDS: Final = 60
@@ -72,7 +73,7 @@ class Api:
     def _current_token(self) -> str:
         if time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + _TOKEN_SECONDS - _RENEWED_SECONDS
-            self._token = self._stack.mint([EVERY_WEBHOOK], _SCOPE, _TOKEN_SECONDS)
+            self._token = self._stack.mint([EVERY], _SCOPE, _TOKEN_SECONDS)
         return self._token
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hooklog.access.grants import Grant
 from tests.leaks import HEADER
 from tests.template import ROOT
 
@@ -36,20 +37,18 @@ def api_event(
     parameters: Mapping[str, str] | None = None,
     *,
     webhooks: list[str] | None = None,
+    topics: list[str] | str | None = None,
     scope: str = "executions:read",
     body: object = None,
 ) -> dict[str, Any]:
     """A call through API Gateway, past the authorizer."""
+    claims = {"webhooks": webhooks or ["*"], "scope": scope} | ({"topics": topics} if topics else {})
     event: dict[str, Any] = copy.deepcopy(_API)
     event["pathParameters"] = dict(path)
     event["queryStringParameters"] = dict(parameters) if parameters else None
     event["multiValueQueryStringParameters"] = (
         {name: [value] for name, value in parameters.items()} if parameters else None
     )
-    event["requestContext"]["authorizer"] = {
-        "principalId": "token",
-        "webhooks": json.dumps(webhooks or ["*"]),
-        "scope": scope,
-    }
+    event["requestContext"]["authorizer"] = {"principalId": "token", **Grant.from_claims(claims).to_authorizer()}
     event["body"] = None if body is None else json.dumps(body)
     return event

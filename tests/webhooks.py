@@ -1,6 +1,7 @@
 """Registered webhooks: the API that sets them up, messages for them, and what is logged of these."""
 
 import json
+from collections.abc import Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -30,7 +31,11 @@ class Api:
         return answer["statusCode"], body
 
     def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields)
+        return self.put_as({}, webhook_id, **fields)
+
+    def put_as(self, claims: Mapping[str, Any], webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
+        """With a token of these claims."""
+        return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields, **claims)
 
     def get(self, webhook_id: str = ID, **change: Any) -> tuple[int, dict[str, Any]]:
         return self.call("GetWebhook", {"webhook_id": webhook_id}, **change)

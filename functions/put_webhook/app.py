@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access.grants import Scope
+from hooklog.access.grants import Grant, Scope
 from hooklog.api.answer import Reply, answer
 from hooklog.api.request import Event, Request
 from hooklog.delivery.guard import Guard
@@ -41,6 +41,7 @@ def put_webhook(event: Event) -> Reply:
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
     stored = registry.read(request.webhook_id, consistent=True)
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
+    check_topic(webhook, stored and stored.webhook, request.grant)
     check_url(webhook.url)
     if webhook.transformation is not None:
         transformer.check(webhook.transformation)
@@ -50,6 +51,12 @@ def put_webhook(event: Event) -> Reply:
     key = new_key()
     created = registry.create(webhook, vault.seal(webhook.webhook_id, key), now)
     return Reply(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
+
+
+def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
+    """Raises Forbidden where it joins a topic that is not the token's. It may keep one, and leave any."""
+    if webhook.topic is not None and webhook.topic != (stored and stored.topic):
+        grant.require_topic(webhook.topic)
 
 
 def check_url(url: str) -> None:

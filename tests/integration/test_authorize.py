@@ -76,7 +76,25 @@ def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authoriz
     assert answer["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}
 
 
-@pytest.mark.parametrize("bearer", ["", "x.y.z", token(SECOND), token(FIRST, exp=1), token(FIRST, webhooks=["a/*"])])
+def test_topics_reach_the_functions_and_open_nothing(authorizer: ModuleType) -> None:
+    plain = authorize(authorizer, token(FIRST, webhooks=["acme.*"]))
+    answer = authorize(authorizer, token(FIRST, webhooks=["acme.*"], topics=["acme", "news.*"]))
+    assert answer["policyDocument"] == plain["policyDocument"]
+    assert answer["context"] == {**plain["context"], "topics": '["acme", "news.*"]'}
+
+
+@pytest.mark.parametrize(
+    "bearer",
+    [
+        "",
+        "x.y.z",
+        token(SECOND),
+        token(FIRST, exp=1),
+        token(FIRST, webhooks=["a/*"]),
+        token(FIRST, webhooks=["acm*"]),
+        token(FIRST, topics=["acm*"]),
+    ],
+)
 def test_what_is_no_valid_token_is_a_401(authorizer: ModuleType, bearer: str) -> None:
     assert not takes(authorizer, bearer)
 

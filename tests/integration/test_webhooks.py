@@ -68,6 +68,50 @@ class TestApi:
         assert again == {**shown, "version": 2, "updated_at": again["updated_at"]}
         assert api.get()[1] == again
 
+    @pytest.mark.parametrize(
+        ("claims", "topic", "status"),
+        [
+            ({"webhooks": ["acme.*"]}, "acme.all", 201),
+            ({"webhooks": ["acme.*"]}, "acme", 403),
+            ({"webhooks": ["acme.*"]}, "acmeX.all", 403),
+            ({"webhooks": ["acme.*"]}, "globex.all", 403),
+            ({"webhooks": ["acme.*"]}, "ACME.all", 403),
+            ({"webhooks": [ID]}, ID, 201),
+            ({"webhooks": [ID]}, f"{ID}.all", 403),
+            ({"webhooks": [ID]}, "acme.all", 403),
+            ({"webhooks": ["acme.*"], "topics": ["acme", "news.*"]}, "acme", 201),
+            ({"webhooks": ["acme.*"], "topics": ["acme", "news.*"]}, "news.berlin", 201),
+            ({"webhooks": ["acme.*"], "topics": ["acme", "news.*"]}, "news", 403),
+            ({"webhooks": [ID], "topics": "*"}, "anything", 201),
+            ({"webhooks": ["*"]}, "anything", 201),
+        ],
+    )
+    def test_a_webhook_joins_no_topic_that_its_token_does_not_cover(
+        self, api: Api, aws: MockAws, claims: dict[str, Any], topic: str, status: int
+    ) -> None:
+        fields = {"url": "https://shop.example/hooks", "topic": topic}
+        answered, body = api.put_as(claims, **fields)
+        assert answered == status, body
+        assert len(aws.rows("Webhooks")) == (status == 201)
+        if status == 403:
+            assert topic in body["error"]["message"]
+            api.put(url="https://shop.example/hooks")
+            assert api.put_as(claims, **fields, version=1)[0] == 403
+            assert api.get()[1]["topic"] is None
+
+    def test_a_topic_stays_or_goes_whatever_the_token_covers(self, api: Api) -> None:
+        own = {"webhooks": ["acme.*"]}
+        _, created = api.put(url="https://shop.example/hooks", topic="globex.all")
+        created.pop("secret")
+        _, kept = api.put_as(own, **{**created, "name": "renamed"})
+        assert (kept["name"], kept["topic"]) == ("renamed", "globex.all")
+        assert api.put_as(own, **{**kept, "topic": "globex.some"})[0] == 403
+        _, left = api.put_as(own, **{**kept, "topic": None})
+        assert left["topic"] is None
+        assert api.put_as(own, **{**left, "topic": "globex.all"})[0] == 403
+        api.delete()
+        assert api.put_as(own, url="https://shop.example/hooks", topic="globex.all")[0] == 403
+
     def test_a_version_that_is_not_the_last_is_a_conflict(self, api: Api) -> None:
         fields: dict[str, Any] = {"url": "https://shop.example/hooks"}
         assert api.put(**fields, version=1)[0] == 409
@@ -175,11 +219,11 @@ class TestApi:
         assert api.list(["*"]) == (ids, None)
         assert api.list(["acme.*"]) == (["acme.a", "acme.b", "acme.c"], None)
         assert api.list(["b", "acme.b", "none", "a"]) == (["a", "acme.b", "b"], None)
-        assert api.list(["acme.*", "acme.b", "acme.b*", "b"]) == (["acme.a", "acme.b", "acme.c", "b"], None)
+        assert api.list(["acme.*", "acme.b", "acme.b.*", "b"]) == (["acme.a", "acme.b", "acme.c", "b"], None)
 
     @pytest.mark.parametrize(
         "patterns",
-        [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"], ["acme.*", "acme.a", "acme.a*"]],
+        [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"], ["acme.*", "acme.a", "acme.a.*"]],
     )
     def test_pages_join_without_a_gap_or_a_double(self, api: Api, patterns: list[str]) -> None:
         for webhook_id in ("a", "acme.a", "acme.b", "acmee", "b"):

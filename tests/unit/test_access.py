@@ -25,9 +25,25 @@ def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, key, algorithm)
 
 
+def token_at(claims: dict[str, int]) -> str:
+    """With these claims, in seconds from now."""
+    times: dict[str, Any] = {name: time.time() + seconds for name, seconds in claims.items()}
+    return token(**times)
+
+
 def test_a_valid_token_grants_what_it_says() -> None:
     grant = verify(f"Bearer {token(webhooks=['wh_1', 'acme.*'], scope='executions:read webhooks:read')}", TRUSTED)
     assert grant == Grant(("wh_1", "acme.*"), frozenset({Scope.EXECUTIONS_READ, Scope.WEBHOOKS_READ}))
+    assert Grant.from_authorizer(grant.to_authorizer()) == grant
+
+
+@pytest.mark.parametrize(
+    ("topics", "granted"),
+    [(["acme", "news.*"], ("acme", "news.*")), ("*", ("*",)), ([], ()), (None, ()), (["a", "a"], ("a",))],
+)
+def test_a_token_may_name_topics(topics: Any, granted: tuple[str, ...]) -> None:
+    grant = verify(f"Bearer {token(topics=topics)}", TRUSTED)
+    assert grant.topics == granted
     assert Grant.from_authorizer(grant.to_authorizer()) == grant
 
 
@@ -37,13 +53,13 @@ def test_a_valid_token_grants_what_it_says() -> None:
     ids=str,
 )
 def test_clocks_may_differ_by_a_minute(claims: dict[str, int]) -> None:
-    verify(f"Bearer {token(**{name: time.time() + seconds for name, seconds in claims.items()})}", TRUSTED)
+    verify(f"Bearer {token_at(claims)}", TRUSTED)
 
 
 @pytest.mark.parametrize("claims", [{"iat": 120}, {"nbf": 120}, {"exp": -61}, {"iat": 3600, "exp": 7200}], ids=str)
 def test_clocks_may_not_differ_by_more(claims: dict[str, int]) -> None:
     with pytest.raises(Unauthorized):
-        verify(f"Bearer {token(**{name: time.time() + seconds for name, seconds in claims.items()})}", TRUSTED)
+        verify(f"Bearer {token_at(claims)}", TRUSTED)
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
@@ -73,6 +89,25 @@ REFUSED = {
     "scope as a list": f"Bearer {token(scope=[READ])}",
     "a * in the middle": f"Bearer {token(webhooks=['acme.*.orders'])}",
     "two *": f"Bearer {token(webhooks=['acme.**'])}",
+    "a * after half a name": f"Bearer {token(webhooks=['acm*'])}",
+    "a * after a whole name": f"Bearer {token(webhooks=['acme*'])}",
+    "a * after a hyphen": f"Bearer {token(webhooks=['acme-*'])}",
+    "a * at the beginning": f"Bearer {token(webhooks=['*.orders'])}",
+    "a * for a name between": f"Bearer {token(webhooks=['*.*'])}",
+    "a prefix that is no name": f"Bearer {token(webhooks=['.*'])}",
+    "a prefix of dots": f"Bearer {token(webhooks=['..*'])}",
+    "a prefix of more dots": f"Bearer {token(webhooks=['...*'])}",
+    "a webhook of dots": f"Bearer {token(webhooks=['..'])}",
+    "a prefix that ends its line": f"Bearer {token(webhooks=['acme.*' + chr(10)])}",
+    "a prefix in other letters": f"Bearer {token(webhooks=['äcme.*'])}",
+    "a prefix of 128 characters": f"Bearer {token(webhooks=['w' * 128 + '.*'])}",
+    "one bad pattern among good ones": f"Bearer {token(webhooks=['acme.*', '*', 'acm*'])}",
+    "topics as text": f"Bearer {token(topics='acme.all')}",
+    "topics as an object": f"Bearer {token(topics={'acme.all': 1})}",
+    "topics as null": f"Bearer {jwt.encode({**CLAIMS, 'topics': None}, KEY)}",
+    "a topic that is a number": f"Bearer {token(topics=[1])}",
+    "a topic with a *": f"Bearer {token(topics=['acm*'])}",
+    "an empty topic": f"Bearer {token(topics=[''])}",
     "a path as a webhook": f"Bearer {token(webhooks=['acme/../*'])}",
     "a policy's other wildcard": f"Bearer {token(webhooks=['acme.?'])}",
     "a webhook that ends its line": f"Bearer {token(webhooks=['acme.orders' + chr(10)])}",
@@ -102,6 +137,10 @@ def test_what_is_no_valid_token_is_refused(authorization: str) -> None:
         (["acme.*"], "acme.orders", True),
         (["acme.*"], "acme", False),
         (["acme.*"], "acmeXorders", False),
+        (["acme.*"], "acme-orders", False),
+        (["acme.*"], "acme.orders.eu", True),
+        (["acme.orders.*"], "acme.orders", False),
+        (["acme.orders.*"], "acme.ordersX", False),
         (["x", "acme.*"], "acme.", True),
         (["*"], "anything", True),
         ([], "wh_a", False),
@@ -114,6 +153,35 @@ def test_a_grant_covers_ids_and_prefixes(webhooks: list[str], webhook_id: str, a
     else:
         with pytest.raises(Forbidden):
             grant.require(Scope.EXECUTIONS_READ, webhook_id)
+
+
+@pytest.mark.parametrize(
+    ("webhooks", "topics", "topic", "allowed"),
+    [
+        (["acme.*"], [], "acme.all", True),
+        (["acme.*"], [], "acme", False),
+        (["acme.*"], [], "acmeX", False),
+        (["acme.orders"], [], "acme.orders", True),
+        (["acme.orders"], [], "acme.all", False),
+        (["acme.*"], ["acme"], "acme", True),
+        (["acme.*"], ["news.*"], "news.berlin", True),
+        (["acme.*"], ["news.*"], "news", False),
+        (["acme.*"], ["*"], "anything", True),
+        (["*"], [], "anything", True),
+        ([], [], "acme.all", False),
+    ],
+)
+def test_a_topic_is_covered_as_ids_are(webhooks: list[str], topics: list[str], topic: str, allowed: bool) -> None:
+    grant = Grant(tuple(webhooks), frozenset(Scope), tuple(topics))
+    if allowed:
+        grant.require_topic(topic)
+    else:
+        with pytest.raises(Forbidden, match=topic):
+            grant.require_topic(topic)
+
+
+def test_a_topic_opens_no_webhook() -> None:
+    assert not Grant(("acme.*",), frozenset(Scope), ("globex.*", "*")).covers("globex.orders")
 
 
 def test_a_grant_without_the_scope_is_none() -> None:
@@ -142,6 +210,10 @@ def test_a_key_may_be_named() -> None:
         {"webhooks": '["*.wh_a"]', "scope": READ},
         {"webhooks": "[" * 6000, "scope": READ},
         {"webhooks": None, "scope": READ},
+        {"webhooks": '["wh_*"]', "scope": READ},
+        {"webhooks": '["wh_a"]', "scope": READ, "topics": '["a", "b*"]'},
+        {"webhooks": '["wh_a"]', "scope": READ, "topics": "x"},
+        {"webhooks": '["wh_a"]', "scope": READ, "topics": None},
     ],
 )
 def test_a_request_past_the_authorizer_is_refused(context: dict[str, Any]) -> None:

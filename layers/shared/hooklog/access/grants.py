@@ -1,16 +1,12 @@
 """Who may see and do what: what a bearer token grants."""
 
 import json
-import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from hooklog.errors import Forbidden, Unauthorized
-
-EVERY_WEBHOOK: Final = "*"
-_PATTERN: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}|[A-Za-z0-9_.-]{0,128}\*")
-"""A webhook id, or a prefix of some with `*` at its end: nothing that means more in a policy."""
+from hooklog.webhooks.patterns import EVERY, PATTERN_RULE, covers, is_pattern
 
 
 class Scope(StrEnum):
@@ -23,11 +19,13 @@ class Scope(StrEnum):
 
 
 class Grant(NamedTuple):
-    """The webhooks and scopes of one token."""
+    """The webhooks, scopes and topics of one token."""
 
     webhooks: tuple[str, ...]
-    """Ids, and prefixes that end with `*`; `*` alone is every webhook."""
+    """Patterns of ids: `hooklog.webhooks.patterns` has their rule."""
     scopes: frozenset[Scope]
+    topics: tuple[str, ...] = ()
+    """Patterns of topics that its webhooks may have, besides those that `webhooks` covers."""
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
@@ -35,30 +33,28 @@ class Grant(NamedTuple):
 
         A scope that is not ours grants nothing and harms nothing: an issuer's tokens have some of their own.
         """
-        webhooks, scope = claims.get("webhooks"), claims.get("scope")
-        if webhooks == EVERY_WEBHOOK:
-            webhooks = [EVERY_WEBHOOK]
-        if not isinstance(webhooks, list) or not all(isinstance(w, str) and _PATTERN.fullmatch(w) for w in webhooks):
-            raise Unauthorized('the claim webhooks must be a list of ids and prefixes such as "acme.*", or "*"')
-        if not isinstance(scope, str):
+        webhooks, topics = _patterns(claims, "webhooks"), _patterns({"topics": [], **claims}, "topics")
+        if not isinstance(scope := claims.get("scope"), str):
             raise Unauthorized("the claim scope must be a string of scopes with spaces between")
-        return cls(tuple(dict.fromkeys(webhooks)), frozenset(one for one in Scope if one in scope.split()))
+        return cls(webhooks, frozenset(one for one in Scope if one in scope.split()), topics)
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any]) -> Self:
         """Read back what `to_authorizer` made of it. Raises Unauthorized where there is none, or anything else."""
         try:
-            return cls.from_claims({**context, "webhooks": json.loads(context["webhooks"])})
+            patterns = {name: json.loads(context[name]) for name in ("webhooks", "topics") if name in context}
+            return cls.from_claims({**context, **patterns})
         except (KeyError, ValueError, TypeError, RecursionError):
             raise Unauthorized("the request did not pass the authorizer") from None
 
     def to_authorizer(self) -> dict[str, str]:
         """As the context that API Gateway hands from the authorizer to the function: strings alone."""
-        return {"webhooks": json.dumps(self.webhooks), "scope": " ".join(sorted(self.scopes))}
+        topics = {"topics": json.dumps(self.topics)} if self.topics else {}
+        return {"webhooks": json.dumps(self.webhooks), "scope": " ".join(sorted(self.scopes)), **topics}
 
     @property
     def covers_all(self) -> bool:
-        return EVERY_WEBHOOK in self.webhooks
+        return EVERY in self.webhooks
 
     def require(self, scope: Scope, webhook_id: str) -> None:
         """Raises Forbidden unless the token allows this, of this webhook."""
@@ -71,11 +67,19 @@ class Grant(NamedTuple):
         if scope not in self.scopes:
             raise Forbidden(f"this needs the scope {scope}, which the token does not have")
 
-    def covers(self, webhook_id: str) -> bool:
-        return any(self._covers(pattern, webhook_id) for pattern in self.webhooks)
+    def require_topic(self, topic: str) -> None:
+        """Raises Forbidden unless a webhook may be given this topic."""
+        if not covers(self.webhooks + self.topics, topic):
+            raise Forbidden(f"the token does not cover the topic {topic}")
 
-    @staticmethod
-    def _covers(pattern: str, webhook_id: str) -> bool:
-        if pattern.endswith("*"):
-            return webhook_id.startswith(pattern[:-1])
-        return webhook_id == pattern
+    def covers(self, webhook_id: str) -> bool:
+        return covers(self.webhooks, webhook_id)
+
+
+def _patterns(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The claim of this name. Raises Unauthorized unless it is of the form that patterns have."""
+    value = claims.get(name)
+    patterns = [EVERY] if value == EVERY else value
+    if not isinstance(patterns, list) or not all(isinstance(each, str) and is_pattern(each) for each in patterns):
+        raise Unauthorized(f"the claim {name} must be {PATTERN_RULE}")
+    return tuple(dict.fromkeys(patterns))

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from hooklog.access.grants import EVERY_WEBHOOK, Grant, Scope
+from hooklog.access.grants import Grant, Scope
+from hooklog.webhooks.patterns import EVERY
 
 MAX_ANSWER_BYTES: Final = 8_192
 """Of an authorizer's answer. API Gateway documents that limit for WebSocket APIs and none for REST APIs."""
@@ -23,7 +24,7 @@ class Route(NamedTuple):
 
     def resources(self, webhooks: Iterable[str]) -> Iterator[str]:
         """The paths of these webhooks' calls, as an IAM policy spells them; `*` takes in any text, with `/` in it."""
-        for webhook in webhooks if WEBHOOK in self.path else (EVERY_WEBHOOK,):
+        for webhook in webhooks if WEBHOOK in self.path else (EVERY,):
             yield self.method + _PARAMETER.sub("*", self.path.replace(WEBHOOK, webhook))
 
 
@@ -58,7 +59,7 @@ def authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
     stage = "/".join(method_arn.split("/")[:2])
     answer = _answer(grant, stage, grant.webhooks)
     if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
-        return _answer(grant, stage, (EVERY_WEBHOOK,))
+        return _answer(grant, stage, (EVERY,))
     return answer
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from hooklog.webhooks.patterns import EVERY, prefix_of
 from hooklog.webhooks.rows import LISTED, WebhookRow, webhook_of
 from hooklog.webhooks.webhook import Webhook
 
@@ -50,8 +51,7 @@ def subscribers(topic: str, event_type: str | None, after: str, limit: int) -> S
 def _ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:
     """The ids behind `after`, in order, read lazily; of those that a token names, also ids that are not there."""
     for pattern in _disjoint(patterns):
-        prefix = pattern.removesuffix("*")
-        if prefix == pattern:
+        if (prefix := prefix_of(pattern)) is None:
             yield from [pattern] if pattern > after else []
         elif after < prefix + _LAST:
             bounds = WebhookRow.webhook_id.between(max(prefix or _FIRST, after + _FIRST), prefix + _LAST)
@@ -61,9 +61,9 @@ def _ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:
 
 def _disjoint(patterns: Iterable[str]) -> list[str]:
     """The patterns in order, without those that a prefix among the others covers."""
-    prefixes = [pattern[:-1] for pattern in set(patterns) if pattern.endswith("*")]
+    prefixes = [prefix for pattern in set(patterns) if (prefix := prefix_of(pattern)) is not None]
 
     def is_within(pattern: str) -> bool:
-        return any(pattern.startswith(prefix) and pattern != prefix + "*" for prefix in prefixes)
+        return any(pattern.startswith(prefix) and pattern != prefix + EVERY for prefix in prefixes)
 
     return sorted(pattern for pattern in set(patterns) if not is_within(pattern))
