@@ -19,7 +19,7 @@ _RENEWED_SECONDS: Final = 60
 _TIMEOUT: Final = (5, 35)
 """API Gateway gives up after 29 s."""
 
-_SCOPE: Final = f"{Scope.EXECUTIONS_READ} {Scope.EXECUTIONS_RESEND}"
+_EXECUTIONS: Final = f"{Scope.EXECUTIONS_READ} {Scope.EXECUTIONS_RESEND}"
 _CODES: Final = {
     400: ExitCode.USAGE,
     401: ExitCode.NOT_ALLOWED,
@@ -32,8 +32,9 @@ _CODES: Final = {
 class Api:
     """Calls the API with tokens of its own, which it renews. Anything but a 2xx is a CliFailure in the API's words."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, scope: str = _EXECUTIONS) -> None:
         self._stack = stack
+        self._scope = scope
         self._session = requests.Session()
         self._session.trust_env = not stack.is_local
         self._token, self._renew_at = "", 0.0
@@ -48,11 +49,19 @@ class Api:
         self, webhook_id: str, *, since: datetime | None = None, status: str | None = None, limit: int = 200
     ) -> Iterator[dict[str, Any]]:
         """A webhook's history, newest first, page after page of `limit`."""
-        path, cursor = f"/webhooks/{part(webhook_id)}/executions", None
         wanted = {"from": iso(since) if since else None, "status": status}
+        return self._listed(f"/webhooks/{part(webhook_id)}/executions", "executions", limit=limit, **wanted)
+
+    def webhooks(self) -> Iterator[dict[str, Any]]:
+        """All registered webhooks, in the order of their ids."""
+        return self._listed("/webhooks", "webhooks", limit=100)
+
+    def _listed(self, path: str, name: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
+        """What a list holds under this name, page after page."""
+        cursor = None
         while True:
-            page = self.get(path, limit=limit, cursor=cursor, **wanted)
-            yield from page["executions"]
+            page = self.get(path, cursor=cursor, **parameters)
+            yield from page[name]
             if (cursor := page["next_cursor"]) is None:
                 return
 
@@ -73,7 +82,7 @@ class Api:
     def _current_token(self) -> str:
         if time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + _TOKEN_SECONDS - _RENEWED_SECONDS
-            self._token = self._stack.mint([EVERY], _SCOPE, _TOKEN_SECONDS)
+            self._token = self._stack.mint({"webhooks": [EVERY], "scope": self._scope}, _TOKEN_SECONDS)
         return self._token
 
 

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from datetime import timedelta
 
-from cli import again, history, sending, tokens, top
+from cli import again, history, sending, tokens, top, topics
 from cli.moments import moment, span
 from cli.output import Output
 from cli.stack import Stack
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _recover(command("recover", again.recover, "send everything again that failed on a webhook"))
     command("redrive", again.redrive, "put the dead letters back on the queue")
     _token(command("token", tokens.token, "mint a token for the API"))
+    _topics(command("topics", topics.topics, "webhooks whose topic is another tenant's; exits with 1 if there are any"))
     _top(command("top", top.top, "success rate, latency and the worst webhooks"))
     return whole
 
@@ -107,7 +108,14 @@ def _token(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhooks", nargs="+", metavar="WEBHOOK", help="an id, a prefix 'acme.*', or '*' for all")
     scope, expires = Scope.EXECUTIONS_READ, timedelta(minutes=15)
     command.add_argument("--scope", nargs="+", default=[str(scope)], help=f"of {', '.join(Scope)}; default {scope}")
+    command.add_argument("--topics", nargs="+", metavar="TOPIC", help="that its webhooks may join besides")
     command.add_argument("--expires", type=span, default=expires, metavar="SPAN", help="15m, 1h …; default 15m")
+
+
+def _topics(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--depth", type=_count, default=1, metavar="N", help="parts of a name that are the tenant; default 1"
+    )
 
 
 def _top(command: argparse.ArgumentParser) -> None:

@@ -1,7 +1,7 @@
 """The stack that a command is for: the local one, or one on AWS by its name."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,10 +25,10 @@ class Stack:
     client: Callable[[str], Any]
     is_local: bool
 
-    def mint(self, webhooks: Iterable[str], scope: str, seconds: int) -> str:
+    def mint(self, claims: Mapping[str, Any], seconds: int) -> str:
         """A token of these claims, signed with the key that is in use now and good for so long."""
         secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["SigningKeySecret"])
-        claims = {"exp": int(time.time()) + seconds, "webhooks": list(webhooks), "scope": scope}
+        claims = {"exp": int(time.time()) + seconds, **claims}
         return jwt.encode(claims, secret["SecretString"], algorithm="HS256", headers={"kid": secret["VersionId"]})
 
 

@@ -12,14 +12,16 @@ from hooklog.errors import Unauthorized
 
 
 def token(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print a token for these webhooks and scopes, signed with the stack's key."""
+    """Print a token for these webhooks, topics and scopes, signed with the stack's key."""
     if unknown := sorted(set(arguments.scope) - set(Scope)):
         raise CliFailure(f"{unknown[0]!r} is no scope: there are {', '.join(Scope)}", ExitCode.USAGE)
     claims = {"webhooks": arguments.webhooks, "scope": " ".join(arguments.scope)}
+    if arguments.topics:
+        claims["topics"] = arguments.topics
     try:
         Grant.from_claims(claims)
     except Unauthorized as error:
         raise CliFailure(str(error), ExitCode.USAGE) from None
     seconds = int(arguments.expires.total_seconds())
-    minted = stack.mint(arguments.webhooks, claims["scope"], seconds)
+    minted = stack.mint(claims, seconds)
     output.say(minted, {"token": minted, "expires_at": iso(datetime.now(UTC) + arguments.expires), **claims})

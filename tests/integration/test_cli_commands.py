@@ -197,6 +197,55 @@ def test_a_token_lasts_as_long_as_asked_for(capsys: pytest.CaptureFixture[str]) 
     assert claims == {"webhooks": ["acme.*"], "scope": "executions:read webhooks:read"}
 
 
+def test_a_token_may_name_topics(capsys: pytest.CaptureFixture[str]) -> None:
+    run("token acme.* --topics acme news.*")
+    (minted,), _ = printed(capsys)
+    claims = jwt.decode(minted["token"], SIGNING_KEY, algorithms=["HS256"])
+    assert (claims["webhooks"], claims["topics"]) == (["acme.*"], ["acme", "news.*"])
+
+
+@pytest.mark.parametrize("words", ["acm*", "acme.* --topics acm*"])
+def test_a_token_that_the_api_would_refuse_is_not_minted(words: str) -> None:
+    with pytest.raises(CliFailure, match=r"such as \"acme\.\*\"") as failed:
+        run(f"token {words}")
+    assert failed.value.code == ExitCode.USAGE
+
+
+def webhook(webhook_id: str, topic: str | None) -> dict[str, Any]:
+    return {"webhook_id": webhook_id, "topic": topic, "enabled": True, "url": "https://shop.example/", "name": ""}
+
+
+OWN = [("acme.w1", "acme.all"), ("acme.w2", "acme"), ("acme.w3", None), ("acme", "acme.all"), ("acme.eu.w1", "acme.us")]
+FOREIGN = [("evil.w1", "acme.all"), ("evil.w2", "acme"), ("acmeX", "acme"), ("w1", "acme.all"), ("acme.w4", "all.acme")]
+
+
+def test_webhooks_with_another_tenants_topic_are_listed(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = ([webhook(*each) for each in found] for found in (OWN, FOREIGN))
+    api.answers = [(200, {"webhooks": first, "next_cursor": "n"}), (200, {"webhooks": second, "next_cursor": None})]
+    with pytest.raises(CliFailure, match="5 of 10") as failed:
+        run("topics", api)
+    assert failed.value.code == ExitCode.FAILED
+    found, _ = printed(capsys)
+    assert [(one["webhook_id"], one["topic"]) for one in found] == FOREIGN
+    assert found[0] == {"webhook_id": "evil.w1", "topic": "acme.all", "enabled": True, "url": "https://shop.example/"}
+    assert [parameters for _, parameters, _ in api.asked] == [{"limit": "100"}, {"limit": "100", "cursor": "n"}]
+
+
+def test_no_webhook_with_another_tenants_topic_is_good_news(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answers = [(200, {"webhooks": [webhook(*each) for each in OWN], "next_cursor": None})]
+    run("topics", api)
+    assert printed(capsys) == ([], "")
+
+
+def test_a_tenant_may_be_more_than_one_part_of_a_name(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    named = [("eu.acme.w1", "eu.acme.all"), ("eu.acme.w2", "eu.globex.all"), ("eu.acme.w3", "eu")]
+    api.answers = 2 * [(200, {"webhooks": [webhook(*each) for each in named], "next_cursor": None})]
+    run("topics", api)
+    with pytest.raises(CliFailure, match="2 of 3"):
+        run("topics --depth 2", api)
+    assert [one["webhook_id"] for one in printed(capsys)[0]] == ["eu.acme.w2", "eu.acme.w3"]
+
+
 class DeadLetters:
     """Two letters on a queue, and a task that moves them."""
 
