@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Logger
 
+from hooklog.access.loops import refuse_attempts
+from hooklog.errors import RequestRefused
+
 logger = Logger()
 
 PAGE = "index.html"
@@ -58,11 +61,15 @@ ASSETS = {name: Asset.read(name) for name in CONTENT_TYPES}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    try:
+        refuse_attempts(event)
+    except RequestRefused as refusal:
+        return refused(refusal.status, refusal.code, str(refusal))
     name = (event.get("pathParameters") or {}).get("asset")
     asset = ASSETS.get(PAGE if name is None else name)
     if asset is None or name == PAGE:
         logger.info("no such asset")
-        return not_found()
+        return refused(HTTPStatus.NOT_FOUND, "not_found", "There is no such page.")
     return serve(asset, if_none_match(event))
 
 
@@ -81,7 +88,7 @@ def if_none_match(event: dict[str, Any]) -> str:
     return next((value for name, value in headers.items() if name.lower() == "if-none-match"), "")
 
 
-def not_found() -> dict[str, Any]:
-    error = {"error": {"code": "not_found", "message": "There is no such page."}}
+def refused(status: int, code: str, message: str) -> dict[str, Any]:
+    error = {"error": {"code": code, "message": message}}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **SECURITY_HEADERS}
-    return {"statusCode": int(HTTPStatus.NOT_FOUND), "headers": headers, "body": json.dumps(error)}
+    return {"statusCode": int(status), "headers": headers, "body": json.dumps(error)}

@@ -7,6 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog.access.grants import Grant, Scope
+from hooklog.access.loops import refuse_own_url
 from hooklog.api.answer import Reply, answer
 from hooklog.api.request import Event, Request
 from hooklog.delivery.guard import Guard
@@ -43,6 +44,7 @@ def put_webhook(event: Event) -> Reply:
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
     check_topic(webhook, stored and stored.webhook, request.grant)
     check_url(webhook.url)
+    refuse_own_url(webhook.url, event)
     if webhook.transformation is not None:
         transformer.check(webhook.transformation)
     now = datetime.now(UTC)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import requests
 
 from local import aws
 from local import deployment as deployed_stack
@@ -113,6 +114,27 @@ def test_a_token_with_many_webhooks_works(deployment: Deployment) -> None:
     assert ask(deployment, f"/webhooks/{webhooks[149]}/executions", token) == 200
     assert ask(deployment, f"/webhooks/{FOREIGN}/executions", token) == 403
     assert ask(deployment, f"/webhooks/{OWN}/recover", token, "POST") == 403
+
+
+def test_a_webhook_that_calls_the_api_starts_nothing(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    """It resends a failure each time that it is called, itself included, with a token that may do everything."""
+    caller, executions = f"{webhook_id}.caller", f"/webhooks/{webhook_id}/executions"
+    message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410", "payload": 1}
+    deployment.enqueue(webhook_id, message)
+    (failure,) = deployment.wait_for_history(webhook_id, 1)
+    address = f"{deployment.outputs['ApiUrl']}{executions}/{failure['execution_id']}/resend"
+    headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
+    deployment.enqueue(caller, {"webhook_id": caller, "url": address, "headers": headers, "payload": 1})
+    called, *_ = deployment.wait_for_history(caller, 1)
+    assert called["result"] == 403
+    assert "must not call this API" in deployment.execution(called)["response_body"]
+    assert deployment.history(webhook_id) == [failure]
+    put = requests.put(
+        f"{deployment.outputs['ApiUrl']}/webhooks/{caller}", json={"url": address}, headers=headers, timeout=30
+    )
+    assert (put.status_code, put.json()["error"]["message"][:5]) == (400, "url: ")
 
 
 @contextmanager

@@ -11,23 +11,24 @@ from hooklog.access.routes import ROUTES, Route
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event
+from tests.receiver import Receiver
+from tests.webhooks import Api, send
 
 EXECUTION = "20261123T173600.123456Z-9f3a2c1d"
 BODY = '{"since": "2026-01-01T00:00:00Z"}'
 
 
-def deployed() -> dict[Route, str]:
-    """The function behind each route that has one."""
-    events = {
-        (event["Properties"]["Method"], event["Properties"]["Path"]): function
-        for function, properties in template.functions().items()
-        for event in properties.get("Events", {}).values()
-        if event["Type"] == "Api"
-    }
-    return {route: events[route.method, route.path] for route in ROUTES if (route.method, route.path) in events}
+EVENTS = {
+    (event["Properties"]["Method"], event["Properties"]["Path"]): function
+    for function, properties in template.functions().items()
+    for event in properties.get("Events", {}).values()
+    if event["Type"] == "Api"
+}
+"""The function behind each method and path, the page's among them."""
 
+DEPLOYED = {route: EVENTS[route.method, route.path] for route in ROUTES if (route.method, route.path) in EVENTS}
+"""The function behind each route that a token opens."""
 
-DEPLOYED = deployed()
 BY_WEBHOOK = [route for route in DEPLOYED if "{webhook_id}" in route.path]
 
 TRICKS = {
@@ -89,3 +90,46 @@ def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> No
     for authorizer in (None, {}, {"webhooks": '["*', "scope": "executions:read"}, {"webhooks": '"*"'}):
         event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {"authorizer": authorizer}}
         assert app.lambda_handler(event, None)["statusCode"] == 401
+
+
+OWN_ATTEMPTS: list[dict[str, Any]] = [
+    {"headers": {"x-hooklog-attempt": "1"}, "multiValueHeaders": {"x-hooklog-attempt": ["1"]}},
+    {"headers": {"X-Hooklog-Attempt": "1"}, "multiValueHeaders": None},
+    {"headers": {"X-HOOKLOG-ATTEMPT": ""}, "multiValueHeaders": {}},
+    {"headers": None, "multiValueHeaders": {"x-Hooklog-Attempt": ["1", "2"]}},
+    {"headers": {}, "multiValueHeaders": {"x-hooklog-attempt": []}},
+]
+
+
+@pytest.mark.parametrize("function", sorted(set(EVENTS.values())))
+def test_a_call_that_a_webhook_makes_is_refused_before_anything_is_done(aws: MockAws, function: str) -> None:
+    """It is not even asked whether it has passed the authorizer, which answers 401 for it."""
+    app = aws.start(function)
+    for headers in OWN_ATTEMPTS:
+        event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {}, "body": BODY, **headers}
+        answer = app.lambda_handler(event, None)
+        assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (403, "forbidden"), headers
+
+
+HIDING = {
+    "Connection": ["close, x-hooklog-attempt", "X-Hooklog-Attempt"],
+    "Keep-Alive": ["x-hooklog-attempt"],
+    "x-hooklog-attempt": [""],
+    "X_Hooklog_Attempt": [""],
+}
+"""Headers that might keep ours from arriving."""
+
+
+def test_no_webhook_and_no_message_can_hide_that_it_is_an_attempt(
+    api: Api, sender: ModuleType, aws: MockAws, receiver: Receiver
+) -> None:
+    url = receiver.url("/status/200")
+    refused = [api.put(url=url, headers={name: value})[0] for name, values in HIDING.items() for value in values]
+    assert refused == [400] * 5
+    api.put(url=url, enabled=True, headers={"Authorization": "Bearer token", "User-Agent": "curl/8"})
+    send(sender, {}, *({"url": url, "headers": {name: value}} for name, values in HIDING.items() for value in values))
+    app = aws.start(EVENTS["POST", "/webhooks/{webhook_id}/recover"])
+    assert len(receiver.requests) == 3  # those that ask for another connection are dead letters
+    for request in receiver.requests:
+        event = {**api_event({"webhook_id": "wh_a"}), "headers": dict(request.headers), "body": BODY}
+        assert app.lambda_handler(event, None)["statusCode"] == 403

@@ -21,6 +21,20 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LAMBDA_BYTES = 6_291_556
 """What a function may answer, its body as a string in JSON: Lambda's own limit."""
 
+OWN_HOSTS = [
+    "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
+    "A1B2C3D4E5.Execute-API.eu-west-1.AmazonAWS.com",
+    "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.",
+    "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com:443",
+    "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.:8443",
+    "a1b2c3d4e5.execute-api.eu-west-1.api.aws",
+    "\uff41\uff11\uff42\uff12\uff43\uff13\uff44\uff14\uff45\uff15\u3002execute-api.eu-west-1.amazonaws.com",
+    "127.0.0.1:4566/_aws/execute-api/a1b2c3d4e5",
+    "127.0.0.1:4566/_aws/execute%2Dapi/%61%31b2c3d4e5",
+    "127.0.0.1:4566/restapis/a1b2c3d4e5",
+]
+"""Where the API of events/ answers, in spellings of a customer's choice; the last three are emulators'."""
+
 
 def error_type(aws: MockAws, row: dict[str, Any]) -> str:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
@@ -111,6 +125,32 @@ class TestApi:
         assert api.put_as(own, **{**left, "topic": "globex.all"})[0] == 403
         api.delete()
         assert api.put_as(own, url="https://shop.example/hooks", topic="globex.all")[0] == 403
+    @pytest.mark.parametrize("host", OWN_HOSTS)
+    def test_no_webhook_leads_to_the_api_itself(self, api: Api, host: str) -> None:
+        for path in ("", "/v1/webhooks/acme.orders/test", "/v1/history?a=b#c"):
+            status, body = api.put(url=f"https://{host}{path}")
+            assert (status, body["error"]["message"]) == (400, "url: a webhook must not call Hooklog's own API")
+        assert api.get()[0] == 404
+        assert api.put(url="https://shop.example/hooks")[0] == 201
+        assert api.put(url=f"https://{host}/", version=1)[0] == 400
+        assert api.get()[1]["url"] == "https://shop.example/hooks"
+
+    def test_nor_to_the_domain_name_that_it_was_called_by(self, aws: MockAws) -> None:
+        event = api_event({"webhook_id": ID}, scope=BOTH, body={"url": "https://Hooks.Acme.example./v2/webhooks"})
+        event["requestContext"]["domainName"] = "hooks.acme.example"
+        assert aws.start("PutWebhookFunction").lambda_handler(event, None)["statusCode"] == 400
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://b1b2c3d4e5.execute-api.eu-west-1.amazonaws.com/v1/webhooks/acme.orders/test",
+            "https://a1b2c3d4e55.execute-api.eu-west-1.amazonaws.com/",
+            "https://shop.example/a1b2c3d4e5a",
+            "https://shop.example/?api=a1b2c3d4e5",
+        ],
+    )
+    def test_other_apis_are_receivers_like_any_other(self, api: Api, url: str) -> None:
+        assert api.put(url=url)[0] == 201
 
     def test_a_version_that_is_not_the_last_is_a_conflict(self, api: Api) -> None:
         fields: dict[str, Any] = {"url": "https://shop.example/hooks"}

@@ -1,4 +1,4 @@
 """Who may ask, and how a token shows it.
 
-In order: grants, routes, keys, issuer, tokens.
+In order: loops, grants, routes, keys, issuer, tokens.
 """

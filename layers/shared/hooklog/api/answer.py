@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
+from hooklog.access.loops import refuse_attempts
 from hooklog.api.request import Event
 from hooklog.errors import RequestRefused, cause_of
 
@@ -36,9 +37,10 @@ def answer(
 ) -> Answer:
     """Answer an API call with what `handle` gives or raises; what is not a refusal is our fault, and logged.
 
-    Where it gives None, the answer is 204.
+    Where it gives None, the answer is 204. A call that a webhook makes is refused before anything is done.
     """
     try:
+        refuse_attempts(event)
         made = handle(event)
         if made is None:
             return _no_content(origin)

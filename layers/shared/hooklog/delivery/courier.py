@@ -21,6 +21,7 @@ from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.messages.call import Call
+from hooklog.messages.fields import ATTEMPT_HEADER, unified
 from hooklog.messages.message import METHOD
 from hooklog.version import __version__
 
@@ -113,14 +114,14 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
         "webhook-id": message.message_id,
         "webhook-timestamp": str(timestamp),
         "x-hooklog-webhook": message.webhook_id,
-        "x-hooklog-attempt": str(attempt),
+        ATTEMPT_HEADER: str(attempt),
     }
     if message.event_type is not None:
         ours["x-hooklog-event"] = message.event_type
     if call.keys:
         ours["webhook-signature"] = sign(message.message_id, timestamp, message.body, call.keys)
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
-    headers |= {name: value for name, value in call.headers.items() if name.lower() not in reserved}
+    headers |= {name: value for name, value in call.headers.items() if unified(name) not in reserved}
     return headers | ours
 
 

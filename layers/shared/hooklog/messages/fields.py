@@ -43,6 +43,12 @@ HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
 
+OWN_HEADERS: Final = "x-hooklog-"
+"""How the names begin that are set for each attempt, and that nobody else's can replace."""
+
+ATTEMPT_HEADER: Final = f"{OWN_HEADERS}attempt"
+"""On every attempt: what tells a webhook's request from any other."""
+
 REFUSED_HEADERS: Final = frozenset(
     {
         # Hop-by-hop, RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1
@@ -138,6 +144,11 @@ def read_event_type(fields: Mapping[str, Any]) -> str | None:
 
 def is_event_type(value: object) -> bool:
     return isinstance(value, str) and _EVENT_TYPE.fullmatch(value) is not None
+
+
+def unified(name: str) -> str:
+    """The spelling that all names have which a receiver may take for one: CGI and its heirs read `_` as `-`."""
+    return name.lower().replace("_", "-")
 
 
 def is_header_name(value: object) -> bool:

@@ -8,6 +8,7 @@ from hooklog.executions.masking import MASK, SensitiveHeaders
 from hooklog.messages.call import Call
 from hooklog.messages.fields import (
     DEFAULT_TIMEOUT_SECONDS,
+    OWN_HEADERS,
     got,
     has_unpaired_surrogate,
     identifier,
@@ -17,6 +18,7 @@ from hooklog.messages.fields import (
     read_headers,
     read_timeout,
     read_url,
+    unified,
 )
 from hooklog.messages.message import Message
 from hooklog.webhooks.retry import LONGEST_DELAY_SECONDS, MAX_RETRIES, RetrySchedule
@@ -25,9 +27,6 @@ MAX_NAME_LENGTH: Final = 256
 MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
 MAX_TRANSFORMATION_LENGTH: Final = 32_768
-
-OWN_HEADERS: Final = "x-hooklog-"
-"""How the names begin that are set for each attempt, and that nobody else's can replace."""
 
 _SETTABLE = frozenset(
     {
@@ -160,7 +159,7 @@ def _name(fields: Mapping[str, Any]) -> str:
 def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
     headers = read_headers(fields)
     for name in headers:
-        if name.lower().startswith(OWN_HEADERS):
+        if unified(name).startswith(OWN_HEADERS):
             raise InvalidRequest(f"header{named(name)} is refused: Hooklog sets those that begin with {OWN_HEADERS}")
     return headers
 
