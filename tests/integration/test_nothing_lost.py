@@ -1,6 +1,7 @@
 """What must hold when things go wrong, from event to event, on tables and queues built from the template."""
 
 import base64
+import gzip
 import json
 import os
 import subprocess
@@ -350,6 +351,21 @@ def test_a_failure_is_sent_again_on_demand(
     assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]
     assert [e["attempt"] for e in executions] == [1, 2, 3]
     assert 0.8 <= seconds_until_next(executions[1]) <= 1.5, "the schedule starts anew"
+
+
+def test_a_url_that_was_logged_with_white_space_is_sent_to_without(
+    app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
+) -> None:
+    send(app, sqs_event(message(receiver.url("/sequence/spaced", codes="410,200"))))
+    (row,) = aws.rows("ExecutionDetails")
+    details = json.loads(gzip.decompress(row["content"]["B"]))
+    content = gzip.compress(json.dumps({**details, "url": f" {details['url']}\n"}).encode())
+    aws.dynamodb.put_item(TableName=aws.refs["ExecutionDetails"], Item={**row, "content": {"B": content}})
+    assert resend(chain(aws)[0]["execution_id"])[0] == 202
+    send(app, aws.take("WebhookQueue"))
+    first, second = receiver.requests
+    assert second.path == first.path
+    assert chain(aws)[1]["success"]
 
 
 def test_a_resend_that_cannot_be_says_why(

@@ -125,6 +125,7 @@ class TestApi:
         assert api.put_as(own, **{**left, "topic": "globex.all"})[0] == 403
         api.delete()
         assert api.put_as(own, url="https://shop.example/hooks", topic="globex.all")[0] == 403
+
     @pytest.mark.parametrize("host", OWN_HOSTS)
     def test_no_webhook_leads_to_the_api_itself(self, api: Api, host: str) -> None:
         for path in ("", "/v1/webhooks/acme.orders/test", "/v1/history?a=b#c"):
@@ -218,6 +219,16 @@ class TestApi:
     def test_the_guard_says_at_once_what_is_wrong_with_a_url(self, api: Api, url: str, reason: str) -> None:
         status, body = api.put(url=url)
         assert (status, reason in body["error"]["message"]) == (400, True)
+        assert api.get()[0] == 404
+
+    def test_white_space_around_a_url_is_not_stored(self, api: Api, aws: MockAws) -> None:
+        assert api.put(url="\n https://shop.example/hooks\u00a0 ")[1]["url"] == "https://shop.example/hooks"
+        assert aws.rows("Webhooks")[0]["url"] == {"S": "https://shop.example/hooks"}
+
+    @pytest.mark.parametrize("place", ["https://sh{}op.example/hooks", "https://shop.example/hooks{}"])
+    def test_an_invisible_character_in_a_url_is_a_400_that_names_it(self, api: Api, place: str) -> None:
+        status, body = api.put(url=place.format("\u200b"))
+        assert (status, "U+200B ZERO WIDTH SPACE" in body["error"]["message"]) == (400, True)
         assert api.get()[0] == 404
 
     def test_secrets_rest_encrypted_and_for_their_webhook_alone(self, api: Api, aws: MockAws) -> None:
@@ -344,6 +355,18 @@ class TestSending:
         assert send(sender, {}) == []
         assert len(send(sender, {"webhook_id": "evil.copy"})) == 1
         assert len(receiver.requests) == 1
+
+    def test_a_url_that_was_stored_with_white_space_is_sent_to_without(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        url = receiver.url("/status/200")
+        api.put(url=url, enabled=True)
+        (row,) = aws.rows("Webhooks")
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "url": {"S": f" {url} "}})
+        assert api.get()[1]["url"] == url
+        assert send(sender, {}) == []
+        assert [request.path for request in receiver.requests] == ["/status/200"]
+        assert api.put(**{**api.get()[1], "name": "Shop"})[0] == 200
 
     def test_a_message_with_a_url_is_sent_as_it_stands_and_asks_nobody(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

@@ -18,6 +18,16 @@ def test_others_are_masked_by_name() -> None:
     assert shown == {"x-one": MASK, "X-Two": MASK, "X-Three": MASK, "X": "4"}
 
 
+@pytest.mark.parametrize(
+    "name", ["X_Api_Key", "x.api.key", "XApiKey", "Authorization_", "_cookie", "PROXY_AUTHORIZATION"]
+)
+def test_punctuation_uncovers_nothing(name: str) -> None:
+    assert SensitiveHeaders().mask({name: "x"}) == {name: MASK}
+    deployment, webhook = SensitiveHeaders.parse("X-Own"), ["x_its-own"]
+    for own in ("X-Own", "x_own", "xown", "X_Its_Own", "X-Its-Own"):
+        assert deployment.mask({own: "x", "X-Ow": "y"}, webhook) == {own: MASK, "X-Ow": "y"}
+
+
 @pytest.mark.parametrize("text", ["X Shop", "X-Shop;X-Other", "X-Shop,,X-Other", "X-Shop,", "Größe", "x" * 257])
 def test_what_is_no_header_name_is_refused_at_the_start(text: str) -> None:
     with pytest.raises(InvalidSetting, match="SENSITIVE_HEADERS"):

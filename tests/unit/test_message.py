@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import unicodedata
 from string import ascii_letters, digits
 from typing import Any
 
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
+from tests.notations import ALIASES, INVISIBLE, WHITE_SPACE
 
 QUEUE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 
@@ -108,6 +111,65 @@ def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
         assert len(reason) < 400
 
 
+@pytest.mark.parametrize("space", WHITE_SPACE)
+def test_white_space_around_a_url_is_cut_off(space: str) -> None:
+    url = MINIMAL["url"]
+    for around in (f"{url}{space}", f"{space}{url}", f"{space} {url}{space}\n"):
+        assert parse(url=around).url == url
+    assert "url must be" in refusal(json.dumps({**MINIMAL, "url": space * 3}))
+    longest = url + "x" * (2048 - len(url))
+    assert parse(url=f"{space}{longest}{space}").url == longest
+
+
+@pytest.mark.parametrize(("character", "shown"), INVISIBLE.items())
+def test_an_invisible_character_in_a_url_is_refused_by_name(character: str, shown: str) -> None:
+    for url, position in (
+        (f"https://exam{character}ple.com/hooks", 13),
+        (f"https://example.com/ho{character}oks\u200b", 23),
+        (f"\t https://example.com/?a=1{character}&b=2", 27),
+    ):
+        reason = refusal(json.dumps({**MINIMAL, "url": url}))
+        assert f"url contains {shown}" in reason
+        assert f" at position {position};" in reason
+    if character not in "".join(WHITE_SPACE):
+        assert f"{shown}" in refusal(json.dumps({**MINIMAL, "url": f"{MINIMAL['url']}{character}"}))
+        assert f"{shown}" in refusal(json.dumps({**MINIMAL, "url": f"{character}{MINIMAL['url']}"}))
+
+
+@pytest.mark.parametrize(
+    "url", ["https://müller.example/ä", "https://x.example/日本?q=😀", "https://x.example/e\u0301"]
+)
+def test_a_visible_character_of_any_script_is_taken(url: str) -> None:
+    assert parse(url=url).url == url
+
+
+@given(st.characters(codec="utf-8"))
+def test_no_url_holds_what_unicode_calls_a_space_a_control_or_a_format(character: str) -> None:
+    with contextlib.suppress(InvalidMessage):
+        url = f"https://x.example/a{character}b"
+        assert parse(url=url).url == url
+        assert unicodedata.category(character)[0] not in "CZ" or unicodedata.category(character) in ("Cn", "Co")
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_a_header_that_receivers_take_for_ours_is_refused_by_name(name: str) -> None:
+    reason = refusal(json.dumps({**MINIMAL, "headers": {name: "1"}}))
+    assert f"header {name} is refused: receivers may read it as {re.sub(r'[^a-z]', '-', name.lower())}," in reason
+
+
+@pytest.mark.parametrize("names", [("X-Shop", "X_Shop"), ("x_shop", "X.Shop"), ("A-B-C", "a-b_c")])
+def test_two_headers_that_receivers_take_for_one_are_refused(names: tuple[str, str]) -> None:
+    reason = refusal(json.dumps({**MINIMAL, "headers": dict.fromkeys(names, "1")}))
+    assert "headers holds the same name twice" in reason
+
+
+@pytest.mark.parametrize(
+    "name", ["X_Shop", "x.shop", "Content_Id", "hosts", "X-Host", "Expect-CT", "Content-Type", "_"]
+)
+def test_a_header_with_punctuation_of_its_own_is_taken(name: str) -> None:
+    assert parse(headers={name: "1"}).headers == {name: "1"}
+
+
 @pytest.mark.parametrize("webhook_id", ["...", ".a", "a.", "-", "w" * 128])
 def test_an_id_may_hold_dots_where_a_path_can(webhook_id: str) -> None:
     assert parse(webhook_id=webhook_id, message_id=webhook_id).message_id == webhook_id
@@ -180,6 +242,7 @@ NAMES = st.text("aHX-_:. \r\n\0\t\u212a\u017f", max_size=6) | st.sampled_from(
         "Connection",
         "te",
         "X-Shop",
+        *ALIASES,
     ]
 )
 VALUES = st.text("a \t\r\n\0\x7f\x85\u00e9\u2028", max_size=6) | JSON_VALUES
@@ -192,6 +255,7 @@ def test_no_header_gets_through_that_says_more_than_it_is(headers: dict[str, Any
         for name, value in parse(headers=headers).headers.items():
             assert set(name) <= set(ascii_letters + digits + "!#$%&'*+-.^_`|~")
             assert name
+            assert name not in ALIASES
             assert not name.lower().startswith("webhook-")
             assert name.lower() not in {"host", "content-length", "transfer-encoding", "connection", "te"}
             assert all(" " <= character <= "~" or character == "\t" for character in value)

@@ -7,7 +7,7 @@ import pytest
 
 from hooklog.access.routes import ROUTES
 from hooklog.errors import ErrorType
-from hooklog.messages.fields import parse_object
+from hooklog.messages.fields import REFUSED_HEADERS, parse_object
 from hooklog.messages.message import Message
 from tests.template import ROOT
 
@@ -50,6 +50,11 @@ def test_the_message_of_the_cli_example_can_be_sent() -> None:
 def test_every_call_of_the_api_is_listed_with_its_scope() -> None:
     listed = re.findall(r"^\| `([A-Z]+) (/\S+)` \| .+ \| `([\w:]+)` \|$", README, re.MULTILINE)
     assert sorted(listed) == sorted((route.method, route.path, route.scope) for route in ROUTES)
+
+
+def test_every_refused_header_is_named() -> None:
+    _, _, section = PRODUCERS.partition("\n## What is refused\n")
+    assert {name.lower() for name in re.findall(r"`([\w-]+)`", section.partition("\n## ")[0])} >= REFUSED_HEADERS
 
 
 def test_the_batch_of_the_cli_example_can_be_sent() -> None:

@@ -1,5 +1,6 @@
 """What a webhook may be, and that it comes back as it was given."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hooklog.errors import InvalidRequest
 from hooklog.executions.masking import MASK, SensitiveHeaders
 from hooklog.messages.message import Message
 from hooklog.webhooks.webhook import Webhook
+from tests.notations import ALIASES, INVISIBLE, WHITE_SPACE
 
 MINIMAL = {"url": "https://shop.example/hooks"}
 
@@ -55,11 +57,33 @@ def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
         assert field.removesuffix("s") in str(refusal.value), value
 
 
+@pytest.mark.parametrize("space", WHITE_SPACE)
+def test_white_space_around_a_url_is_cut_off(space: str) -> None:
+    assert parse(url=f"{space}{MINIMAL['url']}{space}").url == MINIMAL["url"]
+
+
+@pytest.mark.parametrize(("character", "shown"), INVISIBLE.items())
+def test_an_invisible_character_in_a_url_is_refused_by_name(character: str, shown: str) -> None:
+    with pytest.raises(InvalidRequest, match=rf"url contains {re.escape(shown)}.* at position 21"):
+        parse(url=f"https://shop.example{character}/hooks")
+
+
+@pytest.mark.parametrize("name", ALIASES)
+def test_a_header_that_receivers_take_for_ours_is_refused_by_name(name: str) -> None:
+    with pytest.raises(InvalidRequest, match=rf"header {re.escape(name)} is refused"):
+        parse(headers={name: "1"})
+
+
+def test_a_messages_header_wins_however_it_is_spelled() -> None:
+    message = Message.parse({"webhook_id": "w", "payload": 1, "headers": {"x_shop": "message"}}, "m1")
+    assert parse(headers={"X-Shop": "webhook"}).call(message, []).headers == {"x_shop": "message"}
+
+
 def test_what_would_be_taken_and_do_nothing_is_refused_with_the_way_out() -> None:
     with pytest.raises(InvalidRequest, match=r"event_types knows no wildcards.*name each type, or none to get all"):
         parse(event_types=["order.*"])
     for name in ("x-hooklog-attempt", "X-HOOKLOG-Attempt", "X_Hooklog_Attempt", "x-hooklog_new", "x-hooklog-"):
-        with pytest.raises(InvalidRequest, match=f"{name} is refused: Hooklog sets"):
+        with pytest.raises(InvalidRequest, match=f"{name} is refused: .*(Hooklog sets|set by Hooklog)"):
             parse(headers={name: "7"})
 
 

@@ -21,7 +21,7 @@ from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 from hooklog.messages.call import Call
-from hooklog.messages.fields import ATTEMPT_HEADER, unified
+from hooklog.messages.fields import ATTEMPT_HEADER, header_key
 from hooklog.messages.message import METHOD
 from hooklog.version import __version__
 
@@ -121,7 +121,7 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
     if call.keys:
         ours["webhook-signature"] = sign(message.message_id, timestamp, message.body, call.keys)
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
-    headers |= {name: value for name, value in call.headers.items() if unified(name) not in reserved}
+    headers |= {name: value for name, value in call.headers.items() if header_key(name) not in reserved}
     return headers | ours
 
 

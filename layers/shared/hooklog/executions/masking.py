@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from hooklog.errors import InvalidSetting
-from hooklog.messages.fields import HEADER_NAME
+from hooklog.messages.fields import HEADER_NAME, header_key
 
 MASK: Final = "••••"
 """What is shown instead; its length tells nothing of what it hides."""
@@ -32,6 +32,14 @@ class SensitiveHeaders(NamedTuple):
         return SensitiveHeaders(self.names | {name.lower() for name in more})
 
     def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-        """The headers as they may be shown; `more` names what is sensitive in them alone, in any case."""
-        hidden = ALWAYS | self.names | {name.lower() for name in more}
-        return {name: MASK if name.lower() in hidden else value for name, value in headers.items()}
+        """The headers as they may be shown; `more` names what is sensitive in them alone.
+
+        Case and punctuation tell no names apart.
+        """
+        hidden = {_letters(name) for name in (*ALWAYS, *self.names, *more)}
+        return {name: MASK if _letters(name) in hidden else value for name, value in headers.items()}
+
+
+def _letters(name: str) -> str:
+    """The name without case and punctuation: who writes `X_Api_Key` means the same secret."""
+    return header_key(name).replace("-", "")

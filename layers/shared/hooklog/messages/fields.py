@@ -36,8 +36,26 @@ MAX_URL_LENGTH: Final = 2048
 MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together; what common servers take before they answer 431."""
 
+_GRAPHIC_ASCII = re.compile(r"[!-~]*")
+_DRAWN_AS_NOTHING = re.compile(
+    # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as it is not of category Cf
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
+    # Noncharacters, blank symbols and fillers
+    "\ufdd0-\ufdef\ufffe\uffff\u2800\ufffc\U00016fe4\U0001d159]"
+)
+_INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+_CONTROL_NAMES: Final[Mapping[str, str]] = {
+    "\0": "NULL",
+    "\t": "TAB",
+    "\n": "LINE FEED",
+    "\r": "CARRIAGE RETURN",
+    "\x7f": "DELETE",
+    "\x85": "NEXT LINE",
+}
+
 _PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
+_HEADER_PUNCTUATION = re.compile(r"[^0-9a-z]")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 """What names of headers look like: a token, RFC 9110 section 5.6.2."""
 
@@ -58,6 +76,11 @@ REFUSED_HEADERS: Final = frozenset(
         "content-length", "content-encoding", "expect", "host",
     }
 )  # fmt: skip
+
+_SENT_HEADERS: Final = frozenset({"accept-encoding", "content-type", "user-agent"})
+"""Those of each request that may be given, but under no other spelling than this."""
+
+_STANDARD_PREFIX: Final = "webhook-"
 
 
 def parse_object(body: str) -> dict[str, Any]:
@@ -98,12 +121,29 @@ def identifier(fields: Mapping[str, Any], name: str) -> str:
 
 
 def read_url(fields: Mapping[str, Any]) -> str:
-    value = fields.get("url")
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_URL_LENGTH:
+    """The URL without the white space around it; one with another invisible character in it is refused."""
+    given = fields.get("url")
+    text = given if isinstance(given, str) else ""
+    if not 0 < len(url := text.strip()) <= MAX_URL_LENGTH:
         raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{got(fields, 'url')}")
-    if has_unpaired_surrogate(value):
+    if has_unpaired_surrogate(url):
         raise InvalidMessage("url must not hold an unpaired surrogate")
-    return value
+    if not _GRAPHIC_ASCII.fullmatch(url):
+        _refuse_invisible(url, offset=text.index(url))
+    return url
+
+
+def _refuse_invisible(url: str, offset: int) -> None:
+    """`offset` is how many characters were cut off before the URL."""
+    from unicodedata import category, name
+
+    for position, character in enumerate(url, start=offset + 1):
+        if category(character) in _INVISIBLE_CATEGORIES or _DRAWN_AS_NOTHING.match(character):
+            shown = name(character, _CONTROL_NAMES.get(character, "UNNAMED CHARACTER"))
+            raise InvalidMessage(
+                f"url contains U+{ord(character):04X} {shown} at position {position}; "
+                "remove it, or percent-encode it if it belongs there"
+            )
 
 
 def has_unpaired_surrogate(text: str) -> bool:
@@ -117,8 +157,8 @@ def read_headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
         raise InvalidMessage(f"headers must be an object of strings{got(fields, 'headers')}")
     for name, value in headers.items():
         _check_header(name, value)
-    if len({name.lower() for name in headers}) < len(headers):
-        raise InvalidMessage("headers holds the same name twice, in different case")
+    if len({header_key(name) for name in headers}) < len(headers):
+        raise InvalidMessage("headers holds the same name twice, in different case or punctuation")
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADERS_LENGTH:
         raise InvalidMessage(f"headers are longer than {MAX_HEADERS_LENGTH} characters together")
     return headers
@@ -127,11 +167,29 @@ def read_headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
 def _check_header(name: str, value: object) -> None:
     if not is_header_name(name):
         raise InvalidMessage(f"headers holds a name of {len(name)} characters that is no header name")
-    shown = f"header{named(name)}"
-    if name.lower() in REFUSED_HEADERS or name.lower().startswith("webhook-"):
-        raise InvalidMessage(f"{shown} is refused: it is set by Hooklog or belongs to the connection")
+    key = header_key(name)
+    shown, as_spelled = f"header {name}" if named(key) else "header", key == name.lower()
+    if _is_refused(key) or (_is_sent(key) and not as_spelled):
+        why = "it is" if as_spelled else f"receivers may read it as{named(key) or ' another'}, which is"
+        raise InvalidMessage(f"{shown} is refused: {why} set by Hooklog or belongs to the connection")
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
         raise InvalidMessage(f"{shown} must be a string of visible ASCII, spaces and tabs between")
+
+
+def _is_refused(key: str) -> bool:
+    return key in REFUSED_HEADERS or key.startswith(_STANDARD_PREFIX)
+
+
+def _is_sent(key: str) -> bool:
+    return key in _SENT_HEADERS or key.startswith(OWN_HEADERS)
+
+
+def header_key(name: str) -> str:
+    """The name as a receiver may read it: in any case, and with all punctuation alike.
+
+    CGI and what follows it (WSGI, Rack, PHP) read `-` as `_` (RFC 3875 section 4.1.18), some of them any punctuation.
+    """
+    return _HEADER_PUNCTUATION.sub("-", name.lower())
 
 
 def read_event_type(fields: Mapping[str, Any]) -> str | None:
@@ -144,11 +202,6 @@ def read_event_type(fields: Mapping[str, Any]) -> str | None:
 
 def is_event_type(value: object) -> bool:
     return isinstance(value, str) and _EVENT_TYPE.fullmatch(value) is not None
-
-
-def unified(name: str) -> str:
-    """The spelling that all names have which a receiver may take for one: CGI and its heirs read `_` as `-`."""
-    return name.lower().replace("_", "-")
 
 
 def is_header_name(value: object) -> bool:

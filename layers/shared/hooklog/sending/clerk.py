@@ -250,7 +250,7 @@ def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
     return Message(
         webhook_id=row.webhook_id,
         message_id=row.message_id,
-        url=None if details.get("registered") else details["url"],
+        url=None if details.get("registered") else details["url"].strip(),
         body=base64.b64decode(body) if encoded else body.encode(),
         headers=details["headers"],
         event_type=row.event_type,

@@ -102,7 +102,7 @@ def webhook_of(row: WebhookRow) -> Webhook:
     return Webhook(
         webhook_id=row.webhook_id,
         name=row.name,
-        url=row.url,
+        url=row.url.strip(),
         headers=row.headers,
         event_types=tuple(row.event_types),
         enabled=bool(row.enabled),

@@ -11,6 +11,7 @@ from hooklog.messages.fields import (
     OWN_HEADERS,
     got,
     has_unpaired_surrogate,
+    header_key,
     identifier,
     is_event_type,
     is_header_name,
@@ -18,7 +19,6 @@ from hooklog.messages.fields import (
     read_headers,
     read_timeout,
     read_url,
-    unified,
 )
 from hooklog.messages.message import Message
 from hooklog.webhooks.retry import LONGEST_DELAY_SECONDS, MAX_RETRIES, RetrySchedule
@@ -104,8 +104,8 @@ class Webhook(NamedTuple):
 
     def call(self, message: Message, keys: Iterable[bytes]) -> Call:
         """The message, addressed to it. Headers and a timeout of the message's own win."""
-        own = {name.lower() for name in message.headers}
-        added = {name: value for name, value in self.headers.items() if name.lower() not in own}
+        own = {header_key(name) for name in message.headers}
+        added = {name: value for name, value in self.headers.items() if header_key(name) not in own}
         return Call(
             message=message,
             url=self.url,
@@ -159,7 +159,7 @@ def _name(fields: Mapping[str, Any]) -> str:
 def _headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
     headers = read_headers(fields)
     for name in headers:
-        if unified(name).startswith(OWN_HEADERS):
+        if header_key(name).startswith(OWN_HEADERS):
             raise InvalidRequest(f"header{named(name)} is refused: Hooklog sets those that begin with {OWN_HEADERS}")
     return headers
 
