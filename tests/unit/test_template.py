@@ -337,8 +337,8 @@ def test_a_log_group_forgets(group: str) -> None:
     assert template.resources("AWS::Logs::LogGroup")[group] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
 
 
-def test_the_api_is_throttled_as_a_whole() -> None:
-    (all_methods,) = template.resources("AWS::Serverless::Api")["HistoryApi"]["MethodSettings"]
+def test_every_method_of_the_api_is_throttled() -> None:
+    all_methods, *_ = template.resources("AWS::Serverless::Api")["HistoryApi"]["MethodSettings"]
     assert (all_methods["ResourcePath"], all_methods["HttpMethod"]) == ("/*", "*")
     assert all_methods["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
     assert all_methods["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
