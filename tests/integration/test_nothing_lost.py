@@ -140,9 +140,23 @@ def test_retries_can_be_turned_off(aws: MockAws, receiver: Receiver) -> None:
     assert (chain(aws)[0]["exhausted"], aws.waiting("WebhookQueue")) == (True, 0)
 
 
-def test_retry_after_is_what_the_receiver_asked_for(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
-    send(app, sqs_event(message(receiver.url("/status/503", retry_after=120))))
-    assert 120 <= seconds_until_next(chain(aws)[0]) <= 146
+@pytest.mark.parametrize(
+    ("asked", "low", "high"),
+    [
+        ({"retry_after": 120}, 120, 146),
+        ({"retry_after": "30.5"}, 30.5, 38.6),
+        ({"header": "Retry-After: 30.5", "retry_after": 7}, 30.5, 38.6),
+        ({"retry_after": 0}, 240, 362),
+        ({"retry_after": "Sunday, 06-Nov-94 08:49:37 GMT"}, 240, 362),
+    ],
+)
+def test_retry_after_only_delays(
+    aws: MockAws, receiver: Receiver, asked: dict[str, Any], low: float, high: float
+) -> None:
+    schedule = "5" if low < 240 else "300"
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE=schedule)
+    send(app, sqs_event(message(receiver.url("/status/503", **asked))))
+    assert low <= seconds_until_next(chain(aws)[0]) <= high
 
 
 def test_a_retry_that_comes_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:

@@ -52,35 +52,76 @@ def test_a_schedule_that_cannot_be_is_refused(text: str) -> None:
         RetrySchedule.parse(text)
 
 
+IN_3_HOURS = NOW + timedelta(hours=3)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after"])
-def test_retry_after_is_honoured(status: int, name: str) -> None:
-    assert delay(failure(status, "120", name), chance=0) == 120
-    assert delay(failure(status, "120", name), chance=1) == 144
-    at = format_datetime(NOW + timedelta(hours=3), usegmt=True)
-    assert delay(failure(status, at, name), chance=0) == 3 * 3600
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120),
+        (" 120 ", 120),
+        ("000120", 120),
+        ("30.5", 30.5),
+        ("30.", 30),
+        (format_datetime(IN_3_HOURS, usegmt=True), 3 * 3600),
+        (f"{IN_3_HOURS:%A, %d-%b-%y %H:%M:%S} GMT", 3 * 3600),
+        (f"{IN_3_HOURS:%a %b %d %H:%M:%S %Y}", 3 * 3600),
+        (f"{IN_3_HOURS:%a, %d %b %Y %H:%M:%S}", 3 * 3600),
+    ],
+)
+def test_retry_after_is_honoured(status: int, name: str, asked: str, seconds: float) -> None:
+    assert delay(failure(status, asked, name), chance=0) == seconds
+    assert delay(failure(status, asked, name), chance=1) == pytest.approx(seconds * 1.2)
 
 
 @pytest.mark.parametrize(
     ("asked", "seconds"),
     [
-        ("0", 1),
-        ("99999999999999", 86_400),
-        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 1),
-        (format_datetime(NOW + timedelta(days=9), usegmt=True), 86_400),
-        ("Tue, 24 Nov 2026 10:00:00", 3600),
+        ("120, 60", 120),
+        ("60,120", 120),
+        ("soon, 120", 120),
+        (f"120, {format_datetime(IN_3_HOURS, usegmt=True)}", 3 * 3600),
+        (f"{format_datetime(IN_3_HOURS, usegmt=True)}, 120", 3 * 3600),
     ],
 )
-def test_retry_after_is_bounded(asked: str, seconds: int) -> None:
+def test_of_several_the_longest_is_honoured(asked: str, seconds: float) -> None:
     assert delay(failure(503, asked), chance=0) == seconds
+
+
+@pytest.mark.parametrize(
+    "asked", ["86400", "86400.5", "9" * 400, "99999999999999.9", format_datetime(NOW + timedelta(days=9), usegmt=True)]
+)
+def test_retry_after_is_honoured_up_to_a_day(asked: str) -> None:
+    assert delay(failure(503, asked), chance=1) == 86_400
+    assert delay(failure(503, asked), retries_used=8, chance=1) == 86_400 * 1.2
 
 
 OVERFLOWING = f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"
 
 
-@pytest.mark.parametrize("asked", ["", "soon", "-5", "1.5", "\u0665", "Tue, 99 Nov 2026 10:00:00 GMT", OVERFLOWING])
-def test_a_retry_after_that_says_nothing_leaves_the_schedule(asked: str) -> None:
-    assert delay(failure(503, asked)) == 5
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *("0", "0.0", ".5", "1", "3.3"),
+        *(format_datetime(NOW - timedelta(days=days), usegmt=True) for days in (0, 1, 9999)),
+        *("Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"),
+        *("", " ", ",", "soon", "-5", "+120", "1e9", "nan", "inf", "120 s", "1_000", ".", "\u0665"),
+        *("2026-11-25T10:00:00Z", "Tue, 99 Nov 2026 10:00:00 GMT", OVERFLOWING, "\ud800", "," * 300_000 + "9"),
+    ],
+)
+def test_retry_after_never_brings_an_attempt_forward(asked: str) -> None:
+    for used in range(len(STANDARD.delays)):
+        for chance in (0, 1):
+            assert delay(failure(503, asked), used, chance) == delay(failure(), used, chance)
+
+
+@pytest.mark.parametrize("asked", ["0", "1", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
+def test_a_receiver_that_asks_for_no_pause_is_waited_for_all_the_same(asked: str) -> None:
+    """For a minute it answers 503; there are attempts left when that is over."""
+    delays = [delay(failure(503, asked), used, chance=0) or 0 for used in range(len(STANDARD.delays))]
+    assert sum(delays[:-1]) > 60
 
 
 @pytest.mark.parametrize("status", [500, 302, 404])

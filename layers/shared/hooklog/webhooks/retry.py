@@ -1,8 +1,8 @@
 """When a failed webhook is sent again."""
 
-import math
 import random
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -18,6 +18,8 @@ MAX_RETRIES: Final = 20
 JITTER: Final = 0.2
 """Share of a delay by which it may be shorter or longer, so that those who failed together do not return together."""
 
+_SECONDS = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
+_READ_LENGTH = 1000  # characters of Retry-After: several dates
 # The statuses for which RFC 6585 and RFC 9110 name Retry-After
 _ASKING_TO_WAIT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -47,27 +49,30 @@ class RetrySchedule(NamedTuple):
             return None
         if retries_used >= len(self.delays):
             return None
-        asked = retry_after(delivery, now)
-        if asked is not None:
-            seconds = min(asked * uniform(1, 1 + JITTER), LONGEST_DELAY_SECONDS)
-        else:
-            seconds = self.delays[retries_used] * uniform(1 - JITTER, 1 + JITTER)
-        return now + timedelta(seconds=seconds)
+        delay = self.delays[retries_used] * uniform(1 - JITTER, 1 + JITTER)
+        asked = min(retry_after(delivery, now) * uniform(1, 1 + JITTER), LONGEST_DELAY_SECONDS)
+        return now + timedelta(seconds=max(delay, asked))
 
 
-def retry_after(delivery: Delivery, now: datetime) -> float | None:
-    """The seconds that a 429 or 503 asks to wait, from 1 to a day; None where it does not ask."""
+def retry_after(delivery: Delivery, now: datetime) -> float:
+    """The seconds that a 429 or 503 asks to wait at least; 0 if it does not ask, or for a time that is past."""
     if delivery.result not in _ASKING_TO_WAIT or delivery.answer is None:
-        return None
-    asked = {name.lower(): value for name, value in delivery.answer.headers.items()}.get("retry-after", "").strip()
-    if asked.isascii() and asked.isdecimal():
-        return float(min(max(int(asked[:9]), 1), LONGEST_DELAY_SECONDS))
-    try:
-        at = parsedate_to_datetime(asked)
-    except (ValueError, OverflowError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max(math.ceil((at - now).total_seconds()), 1), LONGEST_DELAY_SECONDS)
+        return 0
+    values = (value for name, value in delivery.answer.headers.items() if name.lower() == "retry-after")
+    return max([0, *_asked(",".join(values)[:_READ_LENGTH], now)])
+
+
+def _asked(values: str, now: datetime) -> Iterator[float]:
+    """The seconds that each value asks for: a header may come twice. A date's own comma only parts its weekday."""
+    for value in map(str.strip, values.split(",")):
+        if _SECONDS.fullmatch(value):
+            yield float(value)
+            continue
+        try:
+            at = parsedate_to_datetime(value)  # in any of the three forms of RFC 9110, section 5.6.7
+        except (ValueError, OverflowError):
+            continue
+        yield ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
 
 
 def jitter(low: float, high: float) -> float:
