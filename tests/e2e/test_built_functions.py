@@ -1,128 +1,150 @@
-"""Each function as it was built, with nothing but the built layer and the standard library on its path.
+"""Each function as it was built, started by Lambda's own runtime client on nothing but the built layer.
 
 The local AWS runs functions in a Python environment that has more: what the layer lacks would go unseen there.
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hooklog.executions.execution import name_execution
+from hooklog.executions.log import Put
+from hooklog.queues.unlogged import to_body
 from local import aws, places
 from tests import template
+from tests.changing import physical_id
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
+from tests.lambda_runtime import Answer, Function, can_isolate, invoke
+from tests.template import ROOT
 
 LAYER = places.BUILD / "SharedLayer" / "python"
-
-RUN = """
-import json, sys, types
-sys.path[:0] = sys.argv[1:3]
-import app
-files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
-assert not any("site-packages" in file for file in files), files
-assert "cryptography" not in sys.modules
-context = types.SimpleNamespace(aws_request_id="built", get_remaining_time_in_millis=lambda: 60_000)
-print(json.dumps(app.lambda_handler(json.loads(sys.stdin.read()), context)))
-"""
-
-
 MACHINE_AARCH64 = 183
+WEBHOOK = "built.orders"
+PATH = {
+    "webhook_id": WEBHOOK,
+    "execution_id": "20261123T173600.123456Z-9f3a2c1d",
+    "message_id": "msg_built",
+    "recovery_id": "rec_0123456789abcdef01234567",
+}
+SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
+
+BODIES: dict[str, object] = {
+    "PutWebhookFunction": {"url": "https://shop.example/hooks", "name": "Built"},
+    "StartRecoveryFunction": {"since": "2026-01-01T00:00:00Z"},
+}
+STATUSES = {
+    "ListExecutionsFunction": 200,
+    "ListMessageExecutionsFunction": 200,
+    "ListWebhooksFunction": 200,
+    "HistoryPageFunction": 200,
+    "PutWebhookFunction": 201,
+    "StartRecoveryFunction": 202,
+    "EraseMessageDetailsFunction": 204,
+}
+"""What functions of the API answer a call about what is not there, if that is not 404."""
 
 
-def run(deployment: Deployment, function: str, event: dict[str, Any], layer: Path = LAYER) -> dict[str, Any]:
-    """Import the built function in a Python of its own, as deployed, and hand it one event."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", RUN, str(places.BUILD / function), str(layer)],
-        input=json.dumps(event),
-        env=_environment(function),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    if result.returncode:
-        raise ImportError(result.stderr)
-    answer: dict[str, Any] = json.loads(result.stdout.splitlines()[-1])
-    return answer
-
-
-def _environment(function: str) -> dict[str, str]:
-    """What the deployed function has, and where the local AWS is."""
-    stack = places.STACK_NAME
-    physical = aws.cloudformation().describe_stack_resource(StackName=stack, LogicalResourceId=function)
-    name = physical["StackResourceDetail"]["PhysicalResourceId"]
-    deployed = aws.lambdas().get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    return {
-        **deployed,
-        "PATH": os.environ["PATH"],
+def function(logical_id: str, layer: Path = LAYER) -> Function:
+    """A function as the template deploys it, with the environment that it has in the local stack."""
+    properties = template.default(template.functions()[logical_id])
+    configuration = aws.lambdas().get_function_configuration(FunctionName=physical_id(logical_id))
+    here = {
         "AWS_ENDPOINT_URL": places.endpoint(),
         "AWS_REGION": places.REGION,
         "AWS_DEFAULT_REGION": places.REGION,
         "AWS_ACCESS_KEY_ID": places.DUMMY_KEY,
         "AWS_SECRET_ACCESS_KEY": places.DUMMY_KEY,
     }
+    limits = int(properties["MemorySize"]), int(properties["Timeout"])
+    return Function(places.BUILD / logical_id, layer, {**configuration["Environment"]["Variables"], **here}, *limits)
 
 
-PATH = {"webhook_id": "built.orders", "execution_id": "20261123T173600.123456Z-9f3a2c1d"}
+def answered(answer: Answer) -> Any:
+    assert answer.kind == "response", answer
+    return answer.body
 
 
-def test_the_sender_runs_on_the_layer_alone(deployment: Deployment) -> None:
+def api_functions() -> list[str]:
+    def is_called(properties: template.Resource) -> bool:
+        return any(event["Type"] == "Api" for event in properties.get("Events", {}).values())
+
+    return sorted(name for name, properties in template.functions().items() if is_called(properties))
+
+
+@pytest.mark.parametrize("logical_id", api_functions())
+def test_a_function_of_the_api_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path, logical_id: str) -> None:
+    path = PATH if logical_id != "PutWebhookFunction" else {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
+    event = api_event(path, scope=SCOPES, body=BODIES.get(logical_id))
+    if logical_id == "HistoryPageFunction":
+        event["resource"] = event["path"] = "/history"
+        event["pathParameters"] = None
+    answer = answered(invoke(function(logical_id), event, tmp_path))
+    assert answer["statusCode"] == STATUSES.get(logical_id, 404), answer
+
+
+def test_the_sender_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
     poison = "not json, for the built sender"
-    message = {"webhook_id": "built.orders", "url": "http://127.0.0.1:1/", "payload": 1}
-    assert run(deployment, "SendWebhooksFunction", sqs_event(message, poison)) == {"batchItemFailures": []}
-    assert deployment.history("built.orders")[0]["result"] == 0
+    message = {"webhook_id": WEBHOOK, "url": "http://127.0.0.1:1/", "payload": 1}
+    event = sqs_event(message, poison)
+    assert answered(invoke(function("SendWebhooksFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert deployment.history(WEBHOOK)[0]["result"] == 0
     assert "not JSON" in deployment.dead_letter(poison)["MessageAttributes"]["Reason"]["StringValue"]
 
 
-@pytest.mark.parametrize(("function", "status"), [("ListExecutionsFunction", 200), ("GetExecutionFunction", 404)])
-def test_a_reader_runs_on_the_layer_alone(deployment: Deployment, function: str, status: int) -> None:
-    assert run(deployment, function, api_event(PATH))["statusCode"] == status
+def test_the_writer_of_pending_items_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+    executed_at = name_execution(datetime.now(UTC))
+    row = {
+        "webhook_id": {"S": WEBHOOK}, "executed_at": {"S": executed_at}, "message_id": {"S": "msg_built"},
+        "attempt": {"N": "1"}, "duration_ms": {"N": "1"}, "result": {"N": "200"}, "expires_at": {"N": "4102444800"},
+    }  # fmt: skip
+    event = sqs_event(to_body(Put(deployment.outputs["ExecutionsTable"], row, 300)))
+    assert answered(invoke(function("LogUnloggedFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert deployment.execution({"webhook_id": WEBHOOK, "execution_id": executed_at})["result"] == 200
 
 
-def test_a_webhook_is_set_up_on_the_layer_alone(deployment: Deployment) -> None:
+def test_a_recovery_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+    event = sqs_event({"webhook_id": WEBHOOK, "recovery_id": PATH["recovery_id"]})
+    assert answered(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None
+    assert '"ended":true' in (tmp_path / "printed").read_text()
+
+
+def test_a_transformation_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+    """In a process of its own, which finds nothing but the layer either."""
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
-    scope = "webhooks:manage"
     body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
-    created = run(deployment, "PutWebhookFunction", api_event(path, scope=scope, body=body))
+    (tmp_path / "put").mkdir()
+    put = api_event(path, scope=SCOPES, body=body)
+    created = answered(invoke(function("PutWebhookFunction"), put, tmp_path / "put"))
     assert created["statusCode"] == 201, created["body"]
-    shown = run(deployment, "GetWebhookSecretFunction", api_event(path, scope=scope))
-    assert json.loads(shown["body"])["secret"] == json.loads(created["body"])["secret"]
-    dry = {"payload": {"order": 1742}, "dry_run": True}
-    tested = run(deployment, "TestWebhookFunction", api_event(path, scope=scope, body=dry))
+    dry = api_event(path, scope=SCOPES, body={"payload": {"order": 1742}, "dry_run": True})
+    tested = answered(invoke(function("TestWebhookFunction"), dry, tmp_path))
     assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
-def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment) -> None:
-    arn = "arn:aws:execute-api:us-east-1:000000000000:a1b2c3/v1/GET/webhooks/wh_1/executions"
-    event = {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {deployment.outputs['Token']}"}
-    statement = run(deployment, "AuthorizeFunction", event)["policyDocument"]["Statement"][0]
+def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+    event = json.loads((ROOT / "events" / "authorize.json").read_text())
+    event["authorizationToken"] = f"Bearer {deployment.outputs['Token']}"
+    statement = answered(invoke(function("AuthorizeFunction"), event, tmp_path))["policyDocument"]["Statement"][0]
     assert statement["Effect"] == "Allow"
-    assert f"{arn.partition('/v1/')[0]}/v1/GET/webhooks/*/executions" in statement["Resource"]
+    stage = event["methodArn"].partition("/v1/")[0]
+    assert f"{stage}/v1/GET/webhooks/*/executions" in statement["Resource"]
 
 
-def test_an_issuers_cryptography_is_the_deployed_machines(deployment: Deployment) -> None:
-    """Beside the authorizer alone, out of the way of what it imports for the backend's tokens."""
-    (library,) = places.BUILD.glob("*/**/cryptography/hazmat/bindings/_rust*.so")
-    assert library.relative_to(places.BUILD).parts[:2] == ("AuthorizeFunction", "oidc")
-    with library.open("rb") as file:
-        header = file.read(20)
-    assert (header[:4], int.from_bytes(header[18:20], "little")) == (b"\x7fELF", MACHINE_AARCH64)
-
-
-def test_no_function_is_left_out(deployment: Deployment) -> None:
+def test_every_function_is_built_and_started_here(deployment: Deployment) -> None:
     built = {path.name for path in places.BUILD.iterdir() if path.is_dir()} - {"SharedLayer"}
     assert built == template.functions().keys()
+    workers = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction", "AuthorizeFunction"}
+    assert built == {*api_functions(), *workers}
 
 
 @pytest.mark.parametrize(
-    ("function", "dependency"),
+    ("logical_id", "dependency"),
     [
         ("SendWebhooksFunction", "requests"),
         ("ListExecutionsFunction", "pynamodb"),
@@ -131,10 +153,52 @@ def test_no_function_is_left_out(deployment: Deployment) -> None:
     ],
 )
 def test_a_dependency_missing_from_the_layer_is_noticed(
-    deployment: Deployment, tmp_path: Path, function: str, dependency: str
+    deployment: Deployment, tmp_path: Path, logical_id: str, dependency: str
 ) -> None:
-    layer = tmp_path / "python"
+    layer = tmp_path / "layer"
     shutil.copytree(LAYER, layer)
     shutil.rmtree(layer / dependency)
-    with pytest.raises(ImportError, match=f"No module named '{dependency}"):
-        run(deployment, function, api_event(PATH), layer)
+    answer = invoke(function(logical_id, layer), api_event(PATH), tmp_path)
+    assert answer.kind == "init/error", answer
+    assert f"No module named '{dependency}" in answer.body["errorMessage"]
+
+
+PROBE = """
+import os
+def tried(write):
+    try:
+        write()
+    except Exception as error:
+        return type(error).__name__
+    return "written"
+def lambda_handler(event, context):
+    return {
+        "home": os.environ.get("HOME"),
+        "tmp": tried(lambda: open("/tmp/probe-of-a-built-function", "w").close()),
+        "task": tried(lambda: open(os.environ["LAMBDA_TASK_ROOT"] + "/probe", "w").close()),
+        "root": tried(lambda: open(event["elsewhere"] + "/probe", "w").close()),
+        "shm": tried(lambda: open("/dev/shm/probe", "w").write("x" * 10_000)),
+        "memory": tried(lambda: bytearray(400 * 1024 * 1024)),
+    }
+"""
+
+
+def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(tmp_path: Path) -> None:
+    if not can_isolate():
+        pytest.skip("this machine gives no process file systems of its own (unshare)")
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "app.py").write_text(PROBE)
+    answer = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": str(ROOT)}, tmp_path)
+    Path("/tmp/probe-of-a-built-function").unlink()
+    refused = {"task": "OSError", "root": "OSError", "shm": "OSError", "memory": "MemoryError"}
+    assert answered(answer) == {"home": None, "tmp": "written", **refused}
+
+
+def test_an_issuers_cryptography_is_the_deployed_machines(deployment: Deployment) -> None:
+    """In a folder of its own, where the authorizer does not import it for the backend's tokens."""
+    (library,) = places.BUILD.glob("*/**/cryptography/hazmat/bindings/_rust*.so")
+    assert library.relative_to(places.BUILD).parts[:2] == ("AuthorizeFunction", "oidc")
+    with library.open("rb") as file:
+        header = file.read(20)
+    assert (header[:4], int.from_bytes(header[18:20], "little")) == (b"\x7fELF", MACHINE_AARCH64)

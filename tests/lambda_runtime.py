@@ -1,0 +1,202 @@
+"""Functions started as Lambda starts them: by its real runtime client, asked through a Runtime API of ours.
+
+The client is awslambdaric, in an environment of its own that holds nothing else (`.venv-runtime`, made by make: with
+Python 3.13 where the machine has it). The function sees its built code and the built layer, as Lambda lays them out.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import json
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import Any, Final, NamedTuple
+
+from tests.template import ROOT
+
+PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
+ANSWER_SECONDS: Final = 60
+_API: Final = "/2018-06-01/runtime"
+
+
+class Answer(NamedTuple):
+    """How an invocation or the start of a function ended."""
+
+    kind: str
+    """`response`, `error`, or `init/error` where the handler could not be loaded."""
+    body: Any
+
+
+class RuntimeApi(ThreadingHTTPServer):
+    """Hands out one event after another and collects the answers."""
+
+    daemon_threads = True
+
+    def __init__(self, timeout_seconds: float) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.timeout_seconds = timeout_seconds
+        self.events: Queue[bytes] = Queue()
+        self.answers: Queue[Answer] = Queue()
+        self.closing = Event()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_: Any) -> None:
+        """A process that was ended leaves its connection open; a fault of ours shows as an answer that is missing."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: RuntimeApi
+
+    def do_GET(self) -> None:
+        """`/runtime/invocation/next`: held until there is an event."""
+        while not self.server.closing.is_set():
+            try:
+                event = self.server.events.get(timeout=0.1)
+            except Empty:
+                continue
+            ends = time.time() + self.server.timeout_seconds
+            self._respond(
+                200,
+                event,
+                {
+                    "Content-Type": "application/json",  # the client crashes without it
+                    "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                    "Lambda-Runtime-Deadline-Ms": str(int(ends * 1000)),
+                    "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-west-1:123456789012:function:built",
+                    "Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0",
+                },
+            )
+            return
+
+    def do_POST(self) -> None:
+        """An answer, or an error: of an invocation, or of the start."""
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        kind = self.path.rpartition("/")[2]
+        self.server.answers.put(Answer("init/error" if self.path.startswith(f"{_API}/init/") else kind, body))
+        self._respond(202, b'{"status":"OK"}')
+
+    def _respond(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+class Function(NamedTuple):
+    """What a function is started with."""
+
+    code: Path
+    """What SAM built of it."""
+    layer: Path
+    environment: Mapping[str, str]
+    memory_mb: int
+    timeout_seconds: int
+
+
+@contextmanager
+def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
+    """The Runtime API of the function's process, which is started in `folder` and ended afterwards.
+
+    What the process prints is in `folder/printed`.
+    """
+    api = RuntimeApi(function.timeout_seconds)
+    serving = Thread(target=api.serve_forever, args=(0.05,), daemon=True)
+    serving.start()
+    printed = folder / "printed"
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            _command(function, folder),
+            cwd=folder,
+            env=_environment(function, folder, api.address),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield api
+        finally:
+            api.closing.set()
+            process.kill()
+            process.wait()
+            api.shutdown()
+            api.server_close()
+
+
+def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Answer:
+    """Start the function, hand it one event and wait for what comes of it. Raises AssertionError if nothing does."""
+    with started(function, folder) as api:
+        api.events.put(json.dumps(event).encode())
+        try:
+            return api.answers.get(timeout=ANSWER_SECONDS)
+        except Empty:
+            raise AssertionError(f"no answer:\n{(folder / 'printed').read_text()[-3000:]}") from None
+
+
+@cache
+def can_isolate() -> bool:
+    """Whether this machine lets us give a process file systems of its own."""
+    try_it = ["unshare", "--map-root-user", "--mount", "mount", "-o", "bind,remount,ro", "/"]
+    return bool(shutil.which("unshare")) and not subprocess.run(try_it, capture_output=True, check=False).returncode
+
+
+def _command(function: Function, folder: Path) -> list[str]:
+    """As Lambda does: all is read-only but /tmp, and nobody can use /dev/shm. Without `unshare`, code and layer are
+    copies, so that nothing can be written into the build."""
+    task, layer = folder / "task", folder / "opt" / "python"
+    run = f"ulimit -d {function.memory_mb * 1024} && exec {shlex.quote(str(PYTHON))} -m awslambdaric app.lambda_handler"
+    if not can_isolate():
+        for source, copy in ((function.code, task), (function.layer, layer)):
+            shutil.copytree(source, copy, dirs_exist_ok=True)
+        return ["sh", "-c", run]
+    task.mkdir(parents=True, exist_ok=True)
+    layer.mkdir(parents=True, exist_ok=True)
+    mounts = [
+        "mount --bind /tmp /tmp",
+        *(
+            f"mount --bind {shlex.quote(str(source))} {shlex.quote(str(target))} && "
+            f"mount -o bind,remount,ro {shlex.quote(str(target))}"
+            for source, target in ((function.code, task), (function.layer, layer))
+        ),
+        "mount -o bind,remount,ro /",
+        "mount -t tmpfs -o ro,size=4k tmpfs /dev/shm",
+    ]
+    return ["unshare", "--map-root-user", "--mount", "sh", "-c", " && ".join([*mounts, run])]
+
+
+def _environment(function: Function, folder: Path, api: str) -> dict[str, str]:
+    """Lambda's own variables and the function's; no HOME.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
+    """
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": f"{folder / 'task'}:{folder / 'opt' / 'python'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LAMBDA_TASK_ROOT": str(folder / "task"),
+        "AWS_LAMBDA_RUNTIME_API": api,
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "AWS_LAMBDA_FUNCTION_NAME": "built",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/built",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "2026/11/24/[$LATEST]built",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        **function.environment,
+    }
