@@ -2,6 +2,9 @@ PYTHON ?= python3
 CONFIG_ENV ?= default
 UV := .venv/bin/uv
 SYNC := $(UV) pip sync --quiet --require-hashes
+# One that runs: a version manager's shim may only print an error.
+PYTHON_3_13 = $(firstword $(foreach python,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13),$(shell \
+	$(python) -c 'import sys; sys.version_info[:2] == (3, 13) and print("$(python)")' 2>/dev/null)))
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
@@ -19,7 +22,7 @@ up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what changed
 down: .venv/ready ## Stop the local AWS and forget its state
 	@.venv/bin/python -m local down
 
-test: .venv/ready .venv-stack/ready chromium ## Every test; PYTEST='-k name' chooses some
+test: .venv/ready .venv-stack/ready .venv-runtime/ready chromium ## Every test; PYTEST='-k name' chooses some
 	@.venv/bin/python -m pytest -n 3 $(PYTEST)
 
 lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint, sam validate and checkov
@@ -73,11 +76,12 @@ lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes n
 		-c functions/authorize/requirements.txt -o requirements-dev.txt
 	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
 	$(PIN) --group checkov --universal --python-version 3.11 -o requirements-checkov.txt
+	$(PIN) --group runtime --universal --python-version 3.11 -o requirements-runtime.txt
 	$(PIN) --group uv --universal --python-version 3.11 -o requirements-uv.txt
 
 clean: ## Remove everything that make made
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
-	rm -rf .venv .venv-stack .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/uv: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -100,6 +104,13 @@ clean: ## Remove everything that make made
 .venv-stack/ready: .venv/uv requirements-stack.txt
 	@.venv/bin/python -m venv --without-pip .venv-stack
 	@$(SYNC) --python .venv-stack/bin/python requirements-stack.txt
+	@touch $@
+
+# The deployed Python where there is one, or else the developer's.
+.venv-runtime/ready: .venv/uv requirements-runtime.txt
+	@$(or $(PYTHON_3_13),.venv/bin/python) -m venv --without-pip .venv-runtime
+	@$(SYNC) --no-build --python .venv-runtime/bin/python requirements-runtime.txt || { rm .venv-runtime/bin/python && \
+		echo "Lambda's runtime client is not made for this machine: its tests are skipped" >&2; }
 	@touch $@
 
 .venv-checkov/ready: .venv/uv requirements-checkov.txt

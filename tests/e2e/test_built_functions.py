@@ -20,8 +20,10 @@ from tests import template
 from tests.changing import physical_id
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
-from tests.lambda_runtime import Answer, Function, can_isolate, invoke
+from tests.lambda_runtime import PYTHON, Answer, Function, can_isolate, invoke
 from tests.template import ROOT
+
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="Lambda's runtime client is not made for this machine")
 
 LAYER = places.BUILD / "SharedLayer" / "python"
 MACHINE_AARCH64 = 183

@@ -21,7 +21,7 @@ REQUIREMENTS = [
 ]
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*"))
 BUILDS = {"layers/shared": "build-SharedLayer", "functions/authorize": "build-AuthorizeFunction"}
-ENVIRONMENTS = [".venv/ready", ".venv-stack/ready", ".venv-checkov/ready"]
+ENVIRONMENTS = [".venv/ready", ".venv-stack/ready", ".venv-runtime/ready", ".venv-checkov/ready"]
 
 _PINNED = re.compile(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,-]+\])?==[^ *]+( ; [^\\]+)?( --hash=sha256:[0-9a-f]{64})+")
 
