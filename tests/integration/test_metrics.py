@@ -221,7 +221,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[str]]] = {
         },
         {"QueueName"},
     ),
-    "AWS/Lambda": ({"Errors", "Throttles", "Invocations", "Duration"}, {"FunctionName"}),
+    "AWS/Lambda": ({"Errors", "Throttles", "Invocations", "Duration", "RecursiveInvocationsDropped"}, {"FunctionName"}),
     "AWS/ApiGateway": ({"5XXError", "4XXError", "Latency", "Count"}, {"ApiName", "Stage"}),
     "AWS/DynamoDB": ({"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedWriteCapacityUnits"}, {"TableName"}),
 }

@@ -287,6 +287,20 @@ def test_what_can_still_not_be_logged_stays_on_its_queue(
     assert send(writer, event) == [event["Records"][0]["messageId"]]
 
 
+@pytest.mark.parametrize(
+    "body", ["not JSON", "[]", "{}", '{"table": "Executions"}', '{"table": "Executions", "item": {"webhook_id": "w"}}']
+)
+def test_what_is_no_item_of_the_log_holds_up_no_other(
+    app: ModuleType, aws: MockAws, receiver: Receiver, body: str
+) -> None:
+    """It comes back alone, until it is a dead letter."""
+    writer = aws.start("LogUnloggedFunction")
+    item = {name: {"S": name} for name in ("webhook_id", "executed_at", "message_id")}
+    event = sqs_event(body, {"table": aws.refs["Executions"], "item": item})
+    assert send(writer, event) == [event["Records"][0]["messageId"]]
+    assert aws.rows("Executions") == [item]
+
+
 def test_a_retry_waits_while_the_log_is_out_of_reach(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

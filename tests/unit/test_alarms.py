@@ -2,6 +2,7 @@
 
 import operator
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +39,38 @@ def one(watched: str, statistic: str, seconds: int, raised: int, quiet: int) -> 
 
 CASES = {
     "DeadLetters": one("WebhookDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "UnloggedDeadLetters": one("UnloggedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "RecoveryDeadLetters": one("RecoveryDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "DeadLettersExpire": Case(
+        (
+            "WebhookDeadLetterQueue ApproximateAgeOfOldestMessage",
+            "UnloggedDeadLetterQueue ApproximateAgeOfOldestMessage",
+            "RecoveryDeadLetterQueue ApproximateAgeOfOldestMessage",
+        ),
+        "Maximum",
+        300,
+        (
+            {"webhooks": 259_201, "unlogged": 0, "recoveries": 0},
+            {"webhooks": 0, "unlogged": 259_201, "recoveries": 0},
+            {"webhooks": 0, "unlogged": 0, "recoveries": 259_201},
+        ),
+        ({"webhooks": 259_200, "unlogged": 259_200, "recoveries": 259_200},),
+    ),
     "OldestMessage": one("WebhookQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
+    "OldestUnlogged": one("UnloggedExecutions ApproximateAgeOfOldestMessage", "Maximum", 300, 3601, 3600),
+    "OldestRecovery": one("RecoveryQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
     "SenderErrors": one("SendWebhooksFunction Errors", "Sum", 60, 1, 0),
     "SenderFaults": one("AWS::StackName Faults", "Sum", 300, 1, 0),
     "SenderThrottles": one("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
+    "LogUnloggedErrors": one("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
+    "RunRecoveryErrors": one("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
+    "RecursiveInvocations": Case(
+        ("SendWebhooksFunction RecursiveInvocationsDropped", "RunRecoveryFunction RecursiveInvocationsDropped"),
+        "Sum",
+        300,
+        ({"sender": 1, "recoveries": 0}, {"sender": 0, "recoveries": 1}),
+        ({"sender": 0, "recoveries": 0},),
+    ),
     "UnloggedBacklog": Case(
         (
             "UnloggedExecutions ApproximateNumberOfMessagesVisible",
@@ -56,8 +85,8 @@ CASES = {
         ("AWS::StackName event Delivered", "AWS::StackName event Failed"),
         "Sum",
         900,
-        ({"delivered": 79, "failed": 21}, {"delivered": None, "failed": 50}),
-        ({"delivered": 80, "failed": 20}, {"delivered": 0, "failed": 49}, {"delivered": 50, "failed": None}),
+        ({"delivered": 79, "failed": 21}, {"delivered": 0, "failed": 50}),
+        ({"delivered": 80, "failed": 20}, {"delivered": 0, "failed": 49}, {"delivered": 50, "failed": 0}),
     ),
     "ApiErrors": one("AWS::StackName v1 5XXError", "Sum", 300, 5, 4),
     "ApiLatency": one("AWS::StackName v1 Latency", "p99", 900, 3001, 3000),
@@ -65,8 +94,8 @@ CASES = {
         ("AuthorizeFunction Errors", "AWS::StackName TokensRefused"),
         "Sum",
         600,
-        ({"errors": 12, "refused": 7}, {"errors": 5, "refused": None}),
-        ({"errors": 12, "refused": 8}, {"errors": None, "refused": None}),
+        ({"errors": 12, "refused": 7}, {"errors": 5, "refused": 0}),
+        ({"errors": 12, "refused": 8}, {"errors": 0, "refused": 0}),
     ),
 }
 """As docs/operations.md tells them."""
@@ -93,6 +122,15 @@ def test_an_alarm_is_raised_beyond_its_threshold_and_by_no_silence(name: str) ->
     assert all(raised(ALARMS[name], values) for values in CASES[name].raised)
     assert not any(raised(ALARMS[name], values) for values in CASES[name].quiet)
     assert ALARMS[name]["TreatMissingData"] == "notBreaching"
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_alarm_needs_no_metric_that_is_0_to_have_been_published(name: str) -> None:
+    """Nobody was refused yet, no queue had a dead letter: CloudWatch has not heard of such a metric."""
+    for values in CASES[name].raised:
+        assert raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
+    for values in CASES[name].quiet:
+        assert not raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
 
 
 def test_alarms_reach_their_topic_and_an_address_if_one_is_named() -> None:
@@ -142,17 +180,62 @@ def value(dimension: dict[str, Any]) -> str:
 
 def raised(alarm: template.Resource, values: Values) -> bool:
     shown: Any = values.get("")
-    for query in alarm.get("Metrics", []):
-        if "Expression" in query:
-            shown = evaluated(query["Expression"], values)
-    return bool(COMPARED[alarm["ComparisonOperator"]](shown, template.default(alarm["Threshold"])))
+    if "Metrics" in alarm:
+        shown = returned(
+            alarm["Metrics"], {name: NO_DATA if value is None else value for name, value in values.items()}
+        )
+    missing = shown is None or shown is NO_DATA
+    return not missing and bool(COMPARED[alarm["ComparisonOperator"]](shown, template.default(alarm["Threshold"])))
 
 
-def evaluated(expression: str, values: Values) -> Any:
-    """Metric math, of those functions that the template uses."""
-    assert set(re.findall(r"[A-Z]+", expression)) <= {"IF", "FILL"}
-    functions: dict[str, Any] = {
-        "IF": lambda condition, then, otherwise: then if condition else otherwise,
-        "FILL": lambda metric, instead: instead if metric is None else metric,
-    }
-    return eval(expression, {**functions, **values})  # the template's own
+class NoData:
+    """A metric that was never published: arithmetic has no data of it, nor can FILL fill what has no times."""
+
+    def _none(self, *_: Any) -> "NoData":
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _none
+    __lt__ = __le__ = __gt__ = __ge__ = __neg__ = _none
+
+
+NO_DATA = NoData()
+
+
+def of_all(function: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
+    """A function of several metrics, which leaves out those without data."""
+
+    def apply(metrics: list[Any]) -> Any:
+        published = [metric for metric in metrics if metric is not NO_DATA]
+        return function(published) if published else NO_DATA
+
+    return apply
+
+
+MATH: dict[str, Any] = {
+    "IF": lambda condition, then, otherwise: NO_DATA if condition is NO_DATA else then if condition else otherwise,
+    "FILL": lambda metric, instead: metric,
+    "SUM": of_all(sum),
+    "MAX": of_all(max),
+    "TIME_SERIES": lambda value: value,
+}
+"""Of metric math, what the template uses."""
+
+
+def returned(queries: list[dict[str, Any]], values: dict[str, Any]) -> Any:
+    """The value of the one expression that an alarm compares, from those of the metrics."""
+    expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
+    known = dict(values)
+    while expressions.keys() - known.keys():
+        for name, expression in expressions.items():
+            if set(re.findall(r"\b[a-z]\w*", expression)) <= known.keys():
+                known[name] = evaluated(expression, known)
+    (compared,) = (query["Id"] for query in queries if query.get("ReturnData", True))
+    return known[compared]
+
+
+def evaluated(expression: str, values: dict[str, Any]) -> Any:
+    assert set(re.findall(r"[A-Z_]+", expression)) <= MATH.keys()
+    try:
+        return eval(expression, {**MATH, **values})  # the template's own
+    except ZeroDivisionError:
+        return NO_DATA

@@ -67,7 +67,11 @@ def test_whether_webhooks_get_out_is_shown_by_trigger() -> None:
 def test_how_late_is_shown_for_most_and_for_the_latest() -> None:
     for metric in ("QueueLatency", "DeliveryLatency"):
         assert [stat for *_, stat in shown("How late?", metric)] == ["p50", "p99"]
-    assert shown("How late?", "ApproximateAgeOfOldestMessage") == [("${WebhookQueue.QueueName}", "Maximum")]
+    assert {queue for queue, _ in shown("How late?", "ApproximateAgeOfOldestMessage")} == {
+        "${WebhookQueue.QueueName}",
+        "${UnloggedExecutions.QueueName}",
+        "${RecoveryQueue.QueueName}",
+    }
 
 
 def test_who_fails_is_asked_of_the_lines_of_failures() -> None:
@@ -104,7 +108,11 @@ def test_our_own_failures_are_shown_wherever_they_may_be() -> None:
     for metric in ("Faults", "Unlogged", "Invalid", "Redelivered"):
         assert len(shown(question, metric)) == 1
     waiting = {queue for queue, _ in shown(question, "ApproximateNumberOfMessagesVisible")}
-    assert {"${WebhookDeadLetterQueue.QueueName}", "${UnloggedExecutions.QueueName}"} <= waiting
+    dead_letters = {
+        f"${{{queue}.QueueName}}" for queue in template.resources("AWS::SQS::Queue") if "DeadLetter" in queue
+    }
+    assert {*dead_letters, "${UnloggedExecutions.QueueName}"} <= waiting
+    assert ("${SendWebhooksFunction}", "Sum") in shown(question, "RecursiveInvocationsDropped")
     for metric in ("WriteThrottleEvents", "ReadThrottleEvents"):
         assert {tuple(place) for *place, _ in shown(question, metric)} == LOG_PLACES
 

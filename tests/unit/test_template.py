@@ -239,7 +239,7 @@ def test_what_is_logged_expires(table: str) -> None:
 @pytest.mark.parametrize("table", template.resources("AWS::DynamoDB::Table"))
 def test_a_table_is_encrypted_recoverable_and_kept_in_production(table: str) -> None:
     resource = template.TEMPLATE["Resources"][table]
-    assert resource["DeletionPolicy"] == {"Fn::If": ["IsProduction", "Retain", "Delete"]}
+    assert resource["DeletionPolicy"] == {"Fn::If": ["IsProduction", "RetainExceptOnCreate", "Delete"]}
     assert resource["UpdateReplacePolicy"] == "Retain"
     properties = resource["Properties"]
     assert properties["DeletionProtectionEnabled"] == {"Fn::If": ["IsProduction", True, False]}
@@ -305,6 +305,22 @@ def test_each_table_of_the_log_and_each_index_is_scaled() -> None:
         assert dimension.split(":")[2] == metric.removeprefix("DynamoDB").replace("Utilization", "Units")
         assert tracked["TargetValue"] == 70
     assert sorted(policy["ScalingTargetId"]["Ref"] for policy in policies) == sorted(targets)
+
+
+def _compared(value: Any) -> Iterator[Any]:
+    """Both sides of every comparison in the template."""
+    if isinstance(value, dict):
+        yield from value.get("Fn::Equals", [])
+    if isinstance(value, dict | list):
+        for member in value.values() if isinstance(value, dict) else value:
+            yield from _compared(member)
+
+
+def test_strings_are_compared_with_strings() -> None:
+    """A parameter is a string to CloudFormation, also where its Type is Number."""
+    sides = list(_compared(template.TEMPLATE))
+    assert len(sides) > 20
+    assert all(isinstance(side, str | dict) for side in sides)
 
 
 def test_nothing_is_scaled_that_is_paid_for_by_the_request() -> None:

@@ -14,8 +14,9 @@ from hooklog.api.history import find
 from hooklog.executions import chain, details
 from hooklog.executions.tables import CONDITION_FAILED, ExecutionRow
 
-MARK_SECONDS: Final = 15 * 86_400
-"""How long a mark stands at least: a day more than an item may wait on the queue of what is unlogged."""
+MARK_SECONDS: Final = 29 * 86_400
+"""How long a mark stands at least: a day more than an item may wait to be logged, 14 days before it is redriven from
+the dead letters and 14 days afterwards."""
 
 Key = tuple[str, str]
 """A webhook's id and an execution's."""

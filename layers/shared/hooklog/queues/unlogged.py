@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hooklog.errors import InvalidMessage
 from hooklog.executions.log import Put
 from hooklog.queues.clients import Clients
 from hooklog.queues.sqs import send_all
@@ -28,9 +29,15 @@ def to_body(put: Put) -> str:
 
 
 def from_body(body: str) -> Put:
-    message: Mapping[str, Any] = json.loads(body)
-    item = {name: _value(value) for name, value in message["item"].items()}
-    return Put(message["table"], item, len(body))
+    """Read what `to_body` wrote. Raises InvalidMessage."""
+    try:
+        message: Mapping[str, Any] = json.loads(body)
+        item = {name: _value(value) for name, value in message["item"].items()}
+        put = Put(str(message["table"]), item, len(body))
+        _ = put.execution
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise InvalidMessage("this is no item of the log") from None
+    return put
 
 
 def _base64(value: bytes) -> str:

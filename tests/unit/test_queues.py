@@ -1,0 +1,159 @@
+"""Queues and those that read them: dead letters, alarms, and functions whose output comes back to them."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests import template
+
+DAY = 86_400
+QUEUES = template.resources("AWS::SQS::Queue")
+FUNCTIONS = template.functions()
+ALARMS = template.resources("AWS::CloudWatch::Alarm")
+KINDS = {"SQS": "Queue", "SNS": "Topic", "S3": "Bucket"}
+"""Events over which Lambda follows what a function puts somewhere, with the property that names their source."""
+
+DISPATCHED = {"sqs:SendMessage", "sns:Publish", "s3:PutObject", "lambda:InvokeFunction"}
+"""What a function does to put something there."""
+
+
+def read_by(function: str) -> set[str]:
+    """What invokes it: queues, topics or buckets, by an event of its own or by a mapping beside it."""
+    events = FUNCTIONS[function].get("Events", {}).values()
+    mappings = template.resources("AWS::Lambda::EventSourceMapping").values()
+    sources = [event["Properties"].get(KINDS.get(event["Type"], "")) for event in events]
+    sources += [mapping["EventSourceArn"] for mapping in mappings if function in named_in(mapping["FunctionName"])]
+    return {name for source in sources if source for name in named_in(source)}
+
+
+def named_in(value: Any) -> Iterator[str]:
+    """The logical ids that a value refers to."""
+    match value:
+        case {"Ref": name} | {"Fn::GetAtt": [name, *_]}:
+            yield str(name).partition(".")[
+                0
+            ]  # a Ref may name what SAM makes of a resource: `SendWebhooksFunction.Alias`
+        case {"Fn::Sub": text}:
+            yield from (name for name in template.TEMPLATE["Resources"] if f"${{{name}" in text)
+        case dict() | list():
+            for member in value.values() if isinstance(value, dict) else value:
+                yield from named_in(member)
+
+
+def sent_to_by(function: str) -> set[str]:
+    """What its role lets it put something on, itself or by a role that it passes."""
+    return set(_written(named_in(FUNCTIONS[function]["Role"])))
+
+
+def _written(roles: Iterator[str]) -> Iterator[str]:
+    for role in roles:
+        for policy in template.resources("AWS::IAM::Role")[role]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+                if DISPATCHED & {*actions}:
+                    yield from named_in(statement["Resource"])
+                if "iam:PassRole" in actions:
+                    yield from _written(named_in(statement["Resource"]))
+
+
+WORKERS = {function: found for function in FUNCTIONS if (found := read_by(function) & QUEUES.keys())}
+SOURCES = sorted({queue for queues in WORKERS.values() for queue in queues})
+
+
+def invoked_by_itself() -> set[str]:
+    """Functions whose output may come back to them, over others as well."""
+    leads_to = {
+        function: {other for other in FUNCTIONS if sent_to_by(function) & ({other} | read_by(other))}
+        for function in FUNCTIONS
+    }
+    return {function for function in FUNCTIONS if function in _reached(leads_to, function)}
+
+
+def _reached(leads_to: Mapping[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for other in leads_to[waiting.pop()] - found:
+            found.add(other)
+            waiting.append(other)
+    return found
+
+
+def dead_letters_of(queue: str) -> str:
+    (name,) = named_in(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"])
+    return name
+
+
+def watched(metric: str) -> set[str]:
+    """The resources of which an alarm watches this metric."""
+    found: set[str] = set()
+    for alarm in ALARMS.values():
+        stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
+        for each in stats or [alarm]:
+            if each["MetricName"] == metric:
+                found |= set(named_in(each["Dimensions"]))
+    return found
+
+
+def test_there_are_workers() -> None:
+    assert WORKERS.keys() == {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
+    assert SOURCES == ["RecoveryQueue", "UnloggedExecutions", "WebhookQueue"]
+
+
+@pytest.mark.parametrize("queue", SOURCES)
+def test_what_a_function_cannot_take_ends_on_a_queue_of_dead_letters(queue: str) -> None:
+    letters = QUEUES[dead_letters_of(queue)]
+    assert "RedrivePolicy" not in letters
+    assert dead_letters_of(queue) not in SOURCES
+    assert 1 <= QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"] <= 1000
+    assert letters.get("MaximumMessageSize") == QUEUES[queue].get("MaximumMessageSize")
+
+
+def test_dead_letters_of_one_queue_are_not_those_of_another() -> None:
+    """A redrive puts them all on one queue."""
+    assert len({dead_letters_of(queue) for queue in SOURCES}) == len(SOURCES)
+
+
+@pytest.mark.parametrize("queue", SOURCES)
+def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
+    """SQS counts their age from when they were first put on a queue, and keeps nothing for more than 14 days."""
+    kept, kept_dead = QUEUES[queue]["MessageRetentionPeriod"], QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"]
+    assert kept + 4 * DAY <= kept_dead <= 14 * DAY
+
+
+@pytest.mark.parametrize("queue", ["UnloggedExecutions", "RecoveryQueue"])
+def test_an_outage_of_a_day_moves_nothing_among_the_dead_letters(queue: str) -> None:
+    receipts = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
+    assert receipts * QUEUES[queue]["VisibilityTimeout"] >= (2 if queue == "UnloggedExecutions" else 1) * DAY
+
+
+def test_an_alarm_watches_the_errors_of_every_worker() -> None:
+    assert watched("Errors") >= WORKERS.keys()
+
+
+def test_an_alarm_watches_the_age_of_every_queue() -> None:
+    assert watched("ApproximateAgeOfOldestMessage") == QUEUES.keys()
+
+
+def test_an_alarm_tells_of_dead_letters_wherever_they_are() -> None:
+    assert watched("ApproximateNumberOfMessagesVisible") >= {dead_letters_of(queue) for queue in SOURCES}
+
+
+def test_an_alarm_tells_of_dead_letters_before_they_are_lost() -> None:
+    """SQS counts this age from the move: what was moved on the last day of its queue has four days."""
+    spare = min(
+        QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"] - QUEUES[queue]["MessageRetentionPeriod"]
+        for queue in SOURCES
+    )
+    assert ALARMS["DeadLettersExpire"]["Threshold"] <= spare - DAY
+
+
+def test_lambda_lets_those_go_on_whose_output_comes_back_to_them() -> None:
+    """It would stop them after about 16 trips: a topic of 1,600 webhooks, a recovery, a retry that waits."""
+    allowed = {name for name, properties in FUNCTIONS.items() if properties.get("RecursiveLoop") == "Allow"}
+    assert allowed == invoked_by_itself() == {"SendWebhooksFunction", "RunRecoveryFunction"}
+
+
+def test_an_alarm_tells_of_those_that_lambda_has_stopped() -> None:
+    assert watched("RecursiveInvocationsDropped") == invoked_by_itself()
