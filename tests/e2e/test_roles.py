@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import requests
 
+from hooklog.api.recovery import MAX_RUNS
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.log import Put
 from hooklog.queues.unlogged import to_body
@@ -113,9 +114,10 @@ def recoveries(api: Api) -> None:
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
         started = api.call("POST", recover, 202, json={"since": "2026-01-01T00:00:00Z"})
-        body = json.dumps({"webhook_id": api.webhook_id, **started})
+        task = {"webhook_id": api.webhook_id, **started}
         with hurried("RunRecoveryFunction", 15):
-            invoke("RunRecoveryFunction", sqs_event(body))
+            invoke("RunRecoveryFunction", sqs_event(task))
+            invoke("RunRecoveryFunction", sqs_event({**task, "runs": MAX_RUNS - 1}))
     address = f"{recover}/{started['recovery_id']}"
     until(lambda: api.call("GET", address), lambda progress: progress["status"] == "done")
 

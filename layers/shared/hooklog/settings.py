@@ -129,6 +129,7 @@ class RunRecoverySettings(_Settings):
     recoveries_table: str
     queue_url: str
     recovery_queue_url: str
+    dead_letter_queue_url: str
 
 
 class WebhooksSettings(_Settings):

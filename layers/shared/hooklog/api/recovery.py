@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, UpdateError
 
-from hooklog.errors import NotFound
+from hooklog.errors import InvalidMessage, NotFound
 from hooklog.executions import chain, details
 from hooklog.executions.execution import Trigger, compact_time
 from hooklog.executions.tables import CONDITION_FAILED, AttachedTable, ExecutionRow
+from hooklog.messages.fields import got, identifier, parse_object
 from hooklog.queues.clients import Clients
 from hooklog.queues.repeats import Repeat, RepeatQueue
 from hooklog.queues.sqs import send_all
@@ -26,6 +27,10 @@ PAGE: Final = 100
 
 MAX_LAG: Final = timedelta(days=1)
 """How far the details of an execution may be behind its summary, after an outage."""
+
+MAX_RUNS: Final = 10_000
+"""How many runs a recovery may take before it is a dead letter: each looks at one failure at least, and for 40 s at
+others as well, so that 10,000 take some days and go through millions. One that still has not ended goes in circles."""
 
 KEPT_SECONDS: Final = 30 * 86_400
 """30 days, which the texts of the API say as well."""
@@ -49,16 +54,37 @@ class RecoveryRow(AttachedTable):
     expires_at = NumberAttribute()
 
 
+class RecoveryTask(NamedTuple):
+    """A recovery to be run, or to go on."""
+
+    webhook_id: str
+    recovery_id: str
+    runs: int = 0
+    """How many it has had."""
+
+    @classmethod
+    def parse(cls, body: str) -> "RecoveryTask":
+        """Read what `to_body` wrote. Raises InvalidMessage."""
+        fields = parse_object(body)
+        if type(runs := fields.get("runs", 0)) is not int or runs < 0:
+            raise InvalidMessage(f"runs must be a whole number{got(fields, 'runs')}")
+        return cls(identifier(fields, "webhook_id"), identifier(fields, "recovery_id"), runs)
+
+    def to_body(self) -> str:
+        runs = {"runs": self.runs} if self.runs else {}
+        return json.dumps({"webhook_id": self.webhook_id, "recovery_id": self.recovery_id, **runs})
+
+
 class RecoveryQueue(NamedTuple):
     """Holds one message for each recovery that is not done."""
 
     clients: Clients
     queue_url: str
 
-    def put(self, webhook_id: str, recovery_id: str) -> None:
+    def put(self, task: RecoveryTask) -> None:
         """Raises NotQueued."""
-        body = json.dumps({"webhook_id": webhook_id, "recovery_id": recovery_id})
-        send_all(self.clients.sqs, self.queue_url, [{"MessageBody": body, "MessageGroupId": webhook_id}])
+        entry = {"MessageBody": task.to_body(), "MessageGroupId": task.webhook_id}
+        send_all(self.clients.sqs, self.queue_url, [entry])
 
 
 class _Stretch(NamedTuple):
@@ -87,7 +113,7 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
         queued=0,
         expires_at=int(time.time()) + KEPT_SECONDS,
     ).save()
-    queue.put(webhook_id, recovery_id)
+    queue.put(RecoveryTask(webhook_id, recovery_id))
     return recovery_id
 
 

@@ -15,6 +15,7 @@ MAX_ATTRIBUTES: Final = 10
 """What SQS takes of message attributes."""
 
 _ROOM_FOR_ATTRIBUTES = 8_192
+_IDENTITY = "QueueMessageId"
 
 
 class DeadLetterQueue:
@@ -35,7 +36,7 @@ class DeadLetterQueue:
         body, encoding = _fitting(record["body"])
         if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
             own = {}
-        attributes = {"Reason": reason[:1000], "QueueMessageId": record["messageId"], **encoding}
+        attributes = {"Reason": reason[:1000], _IDENTITY: record["messageId"], **encoding}
         group = record.get("attributes", {}).get("MessageGroupId")
         self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
@@ -43,6 +44,11 @@ class DeadLetterQueue:
             MessageAttributes=_attributes(attributes, own),
             **({"MessageGroupId": group} if group else {}),
         )
+
+
+def is_redriven(record: Mapping[str, Any]) -> bool:
+    """Whether a record of an SQS event was a dead letter of ours: its message is another than the one that was sent."""
+    return _IDENTITY in record.get("messageAttributes", {})
 
 
 def _fitting(body: str) -> tuple[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +16,10 @@ from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
 
 REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
 """Why an execution is repeated."""
+
+LONGEST_WAIT: Final = timedelta(hours=29)
+"""For how long a repeat may wait on the queue: a day, which is the longest delay of a schedule and the longest that a
+receiver can ask for, and the fifth that may be added to it by chance."""
 
 MAX_SCHEDULED_LENGTH: Final = 250_000
 """Of a message in a schedule: EventBridge Scheduler takes 256 KB. A longer one waits on the queue, which holds it back

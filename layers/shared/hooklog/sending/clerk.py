@@ -20,7 +20,7 @@ from hooklog.messages.call import Call
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
 from hooklog.messages.message import Message
 from hooklog.queues import carried
-from hooklog.queues.repeats import Repeat
+from hooklog.queues.repeats import LONGEST_WAIT, Repeat
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
 from hooklog.sending.orders import Order
 from hooklog.sending.topics import Publication, Published, Publisher
@@ -132,7 +132,7 @@ class Clerk:
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
-            return Deferred(repeat, min(math.ceil(left), MAX_DELAY_SECONDS))
+            return _wait(repeat, left)
         try:
             links = _links(repeat)
             if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat, links)):
@@ -216,6 +216,13 @@ def _links(content: Message | Repeat) -> list[chain.Link]:
     """What its message has come to on its webhook; of a repeat, since the execution that it repeats."""
     since = content.execution_id if isinstance(content, Repeat) else ""
     return chain.links(content.message_id, content.webhook_id, since)
+
+
+def _wait(repeat: Repeat, seconds: float) -> Deferred:
+    """It is not due for so long: SQS holds it back, a quarter of an hour at a time."""
+    if seconds > LONGEST_WAIT.total_seconds():
+        raise InvalidMessage(f"due must lie within {LONGEST_WAIT.total_seconds() / 3600:g} hours from now")
+    return Deferred(repeat, min(math.ceil(seconds), MAX_DELAY_SECONDS))
 
 
 def _defer(repeat: Repeat) -> Deferred:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
 from hooklog.messages.trace import traced
+from hooklog.queues.dead_letters import is_redriven
 from hooklog.queues.repeats import Repeat
 from hooklog.sending.topics import UNIQUE_SECONDS, Origin, Publication
 
@@ -36,6 +37,8 @@ class Order(NamedTuple):
         if "repeat_of" in fields:
             return cls(Repeat.parse(fields), queue_message_id, redelivered, due_at)
         origin, trace = Origin.parse(fields), attributes.get("AWSTraceHeader", "")
+        if origin and is_redriven(record):
+            origin = origin._replace(trips=0)
         if "topic" in fields:
             unique_until = int(attributes["ApproximateFirstReceiveTimestamp"]) // 1000 + UNIQUE_SECONDS
             origin = origin or Origin(queue_message_id, unique_until)

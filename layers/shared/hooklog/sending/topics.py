@@ -24,6 +24,10 @@ UNIQUE_SECONDS: Final = 540
 crash makes second copies, and shows when the message comes back, 720 s after that receipt; an invocation that begins to
 send a copy within this time is over by then."""
 
+MAX_TRIPS: Final = 10_000
+"""How often a topic's message is put on the queue again: for a million webhooks, or a hundred thousand where it is very
+long. One that still has not ended goes round in circles."""
+
 _LONGEST_ID = "x" * MAX_ID_LENGTH
 _REFUSED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # and other control characters, which JSON escapes itself
 
@@ -34,6 +38,9 @@ class Origin(NamedTuple):
     queue_message_id: str
     unique_until: int
     """Unix seconds from which on there may be a second copy; 0 where there may be one already."""
+    trips: int = 0
+    """How often the topic's message has been put on the queue again. It stands in `copy_of`, where senders of an older
+    version read over it."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Origin | None":
@@ -41,12 +48,14 @@ class Origin(NamedTuple):
         if "copy_of" not in fields:
             return None
         value = fields["copy_of"]
-        if not isinstance(value, dict) or not _is_count(value.get("unique_until")):
+        known = isinstance(value, dict) and _is_count(value.get("unique_until")) and _is_count(value.get("trips", 0))
+        if not known:
             raise InvalidMessage(f"copy_of must be what Hooklog puts there{got(fields, 'copy_of')}")
-        return cls(identifier(value, "queue_message_id"), value["unique_until"])
+        return cls(identifier(value, "queue_message_id"), value["unique_until"], value.get("trips", 0))
 
     def to_fields(self) -> dict[str, Any]:
-        return {"copy_of": {"queue_message_id": self.queue_message_id, "unique_until": self.unique_until}}
+        trips = {"trips": self.trips} if self.trips else {}
+        return {"copy_of": {"queue_message_id": self.queue_message_id, "unique_until": self.unique_until, **trips}}
 
 
 class Publication(NamedTuple):
@@ -94,8 +103,14 @@ class Publisher:
     def publish(self, publication: Publication) -> Published:
         """Copy it for the next stretch of its topic's webhooks, then let it come again for the rest, if any is left.
 
-        Raises InvalidMessage where its copies would be too long, NotQueued, and what reading the registry raises.
+        Raises InvalidMessage where its copies would be too long or it has gone on MAX_TRIPS times, NotQueued, and
+        what reading the registry raises.
         """
+        if publication.origin.trips >= MAX_TRIPS:
+            raise InvalidMessage(
+                f"the topic's message has been put on the queue again {MAX_TRIPS:,} times, with {publication.copies:,} "
+                f"copies made: redrive it to let it go on"
+            )
         size = _longest(publication)
         message, topic = publication.message, publication.message.webhook_id
         limit = max(min(STRETCH, MAX_STRETCH_BYTES // size), 1)
@@ -103,7 +118,8 @@ class Publisher:
         copies = publication.copies + len(found.webhook_ids)
         entries = [_entry(webhook_id, _copy(publication, webhook_id)) for webhook_id in found.webhook_ids]
         if found.more_after:
-            rest = publication._replace(after=found.more_after, copies=copies)
+            origin = publication.origin._replace(trips=publication.origin.trips + 1)
+            rest = publication._replace(after=found.more_after, copies=copies, origin=origin)
             entries.append(_entry(topic, _going_on(rest)))
         send_all(self._clients.sqs, self._queue_url, entries)
         return Published(topic, message.message_id, copies, complete=not found.more_after)
@@ -111,7 +127,8 @@ class Publisher:
 
 def _longest(publication: Publication) -> int:
     """The bytes of the longest that is put on the queue for it. Raises InvalidMessage where SQS would not take that."""
-    size = len(_going_on(publication._replace(after=_LONGEST_ID)).encode())
+    origin = publication.origin._replace(trips=MAX_TRIPS)
+    size = len(_going_on(publication._replace(after=_LONGEST_ID, origin=origin)).encode())
     if size > MAX_MESSAGE_BYTES:
         raise InvalidMessage(
             f"the message is too long to be copied for each webhook: with what is added it has {size:,} bytes, "
@@ -125,7 +142,7 @@ def _entry(group: str, body: str) -> dict[str, Any]:
 
 
 def _copy(publication: Publication, webhook_id: str) -> str:
-    return _text(publication, {"webhook_id": webhook_id})
+    return _text(publication._replace(origin=publication.origin._replace(trips=0)), {"webhook_id": webhook_id})
 
 
 def _going_on(publication: Publication) -> str:

@@ -1,0 +1,156 @@
+"""Messages that the product puts on its own queues again: each loop ends, in a dead letter with a reason."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from hooklog.api.recovery import MAX_RUNS
+from hooklog.queues.repeats import LONGEST_WAIT
+from hooklog.sending.clerk import MAX_DEFERRALS
+from hooklog.sending.topics import MAX_TRIPS, STRETCH
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.receiver import Receiver
+from tests.webhooks import CONTEXT, Api
+
+TOPIC, WEBHOOK = "acme", "acme.orders"
+ORIGIN = {"queue_message_id": "q1", "unique_until": 4_000_000_000}
+REPEAT = {
+    "webhook_id": WEBHOOK,
+    "message_id": "msg_1",
+    "repeat_of": "20261123T173600.123456Z-9f3a2c1d",
+    "trigger": "retry",
+    "once": True,
+    "deferrals": 0,
+}
+
+
+def going_on(**origin: Any) -> dict[str, Any]:
+    """A topic's message that has come some way."""
+    copy_of = {**ORIGIN, **origin}
+    return {"topic": TOPIC, "after": "w", "copies": 5, "message_id": "m1", "copy_of": copy_of, "payload": 1}
+
+
+def waiting(due_in: timedelta) -> dict[str, Any]:
+    return {**REPEAT, "due": (datetime.now(UTC) + due_in).isoformat()}
+
+
+def send(sender: ModuleType, *bodies: Mapping[str, Any]) -> None:
+    assert sender.lambda_handler(sqs_event(*bodies), CONTEXT)["batchItemFailures"] == []
+
+
+def reasons(aws: MockAws, queue: str = "WebhookDeadLetterQueue") -> list[str]:
+    return [letter["MessageAttributes"]["Reason"]["StringValue"] for letter in aws.messages(queue)]
+
+
+@pytest.mark.parametrize(
+    ("ends", "goes_on", "reason"),
+    [
+        (going_on(trips=MAX_TRIPS), going_on(trips=MAX_TRIPS - 1), "again 10,000 times, with 5 copies made"),
+        (going_on(trips=-1), going_on(), "copy_of must be"),
+        ({**REPEAT, "deferrals": MAX_DEFERRALS}, {**REPEAT, "deferrals": MAX_DEFERRALS - 1}, "not in the log"),
+        (waiting(LONGEST_WAIT + timedelta(minutes=1)), waiting(LONGEST_WAIT - timedelta(minutes=1)), "within 29 hours"),
+        (waiting(timedelta(days=365_000)), waiting(timedelta(minutes=20)), "within 29 hours"),
+    ],
+)
+def test_what_the_sender_puts_on_its_own_queue_comes_to_an_end(
+    aws: MockAws,
+    api: Api,
+    sender: ModuleType,
+    receiver: Receiver,
+    ends: dict[str, Any],
+    goes_on: dict[str, Any],
+    reason: str,
+) -> None:
+    api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+    send(sender, goes_on)
+    assert (aws.waiting("WebhookQueue"), reasons(aws)) == (1, [])
+    send(sender, ends)
+    assert aws.waiting("WebhookQueue") == 1
+    (found,) = reasons(aws)
+    assert reason in found
+
+
+def test_each_trip_of_a_topics_message_is_counted(
+    aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
+) -> None:
+    """In the message that goes on alone: copies do not come back."""
+    api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+    (row,) = aws.rows("Webhooks")
+    for number in range(STRETCH + 1):
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
+    send(sender, going_on(trips=7))
+    bodies = [json.loads(record["body"]) for record in aws.take("WebhookQueue", STRETCH + 1)["Records"]]
+    assert [body["copy_of"]["trips"] for body in bodies if "topic" in body] == [8]
+    assert all(body["copy_of"] == ORIGIN for body in bodies if "topic" not in body)
+
+
+def test_a_topics_message_that_is_redriven_begins_to_count_again(
+    aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
+) -> None:
+    api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
+    event = sqs_event(going_on(trips=MAX_TRIPS))
+    event["Records"][0]["messageAttributes"] = {
+        "Reason": {"dataType": "String", "stringValue": "it went on and on"},
+        "QueueMessageId": {"dataType": "String", "stringValue": "q1"},
+    }
+    assert sender.lambda_handler(event, CONTEXT)["batchItemFailures"] == []
+    assert (aws.waiting("WebhookQueue"), reasons(aws)) == (1, [])
+
+
+@pytest.fixture
+def recovery_id(aws: MockAws, sender: ModuleType, receiver: Receiver) -> str:
+    """Of a recovery that has two failures to look at."""
+    url = receiver.url("/status/410")
+    send(sender, *({"webhook_id": WEBHOOK, "message_id": f"m{n}", "url": url, "payload": n} for n in range(2)))
+    start = aws.start("StartRecoveryFunction")
+    path, body = {"webhook_id": WEBHOOK}, {"since": "2026-01-01T00:00:00Z"}
+    answer = start.lambda_handler(api_event(path, scope="executions:resend", body=body), None)
+    return str(json.loads(answer["body"])["recovery_id"])
+
+
+def run(aws: MockAws, event: dict[str, Any], seconds: float) -> None:
+    context = type(CONTEXT)(get_remaining_time_in_millis=lambda: seconds * 1000)
+    aws.start("RunRecoveryFunction").lambda_handler(event, context)
+
+
+def test_each_run_of_a_recovery_is_counted(aws: MockAws, recovery_id: str) -> None:
+    task = {"webhook_id": WEBHOOK, "recovery_id": recovery_id}
+    event = aws.take("RecoveryQueue")
+    assert json.loads(event["Records"][0]["body"]) == task
+    for runs in (1, 2):
+        run(aws, event, seconds=0)
+        event = aws.take("RecoveryQueue")
+        assert json.loads(event["Records"][0]["body"]) == {**task, "runs": runs}
+
+
+def test_a_recovery_that_does_not_end_is_a_dead_letter_that_goes_on_when_it_is_redriven(
+    aws: MockAws, recovery_id: str
+) -> None:
+    aws.take("RecoveryQueue")
+    task = {"webhook_id": WEBHOOK, "recovery_id": recovery_id}
+    run(aws, sqs_event({**task, "runs": MAX_RUNS - 1}), seconds=0)
+    assert aws.waiting("RecoveryQueue") == 0
+    (letter,) = aws.messages("RecoveryDeadLetterQueue")
+    assert "has not ended after 10,000 runs" in letter["MessageAttributes"]["Reason"]["StringValue"]
+    run(aws, sqs_event(letter["Body"]), seconds=60)
+    assert aws.waiting("RecoveryQueue") == 0
+    assert len(aws.take("WebhookQueue", 2)["Records"]) == 2
+
+
+def test_a_recovery_that_ends_in_its_last_run_is_no_dead_letter(aws: MockAws, recovery_id: str) -> None:
+    run(aws, sqs_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id, "runs": MAX_RUNS - 1}), seconds=60)
+    assert aws.waiting("RecoveryDeadLetterQueue") == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["not JSON", "{}", '{"webhook_id": "w", "recovery_id": 1}', '{"webhook_id": "w", "recovery_id": "r", "runs": -1}'],
+)
+def test_what_is_no_recovery_is_a_dead_letter_at_once(aws: MockAws, body: str) -> None:
+    run(aws, sqs_event(body), seconds=60)
+    assert len(reasons(aws, "RecoveryDeadLetterQueue")) == 1
