@@ -17,13 +17,14 @@ ID = "acme.orders"
 class Api:
     """The functions behind /webhooks, each started when it is first called."""
 
-    def __init__(self, aws: MockAws) -> None:
+    def __init__(self, aws: MockAws, **put_settings: str) -> None:
         self._aws = aws
         self._apps: dict[str, ModuleType] = {}
+        self._put_settings = {"ALLOW_HTTP": "true", **put_settings}
 
     def call(self, function: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
         if function not in self._apps:
-            overrides = {"ALLOW_HTTP": "true"} if function == "PutWebhook" else {}
+            overrides = self._put_settings if function == "PutWebhook" else {}
             self._apps[function] = self._aws.start(f"{function}Function", **overrides)
         answer = self._apps[function].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
         body = json.loads(answer["body"] or "{}")

@@ -12,11 +12,11 @@ from hooklog.api.answer import Reply, answer
 from hooklog.api.request import Event, Request
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.signature import new_key, secret_of
-from hooklog.errors import ErrorType, InvalidRequest, Undelivered
+from hooklog.errors import Conflict, ErrorType, InvalidRequest, Undelivered
 from hooklog.executions.tables import connect
 from hooklog.queues.clients import Clients
 from hooklog.settings import PutWebhookSettings
-from hooklog.webhooks import registry
+from hooklog.webhooks import lists, registry
 from hooklog.webhooks.rows import WebhookRow
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.vault import Vault
@@ -24,7 +24,8 @@ from hooklog.webhooks.webhook import Webhook
 
 logger = Logger()
 settings = PutWebhookSettings.from_environment()
-WebhookRow.attach(connect(), settings.webhooks_table)
+connection = connect()
+WebhookRow.attach(connection, settings.webhooks_table)
 vault = Vault(Clients(), settings.webhook_key)
 guard = Guard(settings.allowed_networks)
 transformer = Transformer()
@@ -43,6 +44,8 @@ def put_webhook(event: Event) -> Reply:
     stored = registry.read(request.webhook_id, consistent=True)
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
     check_topic(webhook, stored and stored.webhook, request.grant)
+    if stored is None:
+        check_room(request.grant.prefix(webhook.webhook_id))
     check_url(webhook.url)
     refuse_own_url(webhook.url, event)
     if webhook.transformation is not None:
@@ -59,6 +62,13 @@ def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
     """Raises Forbidden where it joins a topic that is not the token's. It may keep one, and leave any."""
     if webhook.topic is not None and webhook.topic != (stored and stored.topic):
         grant.require_topic(webhook.topic)
+
+
+def check_room(prefix: str) -> None:
+    """Raises Conflict where there are as many webhooks below the prefix as there may be; what is empty is no prefix."""
+    most = settings.max_webhooks_per_prefix
+    if prefix and lists.count(connection, prefix, most) >= most:
+        raise Conflict(f"{prefix}* has {most:,} webhooks, which is as many as it may have: delete one first")
 
 
 def check_url(url: str) -> None:

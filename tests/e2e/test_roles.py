@@ -59,8 +59,8 @@ class Api:
         self.webhook_id = f"roles.{uuid.uuid4().hex[:12]}"
         self._token = mint(deployment.outputs["SigningKey"])
 
-    def call(self, method: str, path: str, status: int = 200, **arguments: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self._token}"}
+    def call(self, method: str, path: str, status: int = 200, *, token: str = "", **arguments: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token or self._token}"}
         url = f"{self.deployment.outputs['ApiUrl']}{path}"
         response = requests.request(method, url, headers=headers, timeout=30, **arguments)
         assert response.status_code == status, response.text
@@ -144,7 +144,9 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     """One is registered, sent to with its secret, switched off, tested, by a log that lags as well, and removed."""
     webhook_id = f"{api.webhook_id}.registered"
     webhook = f"/webhooks/{webhook_id}"
-    api.call("PUT", webhook, 201, json={"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True})
+    own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
+    fields = {"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True}
+    api.call("PUT", webhook, 201, token=own, json=fields)
     let_it_have_failed_for_long(api.deployment, webhook_id)
     api.call("GET", webhook)
     api.call("GET", "/webhooks")

@@ -4,7 +4,7 @@ import base64
 import json
 from datetime import UTC, datetime
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from standardwebhooks import Webhook as Verifier
@@ -13,7 +13,9 @@ from hooklog.errors import Conflict
 from hooklog.webhooks import registry
 from tests.aws import MockAws
 from tests.events import api_event
+from tests.faults import FaultyService
 from tests.openapi import operations, validator
+from tests.proxy import Asked
 from tests.receiver import Receiver
 from tests.webhooks import BOTH, CONTEXT, ID, Api, history, send
 
@@ -330,6 +332,61 @@ class TestApi:
     @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"status": "success"}])
     def test_a_parameter_out_of_range_is_refused(self, api: Api, parameters: dict[str, str]) -> None:
         assert api.call("ListWebhooks", {}, parameters=parameters)[0] == 400
+
+
+class TestLimit:
+    """How many webhooks there may be below a token's prefix."""
+
+    HOOK: Final = {"url": "https://1.1.1.1/hooks"}
+
+    @pytest.fixture
+    def api(self, aws: MockAws) -> Api:
+        return Api(aws, MAX_WEBHOOKS_PER_PREFIX="2")
+
+    def test_one_more_than_there_may_be_is_a_conflict(self, api: Api) -> None:
+        token = {"webhooks": ["acme.*"]}
+        for webhook_id in ("acme.a", "acme.b"):
+            assert api.put_as(token, webhook_id, **self.HOOK)[0] == 201
+        status, body = api.put_as(token, "acme.c", **self.HOOK)
+        assert (status, body["error"]["code"]) == (409, "conflict")
+        assert "acme.* has 2 webhooks" in body["error"]["message"]
+        assert api.list(["*"])[0] == ["acme.a", "acme.b"]
+        assert api.put_as(token, "acme.a", **self.HOOK, version=1, name="as before")[0] == 200
+        assert api.delete("acme.b") == 204
+        assert api.put_as(token, "acme.c", **self.HOOK)[0] == 201
+
+    def test_it_is_the_widest_prefix_that_counts(self, api: Api) -> None:
+        for webhook_id in ("acme.eu.a", "acme.us.a", "acmeX", "acme", "globex.a", "globex.b"):
+            api.put(webhook_id, **self.HOOK)
+        assert api.put_as({"webhooks": ["acme.eu.*"]}, "acme.eu.b", **self.HOOK)[0] == 201
+        for webhooks in (["acme.eu.*", "acme.*"], ["acme.*", "acme.us.b"], ["acme.eu.*"]):
+            covered = "acme.eu.c" if "acme.eu.*" in webhooks else "acme.us.b"
+            assert api.put_as({"webhooks": webhooks}, covered, **self.HOOK)[0] == 409, webhooks
+        assert api.put_as({"webhooks": ["acme.*", "initech.*"]}, "initech.a", **self.HOOK)[0] == 201
+
+    def test_who_names_an_id_or_covers_all_has_no_limit(self, api: Api) -> None:
+        for webhook_id in ("acme.a", "acme.b", "acme.c"):
+            assert api.put(webhook_id, **self.HOOK)[0] == 201
+        assert api.put_as({"webhooks": ["acme.d", "globex.*"]}, "acme.d", **self.HOOK)[0] == 201
+        assert api.put_as({"webhooks": ["acme.*", "*"]}, "acme.e", **self.HOOK)[0] == 201
+        assert api.put_as({"webhooks": ["acme.*"]}, "acme.f", **self.HOOK)[0] == 409
+
+    def test_counting_reads_no_more_than_the_limit_once(self, aws: MockAws, aws_endpoint: str) -> None:
+        everyone = Api(aws)
+        for number in range(7):
+            everyone.put(f"acme.{number}", **self.HOOK)
+        asked: list[dict[str, Any]] = []
+
+        def watch(call: Asked) -> None:
+            asked.extend([json.loads(call.body)] if call.operation == "Query" else [])
+
+        with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(watch):
+            api = Api(aws, MAX_WEBHOOKS_PER_PREFIX="3", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url)
+            assert api.put_as({"webhooks": ["acme.*"]}, "acme.7", **self.HOOK)[0] == 409
+            assert api.put_as({"webhooks": ["acme.*"]}, "acme.1", **self.HOOK, version=1)[0] == 200
+            assert api.put_as({"webhooks": ["*"]}, "acme.8", **self.HOOK)[0] == 201
+        (query,) = asked
+        assert (query["Select"], query["Limit"], query["IndexName"]) == ("COUNT", 3, "listed")
 
 
 class TestSending:

@@ -83,6 +83,7 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "DETAILS_OF", ["some"]),
         ("GetExecutionFunction", "SENSITIVE_HEADERS", ["X Shop", "X-Shop;"]),
         ("SendWebhooksFunction", "ALLOWED_NETWORKS", ["10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "all"]),
+        ("PutWebhookFunction", "MAX_WEBHOOKS_PER_PREFIX", ["", "0", "5001", "1,000"]),
         ("AuthorizeFunction", "SIGNING_KEY_SECRET", [""]),
     ],
 )
@@ -102,12 +103,16 @@ def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[
         ("DetailsOf", "DETAILS_OF"),
         ("BatchSize", "BATCH_SIZE"),
         ("DebugSampleRate", "DEBUG_SAMPLE_RATE"),
+        ("MaxWebhooksPerPrefix", "MAX_WEBHOOKS_PER_PREFIX"),
     ],
 )
 def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> None:
     bounds = template.TEMPLATE["Parameters"][parameter]
+    functions = [function for function in SETTINGS if name in template.environment(function)]
+    assert functions
     for value in bounds.get("AllowedValues") or [bounds["MinValue"], bounds["MaxValue"]]:
-        SETTINGS["SendWebhooksFunction"]({**defaults("SendWebhooksFunction"), name: str(value)})
+        for function in functions:
+            SETTINGS[function]({**defaults(function), name: str(value)})
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ class PutWebhookSettings(_Settings):
     allow_http: bool
     allowed_networks: tuple[Network, ...]
     allowed_origin: str
+    max_webhooks_per_prefix: int
 
 
 class TryWebhookSettings(_Settings):
@@ -250,5 +251,6 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "sensitive_headers": lambda environ, name: SensitiveHeaders.parse(environ.get(name) or ""),
     "batch_size": partial(_integer, least=1, most=25),
     "debug_sample_rate": _share,
+    "max_webhooks_per_prefix": partial(_integer, least=1, most=5000),
     "oidc": lambda environ, _: _oidc(environ),
 }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from hooklog.errors import Forbidden, Unauthorized
-from hooklog.webhooks.patterns import EVERY, PATTERN_RULE, covers, is_pattern
+from hooklog.webhooks.patterns import EVERY, PATTERN_RULE, covers, is_pattern, widest_prefix
 
 
 class Scope(StrEnum):
@@ -74,6 +74,10 @@ class Grant(NamedTuple):
 
     def covers(self, webhook_id: str) -> bool:
         return covers(self.webhooks, webhook_id)
+
+    def prefix(self, webhook_id: str) -> str:
+        """What the widest of its prefixes begins with that covers this webhook; empty where it is `*`, or none does."""
+        return widest_prefix(self.webhooks, webhook_id) or ""
 
 
 def _patterns(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:

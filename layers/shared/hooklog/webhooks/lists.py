@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from pynamodb.connection import Connection
+
 from hooklog.webhooks.patterns import EVERY, prefix_of
-from hooklog.webhooks.rows import LISTED, WebhookRow, webhook_of
+from hooklog.webhooks.rows import LISTED, ListedIndex, WebhookRow, webhook_of
 from hooklog.webhooks.webhook import Webhook
 
 _FIRST: Final = "!"
@@ -46,6 +48,23 @@ def subscribers(topic: str, event_type: str | None, after: str, limit: int) -> S
     takers = [row for row in rows if not row.event_types or event_type in row.event_types]
     wanted = [row.webhook_id for row in takers if row.enabled or row.disabled_reason]
     return Subscribers(wanted, rows[-1].webhook_id if len(rows) == limit else None)
+
+
+def count(connection: Connection, prefix: str, most: int) -> int:
+    """How many webhooks there are below the prefix, `most` of them at most, as of a moment ago.
+
+    One request, which reads keys alone: 5,000 have 760 KB, and a page of an index may have 1 MB.
+    """
+    bounds = WebhookRow.webhook_id.between(prefix, prefix + _LAST)
+    page = connection.query(
+        WebhookRow.Meta.table_name,
+        LISTED,
+        range_key_condition=bounds,
+        index_name=ListedIndex.Meta.index_name,
+        limit=most,
+        select="COUNT",
+    )
+    return int(page["Count"])
 
 
 def _ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:

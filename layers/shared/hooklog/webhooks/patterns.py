@@ -27,6 +27,12 @@ def prefix_of(pattern: str) -> str | None:
     return pattern[:-1] if pattern.endswith("*") else None
 
 
+def widest_prefix(patterns: Iterable[str], name: str) -> str | None:
+    """What the widest prefix that covers the name begins with: nothing for `*`; None where no prefix covers it."""
+    prefixes = [prefix for pattern in patterns if (prefix := prefix_of(pattern)) is not None]
+    return min((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
+
+
 def covers(patterns: Iterable[str], name: str) -> bool:
     return any(_covers(pattern, name) for pattern in patterns)
 
