@@ -2,8 +2,10 @@
 
 import http.client
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -105,6 +107,44 @@ def test_an_execution_of_another_webhook_is_not_found(
     message_path = f"/messages/{webhook_id}/executions"
     assert deployment.get(message_path, token=own).json() == {"executions": []}
     assert len(deployment.get(message_path).json()["executions"]) == 1
+
+
+def test_a_webhook_joins_only_a_topic_that_its_token_covers(deployment: Deployment, webhook_id: str) -> None:
+    """The claims pass the authorizer, and API Gateway's memory of its answer."""
+    api, key = deployment.outputs["ApiUrl"], deployment.outputs["SigningKey"]
+    own = mint(key, webhooks=[f"{webhook_id}.*"])
+    more = mint(key, webhooks=[f"{webhook_id}.*"], topics=[webhook_id, "news.*"])
+
+    def put(token: str, topic: str, name: str = "w1", **fields: object) -> int:
+        content = {"url": "https://1.1.1.1/hooks", "topic": topic, **fields}
+        headers = {"Authorization": f"Bearer {token}"}
+        url = f"{api}/webhooks/{webhook_id}.{name}"
+        return requests.put(url, json=content, headers=headers, timeout=30).status_code
+
+    assert put(own, f"{webhook_id}.all") == 201
+    for topic in (webhook_id, f"{webhook_id}x.all", "news.berlin", "acme.all"):
+        assert put(own, topic, version=1) == 403, topic
+        assert put(own, topic, "w2") == 403, topic
+    assert put(more, webhook_id, version=1) == 200
+    assert put(own, webhook_id, version=2, name="w1", enabled=False) == 200
+    assert put(more, "news.berlin", "w2") == 201
+    assert put(more, "news", "w3") == 403
+
+
+@pytest.mark.parametrize(
+    "claims", [{"webhooks": ["acm*"]}, {"topics": ["acm*"]}, {"iat": 3600}, {"exp": -3600}], ids=str
+)
+def test_a_token_out_of_form_or_time_is_a_401(deployment: Deployment, claims: dict[str, Any]) -> None:
+    times = {name: int(time.time()) + value for name, value in claims.items() if name in ("iat", "exp")}
+    assert (
+        ask(deployment, f"/webhooks/{OWN}/executions", mint(deployment.outputs["SigningKey"], **claims | times)) == 401
+    )
+
+
+def test_a_token_of_a_clock_that_is_seconds_ahead_is_good(deployment: Deployment) -> None:
+    now = int(time.time())
+    token = mint(deployment.outputs["SigningKey"], iat=now + 20, nbf=now + 20)
+    assert ask(deployment, f"/webhooks/{OWN}/executions", token) == 200
 
 
 def test_a_token_with_many_webhooks_works(deployment: Deployment) -> None:

@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
+import requests
 
 from cli.failure import ExitCode
 from local import places
@@ -79,6 +80,17 @@ def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, we
     assert deployment.get(f"{path}/executions", token=minted["token"]).status_code == 200
     assert deployment.get(f"{path}x/executions", token=minted["token"]).status_code == 403
     assert deployment.get(path, token=minted["token"]).status_code == 403
+
+
+def test_webhooks_with_another_tenants_topic_are_found(deployment: Deployment, webhook_id: str) -> None:
+    """Set up with a token for all, as the backend's own may; others' webhooks are on the stack as well."""
+    url = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}"
+    headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
+    fields = {"url": "https://1.1.1.1/hooks", "topic": f"other-{webhook_id}"}
+    assert requests.put(url, json=fields, headers=headers, timeout=30).status_code == 201
+    found = hooklog("topics", code=ExitCode.FAILED)
+    assert {"webhook_id": webhook_id, **fields, "enabled": False} in found
+    assert requests.delete(url, headers=headers, timeout=30).status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from standardwebhooks import Webhook as Verifier
 from local import aws
 from local.deployment import stack_outputs
 from tests.changing import configured, kill_senders, left_on, replace_senders, visibility
-from tests.deployment import Deployment, Receiver, received, until
+from tests.deployment import Deployment, Receiver, mint, received, until
 from tests.faults import FaultyService
 from tests.proxy import Answer, Asked
 
 
-def call(deployment: Deployment, method: str, path: str, body: dict[str, Any] | None = None) -> requests.Response:
-    headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
+def call(
+    deployment: Deployment, method: str, path: str, body: dict[str, Any] | None = None, token: str = ""
+) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token or deployment.outputs['Token']}"}
     return requests.request(method, f"{deployment.outputs['ApiUrl']}{path}", json=body, headers=headers, timeout=30)
 
 
@@ -122,6 +124,24 @@ def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     yield told
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     sqs.delete_queue(QueueUrl=url)
+
+
+def test_what_is_published_reaches_nobody_elses_webhooks(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    acme, evil, topic = f"{webhook_id}-acme", f"{webhook_id}-evil", f"{webhook_id}-acme.all"
+
+    def put(tenant: str, topic: str) -> int:
+        token = mint(deployment.outputs["SigningKey"], webhooks=[f"{tenant}.*"])
+        url = f"{receiver_process['http_url']}/status/200/{tenant}"
+        fields = {"url": url, "enabled": True, "topic": topic}
+        return call(deployment, "PUT", f"/webhooks/{tenant}.w1", fields, token).status_code
+
+    assert (put(evil, topic), put(evil, f"{evil}.all"), put(acme, topic)) == (403, 201, 201)
+    deployment.enqueue(topic, {"topic": topic, "payload": {"order": 1742}})
+    deployment.wait_for_history(f"{acme}.w1", 1)
+    assert len(received(receiver_process, f"/status/200/{acme}")) == 1
+    assert received(receiver_process, f"/status/200/{evil}") == deployment.history(f"{evil}.w1") == []
 
 
 def test_a_topic_reaches_all_its_webhooks_once_though_the_sender_is_killed(
