@@ -482,15 +482,17 @@ function block(title, { content, folds = [] }, copied, remarks = []) {
 
 const remark = (text) => h("p.remark", text);
 
-function headerBlock(title, headers) {
+function headerBlock(title, headers, truncated) {
+	const remarks = truncated ? [remark("Truncated: there were more headers.")] : [];
 	const content = Object.entries(headers).map(([name, value]) => [h("span.key", name), `: ${value}\n`]);
-	return block(title, { content }, headerLines(headers));
+	return block(title, { content }, headerLines(headers), remarks);
 }
 
 function bodyBlock(title, call, part = "request_body") {
-	const ends = ["", "_encoding", "_truncated", "_bytes"];
-	const [body, encoding, truncated, bytes] = ends.map((end) => call[part + end]);
-	const remarks = [];
+	const ends = ["", "_encoding", "_truncated", "_bytes", "_note"];
+	const [body, encoding, truncated, bytes, note] = ends.map((end) => call[part + end]);
+	const remarks = note ? [note] : [];
+	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: the answer broke off or did not end in time.");
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
@@ -531,7 +533,7 @@ function* details(call) {
 	if (headers) yield headerBlock("Headers", headers);
 	if (sent != null) yield bodyBlock("Request Body", call);
 	if (call.response_body != null) yield bodyBlock("Response Body", call, "response_body");
-	if (answered) yield headerBlock("Response Headers", answered);
+	if (answered) yield headerBlock("Response Headers", answered, call.response_headers_truncated);
 	if (headers || sent != null) return;
 	if (call.success && !call.erased) yield remark("Headers and bodies are kept for failed executions only.");
 	else yield remark(`The headers and bodies of this execution ${call.erased ? "were erased" : "are no longer kept"}.`);

@@ -149,7 +149,7 @@ def test_ten_messages_of_1_mib(
     assert json.loads(deployment.execution(shown[0])["request_body"]) == noise
 
 
-BAD_CITIZENS = ["/drip-header", "/drip-body?status=200", "/drip-body?status=200&chunked=1", "/silent", "/slow-read"]
+BAD_CITIZENS = ["/drip-header", "/drip-body?status=500", "/drip-body?status=500&chunked=1", "/silent", "/slow-read"]
 
 
 def test_a_bad_citizen_holds_nobody_up(

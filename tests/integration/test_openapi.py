@@ -168,7 +168,10 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
         receiver.url("/status/500", body="no"),
         receiver.url("/latin1", status="500"),
         receiver.url("/gzip-bomb", status="500"),
-        receiver.url("/short-body", status="200"),
+        receiver.url("/close"),
+        receiver.url("/short-body", status="500"),
+        receiver.url("/many-headers", status="500", count=2000),
+        receiver.url("/bad-gzip", status="500"),
         receiver.url("/silent"),
         f"{receiver.refused_url}/",
         "ftp://shop.example/",
@@ -177,7 +180,7 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
     (success,) = ids(listing, "success")
     assert "url" not in get(getting, success)
     failed = [get(getting, execution_id) for execution_id in ids(listing, "failure")]
-    assert len(failed) == 8
+    assert len(failed) == 11
     assert sorted(shown["error"]["type"] for shown in failed if shown["hard_error"]) == [
         "blocked_address",
         "connection_refused",
@@ -185,7 +188,8 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
         "invalid_url",
         "read_timeout",
     ]
-    assert [shown["response_body_encoding"] for shown in failed if "response_body_encoding" in shown]
+    for field in ("body_encoding", "body_note", "incomplete", "headers_truncated"):
+        assert [shown for shown in failed if shown.get(f"response_{field}")], field
     assert {shown.get("response_body_bytes", 0) for shown in failed} >= {None, 2}
 
 

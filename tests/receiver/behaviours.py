@@ -7,6 +7,7 @@ Most take `?status=` (200). `?interval=` is the pause between drips in seconds (
 import gzip as gzip_format
 from collections.abc import Callable
 from itertools import chain, repeat
+from pathlib import Path
 from typing import TypeAlias
 
 from tests.receiver.compression import gzip_bomb as make_gzip_bomb
@@ -14,6 +15,8 @@ from tests.receiver.exchange import Exchange, blocks, chunk, head_bytes, single_
 
 Behaviour: TypeAlias = Callable[[Exchange], bool]
 """Tells whether the connection stays open for another request."""
+
+ANSWERS = Path(__file__).with_name("answers")
 
 KEEP_OPEN = True
 CLOSE = False
@@ -61,6 +64,22 @@ def close_after(exchange: Exchange) -> bool:
     promise = [("Connection", "keep-alive"), ("Keep-Alive", "timeout=60")]
     exchange.respond(exchange.status, exchange.parameters.data("body"), promise)
     return CLOSE
+
+
+@behaviour
+def answer(exchange: Exchange) -> bool:
+    """`/answer/<name>?late=4&ends=close|reset`: a file of `answers`, its last bytes 0.3 s later."""
+    data = (ANSWERS / f"{exchange.argument}.http").read_bytes()
+    late = exchange.parameters.integer("late", 0)
+    exchange.connection.send(data[: len(data) - late])
+    if late:
+        exchange.connection.pause(0.3)
+        exchange.connection.send(data[-late:])
+    ends = exchange.parameters.text("ends")
+    if ends == "reset":
+        exchange.connection.pause(0.05)  # a reset may overtake what was sent
+        exchange.connection.reset_on_close()
+    return CLOSE if ends else KEEP_OPEN
 
 
 # Sizes and framings of the body
@@ -227,7 +246,10 @@ def huge_headers(exchange: Exchange) -> bool:
     """`?bytes=16000000&line=60000`: that much in lines of that length; some clients limit one, some the other."""
     line = exchange.parameters.integer("line", 60_000)
     count = max(1, exchange.parameters.integer("bytes", 16_000_000) // max(1, line))
-    exchange.respond(exchange.status, headers=[(f"X-Huge-{n}", "x" * line) for n in range(count)])
+    headers = [(f"X-Huge-{n}", "x" * line) for n in range(count)]
+    if "retry_after" in exchange.parameters:
+        headers.append(("Retry-After", exchange.parameters.text("retry_after")))
+    exchange.respond(exchange.status, exchange.parameters.data("body"), headers)
     return KEEP_OPEN
 
 

@@ -80,7 +80,7 @@ class InvalidMessage(HooklogError):
 
 
 class Undelivered(HooklogError):
-    """No complete HTTP answer came from the receiver.
+    """No HTTP status came from the receiver.
 
     `message` is shown to the customer: it names no internal address and carries no library's text.
     """

@@ -97,7 +97,7 @@ def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeader
 
 
 def _error(row: ExecutionRow) -> dict[str, Any]:
-    """Why no complete answer came, where there are no details to say so."""
+    """Why no status came, where there are no details to say so."""
     return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_type else {}
 
 

@@ -1,18 +1,17 @@
-"""The request that a receiver gets, and what is read of its answer."""
+"""The request that a receiver gets, and what a failed exchange is called."""
 
 import contextlib
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from http import HTTPStatus
 from http.client import IncompleteRead
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
-from urllib3 import BaseHTTPResponse, Timeout
-from urllib3.exceptions import DecodeError, HTTPError
+from urllib3 import Timeout
+from urllib3.exceptions import HTTPError
 
 from hooklog.delivery.deadline import DeadlineExceeded
 from hooklog.delivery.delivery import Answer, Delivery
@@ -24,12 +23,6 @@ from hooklog.messages.call import Call
 from hooklog.messages.fields import ATTEMPT_HEADER, header_key
 from hooklog.messages.message import METHOD
 from hooklog.version import __version__
-
-MAX_CAPTURED_HEADERS: Final = 16_384
-"""Characters kept of a receiver's headers; http.client itself takes a hundred lines of 64 KiB."""
-
-_READ_SIZE = 16_384
-_MAX_LENGTH_DIGITS = 18
 
 
 class Courier:
@@ -56,7 +49,7 @@ class Courier:
         try:
             target = parse_target(call.url, self._schemes)
             headers = request_headers(call, target, attempt, started_at)
-            answer, error = self._exchange(call, target, headers)
+            answer = self._exchange(call, target, headers)
         except Undelivered as undelivered:
             error = undelivered
         except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
@@ -73,7 +66,7 @@ class Courier:
             return Delivery.refused(call, attempt, at, error)
         return Delivery(call, attempt, at, 0, headers, None, None)
 
-    def _exchange(self, call: Call, target: Target, headers: Mapping[str, str]) -> tuple[Answer, Undelivered | None]:
+    def _exchange(self, call: Call, target: Target, headers: Mapping[str, str]) -> Answer:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = METHOD, target.url, call.message.body
         request.headers = CaseInsensitiveDict(headers)
@@ -81,7 +74,8 @@ class Courier:
             response = self._send(request, call.timeout_seconds)
         except (requests.RequestException, HTTPError) as error:
             raise explain(error, call.timeout_seconds) from error
-        return read_answer(response.raw, self._capture_limit, call.timeout_seconds)
+        answer: Answer = cast("Any", response).raw.read(self._capture_limit)
+        return answer
 
     def _send(self, request: requests.PreparedRequest, timeout_seconds: float) -> requests.Response:
         """Send it; again where a kept connection was closed by the receiver before it answered anything.
@@ -109,6 +103,7 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
     }
     ours = {
         "Host": target.authority,
+        "Accept": "*/*",
         "Accept-Encoding": "gzip, deflate",
         "Content-Length": str(len(message.body)),
         "webhook-id": message.message_id,
@@ -123,58 +118,6 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
     headers |= {name: value for name, value in call.headers.items() if header_key(name) not in reserved}
     return headers | ours
-
-
-def read_answer(response: BaseHTTPResponse, limit: int, timeout_seconds: float) -> tuple[Answer, Undelivered | None]:
-    """Read the body up to `limit` bytes, decoded, and give the connection back (or close it, if there is more).
-
-    A body that breaks off makes a 2xx an error, for the receiver may have broken off as well; any other status
-    stands, with what came of its body.
-    """
-    captured, error, complete = bytearray(), None, False
-    try:
-        for data in _decoded(response):
-            captured += data
-            if len(captured) > limit:
-                break
-        else:
-            complete = True
-    except DecodeError:
-        pass  # the status is what counts; what could be decoded is kept
-    except HTTPError as broken:
-        error = explain(broken, timeout_seconds) if 200 <= response.status <= 299 else None
-    finally:
-        if not complete or response.status < HTTPStatus.OK:
-            response.close()  # after 101 the connection speaks another protocol
-        response.release_conn()
-    length = len(captured) if complete else _declared_length(response)
-    body = bytes(captured[:limit])
-    headers = _captured_headers(response)
-    return Answer(response.status, headers, body, not complete or len(captured) > limit, length), error
-
-
-def _decoded(response: BaseHTTPResponse) -> Iterator[bytes]:
-    while data := response.read1(_READ_SIZE, decode_content=True):
-        yield data
-
-
-def _declared_length(response: BaseHTTPResponse) -> int | None:
-    declared = response.headers.get("Content-Length", "")
-    encoded = "Content-Encoding" in response.headers
-    plausible = declared.isascii() and declared.isdecimal() and len(declared) <= _MAX_LENGTH_DIGITS
-    return int(declared) if plausible and not encoded else None
-
-
-def _captured_headers(response: BaseHTTPResponse) -> Mapping[str, str]:
-    captured: dict[str, str] = {}
-    left = MAX_CAPTURED_HEADERS
-    for name in response.headers:
-        value = response.headers[name]  # those of one name joined by commas
-        left -= len(name) + len(value)
-        if left < 0:
-            break
-        captured[name] = value
-    return captured
 
 
 def explain(error: Exception, timeout_seconds: float) -> Undelivered:

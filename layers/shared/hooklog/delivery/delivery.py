@@ -19,6 +19,12 @@ class Answer(NamedTuple):
     """Whether there was more, or may have been, than `body` holds."""
     length: int | None
     """Bytes that the whole body has, where that is known."""
+    incomplete: bool = False
+    """Whether it broke off, or was not there in time, before its end."""
+    headers_truncated: bool = False
+    """Whether there were more headers, or may have been, than `headers` holds."""
+    note: str = ""
+    """How the body is not what its headers say, in the customer's words."""
 
 
 class Delivery(NamedTuple):
@@ -31,7 +37,7 @@ class Delivery(NamedTuple):
     request_headers: Mapping[str, str]
     answer: Answer | None
     error: Undelivered | None
-    """Why no complete answer came. A 2xx that breaks off before its end is no complete answer."""
+    """Why no answer came. One whose status came is an answer, whatever becomes of the rest."""
     skipped: bool = False
     """Whether nothing was to be sent, as its webhook's transformation has it."""
 
@@ -51,7 +57,7 @@ class Delivery(NamedTuple):
 
     @property
     def result(self) -> int:
-        """The receiver's status code; 0 where no complete answer came."""
+        """The receiver's status code; 0 where no answer came."""
         return self.answer.status if self.answer and not self.error else 0
 
     @property

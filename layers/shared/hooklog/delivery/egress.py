@@ -9,20 +9,18 @@ import socket
 import ssl
 import time
 from functools import partial
-from http import HTTPStatus
 from http.client import HTTPException
-from http.client import HTTPResponse as HTTPClientResponse
 from typing import Any, Final, cast
 
 import certifi
 import requests
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPSConnection
 
 from hooklog.delivery.deadline import DeadlineSocket, DeadlineTLSSocket
 from hooklog.delivery.guard import Guard
+from hooklog.delivery.response import ResponseConnection
 from hooklog.delivery.target import DEFAULT_PORTS, Target, parse_target
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 
@@ -36,35 +34,18 @@ MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
 what they sent meanwhile is lost on a frozen Lambda environment."""
 
-MAX_INTERIM_ANSWERS: Final = 20
-_MAX_LINE = 65_536
-
 _CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it warns with the URL and with headers that it cannot read
 
 
-class _FinalAnswer(HTTPClientResponse):
-    """Reads past interim answers (RFC 9110 section 15.2), which http.client takes for final but for 100."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        for _ in range(MAX_INTERIM_ANSWERS):
-            version, status, reason = super()._read_status()  # type: ignore[misc]
-            if not 100 < status < 200 or status == HTTPStatus.SWITCHING_PROTOCOLS:
-                return version, status, reason
-            while self.fp.readline(_MAX_LINE).strip():
-                pass
-        raise HTTPException("too many interim answers")
-
-
-class _Kept(HTTPConnection):
+class _Kept(ResponseConnection):
     """A connection that knows whether it was kept, and tells one that went stale from one that failed.
 
     Stale is one that the receiver had closed before the request came: its kernel acknowledges none of it. A receiver
     that took the request and closed then may have acted on it; that is a failure, and not for us to send again at once.
     """
 
-    response_class = _FinalAnswer
     _answered_at = 0.0
     _acknowledged_before: int | None = None
 
@@ -90,7 +71,7 @@ class _Kept(HTTPConnection):
                 raise StaleConnection from error
             raise
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+    def getresponse(self) -> Any:
         sock = cast("DeadlineSocket", self.sock)
         try:
             response = super().getresponse()
@@ -165,12 +146,10 @@ class EgressAdapter(HTTPAdapter):
     def request_url(self, request: requests.PreparedRequest, *_: Any) -> str:
         return _target(request).path
 
-    def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        """A response of `requests` whose `raw` is a `response.Response`, the one that can be read."""
         response = requests.Response()
-        response.status_code = resp.status
-        response.headers = CaseInsensitiveDict(resp.headers)
-        response.raw = resp
-        response.request = req
+        response.status_code, response.raw, response.request = resp.status, resp, req
         return response
 
 

@@ -101,6 +101,9 @@ class Execution(NamedTuple):
                 **_text("response_body", answer.body),
                 "response_body_truncated": answer.truncated,
                 "response_body_bytes": answer.length,
+                **({"response_headers_truncated": True} if answer.headers_truncated else {}),
+                **({"response_incomplete": True} if answer.incomplete else {}),
+                **({"response_body_note": answer.note} if answer.note else {}),
             }
         if error:
             details["error"] = {"type": str(error.error_type), "message": error.message}
