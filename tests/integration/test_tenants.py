@@ -243,7 +243,7 @@ def test_what_is_published_to_a_tenants_topic_goes_to_its_own_webhooks(
     for webhook_id, version in ((f"{attacker}.w1", 1), (f"{attacker}.w3", 0)):
         body = {**joining, "version": version}
         assert world.call(aws, put, attacker, path={"webhook_id": webhook_id}, body=body)[0] == 403
-    sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     published = sqs_event({"topic": f"{victim}.all", "payload": 1})
     assert sender.lambda_handler(published, CONTEXT)["batchItemFailures"] == []
     assert sender.lambda_handler(aws.take("WebhookQueue", 2), CONTEXT)["batchItemFailures"] == []
