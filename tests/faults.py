@@ -74,6 +74,7 @@ class FaultyService(Proxy):
         self._fault: Fault = lambda _: None
         self._released = threading.Event()
         self._released.set()
+        self._silenced: tuple[str, ...] = ()
         self.calls: Counter[str] = Counter()
 
     def __exit__(
@@ -92,8 +93,9 @@ class FaultyService(Proxy):
             self._fault = lambda _: None
 
     @contextmanager
-    def silent(self) -> Iterator[None]:
-        """Let no call be answered for as long as this is entered."""
+    def silent(self, *operations: str) -> Iterator[None]:
+        """Let no call be answered for as long as this is entered, or none of these operations."""
+        self._silenced = operations
         self._released.clear()
         try:
             yield
@@ -102,7 +104,7 @@ class FaultyService(Proxy):
 
     def answer(self, asked: Asked) -> Answer:
         self.calls[asked.operation] += 1
-        if not self._released.is_set():
+        if not self._released.is_set() and (not self._silenced or asked.operation in self._silenced):
             self._released.wait()
             return failing(asked)
         return self._fault(asked) or self.forward(asked)

@@ -1,22 +1,27 @@
 """POST /webhooks/{webhook_id}/test: send to a webhook at once, on or off, or show what would be sent."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from pynamodb.exceptions import PynamoDBException
 
 from hooklog.access.grants import Scope
+from hooklog.api import lease
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.api.trial import Laboratory, Trial, execution_of, log, rehearsed, shown
+from hooklog.api.time_limit import TimeLimit
+from hooklog.api.trial import RESERVE_SECONDS, Laboratory, Trial, execution_of, log, rehearsed, shown
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
-from hooklog.errors import NotFound
-from hooklog.executions.execution import DetailsOf
+from hooklog.errors import NotFound, NothingSent, NoTimeLeft, cause_of
+from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
 from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.messages.message import Message
 from hooklog.queues.clients import Clients
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive
@@ -33,6 +38,7 @@ connection, clients = connect(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
+lease.LeaseRow.attach(connection, settings.recoveries_table)
 vault = Vault(clients, settings.webhook_key)
 archive = Archive(
     connection,
@@ -48,21 +54,46 @@ courier = Courier(
 laboratory = Laboratory(courier, Transformer())
 
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    return answer(event, test_webhook, settings.allowed_origin, logger)
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    limit = TimeLimit.of_call(event, context)
+    return answer(event, partial(test_webhook, limit), settings.allowed_origin, logger)
 
 
-def test_webhook(event: Event) -> Mapping[str, Any]:
+def test_webhook(limit: TimeLimit, event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
     trial = Trial.parse(request.document if request.body else {}, request.webhook_id)
-    entry = find(request.webhook_id)
-    execution = execution_of(laboratory.run(trial, entry), unkept=settings.details_of is DetailsOf.NONE)
-    if trial.dry_run:
-        return rehearsed(execution, settings.sensitive_headers)
-    if cause := log(execution, archive):
-        logger.error("a test was not logged", cause=cause)
-    return shown(execution, archive, settings.sensitive_headers)
+    try:
+        entry = limit.run(partial(find, request.webhook_id), "reading the webhook", RESERVE_SECONDS)
+        if trial.dry_run:
+            return rehearsed(carry_out(trial, entry, limit), settings.sensitive_headers)
+        with only_test(trial.message, limit):
+            execution = carry_out(trial, entry, limit)
+            if cause := log(execution, archive, limit):
+                logger.error("a test was not logged", cause=cause)
+            return shown(execution, archive, settings.sensitive_headers)
+    except NoTimeLeft as late:
+        logger.error("a test was not sent", cause=str(late))  # noqa: TRY400 - it says what took too long
+        raise NothingSent(f"Nothing was sent: {late}. Try again.") from None
+
+
+def carry_out(trial: Trial, entry: Entry, limit: TimeLimit) -> Execution:
+    """Raises NoTimeLeft, EvaluatorLost."""
+    return execution_of(laboratory.run(trial, entry, limit), unkept=settings.details_of is DetailsOf.NONE)
+
+
+@contextmanager
+def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
+    """Raises TooManyRequests where another test of the webhook is running, NoTimeLeft where that takes long to say."""
+    ids = message.webhook_id, message.message_id
+    limit.run(partial(lease.take, *ids), "looking for other tests of the webhook", RESERVE_SECONDS)
+    try:
+        yield
+    finally:
+        try:
+            limit.run(partial(lease.give_back, *ids), "giving the lease back")
+        except (NoTimeLeft, PynamoDBException) as error:
+            logger.warning("a webhook cannot be tested for a while", webhook_id=ids[0], cause=cause_of(error))
 
 
 def find(webhook_id: str) -> Entry:

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -51,6 +52,22 @@ def test_a_registered_webhook_signs_with_both_secrets_and_is_gone_when_it_is_del
     assert call(deployment, "DELETE", own).status_code == 204
     assert call(deployment, "GET", own).status_code == 404
     assert len(deployment.history(webhook_id)) == 1
+
+
+def test_one_test_of_a_webhook_runs_at_a_time(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    own, path, receiver = f"/webhooks/{webhook_id}", f"/drip-body/{webhook_id}", receiver_process["http_url"]
+    call(deployment, "PUT", own, {"url": f"{receiver}{path}?bytes=1000", "timeout_seconds": 10})
+    with ThreadPoolExecutor() as beside:
+        first = beside.submit(call, deployment, "POST", f"{own}/test")
+        until(lambda: received(receiver_process, path), bool)
+        refused = call(deployment, "POST", f"{own}/test")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_requests")
+        assert first.result().json()["trigger"] == "test"
+    assert len(received(receiver_process, path)) == 1
+    call(deployment, "PUT", own, {"url": f"{receiver}/status/200", "version": 1})
+    assert call(deployment, "POST", f"{own}/test").json()["result"] == 200
 
 
 def test_a_webhook_is_tested_while_it_is_off_and_transforms_what_it_is_sent_once_it_is_on(

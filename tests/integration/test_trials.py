@@ -1,15 +1,21 @@
 """Testing a webhook: sent at once, or shown what would be sent."""
 
 import json
-from types import ModuleType
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from hooklog.api.lease import LEASE_SECONDS
 from tests.aws import MockAws
 from tests.events import api_event
+from tests.faults import FaultyService, failing
 from tests.openapi import check, operations, resolved
+from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
 from tests.webhooks import ID, Api, history, recover, resend
 
@@ -27,9 +33,20 @@ def start(aws: MockAws, **overrides: str) -> ModuleType:
     return aws.start("TestWebhookFunction", ALLOW_HTTP="true", **overrides)
 
 
-def ask(tester: ModuleType, status: int = 200, /, *, change: dict[str, Any] | None = None, **fields: Any) -> Any:
-    event = api_event({"webhook_id": ID}, **{"scope": "webhooks:manage", "body": fields or None, **(change or {})})
-    answer = tester.lambda_handler(event, None)
+def ask(
+    tester: ModuleType,
+    status: int = 200,
+    /,
+    *,
+    webhook_id: str = ID,
+    seconds: float = 29,
+    change: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Any:
+    """What is answered by a function that has so many seconds left."""
+    given = {"scope": "webhooks:manage", "body": fields or None, **(change or {})}
+    context = SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
+    answer = tester.lambda_handler(api_event({"webhook_id": webhook_id}, **given), context)
     assert answer["statusCode"] == status, answer["body"]
     body = json.loads(answer["body"])
     documented = resolved(operations()["POST", PATH]["responses"][str(status)])
@@ -192,3 +209,132 @@ def test_the_log_keeps_what_the_deployment_keeps(
     api.put(url=receiver.url("/status/500", body="no"))
     shown = ask(start(aws, DETAILS_OF=details_of))
     assert (shown["response_body"], bool(aws.rows("ExecutionDetails"))) == ("no", kept)
+
+
+@pytest.fixture
+def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    """What the functions that are started after it take for DynamoDB."""
+    with FaultyService(aws_endpoint) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
+        yield faulty
+
+
+class TestOneAtATime:
+    def test_while_one_is_running_another_is_told_to_wait(
+        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/silent"), timeout_seconds=2)
+        api.put("acme.other", url=receiver.url("/status/200"))
+        with ThreadPoolExecutor(1) as beside:
+            first = beside.submit(ask, tester)
+            receiver.wait_for(1, path="/silent")
+            refused = ask(tester, 429)["error"]
+            assert (refused["code"], "is running" in refused["message"]) == ("too_many_requests", True)
+            assert ask(tester, dry_run=True)["dry_run"] is True
+            assert ask(tester, webhook_id="acme.other")["result"] == 200
+            assert first.result()["error"]["type"] == "read_timeout"
+        assert aws.rows("Recoveries") == []
+        api.put(url=receiver.url("/status/200"), version=1)
+        assert ask(tester)["result"] == 200
+
+    @pytest.mark.parametrize(("seconds", "status"), [(-1, 200), (0, 200), (60, 429)])
+    def test_one_that_died_is_waited_for_only_until_it_must_have_ended(
+        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver, seconds: int, status: int
+    ) -> None:
+        api.put(url=receiver.url("/status/200"))
+        texts: dict[str, Any] = {"webhook_id": {"S": ID}, "recovery_id": {"S": "#test"}, "holder": {"S": "dead"}}
+        expires_at = {"N": str(int(time.time()) + seconds)}
+        aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item={**texts, "expires_at": expires_at})
+        ask(tester, status)
+        assert len(receiver.requests) == (status == 200)
+
+    def test_it_is_over_whatever_comes_of_it(self, api: Api, aws: MockAws, tester: ModuleType) -> None:
+        api.put(url="https://does-not-exist.invalid/", transformation="payload.send ? payload : $error('no')")
+        for payload, key in (({"send": True}, "error"), ({}, "error")):
+            assert key in ask(tester, payload=payload)
+        ask(tester, 500, seconds=9)
+        assert aws.rows("Recoveries") == []
+
+    def test_a_lost_answer_of_dynamodb_does_not_keep_it_from_itself(
+        self, api: Api, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
+        """The SDK asks again, and finds what it has written."""
+        api.put(url=receiver.url("/status/200"))
+        dynamodb.calls.clear()
+        with dynamodb.breaking(lost_once(dynamodb, "PutItem")):
+            assert ask(start(aws))["result"] == 200
+        assert dynamodb.calls["PutItem"] == 2
+
+    def test_it_expires_where_it_cannot_be_given_back(
+        self, api: Api, aws: MockAws, dynamodb: FaultyService, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        api.put(url=receiver.url("/status/200"))
+        with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "DeleteItem" else None):
+            assert ask(start(aws))["result"] == 200
+        assert "a webhook cannot be tested for a while" in caplog.messages
+        (row,) = aws.rows("Recoveries")
+        assert 0 < int(row["expires_at"]["N"]) - time.time() <= LEASE_SECONDS
+
+
+def lost_once(service: FaultyService, operation: str) -> Callable[[Asked], Answer | None]:
+    """The first call of an operation is carried out, and answered with a fault."""
+    left = [1]
+
+    def fault(asked: Asked) -> Answer | None:
+        if asked.operation != operation or not left[0]:
+            return None
+        left[0] -= 1
+        service.forward(asked)
+        return failing(asked)
+
+    return fault
+
+
+class TestInTime:
+    """API Gateway answers 504 after 29 s, even if the webhook was sent. A function that starts late has less left."""
+
+    def test_it_is_answered_though_the_receiver_drips_and_nothing_can_be_logged(
+        self,
+        api: Api,
+        aws: MockAws,
+        aws_endpoint: str,
+        dynamodb: FaultyService,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        receiver.reset()
+        api.put(url=receiver.url("/drip-body", bytes=1000, interval=0.1), timeout_seconds=30)
+        with FaultyService(aws_endpoint) as sqs:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+            tester, began = start(aws), time.monotonic()
+            with dynamodb.silent("BatchWriteItem", "DeleteItem"), sqs.silent():
+                shown = ask(tester, seconds=12)
+            assert time.monotonic() - began < 12
+        assert (len(receiver.requests), shown["trigger"]) == (1, "test")
+        assert (shown["result"], shown["duration_ms"] < 3500) == (200, True)
+        assert {"a test was not logged", "a webhook cannot be tested for a while"} <= set(caplog.messages)
+
+    @pytest.mark.parametrize("seconds", [0, 5, 9.9])
+    def test_nothing_is_sent_where_too_little_is_left(
+        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver, seconds: float
+    ) -> None:
+        api.put(url=receiver.url("/status/200"), transformation="payload")
+        error = ask(tester, 500, seconds=seconds)["error"]
+        assert (error["code"], error["message"][:17]) == ("internal_error", "Nothing was sent:")
+        assert (receiver.requests, history(aws), aws.rows("Recoveries")) == ([], [], [])
+
+    def test_a_transformation_that_takes_too_long_is_not_waited_for(
+        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/200"), transformation="$sum($map([1..100000], function($n) { $n * $n }))")
+        assert "took too long" in ask(tester, 500, seconds=10.3)["error"]["message"]
+        assert (receiver.requests, history(aws)) == ([], [])
+
+    def test_what_a_cold_start_took_is_taken_off(self, api: Api, tester: ModuleType, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/200"))
+        event = api_event({"webhook_id": ID}, scope="webhooks:manage")
+        event["requestContext"]["requestTimeEpoch"] = (time.time() - 20) * 1000
+        context = SimpleNamespace(get_remaining_time_in_millis=lambda: 29_000)
+        assert tester.lambda_handler(event, context)["statusCode"] == 500
+        assert receiver.requests == []

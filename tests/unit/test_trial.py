@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hooklog.api.trial import MAX_TRIAL_SECONDS, Laboratory, Trial
+from hooklog.api.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.api.trial import LOG_SECONDS, MAX_TRIAL_SECONDS, MIN_TRIAL_SECONDS, RESERVE_SECONDS, Laboratory, Trial
 from hooklog.delivery.delivery import Delivery
+from hooklog.errors import NoTimeLeft
+from hooklog.executions import tables
 from hooklog.messages.call import Call
 from hooklog.webhooks.directory import Entry
 from hooklog.webhooks.transformation import Transformer
@@ -29,15 +32,37 @@ class Witness:
         return Delivery.skip(call, attempt, datetime.now(UTC))
 
 
-@pytest.mark.parametrize(("seconds", "given"), [(30, MAX_TRIAL_SECONDS), (2.5, 2.5)])
-def test_a_receiver_has_no_longer_than_the_answer_can_wait(seconds: float, given: float) -> None:
-    fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": seconds}
+def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delivery:
+    fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": timeout_seconds}
     webhook = Webhook.parse(fields, "acme.orders", None)
+    laboratory = Laboratory(cast("Courier", witness), Transformer())
+    return laboratory.run(Trial.parse({}, "acme.orders"), Entry(webhook, b"key"), TimeLimit(seconds_left))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "left", "given"),
+    [
+        (30, 29, MAX_TRIAL_SECONDS),
+        (2.5, 29, 2.5),
+        (30, LOG_SECONDS + 12, 12),
+        (1, RESERVE_SECONDS + 0.5, 1),
+        (30, RESERVE_SECONDS + 0.5, MIN_TRIAL_SECONDS + 0.5),
+    ],
+)
+def test_a_receiver_has_no_longer_than_the_answer_can_wait(seconds: float, left: float, given: float) -> None:
+    run(witness := Witness(), seconds, left)
+    assert [call.timeout_seconds for call in witness.calls] == [pytest.approx(given, abs=0.4)]
+
+
+def test_nothing_is_sent_that_a_receiver_would_have_no_time_for() -> None:
     witness = Witness()
-    Laboratory(cast("Courier", witness), Transformer()).run(Trial.parse({}, "acme.orders"), Entry(webhook, b"key"))
-    assert [call.timeout_seconds for call in witness.calls] == [given]
+    with pytest.raises(NoTimeLeft):
+        run(witness, 30, RESERVE_SECONDS - 0.01)
+    assert witness.calls == []
 
 
 def test_there_is_time_to_log_it() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
-    assert MAX_TRIAL_SECONDS + 8 <= template.functions()["TestWebhookFunction"]["Timeout"] <= 29
+    assert MAX_TRIAL_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
+    assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
+    assert tables.UNANSWERED_SECONDS + 1 <= LOG_SECONDS

@@ -15,7 +15,9 @@ HooklogError
     ├── Unauthorized    401
     ├── Forbidden       403
     ├── NotFound        404
-    └── Conflict        409
+    ├── Conflict        409
+    ├── TooManyRequests 429
+    └── NothingSent     500
 """
 
 import traceback
@@ -155,6 +157,18 @@ class Conflict(RequestRefused):
     """409: what is there does not allow this now; the message says why."""
 
     status, code = 409, "conflict"
+
+
+class TooManyRequests(RequestRefused):
+    """429: the same is under way already; the message says what."""
+
+    status, code = 429, "too_many_requests"
+
+
+class NothingSent(RequestRefused):
+    """500: a fault of ours kept a test from being sent; the message says so."""
+
+    status, code = 500, "internal_error"
 
 
 def code_of(error: BaseException) -> str:

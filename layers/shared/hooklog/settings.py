@@ -164,6 +164,7 @@ class TryWebhookSettings(_Settings):
     executions_table: str
     execution_details_table: str
     webhooks_table: str
+    recoveries_table: str
     webhook_key: str
     unlogged_queue_url: str
     execution_retention_days: int

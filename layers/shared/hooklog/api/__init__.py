@@ -1,4 +1,4 @@
 """What is asked for, and the answers.
 
-In order: history, cursor, request, answer, resend, recovery, erasure, trial.
+In order: history, cursor, request, answer, resend, recovery, erasure, time_limit, lease, trial.
 """

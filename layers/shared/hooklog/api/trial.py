@@ -3,16 +3,19 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from hooklog.api import history
+from hooklog.api.time_limit import TimeLimit
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.delivery import Delivery
-from hooklog.errors import InvalidMessage, InvalidRequest, NotQueued, Undelivered
+from hooklog.errors import InvalidMessage, InvalidRequest, NoTimeLeft, NotQueued, Undelivered
 from hooklog.executions.details import masked
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import row_of
 from hooklog.executions.masking import SensitiveHeaders
+from hooklog.messages.call import Call
 from hooklog.messages.fields import named
 from hooklog.messages.message import Message
 from hooklog.sending.archive import Archive
@@ -21,10 +24,19 @@ from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import read_transformation
 
 MAX_TRIAL_SECONDS: Final = 20.0
-"""For the exchange: API Gateway waits for 29 s, and it has to be logged as well."""
+"""For the exchange, where as much is left."""
+
+MIN_TRIAL_SECONDS: Final = 1.0
+"""The shortest time-out that a webhook may have: where less is left, nothing is sent."""
+
+LOG_SECONDS: Final = 8.0
+"""Kept free while it is sent: for DynamoDB, which may not answer, and then for the queue of what is logged later."""
 
 PAYLOAD: Final = {"test": True, "text": "This is a test of your webhook."}
 """What is sent where no payload is given."""
+
+RESERVE_SECONDS: Final = MIN_TRIAL_SECONDS + LOG_SECONDS
+"""What must be left when it is sent."""
 
 _KNOWN = frozenset({"payload", "event_type", "dry_run", "transformation"})
 
@@ -73,20 +85,29 @@ class Laboratory:
         self._transformer = transformer
         self._clock = clock
 
-    def run(self, trial: Trial, entry: Entry) -> Delivery:
-        """What came of it; of a dry run, what would be sent. Raises EvaluatorLost."""
+    def run(self, trial: Trial, entry: Entry, limit: TimeLimit) -> Delivery:
+        """What came of it; of a dry run, what would be sent. Leaves LOG_SECONDS of the limit.
+
+        Raises NoTimeLeft and EvaluatorLost: nothing was sent then.
+        """
         webhook, now = entry.webhook, self._clock()
         call = webhook.call(trial.message, entry.keys(now))
-        call = call._replace(timeout_seconds=min(call.timeout_seconds, MAX_TRIAL_SECONDS))
         expression = trial.transformation if trial.overrides else webhook.transformation
+        shape = partial(self._transformer.shape, trial.message, expression)
         try:
-            shaped = self._transformer.shape(trial.message, expression)
+            shaped = limit.run(shape, "the transformation", RESERVE_SECONDS) if expression else shape()
         except Undelivered as failure:
             return Delivery.refused(call, 1, now, failure)
         if shaped is None:
             return Delivery.skip(call, 1, now)
         call = call._replace(message=shaped)
-        return self._courier.rehearse(call, 1) if trial.dry_run else self._courier.deliver(call, 1)
+        return self._courier.rehearse(call, 1) if trial.dry_run else self._send(call, limit)
+
+    def _send(self, call: Call, limit: TimeLimit) -> Delivery:
+        seconds = min(call.timeout_seconds, MAX_TRIAL_SECONDS, limit.left(LOG_SECONDS))
+        if seconds < MIN_TRIAL_SECONDS:
+            raise NoTimeLeft("too little time was left for the receiver")
+        return self._courier.deliver(call._replace(timeout_seconds=seconds), 1)
 
 
 def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
@@ -100,11 +121,11 @@ def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
     )
 
 
-def log(execution: Execution, archive: Archive) -> str:
-    """Log it, or let it wait to be logged; why that could not be done, or nothing."""
+def log(execution: Execution, archive: Archive, limit: TimeLimit) -> str:
+    """Log it, or let it wait to be logged; why that could not be done in time, or nothing."""
     try:
-        archive.keep([execution])
-    except NotQueued as error:
+        limit.run(partial(archive.keep, [execution]), "logging it")
+    except (NotQueued, NoTimeLeft) as error:
         return str(error)
     return ""
 

@@ -1,0 +1,68 @@
+"""How long an API call may take."""
+
+import time
+from threading import Event
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hooklog.api.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.errors import NotFound, NoTimeLeft
+
+WHOLE = GATEWAY_SECONDS - ANSWER_SECONDS
+
+
+def left(received_ago: float | None, lambda_seconds: float | None) -> float:
+    milliseconds = None if received_ago is None else (time.time() - received_ago) * 1000
+    event: dict[str, Any] = {"requestContext": {"requestTimeEpoch": milliseconds}} if milliseconds else {}
+    context = lambda_seconds and SimpleNamespace(get_remaining_time_in_millis=lambda: lambda_seconds * 1000)
+    return TimeLimit.of_call(event, context).left()
+
+
+@pytest.mark.parametrize(
+    ("received_ago", "lambda_seconds", "expected"),
+    [
+        (0.01, 29, WHOLE),
+        (4, 29, WHOLE - 4),  # a cold start
+        (4, 12, 12 - ANSWER_SECONDS),
+        (28.5, 29, WHOLE - 28.5),
+        (30, 29, WHOLE),  # a replayed event
+        (4 * 86_400, 29, WHOLE),
+        (-3, 29, WHOLE),  # clocks differ
+        (None, 29, WHOLE),
+        (None, None, WHOLE),
+        (0.01, 60, WHOLE),
+    ],
+)
+def test_a_call_has_what_is_left_of_both_times(
+    received_ago: float | None, lambda_seconds: float | None, expected: float
+) -> None:
+    assert left(received_ago, lambda_seconds) == pytest.approx(expected, abs=0.4)
+
+
+def test_a_step_gives_what_it_gives() -> None:
+    limit = TimeLimit(60)
+    assert limit.run(lambda: 7, "counting") == 7
+
+    def fail() -> None:
+        raise NotFound("gone")
+
+    with pytest.raises(NotFound, match="gone"):
+        limit.run(fail, "looking")
+
+
+def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
+    released = Event()
+    try:
+        with pytest.raises(NoTimeLeft, match="waiting took too long"):
+            TimeLimit(1.1).run(released.wait, "waiting", reserve=1)
+    finally:
+        released.set()
+
+
+def test_a_step_is_not_begun_that_has_no_time() -> None:
+    begun: list[int] = []
+    with pytest.raises(NoTimeLeft):
+        TimeLimit(1).run(lambda: begun.append(1), "writing", reserve=2)
+    assert begun == []
