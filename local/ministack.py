@@ -50,7 +50,7 @@ def start() -> Ministack:
     with _LOCK.open("wb") as lock, LOG.open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         process = subprocess.Popen(
-            [places.STACK_BIN / "ministack"],
+            [places.STACK_BIN / "python", "-P", places.ROOT / "local/emulator.py"],
             cwd=places.STATE,
             env=places.ministack_environment(),
             stdin=subprocess.DEVNULL,

@@ -23,7 +23,14 @@ LOOPBACK = [
 ]  # fmt: skip
 """127.0.0.1 in every notation in which a client may be brought to call it."""
 
-OURS = [*REFUSED_HEADERS, "webhook-id", "webhook-signature", "webhook-own", "x-hooklog-attempt", "x-hooklog-own"]
+OURS = [
+    *sorted(REFUSED_HEADERS),
+    "webhook-id",
+    "webhook-signature",
+    "webhook-own",
+    "x-hooklog-attempt",
+    "x-hooklog-own",
+]
 ALIASES = [
     *(name.replace("-", "_") for name in [*OURS, "user-agent", "content-type", "accept-encoding"] if "-" in name),
     *(name.upper().replace("-", "_") for name in OURS if "-" in name),

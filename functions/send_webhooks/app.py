@@ -45,7 +45,7 @@ def make_sender(settings: SenderSettings) -> Sender:
     unlogged = UnloggedQueue(clients, settings.unlogged_queue_url)
     repeats = RepeatQueue(clients, settings.queue_url)
     target = SchedulerTarget(
-        settings.queue_arn, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
+        settings.queue_url, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
     directory = Directory(read, Vault(clients, settings.webhook_key))
     publisher = Publisher(clients, settings.queue_url)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from local import aws
-from tests.changing import configured, kill_senders, left_on, visibility
+from tests.changing import configured, kill_senders, left_on, paused, visibility
 from tests.deployment import Deployment, Receiver, headers_of, received, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
 
@@ -65,11 +65,25 @@ def test_a_late_retry_is_fired_by_the_scheduler(
     listed = until(lambda: scheduler.list_schedules(NamePrefix=name)["Schedules"], bool)
     schedule = scheduler.get_schedule(Name=name, GroupName=listed[0]["GroupName"])
     wanted = ("GroupName", "Name", "FlexibleTimeWindow", "Target", "ActionAfterCompletion")
-    scheduler.update_schedule(
-        **{key: schedule[key] for key in wanted}, ScheduleExpression="at(2026-01-01T00:00:00)", State="ENABLED"
-    )
+    with paused("SendWebhooksFunction"):
+        scheduler.update_schedule(
+            **{key: schedule[key] for key in wanted}, ScheduleExpression="at(2026-01-01T00:00:00)", State="ENABLED"
+        )
+        until(lambda: scheduler.list_schedules(NamePrefix=name)["Schedules"], lambda found: not found)
+        assert message_group(deployment, third["execution_id"]) == webhook_id
     assert deployment.wait_for_history(webhook_id, 4)[0]["result"] == 200
-    until(lambda: scheduler.list_schedules(NamePrefix=name)["Schedules"], lambda found: not found)
+
+
+def message_group(deployment: Deployment, text: str) -> str:
+    """Of the message that waits on the webhook queue and contains this; all are put back at once."""
+    asked: Any = {"QueueUrl": deployment.outputs["QueueUrl"], "AttributeNames": ["All"], "VisibilityTimeout": 0}
+
+    def groups() -> list[str]:
+        received = deployment.sqs.receive_message(**asked, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        found = [each for each in received.get("Messages", []) if text in each["Body"]]
+        return [each["Attributes"]["MessageGroupId"] for each in found]
+
+    return until(groups, bool)[0]
 
 
 OUTAGES: dict[str, Fault] = {"errors": failing, "throttling": throttled, "unprocessed items": unprocessed}

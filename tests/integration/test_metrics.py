@@ -355,7 +355,7 @@ def test_what_queries_and_rules_read_is_on_the_lines(
 ) -> None:
     send(app, message(receiver.url("/status/500")), message(receiver.refused_url), "not JSON")
     lines = log_lines(app, caplog)
-    fields = {name for line in lines for name in line} | {"@timestamp", "@message", "cause", "items"}
+    fields = {name for line in lines for name in line} | {"@timestamp", "@message", "@log", "cause", "items"}
     queries = [each["QueryString"] for each in template.resources("AWS::Logs::QueryDefinition").values()]
     queries += [widget["properties"]["query"] for widget in WIDGETS if widget["type"] == "log"]
     for query in queries:

@@ -119,11 +119,45 @@ def test_a_retry_beyond_what_sqs_holds_back_is_scheduled(app: ModuleType, aws: M
     at = datetime.fromisoformat(last["next_attempt_at"])
     assert schedule["ScheduleExpression"] == f"at({at:%Y-%m-%dT%H:%M:%S})"
     assert (schedule["ActionAfterCompletion"], schedule["FlexibleTimeWindow"]) == ("DELETE", {"Mode": "OFF"})
-    assert schedule["Target"]["Arn"].endswith(":WebhookQueue")
-    send(app, sqs_event(schedule["Target"]["Input"]))
+    send(app, sqs_event(as_scheduler_puts_it(aws, schedule["Target"])))
     assert [e["attempt"] for e in chain(aws)] == [1, 2, 3, 4]
     assert chain(aws)[-1]["exhausted"] is True
     assert aws.waiting("WebhookQueue") == 0
+
+
+def as_scheduler_puts_it(aws: MockAws, target: dict[str, Any]) -> str:
+    """The message's body, once it is sure that it goes to the right queue in the message group of its webhook."""
+    request = json.loads(target["Input"])
+    assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
+    assert target["DeadLetterConfig"]["Arn"].endswith(":WebhookDeadLetterQueue")
+    assert {**request, "MessageBody": ""} == {
+        "QueueUrl": aws.refs["WebhookQueue"],
+        "MessageGroupId": WEBHOOK,
+        "MessageBody": "",
+    }
+    return str(request["MessageBody"])
+
+
+def test_a_late_retry_that_scheduler_could_not_put_on_the_queue_can_be_redriven(
+    app: ModuleType, aws: MockAws, receiver: Receiver
+) -> None:
+    """Its dead letter is what Scheduler was to ask SQS for."""
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
+    send(app, sqs_event(message(receiver.url("/sequence/late", codes="500,200"))))
+    (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    request = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])["Target"]["Input"]
+    assert send(app, sqs_event(request)) == []
+    assert [(e["attempt"], e["result"]) for e in chain(aws)] == [(1, 500), (2, 200)]
+
+
+@pytest.mark.parametrize("body", [1, "not JSON", "{}", '{"webhook_id": "w", "payload": 1, "url": "https://a.example"}'])
+def test_a_request_that_is_not_schedulers_own_is_a_dead_letter(
+    app: ModuleType, aws: MockAws, receiver: Receiver, body: Any
+) -> None:
+    request = {"QueueUrl": aws.refs["WebhookQueue"], "MessageGroupId": WEBHOOK, "MessageBody": body}
+    assert send(app, sqs_event(request)) == []
+    assert len(aws.messages("WebhookDeadLetterQueue")) == 1
+    assert receiver.requests == []
 
 
 @pytest.mark.parametrize("path", ["/status/410", "ftp://example.com/"])

@@ -11,8 +11,9 @@ import pytest
 
 from hooklog.executions.execution import Trigger
 from hooklog.queues.repeats import Repeat
+from hooklog.sending.topics import STRETCH
 from tests.aws import MockAws
-from tests.events import sqs_event
+from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
 
 Start = Any
@@ -279,6 +280,82 @@ def test_a_messages_trace_reaches_its_receiver_on_every_attempt(aws: MockAws, re
     app.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
     trace = "00-6743a1b04f3c2a1d5e6b7a8c9d0e1f2a-53995c3f42cd8ad8-00"  # as events/sqs_batch.json has it
     assert [request.header("traceparent") for request in receiver.requests] == [trace, trace]
+
+
+OURS = "Root=1-0eade200-0eade2000eade2000eade200;Parent=0eade2000eade200;Sampled=1;Lineage=1:0eade200:0"
+"""What the SDK adds to each message that a function sends, here one that is traced."""
+
+
+def from_the_queue(aws: MockAws, queue: str = "WebhookQueue", count: int = 1) -> dict[str, Any]:
+    """What was put there by a function, as Lambda gets it from the real SQS."""
+    event = aws.take(queue, count)
+    for record in event["Records"]:
+        record["attributes"]["AWSTraceHeader"] = OURS
+    return event
+
+
+def traced(app: ModuleType, trace: str | None, *bodies: object) -> None:
+    event = sqs_event(*bodies)
+    for record in event["Records"]:
+        record["attributes"].pop("AWSTraceHeader")
+        record["attributes"] |= {"AWSTraceHeader": trace} if trace else {}
+    assert app.lambda_handler(event, CONTEXT)["batchItemFailures"] == []
+
+
+@pytest.mark.parametrize("trace", [None, "Root=1-6743a1b0-4f3c2a1d5e6b7a8c9d0e1f2a;Parent=53995c3f42cd8ad8;Sampled=1"])
+class TestNoTraceOfOurs:
+    """A receiver gets its producer's trace or none, by whichever way a message has come."""
+
+    @pytest.fixture
+    def expected(self, trace: str | None) -> str | None:
+        return trace and "00-6743a1b04f3c2a1d5e6b7a8c9d0e1f2a-53995c3f42cd8ad8-01"
+
+    def test_on_a_retry(self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None) -> None:
+        receiver.reset()
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
+        traced(app, trace, message(receiver.url("/status/500")))
+        app.lambda_handler(from_the_queue(aws), CONTEXT)
+        assert [request.header("traceparent") for request in receiver.requests] == [expected] * 2
+
+    def test_on_the_copies_of_a_topics_message(
+        self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
+    ) -> None:
+        """Those of the second stretch, too."""
+        receiver.reset()
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+        body = {"url": receiver.url("/status/200"), "enabled": True, "topic": "acme"}
+        for webhook_id in ("w000", f"w{STRETCH:03}"):
+            put.lambda_handler(api_event({"webhook_id": webhook_id}, scope="webhooks:manage", body=body), None)
+        row, _ = aws.rows("Webhooks")
+        for number in range(1, STRETCH):
+            aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
+        traced(app, trace, {"topic": "acme", "payload": 1})
+        first = from_the_queue(aws, count=STRETCH + 1)["Records"]
+        app.lambda_handler({"Records": [record for record in first if "topic" in json.loads(record["body"])]}, CONTEXT)
+        copies = [record for record in first if json.loads(record["body"]).get("webhook_id") == "w000"]
+        app.lambda_handler({"Records": [*copies, *from_the_queue(aws)["Records"]]}, CONTEXT)
+        assert [request.header("traceparent") for request in receiver.requests] == [expected] * 2
+
+    def test_on_a_dead_letter_that_was_put_back(
+        self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
+    ) -> None:
+        """Put back twice: between, the same was wrong with it."""
+        receiver.reset()
+        refusing = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        body = json.dumps({**message(receiver.url("/status/200")), "timeout_seconds": 99})
+        traced(refusing, trace, body)
+        for fixed in (False, True):
+            (letter,) = aws.messages("WebhookDeadLetterQueue")
+            event = sqs_event(letter["Body"].replace("99", "9") if fixed else letter["Body"])
+            record = event["Records"][0]
+            record["attributes"]["AWSTraceHeader"] = OURS
+            record["messageAttributes"] = {
+                name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+                for name, value in letter["MessageAttributes"].items()
+            }
+            refusing.lambda_handler(event, CONTEXT)
+        assert [request.header("traceparent") for request in receiver.requests] == [expected]
 
 
 def test_deliveries_are_logged_by_sampling(aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:

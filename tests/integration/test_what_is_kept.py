@@ -403,7 +403,7 @@ def test_a_late_retry_carries_its_message_in_its_schedule(aws: MockAws, receiver
     send(app, sqs_event(odd(receiver.url("/status/500"))))
     (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
     schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
-    send(app, sqs_event(schedule["Target"]["Input"]))
+    send(app, sqs_event(json.loads(schedule["Target"]["Input"])["MessageBody"]))
     assert len({request.body for request in receiver.requests}) == 1
     assert [shown["attempt"] for shown in chain(aws)] == [1, 2]
 

@@ -128,6 +128,18 @@ def test_an_outage_of_a_day_moves_nothing_among_the_dead_letters(queue: str) -> 
     assert receipts * QUEUES[queue]["VisibilityTimeout"] >= (2 if queue == "UnloggedExecutions" else 1) * DAY
 
 
+def test_scheduler_may_put_retries_on_the_queue_and_its_dead_letters_and_nothing_else() -> None:
+    """It calls SendMessage itself: that carries the message group, by which SQS is fair to the other webhooks."""
+    role = template.resources("AWS::IAM::Role")["RetriesRole"]
+    (assumes,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert assumes["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert assumes["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
+    assert list(named_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
+
+
 def test_an_alarm_watches_the_errors_of_every_worker() -> None:
     assert watched("Errors") >= WORKERS.keys()
 

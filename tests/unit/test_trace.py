@@ -14,9 +14,17 @@ TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"
     ("sampled", "flags"), [(";Sampled=1", "01"), (";Sampled=0", "00"), (";Sampled=?", "00"), ("", "00")]
 )
 def test_the_producers_trace_goes_on(sampled: str, flags: str) -> None:
-    headers = traced({"X-Shop": "berlin"}, f"{ROOT};Parent=53995c3f42cd8ad8{sampled};Lineage=1:a87bd80c:1")
+    headers = traced({"X-Shop": "berlin"}, f"{ROOT};Parent=53995c3f42cd8ad8{sampled}")
     assert headers == {"X-Shop": "berlin", "traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-{flags}"}
     assert trace_id(headers) == TRACE_ID
+
+
+def test_a_trace_that_lambda_itself_has_begun_goes_on_where_it_is_recorded() -> None:
+    """The SDK adds a header to all that a function sends, also where nobody traces: it finds loops by the lineage."""
+    lambdas = f"{ROOT};Parent=53995c3f42cd8ad8;Sampled={{}};Lineage=1:a87bd80c:1"
+    assert traced({}, lambdas.format(1)) == {"traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-01"}
+    for sampled in ("0", "?", ""):
+        assert traced({"X-Shop": "berlin"}, lambdas.format(sampled)) == {"X-Shop": "berlin"}
 
 
 def test_a_trace_without_a_segment_gets_one() -> None:

@@ -48,7 +48,6 @@ class SenderSettings(_Settings):
     events_topic_arn: str
     disable_after_days: int
     queue_url: str
-    queue_arn: str
     dead_letter_queue_arn: str
     dead_letter_queue_url: str
     unlogged_queue_url: str

@@ -16,6 +16,7 @@ MAX_ATTRIBUTES: Final = 10
 
 _ROOM_FOR_ATTRIBUTES = 8_192
 _IDENTITY = "QueueMessageId"
+_TRACE = "TraceHeader"
 
 
 class DeadLetterQueue:
@@ -26,7 +27,7 @@ class DeadLetterQueue:
         self._queue_url = queue_url
 
     def bury(self, record: Mapping[str, Any], reason: str) -> None:
-        """Send the record's body with the attributes `Reason` and `QueueMessageId`, its own attributes kept.
+        """Send the record's body with the attributes `Reason`, `QueueMessageId` and `TraceHeader`, its own kept.
 
         A body that leaves no room for the reason is compressed, or cut off where that does not make it short enough;
         the attribute `BodyEncoding` says so. Own attributes that leave no room are left out. Raises
@@ -36,8 +37,15 @@ class DeadLetterQueue:
         body, encoding = _fitting(record["body"])
         if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
             own = {}
-        attributes = {"Reason": reason[:1000], _IDENTITY: record["messageId"], **encoding}
-        group = record.get("attributes", {}).get("MessageGroupId")
+        system = record.get("attributes", {})
+        trace = "" if is_redriven(record) else system.get("AWSTraceHeader")
+        attributes = {
+            "Reason": reason[:1000],
+            _IDENTITY: record["messageId"],
+            **encoding,
+            **({_TRACE: trace} if trace else {}),
+        }
+        group = system.get("MessageGroupId")
         self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
@@ -49,6 +57,16 @@ class DeadLetterQueue:
 def is_redriven(record: Mapping[str, Any]) -> bool:
     """Whether a record of an SQS event was a dead letter of ours: its message is another than the one that was sent."""
     return _IDENTITY in record.get("messageAttributes", {})
+
+
+def trace_header(record: Mapping[str, Any]) -> str:
+    """The X-Ray header that came with a record; of a dead letter of ours, with what it was before. Empty for none.
+
+    A dead letter has one of the sender's besides, for the SDK adds it to what a function sends.
+    """
+    if is_redriven(record):
+        return str(record["messageAttributes"].get(_TRACE, {}).get("stringValue", ""))
+    return str(record["attributes"].get("AWSTraceHeader", ""))
 
 
 def _fitting(body: str) -> tuple[str, dict[str, str]]:

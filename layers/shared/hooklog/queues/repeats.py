@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.errors import InvalidMessage, NotQueued, code_of
 from hooklog.executions.execution import Trigger
-from hooklog.messages.fields import EXECUTION_ID, got, identifier
+from hooklog.messages.fields import EXECUTION_ID, got, identifier, parse_object
 from hooklog.queues.clients import Clients
 from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
 
@@ -22,8 +22,11 @@ LONGEST_WAIT: Final = timedelta(hours=29)
 receiver can ask for, and the fifth that may be added to it by chance."""
 
 MAX_SCHEDULED_LENGTH: Final = 250_000
-"""Of a message in a schedule: EventBridge Scheduler takes 256 KB. A longer one waits on the queue, which holds it back
-for a quarter of an hour again and again."""
+"""Of a schedule's input: EventBridge Scheduler takes 256 KB. What is longer waits on the queue, which holds it back for
+a quarter of an hour again and again."""
+
+_REQUEST: Final = frozenset({"QueueUrl", "MessageBody", "MessageGroupId"})
+"""What a schedule asks SQS for."""
 
 
 class Repeat(NamedTuple):
@@ -75,10 +78,19 @@ class Repeat(NamedTuple):
 class SchedulerTarget(NamedTuple):
     """What EventBridge Scheduler needs to put a message on the webhook queue."""
 
-    queue_arn: str
+    queue_url: str
     dead_letter_queue_arn: str
     role_arn: str
     group: str
+
+    def put(self, request: str) -> dict[str, Any]:
+        """The target of a schedule that calls SendMessage: its target for queues has no message group for this kind."""
+        return {
+            "Arn": f"arn:{self.role_arn.split(':')[1]}:scheduler:::aws-sdk:sqs:sendMessage",
+            "RoleArn": self.role_arn,
+            "Input": request,
+            "DeadLetterConfig": {"Arn": self.dead_letter_queue_arn},
+        }
 
 
 class RepeatQueue:
@@ -90,7 +102,8 @@ class RepeatQueue:
 
     def put(self, delays: Mapping[Repeat, int]) -> None:
         """Let each come after its seconds, 900 at most. Raises NotQueued unless all were taken."""
-        send_all(self._clients.sqs, self._queue_url, [_entry(repeat, delay) for repeat, delay in delays.items()])
+        entries = [{**_entry(repeat), "DelaySeconds": delay} for repeat, delay in delays.items()]
+        send_all(self._clients.sqs, self._queue_url, entries)
 
 
 class RetryTimer:
@@ -108,16 +121,14 @@ class RetryTimer:
         if soon:
             self._queue.put(soon)
         for repeat in due.keys() - soon.keys():
-            if len(repeat.to_body()) > MAX_SCHEDULED_LENGTH:
+            request = json.dumps({"QueueUrl": self._target.queue_url, **_entry(repeat)})
+            if len(request) > MAX_SCHEDULED_LENGTH:
                 self._queue.put({repeat._replace(due=due[repeat]): MAX_DELAY_SECONDS})
             else:
-                self._schedule(repeat, due[repeat])
+                self._schedule(repeat, due[repeat], request)
 
-    def _schedule(self, repeat: Repeat, at: datetime) -> None:
-        """A schedule that fires once and deletes itself, named after the execution: a second one is refused.
-
-        It names no message group: of a standard queue's, the Scheduler's documentation says nothing.
-        """
+    def _schedule(self, repeat: Repeat, at: datetime, request: str) -> None:
+        """A schedule that fires once and deletes itself, named after the execution: a second one is refused."""
         try:
             self._clients.scheduler.create_schedule(
                 Name=f"retry-{repeat.execution_id}",
@@ -125,24 +136,28 @@ class RetryTimer:
                 ScheduleExpression=f"at({at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
                 FlexibleTimeWindow={"Mode": "OFF"},
                 ActionAfterCompletion="DELETE",
-                Target={
-                    "Arn": self._target.queue_arn,
-                    "RoleArn": self._target.role_arn,
-                    "Input": repeat.to_body(),
-                    "DeadLetterConfig": {"Arn": self._target.dead_letter_queue_arn},
-                },
+                Target=self._target.put(request),
             )
         except (BotoCoreError, ClientError) as error:
             if code_of(error) != "ConflictException":
                 raise NotQueued(code_of(error)) from error
 
 
-def _entry(repeat: Repeat, delay_seconds: int) -> dict[str, Any]:
-    return {
-        "MessageBody": repeat.to_body(),
-        "MessageGroupId": repeat.webhook_id,
-        "DelaySeconds": delay_seconds,
-    }
+def _entry(repeat: Repeat) -> dict[str, Any]:
+    return {"MessageBody": repeat.to_body(), "MessageGroupId": repeat.webhook_id}
+
+
+def unscheduled(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A queue message's fields; those of the repeat, where it is a request of SQS that Scheduler could not make.
+
+    Such a request is a dead letter, and comes back when that is redriven. Raises InvalidMessage.
+    """
+    if fields.keys() != _REQUEST:
+        return fields
+    inner = parse_object(fields["MessageBody"]) if isinstance(fields["MessageBody"], str) else {}
+    if "repeat_of" not in inner:
+        raise InvalidMessage("MessageBody must be what Hooklog has scheduled")
+    return inner
 
 
 def _execution_id(fields: Mapping[str, Any]) -> str:

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
 from hooklog.messages.trace import traced
-from hooklog.queues.dead_letters import is_redriven
-from hooklog.queues.repeats import Repeat
+from hooklog.queues.dead_letters import is_redriven, trace_header
+from hooklog.queues.repeats import Repeat, unscheduled
 from hooklog.sending.topics import UNIQUE_SECONDS, Origin, Publication
 
 
@@ -33,12 +33,13 @@ class Order(NamedTuple):
         attributes = record["attributes"]
         redelivered = int(attributes["ApproximateReceiveCount"]) > 1
         due_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
-        fields = parse_object(record["body"])
+        fields = unscheduled(parse_object(record["body"]))
         if "repeat_of" in fields:
             return cls(Repeat.parse(fields), queue_message_id, redelivered, due_at)
-        origin, trace = Origin.parse(fields), attributes.get("AWSTraceHeader", "")
+        origin = Origin.parse(fields)
         if origin and is_redriven(record):
             origin = origin._replace(trips=0)
+        trace = "" if origin else trace_header(record)
         if "topic" in fields:
             unique_until = int(attributes["ApproximateFirstReceiveTimestamp"]) // 1000 + UNIQUE_SECONDS
             origin = origin or Origin(queue_message_id, unique_until)
@@ -53,4 +54,5 @@ class Order(NamedTuple):
 
 
 def _traced(message: Message, xray_header: str) -> Message:
+    """With its producer's trace, which its retries read from the log. What we copied or put back is traced no more."""
     return message._replace(headers=traced(message.headers, xray_header))
