@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from hooklog.errors import ErrorType
 from hooklog.executions.execution import compact_time, iso_time
+from hooklog.executions.failures import LOOKED_AT
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
@@ -67,8 +69,21 @@ def fail_since(aws: MockAws, at: str) -> None:
 
 def logged(aws: MockAws, at: str, **fields: Any) -> None:
     """An execution of the past, a success unless it says otherwise."""
+    aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=execution(at, **fields))
+
+
+def failed(aws: MockAws, days_ago: float, message_id: str, **fields: Any) -> None:
+    """A failed execution of the past."""
+    aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=failure(ago(days=days_ago), message_id, **fields))
+
+
+def failure(at: str, message_id: str, **fields: Any) -> Row:
+    return execution(at, failed=True, message_id={"S": message_id}, **fields)
+
+
+def execution(at: str, **fields: Any) -> Row:
     execution_id = f"{compact_time(datetime.fromisoformat(at))}-00000000"
-    item = {
+    return {
         "webhook_id": {"S": ID},
         "executed_at": {"S": execution_id},
         "message_id": {"S": "old"},
@@ -79,7 +94,12 @@ def logged(aws: MockAws, at: str, **fields: Any) -> None:
         **({"failed_at": {"S": execution_id}} if fields.pop("failed", False) else {}),
         **fields,
     }
-    aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=item)
+
+
+def log_all(aws: MockAws, rows: list[Row]) -> None:
+    for start in range(0, len(rows), 25):
+        puts: Any = [{"PutRequest": {"Item": row}} for row in rows[start : start + 25]]
+        aws.dynamodb.batch_write_item(RequestItems={aws.refs["Executions"]: puts})
 
 
 class TestGone:
@@ -212,11 +232,80 @@ class TestFailing:
         at = ago(days=days_ago)
         fail_since(aws, at)
         logged(aws, at, failed=True)
+        failed(aws, days_ago / 2, "second")
         logged(aws, ago(days=days_ago + 0.01))
         send(start(aws, DISABLE_AFTER_DAYS=days), {})
         _, shown = api.get()
         assert (shown["enabled"], len(events(aws))) == (not off, int(off))
         assert not off or at[:16] in shown["disabled_reason"]
+
+    @pytest.mark.parametrize(
+        ("before", "off"),
+        [
+            pytest.param("6a 3b", True, id="three messages"),
+            pytest.param("5.01a 4b 3c 2c", True, id="three, and retries"),
+            pytest.param("14a 7b", True, id="one a week, for the third time"),
+            pytest.param("20a 19.9b 19.8c 5.5d 3e", True, id="after an earlier outage"),
+            pytest.param("5.01a", False, id="the second failure"),
+            pytest.param("7a", False, id="one a week, for the second time"),
+            pytest.param("5.01a 3.5a 2a", False, id="two messages, one retried"),
+            pytest.param("5.01a 3.5a 2a 0now", False, id="the retries of two"),
+            pytest.param("5.02a 5.01b 5c 4.9d", False, id="an outage, and a failure now"),
+            pytest.param("5.01a 0.2b 0.1c", False, id="a failure, and an outage now"),
+            pytest.param("20a 19.9b 19.8c 4.5d 3e 2f", False, id="after an earlier outage, not for long enough"),
+        ],
+    )
+    def test_failures_of_several_messages_must_be_spread_over_all_of_that_time(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str, before: str, off: bool
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        failures = [(float(each.rstrip("abcdefnow")), each.lstrip("0123456789.")) for each in before.split()]
+        fail_since(aws, ago(days=failures[0][0] + 0.001))
+        for days_ago, message_id in failures:
+            failed(aws, days_ago, message_id)
+        assert send(start(aws), {"message_id": "now"}) == []
+        assert (api.get()[1]["enabled"], len(events(aws))) == (not off, int(off))
+
+    def test_a_failure_in_between_that_is_logged_late_counts(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=6))
+        failed(aws, 6, "a")
+        sender = start(aws)
+        send(sender, {"message_id": "b"})
+        assert api.get()[1]["enabled"] is True
+        failed(aws, 3, "c")
+        send(sender, {"message_id": "d"})
+        assert api.get()[1]["enabled"] is False
+
+    def test_a_success_after_the_failure_is_one_in_between(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+        """Another sender has logged it by now, and has yet to note it."""
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=6))
+        for number, days_ago in enumerate((6, 4, 2)):
+            failed(aws, days_ago, f"m{number}")
+        logged(aws, ago(seconds=-60))
+        send(start(aws), {})
+        assert api.get()[1]["enabled"] is True
+
+    def test_of_more_failures_than_are_read_the_earlier_ones_are_looked_for(
+        self, api: Api, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is read in vain is not read again by each failure."""
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=9.001))
+        for days_ago, message_id in ((9, "a"), (8.9, "b"), (5.5, "c")):
+            failed(aws, days_ago, message_id)
+        log_all(aws, [failure(ago(minutes=5, milliseconds=n), f"m{n}") for n in range(LOOKED_AT)])
+        with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as counted:
+            counted.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            sender = start(aws)
+            for _ in range(3):
+                send(sender, {})
+        assert api.get()[1]["enabled"] is True
+        assert dynamodb.calls["Query"] <= 10
+        failed(aws, 3, "d")
+        send(start(aws), {})
+        assert api.get()[1]["enabled"] is False
 
     def test_a_success_that_was_not_noted_is_found_in_the_log(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
@@ -224,7 +313,9 @@ class TestFailing:
         """The days begin anew with the first failure after it."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=9))
-        logged(aws, ago(days=9), failed=True)
+        failed(aws, 9, "a")
+        failed(aws, 8.5, "b")
+        failed(aws, 8.2, "c")
         logged(aws, ago(days=8))
         later = ago(days=2)
         logged(aws, later, failed=True)
@@ -250,15 +341,29 @@ class TestFailing:
         first = ago(days=6)
         fail_since(aws, first)
         logged(aws, first, failed=True)
-        logged(aws, ago(days=3), **fields)
+        failed(aws, 3, "second")
+        logged(aws, ago(days=2), **fields)
         send(start(aws), {})
         assert api.get()[1]["enabled"] is False
+
+    @pytest.mark.parametrize("error_type", [kind for kind in ErrorType if not kind.was_attempted])
+    def test_where_nobody_was_asked_nobody_has_failed_in_between(
+        self, api: Api, aws: MockAws, receiver: Receiver, error_type: str
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), enabled=True)
+        fail_since(aws, ago(days=6))
+        failed(aws, 6, "first")
+        for number, days_ago in enumerate((4, 3, 2)):
+            failed(aws, days_ago, f"m{number}", error_type={"S": error_type})
+        send(start(aws), {})
+        assert api.get()[1]["enabled"] is True
 
     def test_where_nobody_was_asked_nobody_has_failed(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/200"), enabled=True, transformation="$error('no order')")
         sender = start(aws)
         send(sender, {})
-        assert (len(history(aws)), since(aws)) == (1, None)
+        assert [row["error_type"] for row in history(aws)] == [{"S": "transformation_error"}]
+        assert since(aws) is None
         fail_since(aws, ago(days=6))
         send(start(aws), {})
         assert (len(history(aws)), api.get()[1]["enabled"]) == (2, True)

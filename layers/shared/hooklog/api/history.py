@@ -98,7 +98,7 @@ def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeader
 
 def _error(row: ExecutionRow) -> dict[str, Any]:
     """Why no status came, where there are no details to say so."""
-    return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_type else {}
+    return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_message else {}
 
 
 def find(webhook_id: str, execution_id: str) -> ExecutionRow:

@@ -1,4 +1,4 @@
 """What is kept of an attempt: the log.
 
-In order: execution, masking, tables, chain, details, log.
+In order: execution, masking, tables, chain, details, log, failures.
 """

@@ -89,7 +89,7 @@ def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
         exhausted=execution.exhausted or None,
         unkept=execution.unkept or None,
-        error_type=str(delivery.error.error_type) if delivery.error and execution.unkept else None,
+        error_type=str(delivery.error.error_type) if delivery.error else None,
         error_message=delivery.error.message if delivery.error and execution.unkept else None,
         expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
     )

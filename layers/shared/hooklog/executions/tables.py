@@ -87,8 +87,9 @@ class ExecutionRow(AttachedTable):
     unkept = BooleanAttribute(null=True)
     """Of a failure: the deployment keeps no details."""
     error_type = UnicodeAttribute(null=True)
+    """Of a hard error; rows of earlier releases have it only with `error_message`."""
     error_message = UnicodeAttribute(null=True)
-    """These two only where there are no details, which hold them otherwise."""
+    """Only where there are no details, which hold it otherwise."""
     expires_at = NumberAttribute()
 
     failures = FailuresIndex()

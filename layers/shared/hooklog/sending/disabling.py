@@ -11,14 +11,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.errors import code_of
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import UNANSWERED_SECONDS, ExecutionRow
+from hooklog.executions.failures import failures
+from hooklog.executions.tables import UNANSWERED_SECONDS
 from hooklog.queues.clients import Clients
 from hooklog.webhooks import registry
 from hooklog.webhooks.directory import Directory
 from hooklog.webhooks.webhook import Webhook
 
-LOOKED_AT: Final = 1000
-"""Of a webhook's executions, the newest: as many are looked at for a success before it is switched off."""
+CHEAP_LOOK: Final = 100
+"""Executions that may be read at every failure of a webhook that has failed for long enough."""
+
+PAUSE: Final = timedelta(minutes=5)
+"""How long this sender does not read the log of such a webhook again where it took more, and in vain."""
+
+MAX_PAUSES: Final = 1000
+"""Webhooks for which that is remembered."""
 
 WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
 """What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
@@ -65,6 +72,7 @@ class Watch:
         self._events = events
         self._longest = timedelta(days=days)
         self._clock = clock or (lambda: datetime.now(UTC))
+        self._looked_at: dict[str, datetime] = {}
 
     def look(self, executions: Iterable[Execution], seconds_left: Callable[[], float]) -> Iterator[SwitchedOff]:
         """What follows for the webhooks of these logged executions, as far as the time goes.
@@ -93,21 +101,30 @@ class Watch:
                 self._note(webhook, None)
         elif attempts and webhook.failing_since is None:
             self._note(webhook, iso_time(min(each.execution_id for each in attempts)))
-        elif attempts and self._longest and self._is_too_long(webhook.failing_since):
-            yield from self._ask_the_log(webhook)
+        elif attempts and webhook.failing_since and self._longest and not self._has_looked(webhook.webhook_id):
+            since = datetime.fromisoformat(webhook.failing_since)
+            if self._clock() - since >= self._longest:
+                yield from self._ask_the_log(webhook, since)
 
-    def _is_too_long(self, since: str | None) -> bool:
-        return since is not None and self._clock() - datetime.fromisoformat(since) >= self._longest
-
-    def _ask_the_log(self, webhook: Webhook) -> Iterator[SwitchedOff]:
+    def _ask_the_log(self, webhook: Webhook, since: datetime) -> Iterator[SwitchedOff]:
         """Whether it was so all the time: a sender that knew nothing of the failure has not noted its success."""
-        since = _failing_since(webhook)
-        if since != webhook.failing_since:
-            self._note(webhook, since)
-        if self._is_too_long(since):
+        found = failures(webhook.webhook_id, since)
+        if found.complete and found.newest and (first := found.newest[0].at) != since:
+            self._note(webhook, iso_time(compact_time(first)))
+            since = first
+        if found.last_for(self._longest, since):
             days = f"{self._longest.days} day{'s' if self._longest.days > 1 else ''}"
-            reason = f"Every attempt has failed since {since[:16]}Z, for {days} and longer."
+            reason = f"Every attempt has failed since {since:%Y-%m-%dT%H:%MZ}, for {days} and longer."
             yield from self._switch_off(webhook, reason)
+        elif found.looked_at > CHEAP_LOOK:
+            self._looked_at[webhook.webhook_id] = self._clock()
+            if len(self._looked_at) > MAX_PAUSES:
+                del self._looked_at[next(iter(self._looked_at))]
+
+    def _has_looked(self, webhook_id: str) -> bool:
+        """Whether much of its log was read in vain just now."""
+        at = self._looked_at.get(webhook_id)
+        return at is not None and self._clock() - at < PAUSE
 
     def _note(self, webhook: Webhook, since: str | None) -> None:
         registry.note_failing(webhook, since)
@@ -128,28 +145,3 @@ def _is_attempt(execution: Execution) -> bool:
     refused = delivery.error and not delivery.error.error_type.was_attempted
     registered = delivery.message.url is None
     return registered and not delivery.skipped and not refused and execution.trigger is not Trigger.TEST
-
-
-def _failing_since(webhook: Webhook) -> str:
-    """When the first of the attempts was made that no success has followed, as far as the log is looked at.
-
-    Where that has expired, it is the first that is left: there may have been a success between.
-    """
-    first = webhook.failing_since or ""
-    begin = compact_time(datetime.fromisoformat(first))
-    rows = ExecutionRow.query(
-        webhook.webhook_id,
-        ExecutionRow.executed_at >= begin,
-        scan_index_forward=False,
-        consistent_read=True,
-        limit=LOOKED_AT,
-    )
-    failed, looked_at = "", 0
-    for row in rows:
-        looked_at += 1
-        if row.trigger == Trigger.TEST or row.skipped:
-            continue
-        if not row.failed_at:
-            return iso_time(failed) if failed else first
-        failed = row.executed_at
-    return iso_time(failed) if failed and looked_at < LOOKED_AT else first
