@@ -292,8 +292,8 @@ class TestFailing:
     ) -> None:
         """What is read in vain is not read again by each failure."""
         api.put(url=receiver.url("/status/500"), enabled=True)
-        fail_since(aws, ago(days=9.001))
-        for days_ago, message_id in ((9, "a"), (8.9, "b"), (5.5, "c")):
+        fail_since(aws, ago(days=20.001))
+        for days_ago, message_id in ((20, "a"), (19.9, "b"), (5.5, "c")):
             failed(aws, days_ago, message_id)
         log_all(aws, [failure(ago(minutes=5, milliseconds=n), f"m{n}") for n in range(LOOKED_AT)])
         with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as counted:
