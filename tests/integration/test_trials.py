@@ -223,7 +223,7 @@ class TestOneAtATime:
     def test_while_one_is_running_another_is_told_to_wait(
         self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
     ) -> None:
-        api.put(url=receiver.url("/silent"), timeout_seconds=2)
+        api.put(url=receiver.url("/silent"), timeout_seconds=3)
         api.put("acme.other", url=receiver.url("/status/200"))
         with ThreadPoolExecutor(1) as beside:
             first = beside.submit(ask, tester)
