@@ -1,7 +1,7 @@
 /** <webhook-history api webhook token>, see README.md. Whatever others wrote becomes text in the page, never HTML. */
 
 const [FIRST_PAGE, LATER_PAGES, MOST_NEW_PAGES] = [50, 200, 5];
-// an execution is logged when it ends, up to this long after it began
+// an execution is logged when it ends, this late at most
 const LATE_MS = 35_000;
 const TIMEOUT_MS = 30_000;
 const CLOCK_MS = 15_000;
@@ -236,7 +236,7 @@ function tokenFromAddress() {
 
 // ---- the API
 
-/** The status is 0 where no answer came. */
+/** Status 0: no answer. */
 class Failed extends Error {
 	constructor(status, message) {
 		super(message);
@@ -244,7 +244,7 @@ class Failed extends Error {
 	}
 }
 
-/** The ids in it cannot leave their places. */
+/** Escapes ids. */
 const path = (texts, ...ids) => String.raw({ raw: texts }, ...ids.map(encodeURIComponent));
 
 class Api {
@@ -492,7 +492,7 @@ function bodyBlock(title, call, part = "request_body") {
 	const ends = ["", "_encoding", "_truncated", "_bytes", "_note"];
 	const [body, encoding, truncated, bytes, note] = ends.map((end) => call[part + end]);
 	const remarks = note ? [note] : [];
-	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: the answer broke off or did not end in time.");
+	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: it broke off or came too late.");
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
@@ -588,7 +588,7 @@ function timeline(chain, shown, view) {
 
 // ---- lists
 
-/** What comes page by page. Who extends it gets and shows a page. */
+/** A list that comes page by page. */
 class Pages {
 	element = h("section");
 	loading = new AbortController();
@@ -742,7 +742,7 @@ class ExecutionList extends Pages {
 			: ["Which webhook?", "Add ?webhook=<webhook id> to the address of this page."]));
 	}
 
-	/** A page may be empty although more follow. */
+	/** A page may be empty and not the last. */
 	async older(signal) {
 		if (this.#filter.message) return this.#ofMessage(signal);
 		const limit = this.#listed.length ? LATER_PAGES : FIRST_PAGE;
@@ -928,7 +928,7 @@ class Sheet {
 		say(this.panel, text);
 	}
 
-	/** The answer; undefined where it is refused, which is told, or nobody waits any more. */
+	/** Undefined where it was refused. */
 	async attempt(method, rest = "", body) {
 		const { signal } = this.viewing;
 		try {
@@ -1174,7 +1174,7 @@ class WebhookSheet extends Sheet {
 
 	refused(error) {
 		const { status, message } = error;
-		const name = status === 400 && Object.keys(BOXES).find((name) => message.startsWith(name.replace(/s$/, "")));
+		const name = Object.keys(BOXES).find((name) => message.startsWith(name.replace(/s$/, "")));
 		if (status === 409 && this.#webhook) {
 			const reload = button("Reload", () => this.open(this.id));
 			this.tell("Changed by somebody else meanwhile: reload. What you typed is lost then.", reload);
@@ -1330,7 +1330,7 @@ class WebhookHistory extends HTMLElement {
 
 	constructor() {
 		super();
-		// set before this class was there
+		// set early
 		this.#api.renewToken = this.renewToken;
 		delete this.renewToken;
 		const href = new URL("webhook-history.css", import.meta.url);

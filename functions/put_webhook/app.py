@@ -68,7 +68,7 @@ def check_room(prefix: str) -> None:
     """Raises Conflict where there are as many webhooks below the prefix as there may be; what is empty is no prefix."""
     most = settings.max_webhooks_per_prefix
     if prefix and lists.count(connection, prefix, most) >= most:
-        raise Conflict(f"{prefix}* has {most:,} webhooks, which is as many as it may have: delete one first")
+        raise Conflict(f"the prefix {prefix}* already has {most:,} webhooks, which is the limit: delete one first")
 
 
 def check_url(url: str) -> None:

@@ -349,7 +349,7 @@ class TestLimit:
             assert api.put_as(token, webhook_id, **self.HOOK)[0] == 201
         status, body = api.put_as(token, "acme.c", **self.HOOK)
         assert (status, body["error"]["code"]) == (409, "conflict")
-        assert "acme.* has 2 webhooks" in body["error"]["message"]
+        assert "the prefix acme.* already has 2 webhooks" in body["error"]["message"]
         assert api.list(["*"])[0] == ["acme.a", "acme.b"]
         assert api.put_as(token, "acme.a", **self.HOOK, version=1, name="as before")[0] == 200
         assert api.delete("acme.b") == 204

@@ -93,6 +93,22 @@ def test_what_is_set_stays_as_it_is_when_it_is_saved_again(
     assert saved["version"] == 2
 
 
+def test_a_topic_that_the_token_does_not_cover_is_told_at_its_field(
+    opened: Open, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    topic = dialog.get_by_label("Topic")
+    topic.fill("another.all")
+    press(dialog, "Save")
+    expect(topic).to_be_focused()
+    expect(topic).to_have_accessible_description("Topic another.all is not covered by the token.")
+    topic.fill(webhook_id)
+    press(dialog, "Save")
+    told(dialog, re.compile("^Saved"))
+    assert call(stack, "GET", webhook_id)["topic"] == webhook_id
+
+
 def test_there_may_be_no_delays_or_those_of_the_deployment(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
