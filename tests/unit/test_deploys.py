@@ -94,6 +94,16 @@ def test_a_section_sets_parameters_that_there_are(section: str) -> None:
         assert re.search(parameter.get("AllowedPattern", ""), value)
 
 
+def test_nothing_that_is_deployed_comes_from_a_cache() -> None:
+    """SAM's knows the sources and not the Python that compiles them."""
+    cached = {
+        name
+        for name, section in SAMCONFIG.items()
+        if name != "version" and section["build"]["parameters"].get("cached")
+    }
+    assert cached == {"local"}
+
+
 def test_production_is_production() -> None:
     sections = {name: SAMCONFIG[name]["deploy"]["parameters"] for name in ("default", "local", "staging", "prod")}
     assert len({parameters["stack_name"] for parameters in sections.values()}) == len(sections)

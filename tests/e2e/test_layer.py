@@ -1,0 +1,15 @@
+"""The layer as the local stack was built with it."""
+
+import sys
+
+from local import places
+from tests.deployment import Deployment
+
+LAYER = places.BUILD / "SharedLayer" / "python"
+
+
+def test_the_layer_holds_one_bytecode_of_each_source(deployment: Deployment) -> None:
+    """Of the Python that the stack runs on; what was made for another would be compiled again at each cold start."""
+    sources = set(LAYER.rglob("*.py"))
+    compiled = {path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc" for path in sources}
+    assert set(LAYER.rglob("*.pyc")) == compiled

@@ -1,0 +1,77 @@
+"""How the layer is built: the same from every checkout, whatever was run or opened there before."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local import places
+from tests.template import ROOT
+
+SOURCE = ROOT / "layers/shared"
+TAG = sys.implementation.cache_tag
+CHECKSUM = "import sys; from samcli.lib.utils.hash import dir_checksum; print(dir_checksum(sys.argv[1]))"
+"""SAM names what it uploads by this; a new name is a new version of the layer, and of the sender with it."""
+
+LEFTOVERS = {
+    "hooklog/__pycache__/version.cpython-39.pyc": "of another Python",
+    "hooklog/sending/__pycache__/clerk.cpython-312.pyc": "of another Python",
+    f"hooklog/sending/__pycache__/orders.{TAG}.pyc": "of another source",
+    "hooklog/gone/__pycache__/module.cpython-311.pyc": "of a module that is no more",
+    "hooklog/webhooks/rows.pyc": "of a very old Python",
+    "hooklog/.mypy_cache/3.11/cache.json": "{}",
+    "hooklog/api/.DS_Store": "a folder's looks",
+    "hooklog/api/request.py.orig": "what a merge left",
+    "hooklog/api/.request.py.swp": "what an editor left",
+}
+
+
+@pytest.fixture
+def checkouts(tmp_path: Path) -> tuple[Path, Path]:
+    """One as it is cloned, and one in which somebody has worked."""
+    clean, used = tmp_path / "clean", tmp_path / "used"
+    for checkout in (clean, used):
+        shutil.copytree(SOURCE, checkout, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, content in LEFTOVERS.items():
+        (used / name).parent.mkdir(parents=True, exist_ok=True)
+        (used / name).write_text(content)
+    return clean, used
+
+
+def build(checkout: Path, layer_python: str = sys.executable) -> Path:
+    """All of the layer but the wheels."""
+    artifacts = checkout.with_name(f"{checkout.name}-built")
+    command = ["make", "-s", "package", "bytecode", f"ARTIFACTS_DIR={artifacts}", f"LAYER_PYTHON={layer_python}"]
+    subprocess.run(command, cwd=checkout, check=True)
+    return artifacts
+
+
+def checksum(folder: Path) -> str:
+    command = [places.STACK_BIN / "python", "-c", CHECKSUM, folder]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_layer_is_the_same_from_every_checkout(checkouts: tuple[Path, Path]) -> None:
+    clean, used = map(build, checkouts)
+    assert files(clean) == files(used)
+    assert checksum(clean) == checksum(used)
+
+
+def test_each_source_goes_along_with_its_bytecode_and_nothing_else_does(checkouts: tuple[Path, Path]) -> None:
+    _, used = checkouts
+    sources = {f"python/{path.relative_to(SOURCE).as_posix()}" for path in SOURCE.glob("hooklog/**/*.py")}
+    compiled = {f"{Path(name).parent}/__pycache__/{Path(name).stem}.{TAG}.pyc" for name in sources}
+    assert files(build(used)) == sources | compiled | {"python/hooklog/py.typed"}
+
+
+def test_without_the_deployed_python_the_sources_go_alone(checkouts: tuple[Path, Path]) -> None:
+    """As where pyenv answers for a Python that it has not."""
+    clean, used = (build(checkout, layer_python="false") for checkout in checkouts)
+    assert not any(name.endswith(".pyc") for name in files(used))
+    assert checksum(clean) == checksum(used)
