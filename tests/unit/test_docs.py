@@ -73,7 +73,7 @@ def inside(package: str) -> list[str]:
     """What the docstring of a package lists, in its order."""
     listed = re.search(r":\s+((?:\w+,\s)*\w+)[.\n]", import_module(package).__doc__ or "")
     assert listed, package
-    return [f"{package}.{name}" for name in listed[1].split(", ")]
+    return [f"{package}.{name}" for name in re.split(r",\s+", listed[1])]
 
 
 def modules() -> list[str]:

@@ -1,4 +1,5 @@
 """Who is called: what a customer has set up, and when to call again.
 
-In order: retry, webhook, rows, registry, patterns, lists, vault, directory, transformation, reasons, evaluator.
+In order: retry, webhook, rows, registry, patterns, lists, vault, directory, transformation,
+arithmetic, reasons, evaluator.
 """

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn
 from jsonata import Jsonata
 
 from hooklog.messages.fields import compact_json
+from hooklog.webhooks.arithmetic import Expression
 from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, reason_of
 from hooklog.webhooks.transformation import ANSWERED, FAILED, SKIPPED
 
@@ -90,7 +91,7 @@ class _NoJson(Exception):
 
 def _compile(expression: str) -> Any:
     try:
-        return Jsonata(expression)
+        return Expression(expression)
     except IndexError:
         raise Incomplete from None
 

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from jsonata.jexception import JException
 
+from hooklog.webhooks.arithmetic import MAX_RANGE, LongRange
+
 MAX_REASON_LENGTH: Final = 200
 
 _OWN_WORDS = frozenset({"D3137", "D3141"})  # what an expression itself says by $error and $assert
@@ -26,6 +28,7 @@ class Incomplete(Exception):
 
 _REASONS: Final[Mapping[type[Exception], str]] = {
     Incomplete: "it is no complete expression",
+    LongRange: f"a range (..) has more than {MAX_RANGE:,} items",
     RecursionError: "it is nested too deeply",
     re.error: "a regular expression is not valid",
     ZeroDivisionError: "it divides by zero",

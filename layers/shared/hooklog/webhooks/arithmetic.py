@@ -1,0 +1,263 @@
+"""JSONata's numbers as its authors expect them: integers with all their digits, decimals as JavaScript writes them.
+
+The library computes with doubles and writes numbers with 15 digits: ids of 16 digits became other ids. It has no option
+for that, so importing this module replaces what does: the operators, `$string` and the functions of numbers.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from json.encoder import encode_basestring
+from typing import Any, Final
+
+from jsonata import Jsonata, parser, tokenizer
+from jsonata.functions import Functions
+from jsonata.jexception import JException
+from jsonata.utils import Utils
+
+Number = int | float
+
+MAX_BITS: Final = 1024
+"""Of an integer that is computed: what is beyond it is beyond a double as well, and is refused as JSONata does."""
+
+MAX_RANGE: Final = 100_000
+"""Items of a range such as `[1..9]`."""
+
+_SAFE: Final = 2.0**53
+"""Below it a double is an integer in no doubt."""
+
+_OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "+": lambda one, other: one + other,
+    "-": lambda one, other: one - other,
+    "*": lambda one, other: one * other,
+    "/": lambda one, other: _divide(one, other),
+    "%": lambda one, other: _remainder(one, other),
+    "<": lambda one, other: one < other,
+    "<=": lambda one, other: one <= other,
+    ">": lambda one, other: one > other,
+    ">=": lambda one, other: one >= other,
+    "=": lambda one, other: one == other,
+    "!=": lambda one, other: one != other,
+}
+
+
+class LongRange(Exception):
+    """A range has more items than MAX_RANGE."""
+
+
+class Expression(Jsonata):  # type: ignore[misc]  # it has no types
+    """An expression whose operators keep every digit of integers."""
+
+    def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
+        if not (_is_number(lhs) and _is_number(rhs) and op):
+            return super().evaluate_numeric_expression(lhs, rhs, op)
+        return checked(_OPERATORS[op](lhs, rhs))
+
+    def evaluate_comparison_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
+        if not (_is_number(lhs) and _is_number(rhs) and op):
+            return super().evaluate_comparison_expression(lhs, rhs, op)
+        return _OPERATORS[op](lhs, rhs)
+
+    def evaluate_equality_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
+        if not (_is_number(lhs) and _is_number(rhs) and op):
+            return super().evaluate_equality_expression(lhs, rhs, op)
+        return _OPERATORS[op](lhs, rhs)
+
+    def evaluate_unary(self, expr: Any, input: Any, environment: Any) -> Any:  # noqa: A002 - the library's name
+        if expr.value != "-":
+            return super().evaluate_unary(expr, input, environment)
+        value = self.eval(expr.expression, input, environment)
+        if value is None:
+            return None
+        if not _is_number(value):
+            raise JException("D1002", expr.position, expr.value, value)
+        return checked(-value)
+
+    def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
+        if type(lhs) is int and type(rhs) is int and rhs - lhs >= MAX_RANGE:
+            raise LongRange
+        return super().evaluate_range_expression(lhs, rhs)
+
+
+class ExactFunctions:
+    """Functions of numbers, under the names that the library has for them."""
+
+    @staticmethod
+    def number(arg: Any) -> Any:
+        return _read(arg) if isinstance(arg, str) else Functions.number(arg)
+
+    @staticmethod
+    def sum(args: Sequence[Number] | None) -> Number | None:
+        """One after another, as JavaScript adds; Python's own sum corrects what is lost on the way, since 3.12."""
+        if args is None:
+            return None
+        total: Number = 0
+        for each in args:
+            total += each
+        return total
+
+    @staticmethod
+    def average(args: Sequence[Number] | None) -> Number | None:
+        total = ExactFunctions.sum(args)
+        return _divide(total, len(args)) if args and total is not None else None
+
+    @staticmethod
+    def floor(arg: Number | None) -> Number | None:
+        return arg if arg is None or _is_whole(arg) else math.floor(arg)
+
+    @staticmethod
+    def ceil(arg: Number | None) -> Number | None:
+        return arg if arg is None or _is_whole(arg) else math.ceil(arg)
+
+    @staticmethod
+    def round(arg: Number | None, precision: Number | None) -> Number | None:
+        places = int(precision or 0)
+        if arg is None or (_is_whole(arg) and places >= 0):
+            return arg
+        if -places > MAX_BITS:
+            return 0
+        if isinstance(arg, int):
+            return round(arg, places)
+        exact = Decimal(repr(arg))
+        return arg if places >= -int(exact.as_tuple().exponent) else float(round(exact, places))
+
+    @staticmethod
+    def power(arg: Number | None, exp: Number | None) -> Number | None:
+        if isinstance(arg, int) and isinstance(exp, int) and exp >= 0 and (arg.bit_length() - 1) * exp <= MAX_BITS:
+            power = int(arg**exp)
+            if power.bit_length() <= MAX_BITS:
+                return power
+        result: Number | None = Functions.power(arg, exp)
+        return result
+
+    @staticmethod
+    def format_base(value: Number | None, radix: Number | None) -> str | None:
+        whole = ExactFunctions.round(value, 0)
+        if whole is None:
+            return None
+        base = 10 if radix is None else int(radix)
+        if not 2 <= base <= 36:
+            raise JException("D3100", base)
+        return str(Functions.base_repr(int(whole), base)).lower()
+
+
+def checked(number: Number) -> Number:
+    """The number as JSONata goes on with it: whole ones as integers. Raises JException where it is too large."""
+    if isinstance(number, int):
+        if number.bit_length() > MAX_BITS:
+            raise JException("D1001", 0, number)
+        return number
+    if not math.isfinite(number):
+        raise JException("D1001", 0, number)
+    return int(number) if number.is_integer() and abs(number) < _SAFE else number
+
+
+def written(number: Number) -> str:
+    """As JavaScript writes it (ECMA-262, Number::toString), but for integers, of which no digit is lost."""
+    if isinstance(number, int):
+        return str(number)
+    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    text, point = "".join(map(str, digits)), len(digits) + int(exponent)
+    if not number:
+        return "0"
+    return "-" * sign + _placed(text, point)
+
+
+def _placed(digits: str, point: int) -> str:
+    """The digits with their decimal point behind so many of them."""
+    if len(digits) <= point <= 21:
+        return digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"0.{'0' * -point}{digits}"
+    fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{digits[0]}{fraction}e{point - 1:+}"
+
+
+def _text(value: Any, prettify: bool) -> str:
+    """What `$string` and `&` make of a value that is no string: JavaScript's JSON.stringify."""
+    if _is_callable(value):
+        return ""
+    return "".join(_json(value, "\n" if prettify else ""))
+
+
+def _json(value: Any, line: str) -> Iterator[str]:
+    """`line` is what begins each line within the value; empty where it is all one line."""
+    if isinstance(value, dict):
+        yield from _members(((f"{_quoted(name)}:{line and ' '}", each) for name, each in value.items()), "{}", line)
+    elif isinstance(value, list):
+        yield from _members((("", each) for each in value), "[]", line)
+    elif isinstance(value, str):
+        yield _quoted(value)
+    elif isinstance(value, bool):
+        yield "true" if value else "false"
+    elif isinstance(value, int | float):
+        yield written(checked(value) if isinstance(value, float) else value)
+    else:
+        yield '""' if _is_callable(value) else "null"
+
+
+def _members(members: Iterator[tuple[str, Any]], brackets: str, line: str) -> Iterator[str]:
+    within, between = line and f"{line}  ", brackets[0]
+    for name, value in members:
+        yield f"{between}{within}{name}"
+        yield from _json(value, within)
+        between = ","
+    yield brackets if between == brackets[0] else f"{line}{brackets[1]}"
+
+
+def _quoted(text: str) -> str:
+    return str(encode_basestring(text))
+
+
+def _is_callable(value: Any) -> bool:
+    return isinstance(value, Jsonata.JFunction | parser.Parser.Symbol)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(number: Number) -> bool:
+    """Whether rounding leaves it as it is."""
+    return isinstance(number, int) or abs(number) >= _SAFE
+
+
+def _read(text: Any) -> Any:
+    """A text as a number, whole ones with all their digits; what is none, as the library has it."""
+    if not isinstance(text, str):
+        return text
+    return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else Functions.number(text)
+
+
+def _divide(one: Number, other: Number) -> Number:
+    if isinstance(one, int) and isinstance(other, int) and other and not one % other:
+        return one // other
+    return one / other
+
+
+def _remainder(one: Number, other: Number) -> Number:
+    """With the sign of the first, as JavaScript has it."""
+    if not other:
+        raise ZeroDivisionError
+    if isinstance(one, int) and isinstance(other, int):
+        return abs(one) % abs(other) * (-1 if one < 0 else 1)
+    return math.fmod(one, other)
+
+
+Utils.convert_number = staticmethod(checked)
+Functions._string = staticmethod(_text)  # noqa: SLF001 - through it goes all that becomes a string
+for _module in (tokenizer, parser):
+    _module.float = _read
+for _name, _signature, _method in (
+    ("number", "<(nsb)-:n>", "number"),
+    ("sum", "<a<n>:n>", "sum"),
+    ("average", "<a<n>:n>", "average"),
+    ("floor", "<n-:n>", "floor"),
+    ("ceil", "<n-:n>", "ceil"),
+    ("round", "<n-n?:n>", "round"),
+    ("power", "<n-n:n>", "power"),
+    ("formatBase", "<n-n?:s>", "format_base"),
+):
+    Jsonata.static_frame.bind(_name, Jsonata.function(_name, _signature, ExactFunctions, _method))
