@@ -109,6 +109,29 @@ def test_an_expression_that_fails_is_an_execution_that_can_be_sent_once_it_is_me
     assert request.body == b'{"text":"Order 1742"}'
 
 
+@pytest.mark.parametrize("details_of", ["failures", "none"])
+def test_whatever_an_expression_says_is_logged_and_shown(
+    api: Api, aws: MockAws, receiver: Receiver, details_of: str
+) -> None:
+    """DynamoDB and UTF-8 take no unpaired surrogate; what cannot be logged would come back a hundred times."""
+    put(api, receiver.url("/status/200"), "$error(payload)")
+    sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF=details_of)
+    said = ["a\ud800b", "\udfff\ud83d", "\ud83d\ude00", "a\0b", "\uffff", "\x1b[31m", "\x85"]
+    assert send(sender, *({"payload": text, "message_id": f"m{n}"} for n, text in enumerate(said))) == []
+    assert aws.waiting("UnloggedExecutions") == 0
+    rows = sorted(history(aws), key=lambda row: row["message_id"]["S"])
+    shown = [details(aws, row)["error"]["message"] for row in rows]
+    failed, place = "The transformation failed: ", " (D3137, character 7)"
+    assert [text.removeprefix(failed).removesuffix(place) for text in shown] == [
+        "a\ufffdb", "\ufffd\ufffd", "😀", "a\ufffdb", "\ufffd", "\ufffd[31m", "\ufffd",
+    ]  # fmt: skip
+    tester = aws.start("TestWebhookFunction", ALLOW_HTTP="true", DETAILS_OF=details_of)
+    tested = tester.lambda_handler(
+        api_event({"webhook_id": ID}, scope="webhooks:manage", body={"payload": said[0]}), None
+    )
+    assert (tested["statusCode"], json.loads(tested["body"])["error"]["message"]) == (200, shown[0])
+
+
 def test_what_came_to_a_webhook_that_was_off_is_transformed_when_it_is_sent(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
@@ -146,6 +169,22 @@ def test_what_cannot_be_evaluated_for_a_fault_of_ours_goes_back_to_the_queue(
     monkeypatch.setattr("sys.executable", "/none")
     assert len(send(sender, {}, {"url": receiver.url("/status/200")})) == 1
     assert len(receiver.requests) == len(history(aws)) == 1
+
+
+def test_a_tenants_slow_expressions_do_not_hold_up_the_batch(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+) -> None:
+    evil = [f"evil.w{number}" for number in range(3)]
+    for webhook_id in evil:
+        url = receiver.url("/status/200")
+        api.put(webhook_id, url=url, enabled=True, transformation="($f := function($n) {$f($n)}; $f(1))")
+    put(api, receiver.url("/status/200"), TEXT)
+    assert send(sender, *({"webhook_id": webhook_id} for webhook_id in evil), {}) == []
+    order = [row["webhook_id"]["S"] for row in history(aws)]
+    assert sorted(order) == [ID, *evil]
+    assert order.index(ID) <= 1
+    errors = {details(aws, row).get("error", {}).get("message") for row in history(aws)}
+    assert errors == {None, "The transformation failed: it takes more than 0.5 s to evaluate"}
 
 
 def test_what_could_not_be_logged_in_time_is_not_evaluated(

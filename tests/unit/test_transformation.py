@@ -1,7 +1,9 @@
 """Transformations: what an expression makes of a payload, and what it may not do to us."""
 
+import contextlib
 import json
 import re
+import resource
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -70,6 +72,8 @@ def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> 
         ("$eval('payload.order')", 1742),
         ("false", False),
         ('"ü😀"', "ü😀"),
+        ("$count([1..100000])", 100_000),
+        ("$count([-99999..0])", 100_000),
     ],
 )
 def test_what_an_expression_gives_is_sent_as_json(transformer: Transformer, expression: str, expected: Any) -> None:
@@ -118,12 +122,28 @@ def test_what_was_sent_before_is_not_transformed_again(transformer: Transformer)
         ('$join([1..1100].$pad("9", 1000))', "bytes; 1048576 can be sent"),
         ("($f := function($n) {1 + $f($n)}; $f(1))", "Stack overflow"),
         ("(" * 5000, "nested too deeply"),
+        ("$count([1..100001])", "a range (..) has more than 100,000 items"),
+        ("[payload.order-100001..payload.order]", "a range (..) has more than 100,000 items"),
+        ("$count([1..5000000])", "a range (..) has more than 100,000 items"),
+        ("$reduce([1..200], function($product, $next) {$product * $next})", "Number out of range: … (D1001"),
     ],
 )
 def test_an_expression_that_fails_says_how(transformer: Transformer, expression: str, reason: str) -> None:
     said = failure(transformer, expression)
     assert reason in said
     assert not re.search(r"jsonata|Error\b|<class", said)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    text=st.text(st.characters(), max_size=300)
+    | st.text(st.sampled_from("a\ud800\udbff\udc00\udfff\0\x1b\n"), min_size=1)
+)
+def test_whatever_an_expression_says_can_be_logged_and_printed(transformer: Transformer, text: str) -> None:
+    for expression in (f"$error({json.dumps(text)})", "$assert(false, payload)"):
+        said = failure(transformer, expression, text)
+        assert said.encode()
+        assert not re.search(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]", said)
 
 
 @pytest.mark.parametrize(
@@ -142,10 +162,8 @@ def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) ->
 @pytest.mark.parametrize(
     "expression",
     [
-        "($f := function($n) {$f($n)}; $f(1))",
-        '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", /(a+)+$/)',
-        "$reduce([1..40], function($a) {$a & $a}, 'xx')",
-        "$reduce([1..40], function($a) {$append($a, $a)}, [1, 2])",
+        "$reduce([1..40], function($a, $b) {$a & $a}, 'xx')",
+        "$reduce([1..40], function($a, $b) {$append($a, $a)}, [1, 2])",
         "$pad('x', 1e9)",
         "$replace($pad('a', 1e6), 'a', $pad('b', 1e6))",
         "[1..9999999]",
@@ -154,6 +172,61 @@ def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) ->
 def test_what_an_expression_costs_has_an_end(transformer: Transformer, expression: str) -> None:
     failure(transformer, expression)
     assert body(transformer, "payload.order") == b"1742"
+
+
+def cpu_seconds() -> float:
+    """Of all evaluators of this test process, those that ended included."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    running = [process.cpu_times() for process in psutil.Process().children()]
+    return ended.ru_utime + ended.ru_stime + sum(each.user + each.system for each in running)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "($f := function($n) {$f($n)}; $f(1))",  # Python
+        '$match("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", /(a+)+$/)',  # a regular expression
+        """($of := function($list) {{"k": $map([1..2000], function($i) {{"k": $list}})}};
+            $of([1..100000]) in $of([1..100000]))""",  # one comparison, in C
+        '$map([1..2000], function($i) {{"k": payload}})',  # one list, written as JSON in C
+        '$eval($pad("1+", 300000, "1+") & "1")',  # compiled
+        "[1..100000].[1..100000]",  # memory, at whose end the system is busy rather than the process
+    ],
+)
+def test_an_expression_has_half_a_second_of_cpu_whatever_is_at_work(transformer: Transformer, expression: str) -> None:
+    before = cpu_seconds()
+    said = failure(transformer, expression, list(range(100_000)))
+    assert "it takes more than 0.5 s to evaluate" in said or "too much memory" in said
+    assert cpu_seconds() - before < 0.5 + 0.05 + 0.35  # the kernel's grace; a first turn, and two processes' starts
+
+
+SLOW = "($f := function($n) {$f($n)}; $f(1))"
+
+
+def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
+    """The webhooks in the order in which their expressions come to an end, all asked for at once, in this order."""
+    done: list[str] = []
+
+    def shape(webhook_id: str, expression: str) -> None:
+        with contextlib.suppress(Undelivered):
+            transformer.shape(message()._replace(webhook_id=webhook_id), expression)
+        done.append(webhook_id)
+
+    with ThreadPoolExecutor(len(asked)) as pool:
+        for each in asked:
+            pool.submit(shape, *each)
+    return done
+
+
+def test_slow_expressions_hold_a_quick_one_up_by_one_of_them_at_most(transformer: Transformer) -> None:
+    evil = [(f"evil.w{number}", f"{SLOW}{' ' * number}") for number in range(5)]
+    assert "acme.orders" in finish(transformer, *evil, ("acme.orders", "payload.order"))[:2]
+
+
+def test_a_tenants_slow_expressions_hold_anothers_slow_one_up_by_one_of_them_at_most(transformer: Transformer) -> None:
+    evil = [(f"mean.w{number}", SLOW) for number in range(3)]
+    acme = ("acme.orders", "$count($map([1..6000], function($n) {$n * 2}))")
+    assert "acme.orders" in finish(transformer, *evil, acme)[:2]
 
 
 def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer: Transformer) -> None:

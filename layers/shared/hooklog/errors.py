@@ -20,12 +20,14 @@ HooklogError
     └── NothingSent     500
 """
 
+import re
 import traceback
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Self
 
 _SHOWN_FRAMES = 12
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ufffd\U00010000-\U0010ffff]")  # XML's Char, without controls
 
 
 class ErrorType(StrEnum):
@@ -84,13 +86,14 @@ class InvalidMessage(HooklogError):
 class Undelivered(HooklogError):
     """No HTTP status came from the receiver.
 
-    `message` is shown to the customer: it names no internal address and carries no library's text.
+    `message` is shown to the customer: it names no internal address and carries no library's text. It is readable,
+    whatever a customer's expression or a receiver has put into it.
     """
 
     def __init__(self, error_type: ErrorType, message: str | None = None) -> None:
         """`message` defaults to the type's own."""
         self.error_type = error_type
-        self.message = message or error_type.message
+        self.message = readable(message or error_type.message)
         super().__init__(self.message)
 
 
@@ -169,6 +172,12 @@ class NothingSent(RequestRefused):
     """500: a fault of ours kept a test from being sent; the message says so."""
 
     status, code = 500, "internal_error"
+
+
+def readable(text: str) -> str:
+    """The text as DynamoDB, SQS, UTF-8 and a terminal take it: U+FFFD replaces unpaired surrogates and controls."""
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes may be one character
+    return _UNREADABLE.sub("\ufffd", joined)
 
 
 def code_of(error: BaseException) -> str:
