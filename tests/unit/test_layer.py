@@ -49,7 +49,7 @@ def build(checkout: Path, layer_python: str = sys.executable) -> Path:
 
 
 def checksum(folder: Path) -> str:
-    command = [places.STACK_BIN / "python", "-c", CHECKSUM, folder]
+    command = [str(places.STACK_BIN / "python"), "-c", CHECKSUM, str(folder)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
