@@ -161,8 +161,11 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
 
 
 def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None:
-    first = datetime.now(UTC) - timedelta(days=30)
-    put_a_failure(deployment, webhook_id, first)
+    """Of three different messages, with the one that is sent next."""
+    now = datetime.now(UTC)
+    first = now - timedelta(days=30)
+    for at in (first, now - timedelta(days=15)):
+        put_a_failure(deployment, webhook_id, at)
     aws.client("dynamodb").update_item(
         TableName=physical_id("Webhooks"),
         Key={"webhook_id": {"S": webhook_id}},
@@ -173,7 +176,7 @@ def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None
 
 def put_a_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None:
     executed_at = f"{compact_time(at)}-0000000a"
-    own = {"webhook_id": webhook_id, "executed_at": executed_at, "message_id": f"{webhook_id}.old"}
+    own = {"webhook_id": webhook_id, "executed_at": executed_at, "message_id": f"{webhook_id}.{at:%j}"}
     texts = {**own, "failed_at": executed_at}
     numbers = {"attempt": "1", "result": "500", "duration_ms": "1", "expires_at": "4000000000"}
     item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}
