@@ -58,11 +58,9 @@ chromium:
 		$(ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-inter fonts-jetbrains-mono >/dev/null; \
 		} || { echo "The browser tests need Chromium: install the package chromium as root, then try again" >&2; exit 1; }
 
-# SAM sees no new version of the sender in other parameters; it sees one in this file.
 deploy: export PATH := $(STACK_PATH)
 deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml
 	SAM_CLI_TELEMETRY=0 sam build --config-env $(CONFIG_ENV)
-	cksum < samconfig.toml > .aws-sam/build/SendWebhooksFunction/samconfig.cksum
 	SAM_CLI_TELEMETRY=0 sam deploy --config-env $(CONFIG_ENV)
 
 # The layer's pins are those of the deployed runtime; the development pins repeat them and add to them.

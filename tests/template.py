@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
+TEMPLATE_FILE = ROOT / "template.yaml"
 
 Resource = dict[str, Any]
 
@@ -28,8 +29,8 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def load_template() -> dict[str, Any]:
-    template: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)
+def load_template(file: str | Path = TEMPLATE_FILE) -> dict[str, Any]:
+    template: dict[str, Any] = yaml.load(Path(file).read_text(), Loader=_Loader)
     return template
 
 
@@ -64,7 +65,7 @@ def default(value: Any, **parameters: Any) -> Any:
         case {"Ref": name} if name in TEMPLATE["Parameters"]:
             return parameters.get(name, TEMPLATE["Parameters"][name]["Default"])
         case {"Fn::If": [condition, then, otherwise]}:
-            chosen = then if _holds(TEMPLATE["Conditions"][condition], parameters) else otherwise
+            chosen = then if holds(TEMPLATE["Conditions"][condition], **parameters) else otherwise
             return default(chosen, **parameters)
         case dict():
             members = {name: default(member, **parameters) for name, member in value.items()}
@@ -77,10 +78,11 @@ def default(value: Any, **parameters: Any) -> Any:
 _NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
-def _holds(condition: Any, parameters: dict[str, Any]) -> bool:
+def holds(condition: Any, **parameters: Any) -> bool:
+    """Whether a condition does, with these parameters and every other one at its default."""
     match condition:
         case {"Fn::Equals": [one, other]}:
             return str(default(one, **parameters)) == str(default(other, **parameters))
         case {"Fn::Not": [negated]}:
-            return not _holds(negated, parameters)
+            return not holds(negated, **parameters)
     raise ValueError(f"no rule for the condition {condition}")

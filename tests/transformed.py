@@ -1,6 +1,8 @@
-"""template.yaml as SAM transforms it on AWS; a program of .venv-stack, where SAM is.
+"""template.yaml as AWS transforms it: AWS::LanguageExtensions, then SAM; a program of .venv-stack, which has both.
 
-Reads a JSON list of changes, of parameters and of where what was built lies, and writes the resources for each.
+Reads a JSON list of changes, of parameters and of where what was built lies, and writes the resources for each, with
+those left out whose condition does not hold. `schemas` instead: reads a JSON list of resource types, and writes which
+of their properties cannot be changed.
 """
 
 import json
@@ -8,9 +10,16 @@ import logging
 import sys
 from typing import Any
 
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
+from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-not-found]
+    expand_language_extensions,
+)
 from samtranslator.translator.transform import transform  # type: ignore[import-not-found]
 
-from tests.template import load_template
+from local import places
+from tests.template import TEMPLATE_FILE, holds, load_template
+
+PSEUDO_PARAMETERS = {"AWS::Region": places.REGION, "AWS::AccountId": "123456789012", "AWS::Partition": "aws"}
 
 
 class _ManagedPolicies:
@@ -20,16 +29,44 @@ class _ManagedPolicies:
         return {}
 
 
-def transformed(parameters: dict[str, str], code: str = "1", layer: str = "1") -> Any:
-    template = load_template()
+def transformed(
+    parameters: dict[str, str], code: str = "1", layer: str = "1", template_file: str = str(TEMPLATE_FILE)
+) -> Any:
+    template = load_template(template_file)
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://artifacts/{code}"
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = f"s3://artifacts/{layer}"
-    return transform(template, parameters, _ManagedPolicies())["Resources"]
+    # CloudFormation hands every parameter on as a string, also a number and a default.
+    values = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
+    values |= {name: value for name, value in parameters.items() if name in values}
+    expanded = expand_language_extensions(template, {**values, **PSEUDO_PARAMETERS}, enabled=True)
+    assert expanded.had_language_extensions
+    conditions = expanded.expanded_template["Conditions"]
+    resources = transform(expanded.expanded_template, values, _ManagedPolicies())["Resources"]
+    return {
+        name: resource
+        for name, resource in resources.items()
+        if "Condition" not in resource or holds(conditions[resource["Condition"]])
+    }
+
+
+def schema(kind: str) -> dict[str, list[str]]:
+    """Names of its top-level properties, each list as CloudFormation has it."""
+    found = PROVIDER_SCHEMA_MANAGER.get_resource_schema(places.REGION, kind).schema
+    create_only = [*found.get("createOnlyProperties", []), *found.get("conditionalCreateOnlyProperties", [])]
+    return {"create_only": _names(create_only), "identifier": _names(found.get("primaryIdentifier", []))}
+
+
+def _names(pointers: list[str]) -> list[str]:
+    return [pointer.removeprefix("/properties/").partition("/")[0] for pointer in pointers]
 
 
 if __name__ == "__main__":
     logging.disable()
-    json.dump([transformed(**change) for change in json.load(sys.stdin)], sys.stdout)
+    asked = json.load(sys.stdin)
+    if sys.argv[1:] == ["schemas"]:
+        json.dump({kind: schema(kind) for kind in asked}, sys.stdout)
+    else:
+        json.dump([transformed(**change) for change in asked], sys.stdout)

@@ -1,19 +1,13 @@
 """How a new sender takes over: what SAM makes of template.yaml, and what samconfig.toml deploys."""
 
-import json
 import re
-import subprocess
-import tomllib
 from typing import Any
 
 import pytest
 
-from local import places
 from tests import template
+from tests.deploying import SAMCONFIG, SECTIONS, Resources, overrides, transformed
 
-Resources = dict[str, dict[str, Any]]
-
-SAMCONFIG = tomllib.loads((template.ROOT / "samconfig.toml").read_text())
 CANARY = {"SenderDeployment": "Canary10Percent5Minutes"}
 
 
@@ -22,17 +16,13 @@ def deployments() -> list[Resources]:
     """At once, gradually, and gradually with another code or another layer."""
     changes: list[dict[str, Any]] = [{"parameters": {}}, {"parameters": CANARY}]
     changes += [{"parameters": CANARY, "code": "2"}, {"parameters": CANARY, "layer": "2"}]
-    ended = subprocess.run(
-        [places.STACK_BIN / "python", "-m", "tests.transformed"],
-        input=json.dumps(changes),
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=template.ROOT,
-        env={"AWS_DEFAULT_REGION": places.REGION},
-    )
-    found: list[Resources] = json.loads(ended.stdout)
-    return found
+    return transformed(changes)
+
+
+@pytest.fixture(scope="module")
+def sections() -> dict[str, Resources]:
+    """What each section of samconfig.toml deploys."""
+    return dict(zip(SECTIONS, transformed({"parameters": overrides(section)} for section in SECTIONS), strict=True))
 
 
 def version(resources: Resources) -> str:
@@ -47,6 +37,24 @@ def kinds(resources: Resources) -> set[str]:
 def test_another_code_or_layer_is_another_version(deployments: list[Resources]) -> None:
     _, before, code, layer = map(version, deployments)
     assert len({before, code, layer}) == 3
+
+
+SENDERS_PARAMETERS = {
+    value["Ref"]: name
+    for name, value in [
+        *template.environment("SendWebhooksFunction").items(),
+        *template.functions()["SendWebhooksFunction"].items(),
+    ]
+    if isinstance(value, dict) and value.get("Ref") in template.TEMPLATE["Parameters"]
+}
+
+
+def test_another_value_of_a_parameter_is_another_version() -> None:
+    """CloudFormation puts values in the place of parameters before SAM looks for what has changed."""
+    assert len(SENDERS_PARAMETERS) > 10
+    changed = transformed({"parameters": {**CANARY, name: "2"}} for name in SENDERS_PARAMETERS)
+    versions = [version(resources) for resources in (*transformed([{"parameters": CANARY}]), *changed)]
+    assert len(set(versions)) == 1 + len(SENDERS_PARAMETERS)
 
 
 def test_a_gradual_deployment_is_undone_by_the_senders_alarms(deployments: list[Resources]) -> None:
@@ -70,13 +78,9 @@ def test_at_once_needs_no_codedeploy(deployments: list[Resources]) -> None:
 
 def test_the_queue_goes_to_the_alias_where_versions_take_turns(deployments: list[Resources]) -> None:
     """At once, it goes to the function itself: there, a changed parameter alone is in force at once."""
-    alias, function = {"Ref": "SendWebhooksFunctionAliaslive"}, {"Ref": "SendWebhooksFunction"}
-    for resources in deployments:
-        target = resources["SendWebhooksFunctionWebhooks"]["Properties"]["FunctionName"]
-        assert target == {"Fn::If": ["SendsGradually", alias, function]}
-    assert template.TEMPLATE["Conditions"]["SendsGradually"] == {
-        "Fn::Not": [{"Fn::Equals": [{"Ref": "SenderDeployment"}, "AllAtOnce"]}]
-    }
+    targets = [resources["SendWebhooksFunctionWebhooks"]["Properties"]["FunctionName"] for resources in deployments]
+    assert targets[0] == {"Ref": "SendWebhooksFunction"}
+    assert targets[1:] == [{"Ref": "SendWebhooksFunctionAliaslive"}] * 3
 
 
 def test_only_at_once_is_not_gradual() -> None:
@@ -85,28 +89,58 @@ def test_only_at_once_is_not_gradual() -> None:
     assert {name for name, row in gradual.items() if row != {"Gradual": "true"}} == {"AllAtOnce"}
 
 
-@pytest.mark.parametrize("section", ["default", "local", "staging", "prod"])
+@pytest.mark.parametrize("section", SECTIONS)
 def test_a_section_sets_parameters_that_there_are(section: str) -> None:
-    overrides = SAMCONFIG[section]["deploy"]["parameters"].get("parameter_overrides", "")
-    for name, value in re.findall(r'(\w+)="?([^\s"]*)"?', overrides):
+    for name, value in overrides(section).items():
         parameter = template.TEMPLATE["Parameters"][name]
         assert value in parameter.get("AllowedValues", [value])
         assert re.search(parameter.get("AllowedPattern", ""), value)
+        if parameter["Type"] == "Number":
+            assert parameter["MinValue"] <= int(value) <= parameter["MaxValue"]
 
 
 def test_nothing_that_is_deployed_comes_from_a_cache() -> None:
     """SAM's knows the sources and not the Python that compiles them."""
-    cached = {
-        name
-        for name, section in SAMCONFIG.items()
-        if name != "version" and section["build"]["parameters"].get("cached")
-    }
-    assert cached == {"local"}
+    assert {name for name in SECTIONS if SAMCONFIG[name]["build"]["parameters"].get("cached")} == {"local"}
 
 
 def test_production_is_production() -> None:
-    sections = {name: SAMCONFIG[name]["deploy"]["parameters"] for name in ("default", "local", "staging", "prod")}
-    assert len({parameters["stack_name"] for parameters in sections.values()}) == len(sections)
-    assert "Stage=production SenderDeployment=Canary" in sections["prod"]["parameter_overrides"]
-    assert "Stage=development SenderDeployment=Canary" in sections["staging"]["parameter_overrides"]
-    assert "SenderDeployment" not in sections["local"]["parameter_overrides"]
+    names = {SAMCONFIG[section]["deploy"]["parameters"]["stack_name"] for section in SECTIONS}
+    assert len(names) == len(SECTIONS)
+    assert {section for section in SECTIONS if overrides(section).get("Stage") == "production"} == {"prod", "lean"}
+    canaries = {section for section in SECTIONS if "Canary" in overrides(section).get("SenderDeployment", "")}
+    assert canaries == {"prod", "staging"}
+
+
+def test_each_section_deploys_what_its_parameters_say(sections: dict[str, Resources]) -> None:
+    for section, resources in sections.items():
+        production = overrides(section).get("Stage") == "production"
+        for table in ("Executions", "ExecutionDetails", "Recoveries", "Webhooks"):
+            assert resources[table]["DeletionPolicy"] == ("RetainExceptOnCreate" if production else "Delete")
+            assert resources[table]["Properties"]["DeletionProtectionEnabled"] is production
+        gradual = "AWS::CodeDeploy::DeploymentGroup" in kinds(resources)
+        assert gradual == ("SenderDeployment" in overrides(section))
+        sender = resources["SendWebhooksFunction"]["Properties"]
+        assert sender["MemorySize"] == overrides(section).get("SenderMemoryMb", "512")
+        mapping = resources["SendWebhooksFunctionWebhooks"]["Properties"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == overrides(section).get("SenderConcurrency", "100")
+        assert ("AWS::Logs::QueryDefinition" in kinds(resources)) == (section != "local")
+
+
+def test_only_lean_buys_capacity_ahead(sections: dict[str, Resources]) -> None:
+    for section, resources in sections.items():
+        log = [resources[table]["Properties"] for table in ("Executions", "ExecutionDetails")]
+        lean = section == "lean"
+        assert {table["BillingMode"] for table in log} == {"PROVISIONED" if lean else "PAY_PER_REQUEST"}
+        assert {table["TableClass"] for table in log} == {"STANDARD_INFREQUENT_ACCESS" if lean else "STANDARD"}
+        assert ("AWS::ApplicationAutoScaling::ScalingPolicy" in kinds(resources)) == lean
+        recovery = {table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for table in log}
+        assert recovery == {"false" if lean else "true"}
+
+
+def test_the_api_is_deployed_with_every_update(sections: dict[str, Resources]) -> None:
+    """API Gateway answers from a snapshot, and SAM takes one when the body has changed, not what else it refers to."""
+    assert template.resources("AWS::Serverless::Api")["HistoryApi"]["AlwaysDeploy"] is True
+    for resources in sections.values():
+        (name,) = (name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Deployment")
+        assert resources["HistoryApiv1Stage"]["Properties"]["DeploymentId"] == {"Ref": name}

@@ -1,0 +1,196 @@
+"""That a stack of the last release can be updated to this template: nothing is replaced, and nothing refused."""
+
+import copy
+import json
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from hooklog.version import __version__
+from tests import template
+from tests.deploying import SECTIONS, overrides, stack_python, transformed
+from tests.updates import Resources, Schemas, problems, refused_parameters
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
+
+
+RELEASES = sorted((template.ROOT / "tests/releases").iterdir(), key=lambda folder: numbers(folder.name))
+LAST_RELEASE = RELEASES[-1] / "template.yaml"
+"""A copy of template.yaml as it was released."""
+
+
+@pytest.fixture(scope="module")
+def updates() -> dict[str, tuple[Resources, Resources]]:
+    """Of each section of samconfig.toml, what a stack of the last release has, and what it is to have."""
+    parameters = [overrides(section) for section in SECTIONS]
+    before = transformed({"parameters": each, "template_file": str(LAST_RELEASE)} for each in parameters)
+    after = transformed({"parameters": each} for each in parameters)
+    return dict(zip(SECTIONS, zip(before, after, strict=True), strict=True))
+
+
+@pytest.fixture(scope="module")
+def schemas(updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
+    kinds = {resource["Type"] for update in updates.values() for resources in update for resource in resources.values()}
+    found: Schemas = json.loads(stack_python("tests.transformed", "schemas", given=sorted(kinds)))
+    return found
+
+
+def test_the_last_release_is_not_ahead_of_this_version() -> None:
+    assert numbers(RELEASES[-1].name) <= numbers(__version__)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_stack_of_the_last_release_is_updated_without_a_loss(
+    updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, section: str
+) -> None:
+    assert problems(*updates[section], schemas) == []
+
+
+def test_an_update_needs_no_parameter_that_a_stack_has_not() -> None:
+    before = template.load_template(LAST_RELEASE)["Parameters"]
+    assert refused_parameters(before, template.TEMPLATE["Parameters"]) == []
+
+
+TOGETHER = "BillingMode and TableClass cannot be changed by one update"
+
+
+def test_what_needs_two_deployments_is_documented(
+    updates: dict[str, tuple[Resources, Resources]], schemas: Schemas
+) -> None:
+    """From any section of samconfig.toml to any other: the log's capacity and its class, one after the other."""
+    found = {
+        (one, other): problems(updates[one][1], updates[other][1], schemas)
+        for one in SECTIONS
+        for other in SECTIONS
+        if one != other
+    }
+    both = [f"ExecutionDetails: {TOGETHER}", f"Executions: {TOGETHER}"]
+    assert all(each == (both if "lean" in pair else []) for pair, each in found.items()), found
+    assert re.search(r"`WriteCapacityMin`[^.]*`TableClass`[^.]*two deployments", DOCUMENTED)
+
+
+DOCUMENTED = (template.ROOT / "docs/operations.md").read_text().partition("### What needs two deployments")[2]
+
+
+def test_capacity_and_class_change_one_after_the_other(schemas: Schemas) -> None:
+    lean = overrides("lean")
+    halfway = {name: value for name, value in lean.items() if name != "TableClass"}
+    steps = transformed({"parameters": parameters} for parameters in ({}, halfway, lean))
+    assert [problems(*step, schemas) for step in pairwise(steps)] == [[], []]
+
+
+def table(name: str, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda resources: change(resources[name]["Properties"])
+
+
+def an_index(name: str) -> dict[str, Any]:
+    keys = [{"AttributeName": "message_id", "KeyType": "HASH"}]
+    return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+
+
+def renamed(one: str, other: str) -> Callable[[Any], None]:
+    def change(resources: Any) -> None:
+        resources[other] = resources.pop(one)
+
+    return change
+
+
+def included(attributes: list[str]) -> Callable[[Any], Any]:
+    return table(
+        "Executions", lambda own: own["GlobalSecondaryIndexes"][1]["Projection"].update(NonKeyAttributes=attributes)
+    )
+
+
+CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "a table's key": (
+        table("Executions", lambda own: own["KeySchema"].pop()),
+        "Executions: would be replaced for another KeySchema",
+    ),
+    "a table's name": (table("Webhooks", lambda own: own.update(TableName="webhooks")), "Webhooks: would be replaced"),
+    "a table of another name in the template": (renamed("Recoveries", "Recovery"), "Recoveries: would be deleted"),
+    "two indexes at once": (
+        table("Executions", lambda own: own["GlobalSecondaryIndexes"].extend(map(an_index, "ab"))),
+        "Executions: one index an update can be created or deleted, not a, b",
+    ),
+    "an index in the place of another": (
+        table("Executions", lambda own: own["GlobalSecondaryIndexes"].__setitem__(0, an_index("a"))),
+        "Executions: one index an update can be created or deleted, not a, failures",
+    ),
+    "one attribute more in an index": (
+        included(["attempt", "result", "skipped", "queue_message_id", "trigger"]),
+        "Executions: the index by_message cannot get another Projection",
+    ),
+    "another key of an index": (
+        table("Executions", lambda own: own["GlobalSecondaryIndexes"][0]["KeySchema"].pop()),
+        "Executions: the index failures cannot get another KeySchema",
+    ),
+    "capacity and class": (
+        table("Executions", lambda own: own.update(BillingMode="PROVISIONED", TableClass="STANDARD_INFREQUENT_ACCESS")),
+        f"Executions: {TOGETHER}",
+    ),
+    "another attribute by which items expire": (
+        table("Executions", lambda own: own["TimeToLiveSpecification"].update(AttributeName="expires")),
+        "Executions: TimeToLiveSpecification cannot get another AttributeName by one update",
+    ),
+    "a queue that keeps an order": (
+        table("WebhookQueue", lambda own: own.update(FifoQueue=True)),
+        "WebhookQueue: would be replaced for another FifoQueue",
+    ),
+    "another kind under the same name": (
+        lambda resources: resources["WebhookKey"].update(Type="AWS::KMS::ReplicaKey"),
+        "WebhookKey: would be deleted",
+    ),
+    "a key that is gone": (lambda resources: resources.pop("SigningKey"), "SigningKey: would be deleted"),
+    "another stage": (
+        table("HistoryApiv1Stage", lambda own: own.update(StageName="v2")),
+        "HistoryApiv1Stage: would be replaced for another StageName",
+    ),
+    "a log group with a name": (
+        table("SendWebhooksLogs", lambda own: own.update(LogGroupName="sender")),
+        "SendWebhooksLogs: would be replaced for another LogGroupName",
+    ),
+    "an alarm of another name in the template": (
+        renamed("DeadLetters", "Letters"),
+        "Letters: would be created while DeadLetters is there under the same name",
+    ),
+    "a queue's mapping of another name in the template": (
+        renamed("SendWebhooksFunctionWebhooks", "SenderMapping"),
+        "SenderMapping: would be created while SendWebhooksFunctionWebhooks is there under the same name",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_would_replace_or_be_refused_is_found(
+    updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, change: str
+) -> None:
+    _, now = updates["default"]
+    then = copy.deepcopy(now)
+    alter, problem = CHANGES[change]
+    alter(then)
+    (found,) = problems(now, then, {**schemas, "AWS::KMS::ReplicaKey": schemas["AWS::KMS::Key"]})
+    assert found.startswith(problem)
+
+
+def test_what_changes_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
+    """One index more, an INCLUDE list in another order, a queue's retention, an alarm that is new."""
+    _, now = updates["default"]
+    then = copy.deepcopy(now)
+    table("Executions", lambda own: own["GlobalSecondaryIndexes"].append(an_index("a")))(then)
+    included(["queue_message_id", "attempt", "skipped", "result"])(then)
+    table("WebhookQueue", lambda own: own.update(MessageRetentionPeriod=1))(then)
+    named = {"AlarmName": "another"}
+    then["Another"] = {**then["DeadLetters"], "Properties": {**then["DeadLetters"]["Properties"], **named}}  # type: ignore[index]
+    then.pop("ApiLatency")  # type: ignore[attr-defined]
+    assert problems(now, then, schemas) == []
+
+
+def test_a_parameter_without_a_default_is_found() -> None:
+    before = {"A": {"Type": "Number", "Default": 1}}
+    assert refused_parameters(before, {"A": {"Type": "String", "Default": "1"}, "B": {"Type": "String"}}) == ["A", "B"]
+    assert refused_parameters(before, {**before, "B": {"Type": "String", "Default": ""}}) == []

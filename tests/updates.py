@@ -1,0 +1,130 @@
+"""What CloudFormation would refuse of an update, or lose by it: two transformed templates compared.
+
+Which properties make it replace a resource is in CloudFormation's own schemas. What it says nowhere but in its
+documentation, and in DynamoDB's, is in the rules here.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Resources = Mapping[str, Mapping[str, Any]]
+Schemas = Mapping[str, Mapping[str, list[str]]]
+
+KEPT = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::KMS::Key",
+        "AWS::SQS::Queue",
+        "AWS::SNS::Topic",
+        "AWS::S3::Bucket",
+        "AWS::SecretsManager::Secret",
+        "AWS::Scheduler::ScheduleGroup",
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::Stage",
+    }
+)
+"""Resources that hold something, or whose address others know."""
+
+REPLACED_AT_A_LOSS = KEPT | {"AWS::Logs::LogGroup"}
+"""A function that is gone takes its log group along."""
+
+
+def problems(before: Resources, after: Resources, schemas: Schemas) -> list[str]:
+    """Each by the resource's logical id, in a sentence."""
+    found = [*_lost(before, after)]
+    for name in before.keys() & after.keys():
+        if before[name]["Type"] == after[name]["Type"]:
+            kind, old, new = after[name]["Type"], _properties(before[name]), _properties(after[name])
+            found += (f"{name}: {problem}" for problem in _replaced(kind, old, new, schemas[kind]))
+            if kind == "AWS::DynamoDB::Table":
+                found += (f"{name}: {problem}" for problem in _refused_by_dynamodb(old, new))
+    return sorted([*found, *_taken(before, after, schemas)])
+
+
+def _properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties: Mapping[str, Any] = resource.get("Properties", {})
+    return properties
+
+
+def _lost(before: Resources, after: Resources) -> Iterator[str]:
+    for name, resource in before.items():
+        if resource["Type"] in KEPT and after.get(name, {}).get("Type") != resource["Type"]:
+            yield f"{name}: would be deleted"
+
+
+def _replaced(
+    kind: str, old: Mapping[str, Any], new: Mapping[str, Any], schema: Mapping[str, list[str]]
+) -> Iterator[str]:
+    """What it creates in its place must have another name, if its name is given."""
+    changed = sorted(name for name in schema["create_only"] if old.get(name) != new.get(name))
+    if changed and kind in REPLACED_AT_A_LOSS:
+        yield f"would be replaced for another {', '.join(changed)}"
+    elif changed and (own := _own_name(old, schema)) and own == _own_name(new, schema):
+        yield f"would be replaced for another {', '.join(changed)}, which is refused while it keeps its name"
+
+
+def _own_name(properties: Mapping[str, Any], schema: Mapping[str, list[str]]) -> tuple[str, ...]:
+    """What the template gives it for a name; empty where CloudFormation makes one up."""
+    given = [properties[name] for name in schema["identifier"] if name in properties and name in schema["create_only"]]
+    return tuple(map(str, given)) if len(given) == len(schema["identifier"]) else ()
+
+
+def _taken(before: Resources, after: Resources, schemas: Schemas) -> Iterator[str]:
+    """What is created while the resource that has its name, or its place, is still there."""
+    places = {place: name for name, resource in before.items() if (place := _place(resource, schemas))}
+    for name, resource in after.items():
+        other = places.get(_place(resource, schemas), name)
+        if name not in before and other != name:
+            yield f"{name}: would be created while {other} is there under the same name"
+
+
+def _place(resource: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
+    kind, properties = resource["Type"], _properties(resource)
+    if kind == "AWS::Lambda::EventSourceMapping":
+        return kind, str(properties["FunctionName"]), str(properties["EventSourceArn"])
+    name = _own_name(properties, schemas[kind])
+    return (kind, *name) if name else ()
+
+
+def _refused_by_dynamodb(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    yield from _refused_indexes(_indexes(old), _indexes(new))
+    if old.get("LocalSecondaryIndexes") != new.get("LocalSecondaryIndexes"):
+        yield "would be replaced for other LocalSecondaryIndexes"
+    if _differ(old, new, "BillingMode") and _differ(old, new, "TableClass"):
+        yield "BillingMode and TableClass cannot be changed by one update"
+    for name, attribute in (("TimeToLiveSpecification", "AttributeName"), ("StreamSpecification", "StreamViewType")):
+        one, other = old.get(name, {}).get(attribute), new.get(name, {}).get(attribute)
+        if one and other and one != other:
+            yield f"{name} cannot get another {attribute} by one update"
+
+
+def _refused_indexes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    made = sorted(old.keys() ^ new.keys())
+    if len(made) > 1:
+        yield f"one index an update can be created or deleted, not {', '.join(made)}"
+    for name in sorted(old.keys() & new.keys()):
+        for part in ("KeySchema", "Projection"):
+            if _unordered(old[name][part]) != _unordered(new[name][part]):
+                yield f"the index {name} cannot get another {part}"
+
+
+def _indexes(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    return {index["IndexName"]: index for index in properties.get("GlobalSecondaryIndexes", [])}
+
+
+def _unordered(part: Any) -> Any:
+    """An INCLUDE list is a set; the keys of an index are not."""
+    attributes = {"NonKeyAttributes": sorted(part["NonKeyAttributes"])} if "NonKeyAttributes" in part else {}
+    return {**part, **attributes} if isinstance(part, dict) else part
+
+
+def _differ(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
+    defaults = {"BillingMode": "PROVISIONED", "TableClass": "STANDARD"}
+    return bool(old.get(name, defaults[name]) != new.get(name, defaults[name]))
+
+
+def refused_parameters(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Parameters of a template for which an update with the values that a stack has would be refused."""
+    missing = [name for name, parameter in after.items() if name not in before and "Default" not in parameter]
+    retyped = [name for name in before.keys() & after.keys() if before[name]["Type"] != after[name]["Type"]]
+    return sorted(missing + retyped)
