@@ -170,6 +170,11 @@ def stock() -> dict[str, tuple[float, Price]]:
     return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}
 
 
+def rotations() -> int:
+    """Of the template's KMS keys, those that are paid for: the first two of each, a year apart."""
+    return 2 * sum(bool(key.get("EnableKeyRotation")) for key in resources("AWS::KMS::Key").values())
+
+
 def _watched(alarm: Mapping[str, Any]) -> int:
     """An alarm is paid for by the metric."""
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1

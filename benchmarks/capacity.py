@@ -27,6 +27,10 @@ LOG_SECONDS: Final = 0.01
 ENVIRONMENT_SECONDS: Final = 7200
 """How long one of Lambda's environments lives: assumed."""
 LONGEST_SQS_DELAY: Final = 900
+SCALED_FOR: Final = 0.7
+"""The share of provisioned capacity that auto scaling aims at, from what was consumed, which is all at most."""
+SCALING_SECONDS: Final = 180
+"""Two minutes above that share raise the alarm, and a minute passes until the table has more: assumed."""
 
 _STEPS: Final = 1500
 _NINETY_NINTH = NormalDist().inv_cdf(0.99)
@@ -217,3 +221,23 @@ def _ended(load: Load) -> tuple[float, ...]:
         answered * sum(part * group.answered_within((number + 0.5) * step) for part, group in parts)
         for number in range(_STEPS)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """What becomes of a sudden load on provisioned capacity."""
+
+    minutes: float
+    """Until the capacity is enough."""
+    late: float
+    """Writes that are throttled until then, each tried again later."""
+
+
+def rise(writes: float, capacity: float) -> Rise:
+    """So many writes a second, from now on, where there is capacity for fewer. Bursts are left out."""
+    steps, late = 0, 0.0
+    while capacity < writes:
+        late += (writes - capacity) * SCALING_SECONDS
+        capacity = math.ceil(capacity / SCALED_FOR)
+        steps += 1
+    return Rise(steps * SCALING_SECONDS / 60, late)

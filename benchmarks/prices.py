@@ -70,6 +70,9 @@ STANDING: Final[dict[str, Price]] = {
     "metric": Price(0.30, 1, "a custom metric and month", "courseiva.com/learn/saa-c03/cloudwatch-cost", "2026"),
 }
 
+KMS_ROTATION: Final = Price(
+    1.00, 1, "a month more for each of a key's first two rotations", "cloudburn.io/blog/aws-kms-pricing", "2026-03-14"
+)
 WRITE_CAPACITY: Final = Price(0.00065, 1, "a unit and hour, provisioned", "zeonedge.com/en/blog", "2025")
 READ_CAPACITY: Final = Price(0.00013, 1, "a unit and hour, provisioned", _KNOWN, "-")
 INFREQUENT_GB: Final = Price(0.10, 1, "a GB-month, infrequent access", _CLASSES, "2026-11-24")

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import recipe
-from benchmarks.bill import Terms, load_of, monthly, standing, stock
-from benchmarks.capacity import Deployment, Load, Receivers
+from benchmarks.bill import Terms, load_of, monthly, rotations, standing, stock
+from benchmarks.capacity import Deployment, Load, Receivers, rise
 from benchmarks.prices import (
     INFREQUENT_GB,
     INFREQUENT_UNITS,
+    KMS_ROTATION,
     OFFERS,
     PRICES,
     READ_CAPACITY,
@@ -40,6 +41,7 @@ WINDOW: Final = Deployment(window_seconds=1)
 RECIPE: Final = recipe.overrides()
 """The parameters of samconfig.toml's cheapest deployment."""
 LEAN: Final = recipe.deployment(RECIPE)
+SUDDEN: Final = (10, 100, 1000)
 USED: Final = (0.7, 0.6, 0.5)
 """Shares of the provisioned capacity."""
 
@@ -114,6 +116,17 @@ def lean_table() -> str:
     return _table(["100 million a month", "the defaults", "`lean`"], rows)
 
 
+def rise_table() -> str:
+    """What the recipe's capacity does under a sudden load."""
+    first = int(RECIPE["WriteCapacityMin"])
+    rows = []
+    for rate in SUDDEN:
+        risen = rise(rate, first)
+        rows.append([f"{rate:,}", f"{risen.minutes:,.0f}", f"{risen.late:,.0f}"])
+    head = [f"from {first} units: executions a second", "minutes until it is enough", "executions logged late"]
+    return _table(head, rows)
+
+
 def lean_per_million(webhooks: float, used: float = USED[0]) -> float:
     """USD."""
     return per_million(webhooks, LEAN, recipe.terms(RECIPE, used))
@@ -154,6 +167,7 @@ def prices_table() -> str:
     rows = [[unit, *_priced(price)] for unit, price in PRICES.items()]
     rows += [[kind.removeprefix("AWS::"), *_priced(price)] for kind, price in STANDING.items()]
     rows += [
+        ["KMS rotation", *_priced(KMS_ROTATION)],
         ["write capacity", *_priced(WRITE_CAPACITY)],
         ["read capacity", *_priced(READ_CAPACITY)],
         ["storage", *_priced(INFREQUENT_GB)],
@@ -164,7 +178,10 @@ def prices_table() -> str:
 
 def standing_table() -> str:
     rows = [[name, f"{count:,.0f}", f"{price.of(count):.2f}"] for name, (count, price) in stock().items()]
-    return _table(["", "how many", "USD a month"], [*rows, ["**together**", "", f"**{standing():.2f}**"]])
+    rows.append(["**together**", "", f"**{standing():.2f}**"])
+    turned = rotations()
+    rows.append(["from the third year on: KMS rotations", f"{turned:,}", f"{KMS_ROTATION.of(turned):.2f} more"])
+    return _table(["", "how many", "USD a month"], rows)
 
 
 def scaling_table() -> str:
@@ -247,6 +264,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "offers": offers_table,
     "levers": levers_table,
     "lean": lean_table,
+    "rise": rise_table,
     "receivers": receivers_table,
     "taken": taken_table,
     "prices": prices_table,

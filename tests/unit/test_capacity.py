@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks import recipe
-from benchmarks.bill import HISTORY_MONTHS, Capacity, Terms, load_of, monthly, reads, standing, writes
-from benchmarks.capacity import LOG_SECONDS, Deployment, Load, Receivers
+from benchmarks.bill import HISTORY_MONTHS, Capacity, Terms, load_of, monthly, reads, rotations, standing, writes
+from benchmarks.capacity import LOG_SECONDS, Deployment, Load, Receivers, Rise, rise
 from benchmarks.prices import OFFERS, PRICES, Unit
 from benchmarks.quotas import QUOTAS, Quota
 from benchmarks.taken import TAKEN
@@ -175,6 +175,17 @@ def test_numbers_agree_within_a_tenth() -> None:
     assert agree("| a | 1,050 |", "| a | 1,000 |")
     assert not agree("| a | 1,150 |", "| a | 1,000 |")
     assert not agree("| a | 1 |", "| b | 1 |")
+
+
+def test_capacity_rises_in_steps_of_what_was_consumed() -> None:
+    assert rise(5, 5) == Rise(0, 0)
+    assert rise(7, 5) == Rise(minutes=3, late=2 * 180)
+    assert rise(11, 5) == Rise(minutes=6, late=(6 + 3) * 180)
+    assert rise(1000, 5).minutes > 40
+
+
+def test_both_keys_are_paid_for_twice_more() -> None:
+    assert rotations() == 4
 
 
 @pytest.mark.parametrize("document", tables.DOCUMENTS, ids=lambda path: path.name)
