@@ -5,6 +5,7 @@ import time
 from typing import Any, Final
 
 from cli.api import Api, part
+from cli.failure import CliFailure
 from cli.moments import iso
 from cli.output import Output
 from cli.progress import progress
@@ -42,8 +43,19 @@ def _followed(api: Api, path: str, recovery_id: str, output: Output) -> dict[str
     return state
 
 
-def redrive(stack: Stack, _: argparse.Namespace, output: Output) -> None:
-    """Put the dead letters back on the webhook queue."""
-    moved = move_dead_letters(stack.client("sqs"), stack.outputs["DeadLetterQueueUrl"], stack.outputs["QueueUrl"])
-    said = f"About {moved} dead letters are back on the webhook queue." if moved else "There are no dead letters."
+DEAD_LETTERS: Final = {
+    "webhooks": ("webhook queue", "DeadLetterQueueUrl", "QueueUrl"),
+    "log": ("queue of executions to be logged", "UnloggedDeadLetterQueueUrl", "UnloggedQueueUrl"),
+    "recoveries": ("queue of recoveries", "RecoveryDeadLetterQueueUrl", "RecoveryQueueUrl"),
+}
+"""What a queue is called, and the stack's outputs that name its dead letters and itself."""
+
+
+def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Put the dead letters back on their queue."""
+    queue, *names = DEAD_LETTERS[arguments.queue]
+    if missing := [name for name in names if name not in stack.outputs]:
+        raise CliFailure(f"The stack {stack.name!r} has no output {missing[0]}: it is older than this hooklog")
+    moved = move_dead_letters(stack.client("sqs"), *(stack.outputs[name] for name in names))
+    said = f"About {moved} dead letters are back on the {queue}." if moved else "There are no dead letters."
     output.say(said, {"moved": moved})

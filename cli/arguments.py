@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _failures(command("failures", history.failures, "what failed, of one webhook or of all"))
     _show(command("resend", again.resend, "send one execution again"))
     _recover(command("recover", again.recover, "send everything again that failed on a webhook"))
-    command("redrive", again.redrive, "put the dead letters back on the queue")
+    _redrive(command("redrive", again.redrive, "put the dead letters back on their queue"))
     _token(command("token", tokens.token, "mint a token for the API"))
     _topics(command("topics", topics.topics, "webhooks whose topic is another tenant's; exits with 1 if there are any"))
     _top(command("top", top.top, "success rate, latency and the worst webhooks"))
@@ -76,6 +76,12 @@ def _header(text: str) -> tuple[str, str]:
     if not colon:
         raise argparse.ArgumentTypeError(f"{text!r} has no colon: write 'X-Shop: berlin'")
     return name.strip(), value.strip()
+
+
+def _redrive(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "queue", nargs="?", choices=again.DEAD_LETTERS, default="webhooks", help="whose dead letters; default webhooks"
+    )
 
 
 def _tail(command: argparse.ArgumentParser) -> None:

@@ -25,6 +25,9 @@ class Outputs(TypedDict):
     QueueUrl: str
     DeadLetterQueueUrl: str
     UnloggedQueueUrl: str
+    UnloggedDeadLetterQueueUrl: str
+    RecoveryQueueUrl: str
+    RecoveryDeadLetterQueueUrl: str
     ApiUrl: str
     HistoryPageUrl: str
     Token: str
@@ -47,6 +50,9 @@ def write_outputs() -> Outputs:
         QueueUrl=stack["QueueUrl"],
         DeadLetterQueueUrl=stack["DeadLetterQueueUrl"],
         UnloggedQueueUrl=stack["UnloggedQueueUrl"],
+        UnloggedDeadLetterQueueUrl=stack["UnloggedDeadLetterQueueUrl"],
+        RecoveryQueueUrl=stack["RecoveryQueueUrl"],
+        RecoveryDeadLetterQueueUrl=stack["RecoveryDeadLetterQueueUrl"],
         ApiUrl=_local_url(stack, "ApiUrl"),
         HistoryPageUrl=f"{_local_url(stack, 'HistoryPageUrl')}#token={token}&webhook={DEMO_WEBHOOK}",
         Token=token,

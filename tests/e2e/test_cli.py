@@ -4,12 +4,16 @@ import json
 import os
 import signal
 import subprocess
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import requests
 
 from cli.failure import ExitCode
+from hooklog.executions.execution import name_execution
+from hooklog.executions.log import Put
+from hooklog.queues.unlogged import to_body
 from local import places
 from tests.deployment import Deployment, Receiver, until
 
@@ -37,6 +41,19 @@ def hooklog(
     assert "Traceback" not in ended.stderr
     assert bool(ended.stderr) == (code != ExitCode.OK), ended.stderr
     return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def test_an_execution_among_the_dead_letters_gets_into_the_log(deployment: Deployment, webhook_id: str) -> None:
+    execution_id = name_execution(datetime.now(UTC))
+    texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": "msg_1"}
+    numbers = {"attempt": "1", "result": "200", "duration_ms": "1", "expires_at": "4000000000"}
+    item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}
+    body = to_body(Put(deployment.outputs["ExecutionsTable"], item, 0))
+    deployment.sqs.send_message(QueueUrl=deployment.outputs["UnloggedDeadLetterQueueUrl"], MessageBody=body)
+    (moved,) = hooklog("redrive", "log")
+    assert moved["moved"] >= 1
+    (shown,) = deployment.wait_for_history(webhook_id, 1)
+    assert (shown["execution_id"], shown["result"]) == (execution_id, 200)
 
 
 def test_an_incident_is_seen_and_mended(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:

@@ -268,5 +268,7 @@ def test_dead_letters_go_back_to_the_webhook_queue(capsys: pytest.CaptureFixture
     run("redrive", sqs=letters)
     assert printed(capsys)[0] == [{"moved": 2}]
     assert letters.moved == {"SourceArn": "arn:dead", "DestinationArn": "arn:queue"}
+    with pytest.raises(CliFailure, match="older than this hooklog"):
+        run("redrive recoveries", sqs=letters)
     with pytest.raises(CliFailure, match="The redrive ended as FAILED: AccessDenied"):
         run("redrive", sqs=DeadLetters("FAILED"))
