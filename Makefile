@@ -68,10 +68,12 @@ lock: PIN := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --c
 lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
 	$(PIN) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		-o layers/shared/requirements.txt
+	$(PIN) --group codings --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
+		-o layers/shared/requirements-codings.txt
 	$(PIN) --group oidc --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		-c layers/shared/requirements.txt -o functions/authorize/requirements.txt
 	$(PIN) pyproject.toml --group dev --universal --python-version 3.11 -c layers/shared/requirements.txt \
-		-c functions/authorize/requirements.txt -o requirements-dev.txt
+		-c layers/shared/requirements-codings.txt -c functions/authorize/requirements.txt -o requirements-dev.txt
 	$(PIN) --group stack --universal --python-version 3.11 -o requirements-stack.txt
 	$(PIN) --group checkov --universal --python-version 3.11 -o requirements-checkov.txt
 	$(PIN) --group runtime --universal --python-version 3.11 -o requirements-runtime.txt

@@ -73,6 +73,7 @@ def tool_environment() -> dict[str, str]:
             "NO_PROXY": no_proxy,
             "no_proxy": no_proxy,
             "LAYER_PYTHON": str(STACK_BIN / "python"),
+            "LAYER_WHEELS": f"--python {STACK_BIN / 'python'}",
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.2",
         }

@@ -1,5 +1,6 @@
 """How the layer is built: the same from every checkout, whatever was run or opened there before."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -75,3 +76,15 @@ def test_without_the_deployed_python_the_sources_go_alone(checkouts: tuple[Path,
     clean, used = (build(checkout, layer_python="false") for checkout in checkouts)
     assert not any(name.endswith(".pyc") for name in files(used))
     assert checksum(clean) == checksum(used)
+
+
+def test_what_few_answers_need_is_on_no_path(tmp_path: Path) -> None:
+    """urllib3 imports it wherever it finds it, at every cold start; Lambda's path has the layer's `python` alone."""
+    pinned = {name: (SOURCE / name).read_text() for name in ("requirements.txt", "requirements-codings.txt")}
+    aside = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)
+    assert sorted(aside) == ["backports-zstd", "brotli"]
+    assert not re.search(r"^(brotli|brotlicffi|backports-zstd)==", pinned["requirements.txt"], re.MULTILINE)
+    command = ["make", "-Bns", "dependencies", f"ARTIFACTS_DIR={tmp_path}"]
+    made = subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.replace("\\\n", " ")
+    (line,) = (line for line in made.splitlines() if "requirements-codings.txt" in line)
+    assert f'--target "{tmp_path}/codings"' in line

@@ -18,10 +18,11 @@ _WITHOUT_BODY = (204, 304)
 
 _NO_CHUNK = -1
 
-_CHUNK_LINE = re.compile(rb"[ \t]*([0-9a-f]{1,32})[ \t]*(?:;[^\n]*)?\r?\n", re.IGNORECASE)
-_CHUNK_LINE_BEGINS = re.compile(rb"[ \t]*[0-9a-f]{0,32}[ \t]*(?:;[^\n]*|\r)?", re.IGNORECASE)
-_LINE_END = re.compile(rb"\r?\n")
-_TRAILERS_END = re.compile(rb"(?:\A|\n)\r{0,2}\n")
+# As texts: `re` compiles what is used, when it is used, and no cold start.
+_CHUNK_LINE = rb"(?i:[ \t]*([0-9a-f]{1,32})[ \t]*(?:;[^\n]*)?\r?\n)"
+_CHUNK_LINE_BEGINS = rb"(?i:[ \t]*[0-9a-f]{0,32}[ \t]*(?:;[^\n]*|\r)?)"
+_LINE_END = rb"\r?\n"
+_TRAILERS_END = rb"(?:\A|\n)\r{0,2}\n"
 
 
 class Incoming:
@@ -165,8 +166,8 @@ class Body:
     def _read_chunk_size(self) -> int | None:
         """Read the line before a chunk; None where the connection ends, `_NO_CHUNK` where there is no such line."""
         data = self._incoming.data
-        while not (line := _CHUNK_LINE.match(data)):
-            if len(data) > MAX_CHUNK_LINE or not _CHUNK_LINE_BEGINS.fullmatch(data):
+        while not (line := re.match(_CHUNK_LINE, data)):
+            if len(data) > MAX_CHUNK_LINE or not re.fullmatch(_CHUNK_LINE_BEGINS, data):
                 return _NO_CHUNK
             if not self._incoming.receive():
                 return None
@@ -176,7 +177,7 @@ class Body:
 
     def _skip_line_end(self) -> bool:
         data = self._incoming.data
-        while not (end := _LINE_END.match(data)):
+        while not (end := re.match(_LINE_END, data)):
             if data.strip(b"\r") or not self._incoming.receive():
                 return False
         del data[: end.end()]
@@ -186,7 +187,7 @@ class Body:
         """Skip what follows the last chunk. The body is complete without, so that it is not waited for."""
         incoming = self._incoming
         with contextlib.suppress(OSError):
-            while not (end := _TRAILERS_END.search(incoming.data)):
+            while not (end := re.search(_TRAILERS_END, incoming.data)):
                 if len(incoming.data) > _MAX_TRAILERS or not incoming.receive(_TRAILER_SECONDS):
                     break
             else:

@@ -26,6 +26,10 @@ class Answer(NamedTuple):
     note: str = ""
     """How the body is not what its headers say, in the customer's words."""
 
+    def header(self, name: str) -> str:
+        """The value of the header of that lower-case name, as far as it is kept; empty where there is none."""
+        return next((value for key, value in self.headers.items() if key.lower() == name), "")
+
 
 class Delivery(NamedTuple):
     """One attempt to send a message."""
