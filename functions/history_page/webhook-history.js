@@ -489,14 +489,15 @@ function headerBlock(title, headers, truncated) {
 }
 
 function bodyBlock(title, call, part = "request_body") {
-	const ends = ["", "_encoding", "_truncated", "_bytes", "_note"];
-	const [body, encoding, truncated, bytes, note] = ends.map((end) => call[part + end]);
+	const ends = ["", "_encoding", "_truncated", "_bytes", "_note", "_charset"];
+	const [body, encoding, truncated, bytes, note, charset] = ends.map((end) => call[part + end]);
 	const remarks = note ? [note] : [];
+	if (charset) remarks.push(`Decoded from ${charset}.`);
 	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: it broke off or came too late.");
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
-		const kept = size(binary ? atob(body).length : new Blob([body]).size);
+		const kept = charset ? "characters" : size(binary ? atob(body).length : new Blob([body]).size);
 		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${size(bytes)}`} were kept.`);
 	}
 	const shown = !body ? { content: h("span.muted", "empty") } : encoding ? { content: body } : laidOut(body);

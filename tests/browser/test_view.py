@@ -179,6 +179,7 @@ def test_json_is_folded_and_unfolded(opened: Open, stack: Stack, receiver: Recei
 BODIES: dict[str, tuple[dict[str, Any], str]] = {
     "not UTF-8": ({"path": "/latin1", "query": {"status": 500}}, "Not UTF-8 text: shown as base64."),
     "truncated": ({"path": "/big", "query": {"status": 500, "bytes": 1_200_000}}, "the first 65.5 kB of 1.2 MB"),
+    "in a charset": ({"path": "/answer/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
     "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "the answer broke off"),
     "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, and it is not"),
     "more headers": ({"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}}, "there were more headers"),

@@ -75,6 +75,9 @@ MISBEHAVIOUR: dict[str, tuple[int, str | None]] = {
     "http:/gzip-bomb?status=500": (500, None),
     "http:/gzip-bomb?status=500&layers=2": (500, None),
     "http:/latin1?status=500": (500, None),
+    "http:/answer/500-br": (500, None),
+    "http:/answer/500-zstd": (500, None),
+    "http:/answer/500-latin-1": (500, None),
     "untrusted_https:/status/200": (0, "tls_error"),
     "silent_https:/": (0, "connect_timeout"),
     "unreachable:/": (0, "connect_timeout"),
@@ -104,6 +107,8 @@ def test_whatever_a_receiver_does_is_one_execution(
     assert (big["response_body_truncated"], big["response_body_bytes"]) == (True, 100_000_000)
     latin1 = executions[next(i for i, path in ids.items() if "/latin1" in path)]
     assert latin1["response_body_encoding"] == "base64"
+    answers = {path: executions[i]["response_body"] for i, path in ids.items() if "/answer/" in path}
+    assert set(answers.values()) == {'{"error":"out of stock"}', "<p>Größe ungültig</p>"}
 
 
 def test_an_address_that_is_not_public_is_sent_nothing_and_not_retried(deployment: Deployment, webhook_id: str) -> None:

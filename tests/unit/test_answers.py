@@ -26,6 +26,7 @@ FIELDS = {
     "headers_truncated": "response_headers_truncated",
     "note": "response_body_note",
     "encoding": "response_body_encoding",
+    "charset": "response_body_charset",
 }
 LIMIT = 65_536
 OVER_SECONDS, NEVER_SECONDS = 0.5, 30

@@ -1,4 +1,4 @@
 """What is kept of an attempt: the log.
 
-In order: execution, masking, tables, chain, details, log, failures.
+In order: text, execution, masking, tables, chain, details, log, failures.
 """

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
-from hooklog.delivery.delivery import Delivery
+from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.executions.text import as_text
 from hooklog.messages.message import METHOD
 
 
@@ -96,15 +97,7 @@ class Execution(NamedTuple):
             **_text("request_body", delivery.message.body),
         }
         if answer:
-            details |= {
-                "response_headers": dict(answer.headers),
-                **_text("response_body", answer.body),
-                "response_body_truncated": answer.truncated,
-                "response_body_bytes": answer.length,
-                **({"response_headers_truncated": True} if answer.headers_truncated else {}),
-                **({"response_incomplete": True} if answer.incomplete else {}),
-                **({"response_body_note": answer.note} if answer.note else {}),
-            }
+            details |= _response(answer)
         if error:
             details["error"] = {"type": str(error.error_type), "message": error.message}
         return details
@@ -125,6 +118,24 @@ def iso_time(execution_id: str) -> str:
     day, _, rest = execution_id.partition("T")
     time = rest.partition("-")[0]
     return f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}"
+
+
+def _response(answer: Answer) -> Mapping[str, Any]:
+    body = as_text(answer.body, answer.header("content-type"), is_cut=answer.truncated)
+    optional = {
+        "response_body_encoding": "base64" if body.is_base64 else "",
+        "response_body_charset": body.charset,
+        "response_body_note": " ".join(filter(None, (answer.note, body.note))),
+        "response_headers_truncated": answer.headers_truncated,
+        "response_incomplete": answer.incomplete,
+    }
+    return {
+        "response_headers": dict(answer.headers),
+        "response_body": body.text,
+        "response_body_truncated": answer.truncated,
+        "response_body_bytes": answer.length,
+        **{name: value for name, value in optional.items() if value},
+    }
 
 
 def _text(name: str, body: bytes) -> Mapping[str, str]:
