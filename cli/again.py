@@ -34,12 +34,17 @@ def recover(stack: Stack, arguments: argparse.Namespace, output: Output) -> None
 
 
 def _followed(api: Api, path: str, recovery_id: str, output: Output) -> dict[str, Any]:
-    """The recovery's state, once it is done."""
+    """The recovery's state, once it is done. Raises CliFailure if it was stopped."""
     with progress(output) as shown:
         task = shown.add_task(recovery_id, total=None)
-        while (state := api.get(path))["status"] != "done":
+        while (state := api.get(path))["status"] == "running":
             shown.update(task, total=state["found"] or None, completed=state["queued"])
             time.sleep(_POLL_SECONDS)
+    if state["status"] == "stopped":
+        raise CliFailure(
+            f"{recovery_id} was stopped by a later one, after an hour without progress: "
+            f"{state['queued']} of {state['found']} are on the queue"
+        )
     return state
 
 

@@ -936,7 +936,7 @@ class Sheet {
 			const answer = await this.api.ask(method, this.at(this.id) + rest, new AbortController().signal, body);
 			return signal.aborted ? undefined : answer;
 		} catch (error) {
-			if (!signal.aborted) this.refused(error);
+			if (!signal.aborted) this.refused(error, rest);
 		}
 	}
 
@@ -1173,10 +1173,11 @@ class WebhookSheet extends Sheet {
 		else this.tell("Saved. All senders know of it within 30 seconds.");
 	};
 
-	refused(error) {
+	refused(error, rest) {
 		const { status, message } = error;
 		const name = Object.keys(BOXES).find((name) => message.startsWith(name.replace(/s$/, "")));
-		if (status === 409 && this.#webhook) {
+		if (status === 409 && rest === "/recover") this.tell(sentence(message));
+		else if (status === 409 && this.#webhook) {
 			const reload = button("Reload", () => this.open(this.id));
 			this.tell("Changed by somebody else meanwhile: reload. What you typed is lost then.", reload);
 		} else if (name) {
@@ -1254,9 +1255,9 @@ class WebhookSheet extends Sheet {
 		while (started && !signal.aborted) {
 			const progress = await this.attempt("GET", path`/recover/${started.recovery_id}`);
 			if (!progress) return;
-			const done = progress.status === "done";
-			this.tell(`${done ? "Recovered" : "Recovering"}: ${progress.found} found, ${progress.queued} put on the queue.`);
-			if (done) return;
+			const said = { running: "Recovering", done: "Recovered", stopped: "Stopped" }[progress.status];
+			this.tell(`${said}: ${progress.found} found, ${progress.queued} put on the queue.`);
+			if (progress.status !== "running") return;
 			await new Promise((wake) => setTimeout(wake, LOOK_MS));
 		}
 	}

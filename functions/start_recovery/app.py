@@ -17,7 +17,9 @@ from hooklog.settings import StartRecoverySettings
 
 logger = Logger()
 settings = StartRecoverySettings.from_environment()
-recovery.RecoveryRow.attach(connect(), settings.recoveries_table)
+connection = connect()
+for row in (recovery.RecoveryRow, recovery.RunningRow):
+    row.attach(connection, settings.recoveries_table)
 queue = recovery.RecoveryQueue(Clients(), settings.recovery_queue_url)
 
 

@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_a_connection_that_went_stale_is_no_failure(
     assert [e["result"] for e in deployment.history(webhook_id)] == [200] * 6
 
 
-def test_a_recovery_of_many(
+def test_a_recovery_of_many_and_of_many_that_are_started_at_once_one(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/sequence/{webhook_id}"
@@ -201,9 +202,16 @@ def test_a_recovery_of_many(
     until(lambda: len(deployment.history(webhook_id, status="failure")), lambda count: count == 150)
     base = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}/recover"
     headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
-    started = requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=30)
-    assert started.status_code == 202
-    address = f"{base}/{started.json()['recovery_id']}"
+
+    def start(_: int) -> requests.Response:
+        return requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=30)
+
+    with paused("RunRecoveryFunction"), ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(start, range(10)))
+    (recovery_id,) = (answer.json()["recovery_id"] for answer in answers if answer.status_code == 202)
+    refused = [answer for answer in answers if answer.status_code != 202]
+    assert {(answer.status_code, answer.json()["error"]["recovery_id"]) for answer in refused} == {(409, recovery_id)}
+    address = f"{base}/{recovery_id}"
     done = until(lambda: requests.get(address, headers=headers, timeout=30).json(), lambda p: p["status"] == "done")
     assert done == {"status": "done", "found": 150, "queued": 150}
     until(lambda: came(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300)

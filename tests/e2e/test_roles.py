@@ -113,13 +113,24 @@ def recoveries(api: Api) -> None:
     put_a_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
-        started = api.call("POST", recover, 202, json={"since": "2026-01-01T00:00:00Z"})
+        since = {"since": "2026-01-01T00:00:00Z"}
+        let_it_have_stalled(api, api.call("POST", recover, 202, json=since)["recovery_id"])
+        started = api.call("POST", recover, 202, json=since)
         task = {"webhook_id": api.webhook_id, **started}
         with hurried("RunRecoveryFunction", 15):
             invoke("RunRecoveryFunction", sqs_event(task))
             invoke("RunRecoveryFunction", sqs_event({**task, "runs": MAX_RUNS - 1}))
     address = f"{recover}/{started['recovery_id']}"
     until(lambda: api.call("GET", address), lambda progress: progress["status"] == "done")
+
+
+def let_it_have_stalled(api: Api, recovery_id: str) -> None:
+    aws.client("dynamodb").update_item(
+        TableName=physical_id("Recoveries"),
+        Key={"webhook_id": {"S": api.webhook_id}, "recovery_id": {"S": recovery_id}},
+        UpdateExpression="SET advanced_at = :at",
+        ExpressionAttributeValues={":at": {"N": "0"}},
+    )
 
 
 def invoke(function: str, event: dict[str, Any]) -> None:

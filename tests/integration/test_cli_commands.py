@@ -171,6 +171,22 @@ def test_a_recovery_is_of_a_period_and_is_waited_for(api: FakeApi, capsys: pytes
     assert period == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
 
 
+def test_a_recovery_that_was_stopped_is_not_waited_for(api: FakeApi) -> None:
+    stopped = {"status": "stopped", "found": 4, "queued": 1}
+    api.answers = [(202, {"recovery_id": "rec_1"}), (200, stopped)]
+    with pytest.raises(CliFailure, match=r"rec_1 was stopped by a later one.*: 1 of 4 are on the queue") as failed:
+        run("recover acme.orders --since 3h", api)
+    assert failed.value.code == ExitCode.FAILED
+
+
+def test_a_second_recovery_says_which_one_is_running(api: FakeApi) -> None:
+    error = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
+    api.answers = [(409, {"error": error})]
+    with pytest.raises(CliFailure, match="The API says: a recovery of this webhook is running: rec_1") as failed:
+        run("recover acme.orders --since 3h", api)
+    assert failed.value.code == ExitCode.CONFLICT
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [

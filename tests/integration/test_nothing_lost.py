@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -19,6 +20,7 @@ import pytest
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, half_processed, refusing_entries
+from tests.openapi import check, operations, resolved
 from tests.proxy import Asked
 from tests.receiver import Receiver
 from tests.template import ROOT
@@ -574,6 +576,99 @@ def test_a_recovery_goes_on_after_a_crash(aws: MockAws, receiver: Receiver, reco
     for start in range(0, 110, 10):
         send(app, {"Records": repeats[start : start + 10]})
     assert len({request.header("webhook-id") for request in receiver.requests}) == len(receiver.requests) == 110
+
+
+def conflict(answer: tuple[int, Any]) -> str:
+    """The recovery that it says is running."""
+    status, body = answer
+    assert (status, body["error"]["code"]) == (409, "conflict"), body
+    documented = resolved(operations()["POST", "/webhooks/{webhook_id}/recover"]["responses"]["409"])
+    check(body, documented["content"]["application/json"]["schema"])
+    return str(body["error"]["recovery_id"])
+
+
+def let_it_be(seconds: int, attribute: str, aws: MockAws, recovery_id: str) -> None:
+    """So long since the moment that this attribute of the item holds."""
+    aws.dynamodb.update_item(
+        TableName=aws.refs["Recoveries"],
+        Key={"webhook_id": {"S": WEBHOOK}, "recovery_id": {"S": recovery_id}},
+        UpdateExpression=f"SET {attribute} = :at",
+        ExpressionAttributeValues={":at": {"N": str(int(time.time()) - seconds)}},
+    )
+
+
+def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
+    first = recovery.start(since=SINCE)[1]["recovery_id"]
+    ticks = iter([60_000, 60_000, 0, 0])
+    little_time = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
+    recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - as time goes by
+    second = recovery.start(since="2026-02-01T00:00:00Z")
+    assert conflict(second) == first
+    said = f"{first}, of what failed from 2026-01-01T00:00:00.000000Z to "
+    assert said in second[1]["error"]["message"]
+    assert "2 found and 2 queued so far" in second[1]["error"]["message"]
+    assert recovery.start("acme.other", since=SINCE)[0] == 202
+    recovery.run(aws.take("RecoveryQueue", 2))
+    assert recovery.progress(first) == {"status": "done", "found": 3, "queued": 3}
+    assert recovery.start(since=SINCE)[0] == 202
+
+
+def test_of_many_recoveries_that_are_started_at_once_one_is(aws: MockAws, recovery: Recovery) -> None:
+    with ThreadPoolExecutor(15) as pool:
+        answers = list(pool.map(lambda _: recovery.start(since=SINCE), range(15)))
+    (started,) = (body["recovery_id"] for status, body in answers if status == 202)
+    assert {conflict(answer) for answer in answers if answer[0] != 202} == {started}
+    assert aws.waiting("RecoveryQueue") == 1
+
+
+def test_a_recovery_without_progress_for_an_hour_gives_way_and_does_not_come_back(
+    aws: MockAws, receiver: Receiver, recovery: Recovery
+) -> None:
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    first = recovery.start(since=SINCE)[1]["recovery_id"]
+    dead_letter = aws.take("RecoveryQueue")
+    let_it_be(3500, "advanced_at", aws, first)
+    assert conflict(recovery.start(since=SINCE)) == first
+    let_it_be(3600, "advanced_at", aws, first)
+    second = recovery.start(since=SINCE)[1]["recovery_id"]
+    recovery.run(dead_letter)  # as after a redrive
+    assert recovery.progress(first) == {"status": "stopped", "found": 0, "queued": 0}
+    assert conflict(recovery.start(since=SINCE)) == second
+    assert aws.waiting("RecoveryQueue") == 1
+    recovery.run(aws.take("RecoveryQueue"))
+    assert recovery.progress(second) == {"status": "done", "found": 1, "queued": 1}
+
+
+def test_a_recovery_whose_start_failed_holds_up_no_other(aws: MockAws, recovery: Recovery) -> None:
+    url = aws.refs["RecoveryQueue"]
+    unqueued = aws.start("StartRecoveryFunction", RECOVERY_QUEUE_URL=f"{url}-none")
+    event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
+    assert unqueued.lambda_handler(event, None)["statusCode"] == 500
+    assert recovery.start(since=SINCE)[0] == 202
+
+
+def test_a_recovery_that_died_while_it_was_started_holds_others_up_for_a_minute(
+    aws: MockAws, recovery: Recovery
+) -> None:
+    named = {"webhook_id": WEBHOOK, "recovery_id": "#running", "named": f"rec_{'0' * 24}"}
+    numbers = {"named_at": {"N": str(int(time.time()))}, "expires_at": {"N": "4000000000"}}
+    item = {name: {"S": value} for name, value in named.items()} | numbers
+    aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=item)
+    assert conflict(recovery.start(since=SINCE)) == named["named"]
+    let_it_be(60, "named_at", aws, "#running")
+    assert recovery.start(since=SINCE)[0] == 202
+
+
+def test_a_crash_before_a_recovery_makes_way_holds_up_no_other(aws: MockAws, recovery: Recovery) -> None:
+    first = recovery.start(since=SINCE)[1]["recovery_id"]
+    (named,) = (row for row in aws.rows("Recoveries") if row["recovery_id"]["S"] == "#running")
+    recovery.run(aws.take("RecoveryQueue"))
+    aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=named)
+    assert recovery.progress(first)["status"] == "done"
+    assert recovery.start(since=SINCE)[0] == 202
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,12 @@ FUNCTIONS = {
     ERASE: "EraseExecutionDetailsFunction",
     ERASE_MESSAGE: "EraseMessageDetailsFunction",
 }
-CONFLICTING = {("POST", RESEND), ("PUT", "/webhooks/{webhook_id}"), ("POST", "/webhooks/{webhook_id}/secret")}
+CONFLICTING = {
+    ("POST", RESEND),
+    ("PUT", "/webhooks/{webhook_id}"),
+    ("POST", "/webhooks/{webhook_id}/secret"),
+    ("POST", "/webhooks/{webhook_id}/recover"),
+}
 ALL = "executions:read executions:resend webhooks:manage"
 WEBHOOK = "acme.orders"
 ABSENT = "20261123T173600.123456Z-9f3a2c1d"

@@ -16,12 +16,14 @@ HooklogError
     ├── Forbidden       403
     ├── NotFound        404
     ├── Conflict        409
+    │   └── RecoveryRuns    another recovery of the webhook is running
     ├── TooManyRequests 429
     └── NothingSent     500
 """
 
 import re
 import traceback
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Self
@@ -130,6 +132,8 @@ class RequestRefused(HooklogError):
 
     status: int
     code: str
+    details: Mapping[str, str] = {}
+    """What else the answer's `error` holds."""
 
 
 class InvalidRequest(RequestRefused):
@@ -160,6 +164,14 @@ class Conflict(RequestRefused):
     """409: what is there does not allow this now; the message says why."""
 
     status, code = 409, "conflict"
+
+
+class RecoveryRuns(Conflict):
+    """409: another recovery of the webhook is running."""
+
+    def __init__(self, message: str, recovery_id: str) -> None:
+        super().__init__(message)
+        self.details = {"recovery_id": recovery_id}
 
 
 class TooManyRequests(RequestRefused):

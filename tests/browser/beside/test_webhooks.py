@@ -192,6 +192,13 @@ def test_what_failed_is_recovered_and_how_far_that_is_is_said(
     press(dialog, "Recover")
     told(dialog, "Recovering: 3 found, 2 put on the queue.")
     told(dialog, "Recovered: 1 found, 1 put on the queue.")
+    dialog.page.route("**/recover/*", lambda route: route.fulfill(json={**running, "status": "stopped"}), times=1)
+    press(dialog, "Recover")
+    told(dialog, "Stopped: 3 found, 2 put on the queue.")
+    refusal = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
+    dialog.page.route("**/recover", lambda route: route.fulfill(status=409, json={"error": refusal}), times=1)
+    press(dialog, "Recover")
+    told(dialog, "A recovery of this webhook is running: rec_1.")
     receiver.wait_for(2, path=f"/sequence/{webhook_id}")
 
 

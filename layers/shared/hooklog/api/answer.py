@@ -47,7 +47,7 @@ def answer(
         reply = made if isinstance(made, Reply) else Reply(status, made)
         return _json(reply.status, reply.body, origin)
     except RequestRefused as refusal:
-        return _json(refusal.status, _error(refusal.code, str(refusal)), origin)
+        return _json(refusal.status, _error(refusal.code, str(refusal), refusal.details), origin)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
         logger.error("an API call failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
         fault = _error("internal_error", "Something failed on our side; try again.")
@@ -64,8 +64,8 @@ def fitting(shown: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     return shown
 
 
-def _error(code: str, message: str) -> Mapping[str, Any]:
-    return {"error": {"code": code, "message": message}}
+def _error(code: str, message: str, details: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    return {"error": {"code": code, "message": message, **(details or {})}}
 
 
 def _json(status: int, body: Mapping[str, Any], origin: str) -> Answer:

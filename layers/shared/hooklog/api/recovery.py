@@ -1,4 +1,8 @@
-"""Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash."""
+"""Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash.
+
+One recovery of a webhook runs at a time. An item next to its recoveries names it, and is written on the condition that
+the one it named before has ended.
+"""
 
 import json
 import secrets
@@ -8,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
 
-from hooklog.errors import InvalidMessage, NotFound
+from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
 from hooklog.executions import chain, details
-from hooklog.executions.execution import Trigger, compact_time
+from hooklog.executions.execution import Trigger, compact_time, iso_time
 from hooklog.executions.tables import CONDITION_FAILED, AttachedTable, ExecutionRow
 from hooklog.messages.fields import got, identifier, parse_object
 from hooklog.queues.clients import Clients
@@ -35,6 +39,30 @@ others as well, so that 10,000 take some days and go through millions. One that 
 KEPT_SECONDS: Final = 30 * 86_400
 """30 days, which the texts of the API say as well."""
 
+STALLED_SECONDS: Final = 3600
+"""Without progress, after which another recovery may stop it: its message comes back 6 minutes after its function has
+failed, and is a dead letter after a day of that."""
+
+STARTING_SECONDS: Final = 60
+"""More than it may take from when a recovery is named to when it is there."""
+
+_RUNNING: Final = "#running"
+"""In the place of a recovery's id, none of which has a `#`."""
+
+
+class RunningRow(AttachedTable):
+    """Which recovery of a webhook is running, or was the last to run."""
+
+    class Meta:
+        table_name = ""
+
+    webhook_id = UnicodeAttribute(hash_key=True)
+    recovery_id = UnicodeAttribute(range_key=True, default=_RUNNING)
+    named = UnicodeAttribute()
+    """The recovery's id."""
+    named_at = NumberAttribute()
+    expires_at = NumberAttribute()
+
 
 class RecoveryRow(AttachedTable):
     """How far a recovery has come."""
@@ -51,6 +79,8 @@ class RecoveryRow(AttachedTable):
     queued = NumberAttribute()
     after = UnicodeAttribute(null=True)
     """The last failed execution that was looked at."""
+    advanced_at = NumberAttribute(null=True)
+    """When that was saved, in Unix seconds; null for one that an older version started."""
     expires_at = NumberAttribute()
 
 
@@ -100,10 +130,12 @@ class _Stretch(NamedTuple):
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
 
-    Raises NotQueued.
+    Raises RecoveryRuns while another recovery of the webhook does, NotQueued.
     """
-    recovery_id = f"rec_{secrets.token_hex(12)}"
-    RecoveryRow(
+    recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
+    while not _name(webhook_id, recovery_id, _ended(webhook_id)):
+        pass  # another call was first: the next look finds its recovery, or that it has ended
+    row = RecoveryRow(
         webhook_id=webhook_id,
         recovery_id=recovery_id,
         since=since,
@@ -111,10 +143,79 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
         status="running",
         found=0,
         queued=0,
-        expires_at=int(time.time()) + KEPT_SECONDS,
-    ).save()
-    queue.put(RecoveryTask(webhook_id, recovery_id))
+        advanced_at=now,
+        expires_at=now + KEPT_SECONDS,
+    )
+    row.save()
+    try:
+        queue.put(RecoveryTask(webhook_id, recovery_id))
+    except NotQueued:
+        _stop(row)
+        raise
     return recovery_id
+
+
+def _ended(webhook_id: str) -> str | None:
+    """The recovery that is named as the webhook's running one and has ended; None where none is named.
+
+    Raises RecoveryRuns where it has not. One without progress is stopped: it cannot go on any more.
+    """
+    try:
+        named = RunningRow.get(webhook_id, _RUNNING, consistent_read=True)
+    except DoesNotExist:
+        return None
+    try:
+        row = RecoveryRow.get(webhook_id, named.named, consistent_read=True)
+    except DoesNotExist:  # it is being started, or that failed
+        if time.time() - named.named_at < STARTING_SECONDS:
+            raise RecoveryRuns("a recovery of this webhook is just being started", named.named) from None
+        return str(named.named)
+    if row.status == "running" and not (_is_stalled(row.advanced_at) and _stop(row)):
+        period = f"of what failed from {iso_time(row.since)} to {iso_time(row.until)}"
+        so_far = f"{int(row.found)} found and {int(row.queued)} queued so far"
+        said = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
+        raise RecoveryRuns(said, row.recovery_id)
+    return str(named.named)
+
+
+def _is_stalled(since: float | None) -> bool:
+    return since is None or time.time() - since >= STALLED_SECONDS
+
+
+def _name(webhook_id: str, recovery_id: str, before: str | None) -> bool:
+    """Name it as the webhook's running one, in the place of another. False where that is not there any more."""
+    now = int(time.time())
+    row = RunningRow(webhook_id, _RUNNING, named=recovery_id, named_at=now, expires_at=now + KEPT_SECONDS)
+    free = RunningRow.named.does_not_exist() | (RunningRow.named == recovery_id)  # the answer may have been lost
+    try:
+        row.save(free if before is None else free | (RunningRow.named == before))
+    except PutError as error:
+        if error.cause_response_code == CONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def _stop(row: RecoveryRow) -> bool:
+    """Keep it from going on; False where it has just done so, or has ended."""
+    advanced_at = RecoveryRow.advanced_at
+    unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
+    try:
+        row.update([RecoveryRow.status.set("stopped")], condition=unchanged & (RecoveryRow.status == "running"))
+    except UpdateError as error:
+        if error.cause_response_code == CONDITION_FAILED:
+            return False
+        raise
+    return True
+
+
+def _make_way(webhook_id: str, recovery_id: str) -> None:
+    """For the next recovery, after this one."""
+    try:
+        RunningRow(webhook_id, _RUNNING).delete(RunningRow.named == recovery_id)
+    except DeleteError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
 
 
 def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
@@ -129,8 +230,8 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
     """Go on until it is done or no time is left, by one failure at least. False where the rest is still to be queued.
 
-    True as well where another run has taken over, or the recovery has expired. What a crash left undone of a page is
-    looked at again: a repeat that was put on the queue twice is sent once.
+    True as well where another run has taken over, or the recovery has expired or was stopped. What a crash left undone
+    of a page is looked at again: a repeat that was put on the queue twice is sent once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
@@ -142,7 +243,10 @@ def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Call
             repeats.put(dict.fromkeys(stretch.kept, 0))
         if not _advance(row, stretch):
             return True
-    return row.status == "done"
+    if row.status == "running":
+        return False
+    _make_way(webhook_id, recovery_id)
+    return True
 
 
 def _look_at(row: RecoveryRow, page: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Stretch:
@@ -201,6 +305,7 @@ def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:
         RecoveryRow.found.set(int(row.found) + len(stretch.found)),
         RecoveryRow.queued.set(int(row.queued) + len(stretch.kept)),
         RecoveryRow.status.set("done" if stretch.ends else "running"),
+        RecoveryRow.advanced_at.set(int(time.time())),
     ]
     if stretch.looked_at:
         actions.append(RecoveryRow.after.set(stretch.looked_at[-1].executed_at))

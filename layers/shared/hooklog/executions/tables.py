@@ -8,6 +8,7 @@ from typing import Final
 
 from pynamodb.attributes import BinaryAttribute, BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.connection import Connection
+from pynamodb.exceptions import TableError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
@@ -29,11 +30,14 @@ class AttachedTable(Model):
 
     @classmethod
     def attach(cls, connection: Connection, table_name: str) -> None:
-        """Read and write this table, so named, over a connection that other tables share."""
+        """Read and write this table, so named, over a connection that others share, or other items of it."""
         cls.Meta.table_name = table_name
         cls._connection = None
         table = cls._get_connection()
-        connection.add_meta_table(table.get_meta_table())
+        try:
+            connection.get_meta_table(table_name)
+        except TableError:
+            connection.add_meta_table(table.get_meta_table())
         table.connection = connection
 
 
