@@ -5,7 +5,7 @@ for that, so importing this module replaces what does: the operators, `$string` 
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Final
@@ -179,36 +179,36 @@ def _text(value: Any, prettify: bool) -> str:
     """What `$string` and `&` make of a value that is no string: JavaScript's JSON.stringify."""
     if _is_callable(value):
         return ""
-    return "".join(_json(value, "\n" if prettify else ""))
+    parts: list[str] = []
+    _write(value, "\n" if prettify else "", parts.append)
+    return "".join(parts)
 
 
-def _json(value: Any, line: str) -> Iterator[str]:
+def _write(value: Any, line: str, write: Callable[[str], None]) -> None:
     """`line` is what begins each line within the value; empty where it is all one line."""
-    if isinstance(value, dict):
-        yield from _members(((f"{_quoted(name)}:{line and ' '}", each) for name, each in value.items()), "{}", line)
+    if isinstance(value, str):
+        write(encode_basestring(value))
+    elif isinstance(value, dict):
+        _write_members(value.items(), "{}", line, write)
     elif isinstance(value, list):
-        yield from _members((("", each) for each in value), "[]", line)
-    elif isinstance(value, str):
-        yield _quoted(value)
+        _write_members(((None, each) for each in value), "[]", line, write)
     elif isinstance(value, bool):
-        yield "true" if value else "false"
+        write("true" if value else "false")
     elif isinstance(value, int | float):
-        yield written(checked(value) if isinstance(value, float) else value)
+        write(written(checked(value) if isinstance(value, float) else value))
     else:
-        yield '""' if _is_callable(value) else "null"
+        write('""' if _is_callable(value) else "null")
 
 
-def _members(members: Iterator[tuple[str, Any]], brackets: str, line: str) -> Iterator[str]:
-    within, between = line and f"{line}  ", brackets[0]
+def _write_members(
+    members: Iterable[tuple[str | None, Any]], brackets: str, line: str, write: Callable[[str], None]
+) -> None:
+    within, before = line and f"{line}  ", brackets[0]
     for name, value in members:
-        yield f"{between}{within}{name}"
-        yield from _json(value, within)
-        between = ","
-    yield brackets if between == brackets[0] else f"{line}{brackets[1]}"
-
-
-def _quoted(text: str) -> str:
-    return str(encode_basestring(text))
+        write(before + within if name is None else f"{before}{within}{encode_basestring(name)}:{line and ' '}")
+        _write(value, within, write)
+        before = ","
+    write(brackets if before == brackets[0] else line + brackets[1])
 
 
 def _is_callable(value: Any) -> bool:
