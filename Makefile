@@ -8,10 +8,10 @@ PYTHON_3_13 = $(firstword $(foreach python,python3.13 $(wildcard $(HOME)/.pyenv/
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test lint format bench soak redrive screenshots chromium deploy lock clean
+.PHONY: help run up down test test-dynamodb lint format bench soak redrive screenshots chromium deploy lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
 
 run: .venv/ready .venv-stack/ready ## Start everything locally, send three webhooks and show their history
 	@.venv/bin/python -m local demo
@@ -24,6 +24,11 @@ down: .venv/ready ## Stop the local AWS and forget its state
 
 test: .venv/ready .venv-stack/ready .venv-runtime/ready chromium ## Every test; PYTEST='-k name' chooses some
 	@.venv/bin/python -m pytest -n 3 $(PYTEST)
+
+test-dynamodb: .venv/ready tests/dynalite/node_modules ## tests/integration against a second DynamoDB; skipped without Node.js
+	@if [ -d tests/dynalite/node_modules/dynalite ]; then \
+		TEST_DYNAMODB=dynalite .venv/bin/python -m pytest -n 3 tests/integration $(PYTEST); \
+	else echo "Skipped: dynalite needs Node.js 18 or newer, with npm"; fi
 
 lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint, sam validate and checkov
 	.venv/bin/ruff check
@@ -81,7 +86,8 @@ lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes n
 
 clean: ## Remove everything that make made
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
-	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam tests/dynalite/node_modules \
+		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/uv: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -105,6 +111,10 @@ clean: ## Remove everything that make made
 	@.venv/bin/python -m venv --without-pip .venv-stack
 	@$(SYNC) --python .venv-stack/bin/python requirements-stack.txt
 	@touch $@
+
+tests/dynalite/node_modules: tests/dynalite/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/dynalite && npm ci --silent --ignore-scripts; fi
+	@mkdir -p $@ && touch $@
 
 # The deployed Python where there is one, or else the developer's.
 .venv-runtime/ready: .venv/uv requirements-runtime.txt

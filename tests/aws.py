@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,7 +22,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
-from tests import leaks, template
+from tests import dynalite, leaks, template
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,6 +70,15 @@ class MockAws:
         for name in template.resources("AWS::Scheduler::ScheduleGroup"):
             self.scheduler.create_schedule_group(Name=name)
             self.refs[name] = name
+
+    def empty_tables(self) -> None:
+        """Put the tables back as they were built: those that a test deleted, and without the items of the others."""
+        there = self.dynamodb.list_tables()["TableNames"]
+        for name, properties in template.resources("AWS::DynamoDB::Table").items():
+            if name in there:
+                dynalite.empty(self.dynamodb, name)
+            else:
+                self._table(name, properties)
 
     def _table(self, name: str, properties: Mapping[str, Any]) -> str:
         keys = ("KeySchema", "AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexes")
@@ -175,7 +184,10 @@ def moto_server() -> Iterator[str]:
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
-    try:
+    with ExitStack() as stack:
+        stack.callback(server.stop)
+        if dynalite.IS_WANTED:
+            endpoint = stack.enter_context(dynalite.Router(endpoint, stack.enter_context(dynalite.dynalite()))).url
         environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
         with (
             patch.dict(os.environ, environment),
@@ -183,8 +195,6 @@ def moto_server() -> Iterator[str]:
             patch.object(Loader, "list_available_services", list_once),
         ):
             yield endpoint
-    finally:
-        server.stop()
 
 
 def mock_aws(endpoint: str) -> MockAws:
@@ -195,6 +205,8 @@ def mock_aws(endpoint: str) -> MockAws:
     aws, states = _built(endpoint)
     for backend, state in zip(_backends(), states, strict=True):
         backend.__dict__ = _copy(backend, state)
+    if dynalite.IS_WANTED:
+        aws.empty_tables()
     return replace(aws, refs=dict(aws.refs))
 
 

@@ -73,9 +73,10 @@ class Proxy:
     def answer(self, asked: Asked) -> Answer:
         return self.forward(asked)
 
-    def forward(self, asked: Asked) -> Answer:
+    def forward(self, asked: Asked, endpoint: str = "") -> Answer:
+        """To `endpoint` instead of the proxy's own, if one is given."""
         sent = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
-        url = f"{self._endpoint}{asked.path}"
+        url = f"{endpoint or self._endpoint}{asked.path}"
         answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=30)
         kept = {name: value for name, value in answer.headers.items() if name.lower().startswith(_KEPT)}
         return Answer(answer.status_code, answer.content, kept)
