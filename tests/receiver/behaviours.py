@@ -6,12 +6,14 @@ Most take `?status=` (200). `?interval=` is the pause between drips in seconds (
 
 import gzip as gzip_format
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeAlias
 
 from tests.receiver.compression import gzip_bomb as make_gzip_bomb
 from tests.receiver.exchange import Exchange, blocks, chunk, head_bytes, single_bytes
+from tests.receiver.reading import read_body
 
 Behaviour: TypeAlias = Callable[[Exchange], bool]
 """Tells whether the connection stays open for another request."""
@@ -20,13 +22,31 @@ ANSWERS = Path(__file__).with_name("answers")
 
 KEEP_OPEN = True
 CLOSE = False
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 BEHAVIOURS: dict[str, Behaviour] = {}
+BEFORE_THE_BODY: set[Behaviour] = set()
+"""Those that begin when the request's head has come: its body is not read, and the books have it empty."""
 
 
 def behaviour(function: Behaviour) -> Behaviour:
     """Makes `drip_body` answer for `/drip-body`."""
     BEHAVIOURS[function.__name__.replace("_", "-")] = function
     return function
+
+
+def before_the_body(function: Behaviour) -> Behaviour:
+    BEFORE_THE_BODY.add(function)
+    return behaviour(function)
+
+
+def choose(exchange: Exchange) -> Behaviour:
+    """What the path names; of `/sequence/<name>?codes=500,reset,200`, one a request, and the last one from then on."""
+    name = exchange.head.segments[0]
+    if name != "sequence":
+        return BEHAVIOURS.get(name, _unknown)
+    codes = exchange.parameters.text("codes", "200").split(",")
+    code = codes[min(exchange.books.next_turn(exchange.argument), len(codes) - 1)]
+    return BEHAVIOURS.get(code) or partial(_answer, code=code)
 
 
 # Whole answers
@@ -36,14 +56,6 @@ def behaviour(function: Behaviour) -> Behaviour:
 def status(exchange: Exchange) -> bool:
     """`/status/<code>?body=&location=&retry_after=&content_type=&header=Name:value&delay=`"""
     return _answer(exchange, exchange.argument)
-
-
-@behaviour
-def sequence(exchange: Exchange) -> bool:
-    """`/sequence/<name>?codes=500,reset,200`: a code, or a behaviour's name, a request; the last one stays."""
-    codes = exchange.parameters.text("codes", "200").split(",")
-    code = codes[min(exchange.books.next_turn(exchange.argument), len(codes) - 1)]
-    return BEHAVIOURS[code](exchange) if code in BEHAVIOURS else _answer(exchange, code)
 
 
 @behaviour
@@ -80,6 +92,25 @@ def answer(exchange: Exchange) -> bool:
         exchange.connection.pause(0.05)  # a reset may overtake what was sent
         exchange.connection.reset_on_close()
     return CLOSE if ends else KEEP_OPEN
+
+
+@before_the_body
+def early(exchange: Exchange) -> bool:
+    """`/early/<code>?then=close`: answers without the request's body; then `close`, `reset`, `read` or `stall`.
+
+    `read` reads it after all and keeps the connection, `stall` neither reads nor closes. `?interim=1` says 103 before.
+    """
+    then = exchange.parameters.text("then", "close")
+    if "interim" in exchange.parameters:
+        exchange.connection.send(INTERIM)
+    exchange.respond(exchange.argument, exchange.parameters.data("body", "early"))
+    if then == "stall":
+        exchange.connection.pause(60)
+    if then == "reset":
+        exchange.connection.reset_on_close()
+    if then == "read":
+        read_body(exchange.connection, exchange.head, exchange.connection.read)
+    return KEEP_OPEN if then == "read" else CLOSE
 
 
 # Sizes and framings of the body
@@ -218,12 +249,41 @@ def garbage(exchange: Exchange) -> bool:
 
 @behaviour
 def close(exchange: Exchange) -> bool:
+    """`?wait=0`: seconds before it does."""
+    exchange.connection.pause(exchange.parameters.seconds("wait", 0))
     return CLOSE
 
 
 @behaviour
 def reset(exchange: Exchange) -> bool:
     exchange.connection.reset_on_close()
+    return CLOSE
+
+
+@before_the_body
+def unread(exchange: Exchange) -> bool:
+    """Closes without having read the request's body."""
+    return CLOSE
+
+
+@behaviour
+def alert(exchange: Exchange) -> bool:
+    """Over TLS: ends with bytes that are no record, instead of the notice that it ends."""
+    exchange.connection.send_raw(b"\x15\x03\x03\x00\x02\x02\x50")
+    return CLOSE
+
+
+@behaviour
+def cut_status(exchange: Exchange) -> bool:
+    """`?bytes=1`: as much of the status line, then the end."""
+    exchange.connection.send(head_bytes(exchange.status, [])[: exchange.parameters.integer("bytes", 1)])
+    return CLOSE
+
+
+@behaviour
+def interim(exchange: Exchange) -> bool:
+    """An interim answer, then the end."""
+    exchange.connection.send(INTERIM)
     return CLOSE
 
 
@@ -275,6 +335,11 @@ def weird_headers(exchange: Exchange) -> bool:
         ("X-Folded", b"first line\r\n second line"),
     ]
     exchange.respond(exchange.status, exchange.parameters.data("body"), weird)
+    return KEEP_OPEN
+
+
+def _unknown(exchange: Exchange) -> bool:
+    exchange.respond("404", f"This receiver knows {', '.join(sorted(BEHAVIOURS))} and sequence.".encode())
     return KEEP_OPEN
 
 

@@ -1,6 +1,7 @@
 """Throwaway certificates for 127.0.0.1 and localhost: one from a CA of our own, one that nobody trusts."""
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -9,22 +10,14 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFETIME = timedelta(days=7)
-_NAMES = [x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("localhost")]
-
-
-@dataclass(frozen=True, slots=True)
-class Certificates:
-    ca_path: Path
-    trusted: ssl.SSLContext
-    """Serves the certificate that ca_path vouches for."""
-    self_signed: ssl.SSLContext
+_DAY = timedelta(days=1)
+_NAMES: tuple[x509.GeneralName, ...] = (x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("localhost"))
 
 
 @dataclass(frozen=True, slots=True)
-class _Identity:
+class Identity:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
@@ -36,14 +29,33 @@ class _Identity:
         return path
 
 
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    directory: Path
+    authority: Identity
+    ca_path: Path
+    trusted: ssl.SSLContext
+    """Serves the certificate that ca_path vouches for."""
+    self_signed: ssl.SSLContext
+
+    def context_of(self, identity: Identity, *chain: Identity) -> ssl.SSLContext:
+        """Serves this certificate, and a chain of those that vouch for it."""
+        path = identity.save(self.directory / f"{identity.certificate.serial_number}.pem")
+        with path.open("ab") as file:
+            file.writelines(each.certificate.public_bytes(serialization.Encoding.PEM) for each in chain)
+        return _context(path)
+
+
 def make_certificates(directory: Path) -> Certificates:
-    authority = _issue("Hooklog test CA", None)
+    authority = issue("Hooklog test CA")
     ca_path = directory / "ca.pem"
     ca_path.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
     return Certificates(
-        ca_path=ca_path,
-        trusted=_context(_issue("127.0.0.1", authority).save(directory / "trusted.pem")),
-        self_signed=_context(_issue("127.0.0.1", None).save(directory / "self_signed.pem")),
+        directory,
+        authority,
+        ca_path,
+        trusted=_context(issue("127.0.0.1", authority).save(directory / "trusted.pem")),
+        self_signed=_context(issue("127.0.0.1").save(directory / "self_signed.pem")),
     )
 
 
@@ -53,9 +65,21 @@ def _context(path: Path) -> ssl.SSLContext:
     return context
 
 
-def _issue(name: str, issuer: _Identity | None) -> _Identity:
-    """Signed by the issuer, or by itself; with the extensions that strict verification asks for."""
-    key = ec.generate_private_key(ec.SECP256R1())
+def issue(
+    name: str,
+    issuer: Identity | None = None,
+    *,
+    begins: timedelta = -_DAY,
+    ends: timedelta = 7 * _DAY,
+    names: Sequence[x509.GeneralName] = _NAMES,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+    curve: ec.EllipticCurve | None = None,
+) -> Identity:
+    """Signed by the issuer, or by itself; with the extensions that strict verification asks for.
+
+    `begins` and `ends`, from now, bound when it is valid.
+    """
+    key = ec.generate_private_key(curve or ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     signer = issuer.key if issuer else key
     now = datetime.now(UTC)
@@ -65,15 +89,17 @@ def _issue(name: str, issuer: _Identity | None) -> _Identity:
         .issuer_name(issuer.certificate.subject if issuer else subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_before(now + begins)
+        .not_valid_after(now + ends)
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=issuer is None), critical=True)
-        .add_extension(x509.SubjectAlternativeName(_NAMES), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
-    return _Identity(builder.sign(signer, hashes.SHA256()), key)
+    if issuer:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+    return Identity(builder.sign(signer, hashes.SHA256()), key)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

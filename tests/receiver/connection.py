@@ -58,6 +58,10 @@ class Connection:
     def send(self, data: bytes) -> None:
         self._sock.sendall(data)
 
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes past TLS."""
+        socket.socket.sendall(self._sock, data)
+
     def pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise ShuttingDown

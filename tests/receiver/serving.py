@@ -4,7 +4,7 @@ import contextlib
 import time
 from functools import partial
 
-from tests.receiver.behaviours import BEHAVIOURS, KEEP_OPEN
+from tests.receiver.behaviours import BEFORE_THE_BODY, choose
 from tests.receiver.books import Books, ReceivedRequest
 from tests.receiver.connection import ClientLeft, Connection, ShuttingDown
 from tests.receiver.control import CONTROLS
@@ -29,12 +29,13 @@ def _serve_request(connection: Connection, books: Books) -> bool:
     exchange = Exchange(connection, head, Parameters(head.query), books)
     control = CONTROLS.get((head.method, head.segments[0]))
     try:
-        body = _read(exchange)
+        behaviour = control or choose(exchange)
+        body = b"" if behaviour in BEFORE_THE_BODY else _read(exchange)
         if control:
             books.forget_connection(connection.number)
         else:
             books.record(_received(head, body, connection))
-        stays = (control or BEHAVIOURS.get(head.segments[0], _unknown))(exchange)
+        stays = behaviour(exchange)
     except BadParameter as problem:
         exchange.respond("400", str(problem).encode())
         return False
@@ -51,11 +52,6 @@ def _read(exchange: Exchange) -> bytes:
 
 def _received(head: Head, body: bytes, connection: Connection) -> ReceivedRequest:
     return ReceivedRequest(head.method, head.path, head.query, head.headers, body, time.time(), connection.number)
-
-
-def _unknown(exchange: Exchange) -> bool:
-    exchange.respond("404", f"This receiver knows {', '.join(sorted(BEHAVIOURS))}.".encode())
-    return KEEP_OPEN
 
 
 def _refuse(connection: Connection, problem: str) -> None:

@@ -1,13 +1,12 @@
 """What a receiver may do, and what is made of it: one delivery each, against a real receiver."""
 
-import contextlib
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +25,6 @@ from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from hooklog.version import __version__
 from tests.receiver import Receiver
-from tests.receiver.certificates import make_certificates
 
 LIMIT = 65_536
 LOOPBACK = Guard(parse_networks("127.0.0.0/8"))
@@ -44,6 +42,19 @@ MESSAGE = Message(
 
 @pytest.fixture(scope="module")
 def courier(receiver: Receiver) -> Iterator[Courier]:
+    with a_courier(receiver) as courier:
+        yield courier
+
+
+@pytest.fixture
+def new_courier(receiver: Receiver) -> Iterator[Courier]:
+    """One that has kept no connection."""
+    with a_courier(receiver) as courier:
+        yield courier
+
+
+@contextmanager
+def a_courier(receiver: Receiver) -> Iterator[Courier]:
     adapter = EgressAdapter(LOOPBACK, ca_bundle=str(receiver.ca_path))
     yield Courier(adapter, allow_http=True, capture_limit=LIMIT)
     adapter.close()
@@ -166,86 +177,123 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     assert first.connection != second.connection
 
 
-def test_a_kept_connection_that_was_closed_is_no_failure(courier: Courier, receiver: Receiver) -> None:
-    """The receiver closes right after its answer; what is sent on that connection then, it never gets."""
-    receiver.reset()
-    for _ in range(50):
+def test_a_receiver_that_closes_after_each_answer_is_no_failure(courier: Courier, receiver: Receiver) -> None:
+    """Whether the connection ends before the next request, as it goes out, or while its answer is awaited."""
+    for number in range(100):
+        time.sleep(number % 5 / 200)
         assert deliver(courier, receiver.url("/close-after")).result == 200
-    assert len(receiver.requests) == 50
 
 
-@pytest.mark.parametrize("path", ["/reset", "/close"])
-@pytest.mark.parametrize("https", [False, True])
-def test_a_request_that_was_taken_is_not_sent_again_at_once(
-    courier: Courier, receiver: Receiver, path: str, https: bool
+ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "unread")] + [(True, "alert")]
+"""How a connection ends before the first byte of an answer, over plain TCP and TLS."""
+
+
+@pytest.mark.parametrize("size", [10, 1_000_000])
+@pytest.mark.parametrize(("https", "end"), ENDS)
+def test_what_a_kept_connection_did_not_answer_is_sent_again_on_a_new_one(
+    new_courier: Courier, receiver: Receiver, end: str, https: bool, size: int
 ) -> None:
-    assert deliver(courier, receiver.url("/status/200", https=https)).success
+    url = receiver.url(f"/sequence/{end}{https}{size}", https=https, codes=f"200,{end},200")
     receiver.reset()
-    delivery = deliver(courier, receiver.url(path, https=https))
+    first, second = (deliver(new_courier, url, body=b"x" * size) for _ in range(2))
+    assert (first.result, first.resent, second.result, second.resent) == (200, False, 200, True)
+    kept, lost, new = receiver.requests
+    assert kept.connection == lost.connection != new.connection
+    assert lost.headers == new.headers
+    assert deliver(new_courier, url).success
+    assert receiver.requests[-1].connection == new.connection
+
+
+@pytest.mark.parametrize(("https", "end"), ENDS)
+def test_it_is_sent_again_once(new_courier: Courier, receiver: Receiver, end: str, https: bool) -> None:
+    """On a new connection, the same is a failure."""
+    url = receiver.url(f"/sequence/once{end}{https}", https=https, codes=f"200,{end}")
+    receiver.reset()
+    _, after_kept, after_new = (deliver(new_courier, url) for _ in range(3))
+    for delivery, resent in ((after_kept, True), (after_new, False)):
+        assert delivery.error
+        assert delivery.error.error_type is (ErrorType.TLS_ERROR if end == "alert" else ErrorType.CONNECTION_RESET)
+        assert (delivery.result, delivery.resent) == (0, resent)
+    assert len(receiver.requests) == 4
+
+
+def test_it_is_not_sent_again_on_another_kept_connection(new_courier: Courier, receiver: Receiver) -> None:
+    with ThreadPoolExecutor(5) as at_once:
+        list(at_once.map(lambda _: deliver(new_courier, receiver.url("/status/200", delay=0.3)), range(5)))
+    kept = {request.connection for request in receiver.requests}
+    url = receiver.url("/sequence/another", codes="close,200")
+    receiver.reset()
+    assert deliver(new_courier, url).resent
+    lost, new = receiver.requests
+    assert lost.connection in kept
+    assert new.connection not in kept
+
+
+@pytest.mark.parametrize("path", ["/cut-status", "/cut-status?bytes=8", "/interim", "/garbage", "/silent"])
+@pytest.mark.parametrize("https", [False, True])
+def test_what_was_answered_or_took_too_long_is_not_sent_again(
+    new_courier: Courier, receiver: Receiver, path: str, https: bool
+) -> None:
+    base = receiver.https_url if https else receiver.http_url
+    assert deliver(new_courier, f"{base}/status/200").success
+    receiver.reset()
+    delivery = deliver(new_courier, base + path, timeout_seconds=1)
+    assert (delivery.success, delivery.resent, len(receiver.requests)) == (False, False, 1)
+
+
+def test_what_is_sent_again_has_the_time_that_is_left(new_courier: Courier, receiver: Receiver) -> None:
+    url = receiver.url("/sequence/late", codes="200,close,silent", wait=0.7)
+    assert deliver(new_courier, url).success
+    delivery = deliver(new_courier, url, timeout_seconds=1)
     assert delivery.error
-    assert (delivery.error.error_type, len(receiver.requests)) == (ErrorType.CONNECTION_RESET, 1)
+    assert (delivery.error.error_type, delivery.resent) == (ErrorType.READ_TIMEOUT, True)
+    assert "1 s" in delivery.error.message
+    assert 1000 <= delivery.duration_ms < 1600
 
 
-class Closing(str):
-    """A header's value that hangs up when it is encoded: after a kept connection was chosen, before it is used."""
-
-    server: "HangingUp"
-
-    def encode(self, *arguments: Any) -> bytes:
-        self.server.hang_up()
-        return super().encode(*arguments)
+EARLY = [
+    (size, then, status)
+    for size in (20_000, 1_000_000, 20_000_000)
+    for then, status in (("close", 401), ("reset", 413), ("read", 503))
+]
+"""What follows the answer. 20 MB are more than the two systems take in while nobody reads."""
 
 
-class HangingUp:
-    """Answers one request a connection, and closes it when it is told to."""
-
-    def __init__(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
-        self._listener = listener
-        self._context = context
-        self._closing, self._closed = threading.Event(), threading.Event()
-        self.requests = 0
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def hang_up(self) -> None:
-        self._closing.set()
-        assert self._closed.wait(10)
-
-    def end(self) -> int:
-        """How many requests were received."""
-        self._closing.set()
-        self._thread.join(10)
-        return self.requests
-
-    def _serve(self) -> None:
-        for _ in range(2):
-            accepted, _ = self._listener.accept()
-            with self._context.wrap_socket(accepted, server_side=True) if self._context else accepted as connection:
-                self.requests += b"\r\n\r\n" in connection.recv(65_536)
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-                self._closing.wait(10)
-                if isinstance(connection, ssl.SSLSocket):
-                    connection.setblocking(False)
-                    with contextlib.suppress(OSError):
-                        connection.unwrap()  # says that it ends, and does not wait for the same
-            self._closed.set()
+@pytest.mark.parametrize("https", [False, True])
+@pytest.mark.parametrize(("size", "then", "status"), [*EARLY, (20_000_000, "stall", 302)])
+def test_an_answer_before_the_whole_request_was_read_is_the_answer(
+    new_courier: Courier, receiver: Receiver, https: bool, size: int, then: str, status: int
+) -> None:
+    receiver.reset()
+    url = receiver.url(f"/early/{status}", https=https, then=then, body="too much")
+    delivery = deliver(new_courier, url, body=b"x" * size)
+    assert (delivery.result, delivery.error, delivery.resent) == (status, None, False)
+    assert delivery.answer
+    assert delivery.answer.body == b"too much"
+    assert deliver(new_courier, receiver.url("/status/200", https=https)).success
+    early, after = receiver.requests
+    assert (early.connection == after.connection) <= (then == "read")
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_connection_that_closes_as_it_is_used_is_no_failure(tmp_path: Path, scheme: str) -> None:
-    """It was open when it was chosen, and is closed when the request is sent."""
-    certificates = make_certificates(tmp_path)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = HangingUp(listener, certificates.trusted if scheme == "https" else None)
-        adapter = EgressAdapter(LOOPBACK, ca_bundle=str(certificates.ca_path))
-        courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
-        url = f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/"
-        assert deliver(courier, url).result == 200
-        hanging_up = Closing("berlin")
-        hanging_up.server = server
-        assert deliver(courier, url, headers={"X-Shop": hanging_up}).result == 200
-        assert server.end() == 2
-        adapter.close()
+@pytest.mark.parametrize("query", [{"interim": 1}, {"interim": 1, "body": ""}])
+@pytest.mark.parametrize("https", [False, True])
+def test_an_interim_answer_does_not_stop_a_request(
+    courier: Courier, receiver: Receiver, https: bool, query: dict[str, Any]
+) -> None:
+    url = receiver.url("/early/422", https=https, then="stall", **query)
+    assert deliver(courier, url, body=b"x" * 20_000_000).result == 422
+
+
+@pytest.mark.parametrize("then", ["read", "stall"])
+@pytest.mark.parametrize("https", [False, True])
+def test_who_says_200_early_may_still_read_the_request(
+    courier: Courier, receiver: Receiver, https: bool, then: str
+) -> None:
+    """It is sent to its end, or until time is over."""
+    url = receiver.url("/early/200", https=https, then=then)
+    delivery = deliver(courier, url, timeout_seconds=1 if then == "stall" else 10, body=b"x" * 20_000_000)
+    assert (delivery.result, delivery.error) == (200, None)
+    assert delivery.duration_ms < (1000 if then == "stall" else 10_000)
 
 
 def test_cookies_are_not_kept(courier: Courier, receiver: Receiver) -> None:
@@ -327,9 +375,8 @@ def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
         with pytest.raises(TimeoutError):
             sock.sendall(b"x" * 10_000_000)
         theirs.recv(10_000_000)
-        for more in (sock.sendall, sock.send):  # TLS sends record by record
-            with pytest.raises(TimeoutError):
-                more(b"x")
+        with pytest.raises(TimeoutError):
+            sock.sendall(b"x")
 
 
 def test_what_came_of_an_answer_before_the_deadline_is_kept(courier: Courier, receiver: Receiver) -> None:

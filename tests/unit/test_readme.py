@@ -6,6 +6,7 @@ import re
 import pytest
 
 from hooklog.access.routes import ROUTES
+from hooklog.delivery.tls import MESSAGES
 from hooklog.errors import ErrorType
 from hooklog.messages.fields import REFUSED_HEADERS, parse_object
 from hooklog.messages.message import Message
@@ -68,3 +69,8 @@ def test_every_error_type_is_explained() -> None:
     table = RECEIVERS.partition("| `error.type` |")[2].partition("\n\n")[0]
     explained = re.findall(r"^\| `(\w+)` \| .+ \| (yes|no) \|$", table, re.MULTILINE)
     assert sorted(explained) == sorted((each, "yes" if each.is_retried else "no") for each in ErrorType)
+
+
+def test_every_message_of_a_tls_error_is_explained() -> None:
+    table = RECEIVERS.partition("| message | what to do |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| (.+?) \| .+ \|$", table, re.MULTILINE)) == MESSAGES | {"---"}

@@ -1,11 +1,8 @@
-"""The request that a receiver gets, and what a failed exchange is called."""
+"""The request that a receiver gets, and what comes of it."""
 
-import contextlib
-import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from http.client import IncompleteRead
 from typing import Any, cast
 
 import requests
@@ -13,9 +10,9 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from hooklog.delivery.deadline import DeadlineExceeded
+from hooklog.delivery.causes import explain
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.egress import EgressAdapter, NewConnectionRequest
 from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
@@ -45,17 +42,15 @@ class Courier:
         """Send once and report what came of it; a receiver's failure is a value, never an exception."""
         started_at, started = self._clock(), time.monotonic()
         headers: Mapping[str, str] = {}
-        answer, error = None, None
+        answer, error, resent = None, None, False
         try:
             target = parse_target(call.url, self._schemes)
             headers = request_headers(call, target, attempt, started_at)
-            answer = self._exchange(call, target, headers)
+            answer, error, resent = self._exchange(call, target, headers)
         except Undelivered as undelivered:
             error = undelivered
-        except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
-            error = Undelivered(ErrorType.PROTOCOL_ERROR)
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Delivery(call, attempt, started_at, duration_ms, headers, answer, error)
+        return Delivery(call, attempt, started_at, duration_ms, headers, answer, error, resent=resent)
 
     def rehearse(self, call: Call, attempt: int) -> Delivery:
         """What `deliver` would send now, with nobody asked; the error says what keeps it from being sent."""
@@ -66,27 +61,26 @@ class Courier:
             return Delivery.refused(call, attempt, at, error)
         return Delivery(call, attempt, at, 0, headers, None, None)
 
-    def _exchange(self, call: Call, target: Target, headers: Mapping[str, str]) -> Answer:
-        request = requests.PreparedRequest()
-        request.method, request.url, request.body = METHOD, target.url, call.message.body
-        request.headers = CaseInsensitiveDict(headers)
-        try:
-            response = self._send(request, call.timeout_seconds)
-        except (requests.RequestException, HTTPError) as error:
-            raise explain(error, call.timeout_seconds) from error
-        answer: Answer = cast("Any", response).raw.read(self._capture_limit)
-        return answer
-
-    def _send(self, request: requests.PreparedRequest, timeout_seconds: float) -> requests.Response:
-        """Send it; again where a kept connection was closed by the receiver before it answered anything.
-
-        Each such connection is thrown away, and on a new one the same is a failure: this ends.
-        """
-        ends = time.monotonic() + timeout_seconds
-        while True:
+    def _exchange(
+        self, call: Call, target: Target, headers: Mapping[str, str]
+    ) -> tuple[Answer | None, Undelivered | None, bool]:
+        """The answer, why there is none, and whether the request went out a second time, on a new connection."""
+        ends = time.monotonic() + call.timeout_seconds
+        for resent in (False, True):
+            request = NewConnectionRequest() if resent else requests.PreparedRequest()
+            request.method, request.url, request.body = METHOD, target.url, call.message.body
+            request.headers = CaseInsensitiveDict(headers)
             timeout = Timeout(total=max(ends - time.monotonic(), 0.001))
-            with contextlib.suppress(StaleConnection):
-                return self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
+            try:
+                response = self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
+                return cast("Any", response).raw.read(self._capture_limit), None, resent
+            except StaleConnection:
+                continue
+            except (requests.RequestException, HTTPError, Undelivered) as error:
+                return None, explain(error, call.timeout_seconds), resent
+            except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
+                return None, Undelivered(ErrorType.PROTOCOL_ERROR), resent
+        return None, Undelivered(ErrorType.CONNECTION_RESET), True
 
 
 def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
@@ -118,30 +112,3 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
     headers |= {name: value for name, value in call.headers.items() if header_key(name) not in reserved}
     return headers | ours
-
-
-def explain(error: Exception, timeout_seconds: float) -> Undelivered:
-    """What a failed exchange is called, from the exceptions that led to it, in the customer's words."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, Undelivered) for cause in causes):
-        return next(cause for cause in causes if isinstance(cause, Undelivered))
-    if any(isinstance(cause, DeadlineExceeded) for cause in causes):
-        message = f"The receiver had not finished its answer after {timeout_seconds:g} s."
-        return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
-    if isinstance(error, requests.ReadTimeout):
-        return Undelivered(ErrorType.READ_TIMEOUT, f"The receiver gave no answer within {timeout_seconds:g} s.")
-    if any(isinstance(cause, TimeoutError) for cause in causes):
-        message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
-        return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
-    if any(isinstance(cause, ConnectionError | IncompleteRead | ssl.SSLEOFError) for cause in causes):
-        return Undelivered(ErrorType.CONNECTION_RESET)
-    return Undelivered(ErrorType.PROTOCOL_ERROR)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what led to it; urllib3 and requests also keep causes among their arguments."""
-    if error is None:
-        return
-    yield error
-    yield from (arg for arg in error.args if isinstance(arg, Exception))
-    yield from _causes(error.__cause__ or error.__context__)

@@ -1,22 +1,30 @@
-"""Sockets that cannot outlive their delivery's deadline.
+"""Sockets that cannot outlive their delivery's deadline, and that listen while they send.
 
-The timeout of `requests` is per read: a receiver that drips one byte a second holds it for ever.
+The timeout of `requests` is per read: a receiver that drips one byte a second holds it for ever. And a receiver may
+answer before it has read the whole request, then read no more: a sender that does not listen never hears of it.
 """
 
-import contextlib
+import re
+import select
 import socket
 import ssl
-import struct
 import time
-from typing import Any
+from typing import Any, Final
 
-_TCP_INFO_BYTES = 192
-_BYTES_ACKED_AT = 120  # tcpi_bytes_acked of struct tcp_info, linux/tcp.h; there since Linux 4.1
-_BYTES_ACKED = struct.Struct("=Q")
+READING_SECONDS: Final = 0.25
+"""What is left for reading an answer that came early, where the request is not taken until the deadline."""
+
+_MAX_EARLY = 65_536
+_REFUSAL = re.compile(rb"(?:HTTP/\d\.\d 1\d\d\b.*?\n\r?\n)*HTTP/\d\.\d [3-9]\d\d\b", re.DOTALL)
+_BLOCKED = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
 class DeadlineExceeded(TimeoutError):
     """The receiver had begun to answer and was not done in time."""
+
+
+class AnsweredEarly(OSError):
+    """The receiver has answered, and takes no more of the request."""
 
 
 class DeadlineSocket(socket.socket):
@@ -27,57 +35,86 @@ class DeadlineSocket(socket.socket):
     """
 
     _ends = float("inf")
+    _early = b""
+    """What came while the request was being sent, and has not been read."""
+    _ended = False
+    """Whether the receiver's side ended while the request was being sent."""
     heard = False
-    """Whether anything came since the countdown was started."""
-    acknowledged: int | None = None
-    """What `count_acknowledged` said when the connection ended."""
+    """Whether anything came since `begin`."""
+
+    def pending(self) -> int:
+        """Bytes that were received from the system and not read."""
+        return len(self._early)
+
+    def begin(self) -> None:
+        """Start another exchange: nothing has been heard of it."""
+        self.heard = False
 
     def settimeout(self, value: float | None) -> None:
         self._ends = float("inf") if value is None else time.monotonic() + value
-        self.heard = False
         super().settimeout(value)
 
-    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+    def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
+        if self._early:
+            return self._take_early(buffer, nbytes)
         self._arm()
-        self.acknowledged = None
         try:
-            received = super().recv_into(*args, **kwargs)
+            received = super().recv_into(buffer, nbytes or 0, flags)
         except TimeoutError:
             raise self._late() from None
-        except OSError:
-            self.acknowledged = self.count_acknowledged()
-            raise
-        if received == 0:
-            self.acknowledged = self.count_acknowledged()
         self.heard = self.heard or received > 0
         return received
 
-    def count_acknowledged(self) -> int | None:
-        """The bytes that the peer has acknowledged on this connection; None where the system does not tell."""
-        with contextlib.suppress(AttributeError, OSError, struct.error):
-            info = self.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
-            return int(_BYTES_ACKED.unpack_from(info, _BYTES_ACKED_AT)[0])
-        return None
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send it all. Raises AnsweredEarly if the receiver takes no more of it, and has said why.
 
-    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        That is a status from 300 on; where it is another, the receiver may still want the rest, until the deadline.
+        """
         self._arm()
-        super().sendall(*args, **kwargs)
+        super().settimeout(0)  # neither waits by itself, nor asks the system first whether it would
+        with memoryview(data) as whole, whole.cast("B") as rest:
+            sent = 0
+            while sent < len(rest):
+                try:
+                    sent += super().send(rest[sent:], flags)
+                except _BLOCKED as blocked:
+                    self._listen(isinstance(blocked, ssl.SSLWantReadError))
 
-    def send(self, *args: Any, **kwargs: Any) -> int:
-        self._arm()
-        return super().send(*args, **kwargs)
+    def _listen(self, only: bool) -> None:
+        """Wait until more can be sent, and hear what comes meanwhile; with `only`, TLS has to hear before it sends."""
+        ends = self._ends - READING_SECONDS if self._early else self._ends
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise AnsweredEarly if self._early else TimeoutError
+        poll = select.poll()
+        hears = only or (not self._ended and len(self._early) < _MAX_EARLY)
+        poll.register(self, (select.POLLIN if hears else 0) | (0 if only else select.POLLOUT))
+        ready = poll.poll(None if left == float("inf") else left * 1000)
+        if any(event & select.POLLIN for _, event in ready):
+            self._hear()
+
+    def _hear(self) -> None:
+        try:
+            data = super().recv(_MAX_EARLY)
+        except _BLOCKED:
+            return  # TLS had something to say that is not of the answer
+        self._ended = not data
+        self._early += data
+        self.heard = self.heard or bool(data)
+        if _REFUSAL.match(self._early):
+            raise AnsweredEarly
+
+    def _take_early(self, buffer: Any, nbytes: int | None) -> int:
+        taken = self._early[: nbytes or len(buffer)]
+        buffer[: len(taken)] = taken
+        self._early = self._early[len(taken) :]
+        return len(taken)
 
     def _arm(self) -> None:
-        if self._ends == float("inf"):
-            return
         left = self._ends - time.monotonic()
         if left <= 0:
             raise self._late()
-        super().settimeout(left)
+        super().settimeout(left if left < float("inf") else None)
 
     def _late(self) -> TimeoutError:
         return DeadlineExceeded() if self.heard else TimeoutError()
-
-
-class DeadlineTLSSocket(DeadlineSocket, ssl.SSLSocket):
-    """The same over TLS, where one call's timeout would otherwise be a record's."""

@@ -44,6 +44,8 @@ class Delivery(NamedTuple):
     """Why no answer came. One whose status came is an answer, whatever becomes of the rest."""
     skipped: bool = False
     """Whether nothing was to be sent, as its webhook's transformation has it."""
+    resent: bool = False
+    """Whether the request went out twice: a kept connection ended before any answer, and a new one was tried."""
 
     @classmethod
     def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":

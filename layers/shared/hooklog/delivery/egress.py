@@ -8,8 +8,8 @@ import logging
 import socket
 import ssl
 import time
+from copy import copy
 from functools import partial
-from http.client import HTTPException
 from typing import Any, Final, cast
 
 import certifi
@@ -18,10 +18,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPSConnection
 
-from hooklog.delivery.deadline import DeadlineSocket, DeadlineTLSSocket
+from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.response import ResponseConnection
 from hooklog.delivery.target import DEFAULT_PORTS, Target, parse_target
+from hooklog.delivery.tls import TLSSocket, is_closing
 from hooklog.errors import ErrorType, StaleConnection, Undelivered
 
 KEPT_HOSTS: Final = 64
@@ -34,24 +35,34 @@ MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
 what they sent meanwhile is lost on a frozen Lambda environment."""
 
-_CLOSED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
-
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it warns with the URL and with headers that it cannot read
 
 
-class _Kept(ResponseConnection):
-    """A connection that knows whether it was kept, and tells one that went stale from one that failed.
+class NewConnectionRequest(requests.PreparedRequest):
+    """A request that goes out on a new connection, whatever is kept."""
 
-    Stale is one that the receiver had closed before the request came: its kernel acknowledges none of it. A receiver
-    that took the request and closed then may have acted on it; that is a failure, and not for us to send again at once.
-    """
+
+class _Kept(ResponseConnection):
+    """A connection that knows whether it was kept, and that reads an answer which came before the request was sent."""
 
     _answered_at = 0.0
-    _acknowledged_before: int | None = None
+    _ends = float("inf")
+    _was_kept = False
+    _unsent: OSError | None = None
+    """Why the request was not sent to its end."""
 
     def __init__(self, *args: Any, guard: Guard, **kwargs: Any) -> None:
         self.guard = guard
         super().__init__(*args, **kwargs)
+
+    @property
+    def timeout(self) -> float | None:
+        """The seconds that are left: urllib3 sets the whole exchange's, and sets them again where it goes on."""
+        return None if self._ends == float("inf") else max(self._ends - time.monotonic(), 0.001)
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        self._ends = float("inf") if seconds is None else time.monotonic() + seconds
 
     @property
     def is_connected(self) -> bool:
@@ -62,28 +73,34 @@ class _Kept(ResponseConnection):
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request. One that is not taken to its end may have been answered: `getresponse` finds that out."""
         sock = cast("DeadlineSocket | None", self.sock)
-        self._acknowledged_before = sock.count_acknowledged() if sock and self._answered_at else None
+        self._was_kept, self._unsent = bool(sock and self._answered_at), None
+        if sock:
+            sock.begin()
         try:
             super().request(*args, **kwargs)
-        except _CLOSED as error:
-            if sock and self._is_stale(sock.count_acknowledged()):
-                raise StaleConnection from error
+        except TimeoutError:
             raise
+        except OSError as error:
+            self._unsent = error
 
     def getresponse(self) -> Any:
+        """Raises StaleConnection where a connection that was kept ends before the first byte of an answer."""
         sock = cast("DeadlineSocket", self.sock)
         try:
             response = super().getresponse()
-        except _CLOSED as error:
-            if self._is_stale(sock.acknowledged):
+        except TimeoutError:
+            raise
+        except OSError as error:
+            if self._was_kept and not sock.heard:
                 raise StaleConnection from error
+            if self._unsent and not is_closing(self._unsent):
+                raise self._unsent from error  # TLS says once why it fails
             raise
         self._answered_at = time.time()
+        response.is_reusable = not self._unsent
         return response
-
-    def _is_stale(self, acknowledged: int | None) -> bool:
-        return self._acknowledged_before is not None and acknowledged == self._acknowledged_before
 
 
 class _Connection(_Kept):
@@ -98,21 +115,35 @@ class _TLSConnection(_Kept, HTTPSConnection):
     def connect(self) -> None:
         try:
             super().connect()
-        except ssl.SSLCertVerificationError as error:
-            raise _tls_error(f"The receiver's certificate is not valid: {error.verify_message}.") from error
         except TimeoutError as error:
-            raise Undelivered(
-                ErrorType.CONNECT_TIMEOUT, "The receiver did not finish the TLS handshake in time."
-            ) from error
-        except (OSError, HTTPException) as error:
-            raise _tls_error("The receiver did not complete a TLS handshake.") from error
+            message = "The receiver did not finish the TLS handshake in time."
+            raise Undelivered(ErrorType.CONNECT_TIMEOUT, message) from error
 
 
-class _Pool(HTTPConnectionPool):
+class _KeepingPool(HTTPConnectionPool):
+    """Kept connections to one receiver."""
+
+    opened_for: "_KeepingPool | None" = None
+    """The pool that it gives connections to without taking any."""
+
+    def with_new_connection(self) -> "_KeepingPool":
+        """The same pool, which gives out only new connections, and keeps them as usual."""
+        pool = copy(self)
+        pool.opened_for = self
+        return pool
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        connection = super()._get_conn(timeout)
+        if self.opened_for:
+            connection.close()  # it opens when it is used
+        return connection
+
+
+class _Pool(_KeepingPool):
     ConnectionCls = _Connection
 
 
-class _TLSPool(HTTPSConnectionPool):
+class _TLSPool(_KeepingPool, HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
@@ -131,14 +162,15 @@ class EgressAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
         context = ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
-        context.sslsocket_class = DeadlineTLSSocket
+        context.sslsocket_class = TLSSocket
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, ssl_context=context)
         pools = {"http": _Pool, "https": _TLSPool}
         self.poolmanager.pool_classes_by_scheme = {s: partial(pool, guard=self._guard) for s, pool in pools.items()}
 
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Any:
         target = _target(request)
-        return self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
+        pool = self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
+        return pool.with_new_connection() if isinstance(request, NewConnectionRequest) else pool
 
     def cert_verify(self, *_: Any) -> None:
         """Nothing: the context that every connection shares holds the certificates already."""
@@ -183,7 +215,3 @@ def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket
         sock.close()
         raise
     return sock
-
-
-def _tls_error(message: str) -> Undelivered:
-    return Undelivered(ErrorType.TLS_ERROR, message)

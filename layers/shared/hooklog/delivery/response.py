@@ -136,7 +136,7 @@ def _read_status_line(incoming: Incoming) -> tuple[str, int]:
     while not (line := _STATUS_LINE.match(data)):
         begun = data.lstrip(b"\r\n")
         if b"\n" in begun or len(data) > MAX_STATUS_LINE or not _may_begin_status_line(begun):
-            raise BadStatusLine("")
+            raise BadStatusLine(begun[:16].decode("latin-1"))
         if not incoming.receive():
             raise IncompleteRead(b"") if data else RemoteDisconnected
     version, status = (line[1] or b"").decode(), int(line[2])

@@ -1,0 +1,123 @@
+"""Receivers whose TLS fails, and what their webhooks' owners are told."""
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.delivery import Delivery
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.errors import ErrorType
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+from tests.receiver.certificates import Certificates, make_certificates
+from tests.receiver.handshakes import ALERTS, FAULTS, alert, serving
+
+CLIENT_CERTIFICATE = "The receiver wants a client certificate."
+CLOSED = "The receiver closed the connection during the TLS handshake."
+GENERAL = ErrorType.TLS_ERROR.message
+NOT_TLS = "What answers on this port does not speak TLS: it may be a port for plain HTTP."
+REFUSED = "The receiver refused the TLS handshake: it may not serve this host, or accept none of the ciphers offered."
+VERSIONS = "The receiver speaks neither TLS 1.2 nor TLS 1.3."
+WRONG_NAME = "The receiver's certificate is for another host than the URL names."
+
+REASONS = {
+    "expired": "The receiver's certificate has expired.",
+    "not valid yet": "The receiver's certificate is not valid yet.",
+    "another name": WRONG_NAME,
+    "another address": WRONG_NAME,
+    "for clients": "The receiver's certificate is not meant for servers.",
+    "self-signed": "The receiver's certificate is signed by itself, not by a public authority.",
+    "private authority": "The receiver's certificate was issued by an authority that is not public.",
+    "without intermediate": (
+        "The issuer of the receiver's certificate is unknown. The receiver must send its intermediate certificates, "
+        "and a public authority must have issued them."
+    ),
+    "TLS 1.1": VERSIONS,
+    "client certificate, TLS 1.2": CLIENT_CERTIFICATE,
+    "client certificate, TLS 1.3": CLIENT_CERTIFICATE,
+    "other ciphers": REFUSED,
+    "plain HTTP": NOT_TLS,
+    "SSH": NOT_TLS,
+    "closed": CLOSED,
+    "closed after a word": CLOSED,
+    "reset": CLOSED,
+    **{f"alert {number}": GENERAL for number in ALERTS},
+    "alert 0": CLOSED,
+    "alert 40": REFUSED,
+    **{f"alert {number}": CLIENT_CERTIFICATE for number in (41, 42, 43, 44, 45, 46, 48, 49, 116)},
+    "alert 70": VERSIONS,
+    "alert 86": VERSIONS,
+    "alert 71": "The receiver accepts none of the TLS ciphers that are offered.",
+    "alert 80": "The receiver's TLS reported an error of its own: it may have no certificate for this host.",
+    "alert 112": "The receiver's TLS does not know the host that the URL names.",
+}
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def courier(certificates: Certificates) -> Iterator[Courier]:
+    adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
+    yield Courier(adapter, allow_http=True, capture_limit=1000)
+    adapter.close()
+
+
+def deliver(courier: Courier, url: str, body: bytes = b"1", timeout_seconds: float = 10) -> Delivery:
+    return courier.deliver(Call.of(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_tls_that_fails_says_why(courier: Courier, certificates: Certificates, fault: str) -> None:
+    with serving(FAULTS[fault](certificates)) as url:
+        delivery = deliver(courier, url)
+    assert delivery.error
+    assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, REASONS[fault])
+    assert (delivery.result, delivery.resent) == (0, False)
+    assert not re.search(r"\d{3}|ssl|_", delivery.error.message, re.IGNORECASE)  # no address, and no library's text
+
+
+@pytest.mark.parametrize("size", [20_000, 5_000_000])
+def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
+    courier: Courier, certificates: Certificates, size: int
+) -> None:
+    with serving(FAULTS["client certificate, TLS 1.3"](certificates)) as url:
+        delivery = deliver(courier, url, b"x" * size)
+    assert delivery.error
+    assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, CLIENT_CERTIFICATE)
+
+
+def test_a_port_that_speaks_tls_wants_another_url(courier: Courier) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(alert(22))
+
+    with serving(answer) as url:
+        delivery = deliver(courier, url.replace("https://", "http://"))
+    assert delivery.error
+    assert delivery.error.error_type is ErrorType.PROTOCOL_ERROR
+    assert delivery.error.message == "The receiver speaks TLS on this port: the URL must begin with https://."
+
+
+def test_a_slow_handshake_is_of_the_same_timeout(courier: Courier, certificates: Certificates) -> None:
+    """What follows it has only the time that is left."""
+
+    def delay(connection: socket.socket) -> None:
+        time.sleep(1)
+        with certificates.trusted.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(1)
+            time.sleep(2)
+
+    with serving(delay) as url:
+        delivery = deliver(courier, url, b"x" * 20_000_000, timeout_seconds=1.5)
+    assert delivery.error
+    assert delivery.error.error_type is ErrorType.DEADLINE_EXCEEDED
+    assert 1500 <= delivery.duration_ms < 2000
