@@ -99,6 +99,7 @@ class Books:
         bound = self.killed * BATCH
         print(
             f"enqueued {len(self.enqueued)}, received {len(came & self.enqueued)}, "
+            f"resent on a new connection {sum(map(self._resent, self.logged))}, "
             f"duplicates {duplicates.total()} (expected {explained}: marked redelivered, at most {bound}), "
             f"logged {len(logged & self.enqueued)}, lost {len(lost)}; "
             f"{self.received.total()} requests, {self.killed} senders killed, "
@@ -108,7 +109,10 @@ class Books:
         return not lost and not self.waiting and duplicates.total() == explained <= bound and self.buried == self.poison
 
     def _duplicates(self) -> Counter[str]:
-        """By message: requests that came again as the same attempt, and attempts after one that had succeeded."""
+        """By message: requests that came again as the same attempt, and attempts after one that had succeeded.
+
+        Those apart that went out twice at once, as their executions say.
+        """
         duplicates: Counter[str] = Counter()
         for (message_id, attempt), count in self.received.items():
             needless = any(
@@ -116,8 +120,13 @@ class Books:
                 for before in range(1, int(attempt))
                 for execution in self._rows(message_id, before)
             )
-            duplicates[message_id] += count if needless else count - 1
+            again = count if needless else count - 1
+            duplicates[message_id] += max(again - self._resent((message_id, attempt)), 0)
         return duplicates
+
+    def _resent(self, attempt: Attempt) -> int:
+        """How often the attempt went out a second time, on a new connection."""
+        return sum(row.get("resent_on_new_connection", False) for row in self.logged.get(attempt, []))
 
     def _rows(self, message_id: str, attempt: int) -> list[dict[str, Any]]:
         return self.logged.get((message_id, str(attempt)), [])

@@ -1,4 +1,4 @@
-/** <webhook-history api webhook token>, see README.md. Whatever others wrote becomes text in the page, never HTML. */
+/** <webhook-history api webhook token>. Whatever others wrote becomes text, never HTML. */
 
 const [FIRST_PAGE, LATER_PAGES, MOST_NEW_PAGES] = [50, 200, 5];
 // an execution is logged when it ends, this late at most
@@ -516,6 +516,7 @@ function* facts(call) {
 		yield wide("Error Message", error.message);
 	}
 	if (call.redelivered) yield wide("Redelivered", "It may have been sent twice.");
+	if (call.resent_on_new_connection) yield wide("Resent", "It may have been sent twice.");
 	yield wide("Executed at", at, exact(at));
 	if (url) yield wide("Sent to", url, foreign(`${call.method} ${url}`));
 	yield wide("Message id", call.message_id);
@@ -743,7 +744,7 @@ class ExecutionList extends Pages {
 			: ["Which webhook?", "Add ?webhook=<webhook id> to the address of this page."]));
 	}
 
-	/** A page may be empty and not the last. */
+	/** May be empty and not the last. */
 	async older(signal) {
 		if (this.#filter.message) return this.#ofMessage(signal);
 		const limit = this.#listed.length ? LATER_PAGES : FIRST_PAGE;

@@ -70,7 +70,7 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any
     texts |= {name: execution[name] for name in ("message_id", "trigger") if name in execution}
     if "next_attempt_at" in execution:
         texts["next_attempt_at"] = execution["next_attempt_at"].isoformat()
-    flags = {"redelivered": {"BOOL": True}} if execution.get("redelivered") else {}
+    flags = {name: {"BOOL": True} for name in ("redelivered", "resent_on_new_connection") if execution.get(name)}
     numbers = {"attempt": execution.get("attempt", 1), "duration_ms": 87, "result": result}
     numbers["expires_at"] = int(time.time()) + 86_400
     return (

@@ -75,7 +75,8 @@ def view_failure(page: Page, kind: str = "failure") -> Locator:
 def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, webhook_id: str) -> None:
     register(stack, webhook_id, "https://example.com/", transformation="payload.none")
     now = datetime.now(UTC)
-    stack.seed(webhook_id, [{"result": 204, "at": now - timedelta(minutes=1), "redelivered": True}])
+    twice = {"redelivered": True, "resent_on_new_connection": True}
+    stack.seed(webhook_id, [{"result": 204, "at": now - timedelta(minutes=1), **twice}])
     stack.deliver(webhook_id, {}, wait_for=2)
     page = opened(webhook_id)
     expect(page.locator("tbody .badge")).to_have_text(["skipped", "204"])
@@ -87,6 +88,7 @@ def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, 
     dialog.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=re.compile("^View .*, 204, ")).click()
     expect(fact(dialog, "Redelivered")).to_have_text("It may have been sent twice.")
+    expect(fact(dialog, "Resent")).to_have_text("It may have been sent twice.")
     expect(dialog.get_by_text("Delivered at the first attempt.")).to_be_visible()
 
 

@@ -227,6 +227,21 @@ def test_a_chain_is_answered_as_the_document_says(aws: MockAws, receiver: Receiv
     assert (second["trigger"], second["exhausted"], second["redelivered"]) == ("retry", True, True)
 
 
+def test_what_went_out_twice_at_once_is_answered_as_the_document_says(
+    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+) -> None:
+    urls = [receiver.url(f"/sequence/twice{end}", codes=f"200,close,{end}") for end in ("200", "500", "close")]
+    for url in urls:
+        sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+        for _ in range(2):
+            assert sender.lambda_handler(sqs_event({"webhook_id": WEBHOOK, "payload": 1, "url": url}), CONTEXT)
+    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}), None)
+    shown = check_answer(LIST, answer, 200)["executions"]
+    resent = [one["result"] for one in reversed(shown) if one.get("resent_on_new_connection") is True]
+    assert (resent, len(shown)) == ([200, 500, 0], 6)
+    assert get(getting, shown[0]["execution_id"])["resent_on_new_connection"] is True
+
+
 def test_what_is_sent_again_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"), receiver.url("/status/200"))
     listing = reader(aws, LIST)

@@ -142,4 +142,6 @@ def summary(row: ExecutionRow) -> Summary:
         shown["erased"] = True
     if row.redelivered:
         shown["redelivered"] = True
+    if row.resent_on_new_connection:
+        shown["resent_on_new_connection"] = True
     return shown

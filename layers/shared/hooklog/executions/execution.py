@@ -53,6 +53,8 @@ class Summary(TypedDict):
     """True where somebody has had its headers and bodies erased."""
     redelivered: NotRequired[bool]
     """True where the queue delivered the message again and the log did not know whether it had been sent before."""
+    resent_on_new_connection: NotRequired[bool]
+    """True where a kept connection ended before any answer, and the request was sent again on a new one."""
 
 
 class Execution(NamedTuple):

@@ -84,6 +84,7 @@ def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
         hard_error=True if delivery.error else None,
         skipped=delivery.skipped or None,
         redelivered=execution.redelivered or None,
+        resent_on_new_connection=delivery.resent or None,
         queue_message_id=None if execution.queue_message_id == message_id else execution.queue_message_id,
         retries_used=execution.retries_used or None,
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,

@@ -81,6 +81,7 @@ class ExecutionRow(AttachedTable):
     hard_error = BooleanAttribute(null=True)
     skipped = BooleanAttribute(null=True)
     redelivered = BooleanAttribute(null=True)
+    resent_on_new_connection = BooleanAttribute(null=True)
     queue_message_id = UnicodeAttribute(null=True)
     """Of the queue message that led to it; left out where it is the message's own id."""
     retries_used = NumberAttribute(null=True)
