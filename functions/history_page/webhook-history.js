@@ -226,13 +226,38 @@ function tokenFromAddress() {
 	const [token, webhook] = ["token", "webhook"].map((name) => fragment().get(name));
 	if (token) history.replaceState(history.state, "", location.pathname + location.search);
 	if (token && webhook) writeAddress({ webhook });
+	return token;
+}
+
+/** Where the browser keeps nothing. */
+let kept = null;
+
+function keptToken(token) {
+	kept = token ?? kept;
 	try {
 		if (token) sessionStorage.setItem(KEPT_TOKEN, token);
 		return sessionStorage.getItem(KEPT_TOKEN);
 	} catch {
-		return token;
+		return kept;
 	}
 }
+
+/** What a token says; the API decides whether it is true. */
+function claimsOf(token) {
+	try {
+		return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))) ?? {};
+	} catch {
+		return {};
+	}
+}
+
+/** Whether it grants the same, until whenever. */
+function sameAccess(...tokens) {
+	const [one, other] = tokens.map(claimsOf).map(({ exp, iat, nbf, jti, ...access }) => JSON.stringify(access));
+	return one === other;
+}
+
+const isCurrent = (token) => claimsOf(token).exp * 1000 > apiNow();
 
 // ---- the API
 
@@ -260,12 +285,7 @@ class Api {
 
 	/** What to offer; the API decides. */
 	allows(scope) {
-		try {
-			const claims = JSON.parse(atob(this.token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
-			return claims.scope.split(" ").includes(scope);
-		} catch {
-			return false;
-		}
+		return String(claimsOf(this.token).scope).split(" ").includes(scope);
 	}
 
 	get executions() {
@@ -1328,6 +1348,7 @@ class WebhookHistory extends HTMLElement {
 	#views = h("form.views", { change: () => this.#choose(this.#views.elements.view.value) },
 		choices("View", "view", "", ["", "History"], ["webhooks", "Webhooks"]),
 	);
+	#question = h("div", { role: "alert", hidden: true });
 	#managing = false;
 	#clocks;
 
@@ -1339,7 +1360,9 @@ class WebhookHistory extends HTMLElement {
 		const href = new URL("webhook-history.css", import.meta.url);
 		const show = () => (whole.hidden = false);
 		const parts = [this.#list, this.#view, this.#webhooks].map(({ element }) => element);
-		const whole = h("div.history", { hidden: true, submit: (event) => event.preventDefault() }, this.#views, parts);
+		const whole = h("div.history", { hidden: true, tabindex: "-1", submit: (event) => event.preventDefault() },
+			this.#question, this.#views, parts,
+		);
 		this.attachShadow({ mode: "open" }).append(h("link", { rel: "stylesheet", href, load: show, error: show }), whole);
 	}
 
@@ -1380,14 +1403,37 @@ class WebhookHistory extends HTMLElement {
 
 	#start() {
 		const api = this.#api;
-		api.token = this.getAttribute("token") || (api.renewToken ? api.token : tokenFromAddress());
+		this.#question.hidden = true;
+		api.token = this.getAttribute("token") || (api.renewToken ? api.token : this.#tokenOfPage());
 		const { webhook, execution, edit } = readAddress();
 		api.webhook = this.getAttribute("webhook") || webhook;
 		api.base = new URL(this.getAttribute("api") ?? ".", document.baseURI).href.replace(/\/$/, "");
 		api.renewed = () => this.#offer() !== this.#managing && this.#show();
 		this.#show();
+		if (!this.#question.hidden) return;
 		if (this.#managing) edit && api.allows(MANAGE) && this.#webhooks.sheet.open(edit);
 		else if (execution && api.ready) this.#view.open(execution);
+	}
+
+	/** Nobody's session ends because they followed a link. */
+	#tokenOfPage() {
+		const [given, mine] = [tokenFromAddress(), keptToken()];
+		const other = given && mine && isCurrent(mine) && !sameAccess(given, mine);
+		if (other) this.#ask(given);
+		return other ? mine : keptToken(given);
+	}
+
+	#ask(token) {
+		const answer = (chosen) => () => {
+			keptToken(chosen);
+			this.#start();
+			this.#question.parentElement.focus();
+		};
+		const text = "It differs from yours. Keep yours unless you expected this.";
+		reveal(this.#question, notice(["Switch to the access in this link?", text],
+			button("Keep mine", answer(), "primary"),
+			button("Switch", answer(token)),
+		));
 	}
 
 	#offer() {

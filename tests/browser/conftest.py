@@ -53,8 +53,9 @@ class Stack:
             for answer in pool.map(lambda batch: database.batch_write_item(RequestItems=batch), batches):
                 assert not answer["UnprocessedItems"]
 
-    def token(self, *, webhooks: Any = "*", scope: str = "executions:read", seconds: int = 3600) -> str:
-        return mint(self.outputs["SigningKey"], exp=int(time.time()) + seconds, webhooks=webhooks, scope=scope)
+    def token(self, *, webhooks: Any = "*", scope: str = "executions:read", seconds: int = 3600, **claims: Any) -> str:
+        exp = int(time.time()) + seconds
+        return mint(self.outputs["SigningKey"], exp=exp, webhooks=webhooks, scope=scope, **claims)
 
     def page_url(self, webhook_id: str, token: str | None = None, **query: str) -> str:
         page = f"{self.outputs['ApiUrl']}/history"

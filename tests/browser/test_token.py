@@ -1,13 +1,20 @@
 """Where the token comes from, and where it never goes."""
 
 import re
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Stack, register, url_of
+from tests.browser.sketch import expect_as_sketched
 from tests.receiver import Receiver
 from tests.template import ROOT
+
+NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
+    get() { throw new DOMException("blocked", "SecurityError") }
+})"""
 
 
 def test_the_address_loses_the_token_at_once(opened: Open, stack: Stack, orders: str) -> None:
@@ -18,8 +25,8 @@ def test_the_address_loses_the_token_at_once(opened: Open, stack: Stack, orders:
     expect(page.locator("tbody tr")).to_have_count(50)
 
 
-def test_a_new_token_in_the_address_takes_over(opened: Open, stack: Stack, orders: str) -> None:
-    page = opened(orders, token=stack.token(seconds=-60))
+def test_a_new_token_in_the_address_replaces_an_expired_one(opened: Open, stack: Stack, orders: str) -> None:
+    page = opened(orders, token=stack.token(seconds=-60, webhooks=["evil.*"]))
     expect(page.get_by_role("heading", name="Your access has expired")).to_be_visible()
     page.evaluate("token => { location.hash = `token=${token}` }", stack.token())
     expect(page.locator("tbody tr")).to_have_count(50)
@@ -29,11 +36,114 @@ def test_a_new_token_in_the_address_takes_over(opened: Open, stack: Stack, order
 def test_the_address_loses_the_token_where_the_browser_keeps_nothing(
     opened: Open, page: Page, stack: Stack, orders: str
 ) -> None:
-    blocked = "{ get() { throw new DOMException('blocked', 'SecurityError') } }"
-    page.add_init_script(f"Object.defineProperty(window, 'sessionStorage', {blocked})")
+    page.add_init_script(NO_STORAGE)
     opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={orders}")
+
+
+MINE: dict[str, Any] = {"webhooks": ["page.*"], "scope": "executions:read", "sub": "alice"}
+OTHERS: list[dict[str, Any]] = [
+    {"webhooks": ["evil.*"]},
+    {"webhooks": ["page.*", "evil.*"]},
+    {"scope": "executions:read webhooks:manage"},
+    {"sub": "mallory"},
+]
+NO_TOKENS = ["theirs", "a.b.c", "eyJ.bnVsbA.x"]
+
+
+def follow(page: Page, stack: Stack, webhook_id: str, token: str) -> None:
+    """A link in the tab of a session that there is."""
+    page.goto("about:blank")
+    page.goto(stack.page_url(webhook_id, token))
+
+
+def asked_with(page: Page, stack: Stack, webhook_id: str) -> str:
+    """The token that the API is asked with after a reload, which asks nobody."""
+    with page.expect_request("**/executions?*") as asked:
+        page.reload()
+    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={webhook_id}")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    return asked.value.headers["authorization"].removeprefix("Bearer ")
+
+
+def test_a_link_with_other_access_does_not_replace_the_session(page: Page, stack: Stack, orders: str) -> None:
+    mine = stack.token(**MINE)
+    page.goto(stack.page_url(orders, mine))
+    expect(page.locator("tbody tr")).to_have_count(50)
+    used: set[str] = set()
+    page.on("request", lambda request: used.add(request.headers.get("authorization", mine)))
+    for other in [stack.token(**{**MINE, **theirs}) for theirs in OTHERS] + NO_TOKENS:
+        follow(page, stack, "page.theirs", other)
+        expect(page.get_by_role("alert")).to_contain_text("Switch to the access in this link?")
+        expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook=page.theirs")
+        expect(page.get_by_role("heading", name="page.theirs")).to_be_visible()
+        page.get_by_role("button", name="Keep mine").click()
+        expect(page.get_by_role("alert")).to_be_hidden()
+        expect(page.get_by_role("heading", name="page.theirs")).to_be_visible()
+    assert asked_with(page, stack, "page.theirs") == mine
+    assert used == {mine, f"Bearer {mine}"}
+
+
+def test_a_link_with_other_access_is_used_when_asked_to(page: Page, stack: Stack, orders: str) -> None:
+    page.goto(stack.page_url("page.mine", stack.token(**MINE)))
+    expect(page.get_by_role("heading", name="page.mine")).to_be_visible()
+    other = stack.token(webhooks=[orders])
+    follow(page, stack, orders, other)
+    page.get_by_role("button", name="Switch").click()
+    expect(page.get_by_role("alert")).to_be_hidden()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    assert asked_with(page, stack, orders) == other
+
+
+@pytest.mark.parametrize("blocked", [False, True], ids=["kept", "not kept"])
+def test_a_link_opened_in_the_running_page_asks_as_well(page: Page, stack: Stack, orders: str, blocked: bool) -> None:
+    if blocked:
+        page.add_init_script(NO_STORAGE)
+    mine, other = stack.token(**MINE), stack.token(**{**MINE, "webhooks": ["evil.*"]})
+    page.goto(stack.page_url(orders, mine))
+    expect(page.locator("tbody tr")).to_have_count(50)
+    for answer in ("Keep mine", "Switch"):
+        page.evaluate("fragment => { location.hash = fragment }", urlencode({"token": other, "webhook": "page.theirs"}))
+        expect(page.get_by_role("alert")).to_be_visible()
+        with page.expect_request("**/executions?*") as asked:
+            page.get_by_role("button", name=answer).click()
+        expect(page).to_have_url(re.compile(r"/history\?webhook=page.theirs$"))
+    assert asked.value.headers["authorization"] == f"Bearer {other}"
+
+
+def test_what_a_link_opens_waits_for_the_answer(page: Page, stack: Stack, orders: str) -> None:
+    page.goto(stack.page_url(orders, stack.token(**MINE)))
+    expect(page.locator("tbody tr")).to_have_count(50)
+    page.goto("about:blank")
+    execution = "20261123T173600.123456Z-9f3a2c1d"
+    page.goto(stack.page_url(orders, stack.token(webhooks="*"), execution=execution))
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Keep mine").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_a_renewed_token_is_taken_at_once(page: Page, stack: Stack, orders: str) -> None:
+    page.goto(stack.page_url(orders, stack.token(**MINE)))
+    expect(page.get_by_role("heading", name=orders)).to_be_visible()
+    newer = stack.token(**MINE, seconds=7200)
+    follow(page, stack, orders, newer)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    assert asked_with(page, stack, orders) == newer
+
+
+def test_the_question_is_seen_whole(page: Page, stack: Stack, orders: str) -> None:
+    page.goto(stack.page_url(orders, stack.token(**MINE)))
+    expect(page.locator("tbody tr")).to_have_count(50)
+    follow(page, stack, orders, stack.token(webhooks="*"))
+    question = page.get_by_role("alert").locator(".notice")
+    for width in (1100, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(question).to_be_in_viewport(ratio=1)
+        expect_as_sketched(question, f"other-access-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.fixture
