@@ -70,6 +70,14 @@ def test_slow_ones_go_by_turns_of_their_tenants(turns: Turns) -> None:
     assert turns.join() == ["acme.1", "single", "evil.1", "acme.2", "evil.2", "evil.3"]
 
 
+def test_a_tenant_whose_turn_was_costly_goes_behind_others_with_its_quick_ones(turns: Turns) -> None:
+    with turns.queue.turn(owner("evil.0"), Lane.QUICK, math.inf):
+        for webhook_id in ("evil.1", "evil.2", "acme.1", "acme.2", "single"):
+            turns.wait(webhook_id, Lane.QUICK)
+        turns.queue.remember(owner("evil.0"), Lane.OVERTIME)
+    assert turns.join() == ["acme.1", "acme.2", "single", "evil.1", "evil.2"]
+
+
 def test_one_for_which_the_time_is_over_waits_no_longer_and_holds_nobody_up(turns: Turns) -> None:
     with turns.queue.turn(owner("evil.1"), Lane.SLOW, math.inf):
         with ThreadPoolExecutor(1) as pool:

@@ -223,6 +223,15 @@ def test_slow_expressions_hold_a_quick_one_up_by_one_of_them_at_most(transformer
     assert "acme.orders" in finish(transformer, *evil, ("acme.orders", "payload.order"))[:2]
 
 
+@pytest.mark.parametrize("expression", ["$pad('x', 1e12)", "$length($pad('x', 4e8))"])
+def test_expressions_that_end_the_process_hold_a_quick_one_up_by_few_of_them(
+    transformer: Transformer, expression: str
+) -> None:
+    """Each makes the next one wait for a new process. Two may have had a turn before the quick one is asked for."""
+    evil = [(f"evil.w{number}", f"{expression}{' ' * number}") for number in range(8)]
+    assert "acme.orders" in finish(transformer, *evil, ("acme.orders", "payload.order"))[:3]
+
+
 def test_a_tenants_slow_expressions_hold_anothers_slow_one_up_by_one_of_them_at_most(transformer: Transformer) -> None:
     evil = [(f"mean.w{number}", SLOW) for number in range(3)]
     acme = ("acme.orders", "$count($map([1..6000], function($n) {$n * 2}))")

@@ -58,7 +58,7 @@ class FairQueue:
         self._numbers = count(1)
         self._waiting: list[_Waiting] = []
         self._taken = False
-        self._last_turns: dict[str, int] = {}
+        self._costly_turns: dict[str, int] = {}
         self._lanes: dict[tuple[str, int], tuple[Lane, float]] = {}
 
     @property
@@ -74,26 +74,26 @@ class FairQueue:
             return lane if self._clock() < until else Lane.QUICK
 
     def remember(self, owner: Owner, lane: Lane) -> None:
-        """For MEMORY_SECONDS."""
+        """For MEMORY_SECONDS. Within its turn, so that other tenants have the next ones."""
         with self._changed:
             self._lanes.pop(owner.key, None)
             self._lanes[owner.key] = lane, self._clock() + MEMORY_SECONDS
             _forget_the_oldest(self._lanes)
+            self._note_costly_turn(owner)
 
     @contextmanager
     def turn(self, owner: Owner, lane: Lane, seconds: float) -> Iterator[None]:
         """Wait for a turn, and have it. Raises NoTimeLeft unless it comes within so many seconds.
 
-        Within a lane, quick ones go as they come, and slow ones by tenant: the one whose last turn is longest ago.
+        Within a lane, the tenant goes first whose last costly turn is longest ago: one in another lane than QUICK, or
+        one that was slow for the first time. Others go as they come.
         """
         with self._changed:
             if self._taken or self._waiting:
                 self._wait(_Waiting(next(self._numbers), lane, owner.tenant), seconds)
             self._taken = True
             if lane is not Lane.QUICK:
-                self._last_turns.pop(owner.tenant, None)
-                self._last_turns[owner.tenant] = next(self._numbers)
-                _forget_the_oldest(self._last_turns)
+                self._note_costly_turn(owner)
         try:
             yield
         finally:
@@ -101,6 +101,11 @@ class FairQueue:
                 self._taken = False
                 if self._waiting:
                     self._changed.notify_all()
+
+    def _note_costly_turn(self, owner: Owner) -> None:
+        self._costly_turns.pop(owner.tenant, None)
+        self._costly_turns[owner.tenant] = next(self._numbers)
+        _forget_the_oldest(self._costly_turns)
 
     def _wait(self, waiting: _Waiting, seconds: float) -> None:
         def is_next() -> bool:
@@ -114,8 +119,7 @@ class FairQueue:
             raise NoTimeLeft("others' expressions are evaluated first")
 
     def _rank(self, waiting: _Waiting) -> tuple[int, int, int]:
-        last_turn = 0 if waiting.lane is Lane.QUICK else self._last_turns.get(waiting.tenant, 0)
-        return waiting.lane, last_turn, waiting.number
+        return waiting.lane, self._costly_turns.get(waiting.tenant, 0), waiting.number
 
 
 def _forget_the_oldest(remembered: dict[Any, Any]) -> None:

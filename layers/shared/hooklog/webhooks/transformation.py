@@ -76,13 +76,8 @@ class Transformer:
             raise InvalidRequest(f"transformation does not compile: {failed}") from None
 
     def _ask(self, owner: Owner, request: bytes, seconds_left: Callable[[], float]) -> bytes:
-        lane = self._queue.lane_of(owner)
-        if lane is Lane.QUICK:
-            answer = self._evaluate(owner, request, lane, seconds_left)
-            if answer != OVERTIME:
-                return answer
-            self._queue.remember(owner, lane := Lane.SLOW)
-        return self._evaluate(owner, request, lane, seconds_left)
+        answer = self._evaluate(owner, request, self._queue.lane_of(owner), seconds_left)
+        return self._evaluate(owner, request, Lane.SLOW, seconds_left) if answer == OVERTIME else answer
 
     def _evaluate(self, owner: Owner, request: bytes, lane: Lane, seconds_left: Callable[[], float]) -> bytes:
         """The answer; OVERTIME only to one that had a first turn. Raises _Failed, NoTimeLeft."""
@@ -91,10 +86,12 @@ class Transformer:
             if seconds_left() < EVALUATION_SECONDS:  # those before it may have taken as long
                 raise NoTimeLeft(f"{EVALUATION_SECONDS:g} s may be needed to evaluate this")
             answer = self._evaluator.ask(b'{"seconds":%g,%b' % (seconds, request))
+            goes_on = answer == OVERTIME and lane is Lane.QUICK
+            if answer in (OVERTIME, TOO_MUCH):
+                self._queue.remember(owner, Lane.SLOW if goes_on else Lane.OVERTIME)
         if answer[:1] == FAILED:
             raise _Failed(json.loads(answer[1:]))
-        if answer == TOO_MUCH or (answer == OVERTIME and lane is not Lane.QUICK):
-            self._queue.remember(owner, Lane.OVERTIME)
+        if answer in (OVERTIME, TOO_MUCH) and not goes_on:
             raise _Failed(_TOO_MUCH if answer == TOO_MUCH else _TOO_LONG)
         return answer
 
