@@ -48,12 +48,13 @@ def as_text(body: bytes, content_type: str, *, is_cut: bool) -> Text:
     claimed = named[1].lower() if named else ""
     note = ""
     for charset in _candidates(body, claimed):
-        text = _decode(body, charset, is_cut=is_cut)
-        if text is None and charset == claimed:
-            text = _decode(body, charset, is_cut=True)
-            note = _ENDS_WITHIN if text else f"The headers say that the body is {claimed}, and it is not."
-        if text is not None:
-            return Text(text, "" if body.startswith(text.encode()) else charset, note=note)
+        decoded = _decode(body, charset, is_cut=is_cut)
+        if decoded is None and charset == claimed:
+            decoded = _decode(body, charset, is_cut=True)
+            note = _ENDS_WITHIN if decoded else f"The headers say that the body is {claimed}, and it is not."
+        if decoded is not None:
+            is_utf8 = body.startswith(decoded.text.encode())
+            return decoded._replace(charset="" if is_utf8 else decoded.charset, note=note)
     return Text(base64.b64encode(body).decode(), is_base64=True, note=note)
 
 
@@ -70,14 +71,14 @@ def _candidates(body: bytes, claimed: str) -> Iterator[str]:
         yield inside[1].decode().lower()
 
 
-def _decode(body: bytes, charset: str, *, is_cut: bool) -> str | None:
-    """The text; None where the body is not in that charset, or its bytes make no text."""
+def _decode(body: bytes, charset: str, *, is_cut: bool) -> Text | None:
+    """The text, and what it was decoded from; None where the body is not in that charset, or its bytes make no text."""
     name = _codec(charset)
     for codec in filter(None, (name, _SUPERSETS.get(name))):
         with contextlib.suppress(ValueError):
             text = codecs.getincrementaldecoder(codec)().decode(body, not is_cut)
             if (text or not body) and (codec == "utf-8" or _CONTROL_CHARACTERS.isdisjoint(text)):
-                return re.sub(_LONE_SURROGATE, "\ufffd", text)
+                return Text(re.sub(_LONE_SURROGATE, "\ufffd", text), charset if codec == name else codec)
     return None
 
 
