@@ -1,9 +1,13 @@
 """Every answer of tests/receiver/answers, sent by a real receiver and read by the real sender."""
 
+import contextlib
+import socket
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +22,7 @@ from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.receiver import Receiver
 from tests.receiver.behaviours import ANSWERS
+from tests.receiver.certificates import make_certificates
 
 Row = Mapping[str, Any]
 ROWS: Mapping[str, Row] = tomllib.loads((ANSWERS / "table.toml").read_text())
@@ -29,7 +34,7 @@ FIELDS = {
     "charset": "response_body_charset",
 }
 LIMIT = 65_536
-OVER_SECONDS, NEVER_SECONDS = 0.5, 30
+OVER_SECONDS, NEVER_SECONDS = 3, 30
 """The timeout of what is waited for, and of what is not."""
 
 MESSAGE = Message("acme.orders", "msg_1", "", b'{"order":1742}', {}, None, 5)
@@ -121,3 +126,31 @@ def _shown(details: Mapping[str, Any], row: Row) -> dict[str, Any]:
     if "body" in row:
         return shown | {"body": body}
     return shown | {"body_starts": body[: len(row["body_starts"])], "body_length": len(body)}
+
+
+@pytest.mark.parametrize("says_goodbye", [True, False])
+def test_tls_tells_an_end_from_a_cut(tmp_path: Path, says_goodbye: bool) -> None:
+    """Of a body that ends with its connection: RFC 9112 section 9.8."""
+    certificates = make_certificates(tmp_path)
+
+    def answer() -> None:
+        accepted, _ = listener.accept()
+        with certificates.trusted.wrap_socket(accepted, server_side=True) as connection:
+            request = b""
+            while not request.endswith(MESSAGE.body) and (more := connection.recv(65_536)):
+                request += more
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
+            if says_goodbye:
+                with contextlib.suppress(OSError):
+                    connection.unwrap()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=answer, daemon=True).start()
+        adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
+        courier = Courier(adapter, allow_http=False, capture_limit=LIMIT)
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        delivery = courier.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
+        adapter.close()
+    assert delivery.answer
+    assert (delivery.result, delivery.answer.body) == (200, b"until the end")
+    assert delivery.answer.incomplete is not says_goodbye

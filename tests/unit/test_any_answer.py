@@ -1,0 +1,207 @@
+"""Answers made of odd header lines, codings and breaks: whatever comes, its status is the one in the log, in time."""
+
+import gzip
+import json
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import brotli
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.delivery import Delivery
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.executions.execution import Execution, Trigger
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+
+LIMIT = 2_000
+SLACK = 20
+"""Seconds that a busy machine may take over the timeout; a wait without end would take longer."""
+
+MESSAGE = Message("acme.orders", "msg_1", "", b'{"order":1742}', {}, None, 30)
+
+
+class Sent(NamedTuple):
+    """What a receiver sends, in pieces, and whether it closes after that."""
+
+    pieces: list[bytes]
+    closes: bool
+
+
+class Written(NamedTuple):
+    """An answer."""
+
+    status: int
+    sent: bytes
+    arrived: int
+    """The bytes up to the end of its status line."""
+
+
+class Scripted:
+    """A receiver that answers each connection's first request with what it is told."""
+
+    def __init__(self) -> None:
+        self.sent = Sent([], closes=True)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with connection:
+                self._answer(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            request = b""
+            # what is left unread would reset the connection
+            while not request.endswith(MESSAGE.body) and (more := connection.recv(65_536)):
+                request += more
+            for piece in self.sent.pieces:
+                connection.sendall(piece)
+            while not self.sent.closes and connection.recv(65_536):
+                pass
+        except OSError:
+            pass  # the sender has heard enough
+
+
+@pytest.fixture(scope="module")
+def scripted() -> Iterator[Scripted]:
+    scripted = Scripted()
+    yield scripted
+    scripted.close()
+
+
+ODD_BYTES = st.binary(max_size=40)
+NAMES = st.sampled_from([b"Content-Length", b"Transfer-Encoding", b"Content-Encoding", b"Content-Type", b"Connection"])
+VALUES = st.sampled_from(
+    [
+        b"0",
+        b"5",
+        b"5, 5",
+        b"7",
+        b"-1",
+        b"9" * 30,
+        b"five",
+        b"",
+        b"chunked",
+        b"gzip, chunked",
+        b"chunked, gzip",
+        b"identity",
+    ]
+    + [b"gzip", b"deflate", b"br", b"zstd", b"gzip, gzip", b"magic", b"close", b"keep-alive", b"upgrade"]
+    + [
+        b"text/plain; charset=" + charset
+        for charset in (b"latin-1", b"utf-16", b"utf-7", b"hz", b"shift_jis", b"idna", b"\xff")
+    ]
+)
+HEADER_LINES = st.one_of(
+    st.tuples(NAMES, st.sampled_from([b": ", b":", b" : ", b"\t:"]), VALUES).map(b"".join),
+    ODD_BYTES.map(lambda line: line.replace(b"\n", b"")),
+    st.binary(min_size=1, max_size=8).map(lambda value: b" folded " + value.replace(b"\n", b"")),
+    st.sampled_from(
+        [b"no header", b": nameless", b"HTTP/1.1 500 Oh", b"X-Long: " + b"x" * 20_000, "X-Größe: ✓".encode()]
+    ),
+)
+LINE_ENDS = st.sampled_from([b"\r\n", b"\n"])
+
+
+def chunked(body: bytes) -> bytes:
+    return b"%x;ext\r\n%b\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(body), body)
+
+
+ENCODERS = st.sampled_from([bytes, gzip.compress, zlib.compress, brotli.compress, chunked])
+TEXTS = st.sampled_from([b"", b"hello", b'{"error":"out of stock"}' * 200, "größer".encode("utf-16")]) | st.binary(
+    max_size=99
+)
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Written:
+    status = draw(st.integers(200, 999) | st.just(101))
+    end = draw(LINE_ENDS)
+    version = draw(st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"http/1.1", b"HTTP/2"]))
+    reason = draw(st.sampled_from([b"", b" OK", " Größe".encode(), b" \xff\x00", b" " + b"x" * 300]))
+    line = b"%b %d%b%b" % (version, status, reason, end)
+    interim = draw(st.sampled_from([b"", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"]))
+    headers = b"".join(
+        header.strip(b"\r") + end for header in draw(st.lists(HEADER_LINES, max_size=8)) if header.strip(b"\r")
+    )
+    body = draw(TEXTS)
+    for encode in draw(st.lists(ENCODERS, max_size=3)):
+        body = encode(body)
+    return Written(status, interim + line + headers + end + body, len(interim + line))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers(), st.data())
+def test_the_status_on_the_wire_is_the_status_in_the_log(
+    scripted: Scripted, answer: Written, data: st.DataObject
+) -> None:
+    """The answer breaks off anywhere after its status line, and comes in two pieces."""
+    until = data.draw(st.integers(answer.arrived, len(answer.sent)) | st.just(len(answer.sent)))
+    middle = data.draw(st.integers(0, until))
+    scripted.sent = Sent([answer.sent[:middle], answer.sent[middle:until]], closes=True)
+    delivery = deliver(scripted, timeout_seconds=30)
+    assert (delivery.result, delivery.error) == (answer.status, None)
+    assert delivery.success == (200 <= answer.status <= 299)
+    assert is_storable(delivery)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers(), st.data())
+def test_an_answer_that_does_not_end_is_waited_for_until_the_timeout(
+    scripted: Scripted, answer: Written, data: st.DataObject
+) -> None:
+    until = data.draw(st.integers(answer.arrived, len(answer.sent)))
+    scripted.sent = Sent([answer.sent[:until]], closes=False)
+    delivery = deliver(scripted, timeout_seconds=1.5)
+    assert (delivery.result, delivery.error) == (answer.status, None)
+    assert is_storable(delivery)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=60))
+@example(b"HTTP/1.1 200")
+@example(b"HTTP/1.1 100 Continue\r\n\r\n")
+def test_what_is_no_answer_is_a_hard_error(scripted: Scripted, sent: bytes) -> None:
+    scripted.sent = Sent([sent], closes=True)
+    delivery = deliver(scripted, timeout_seconds=30)
+    assert (delivery.result, delivery.success) == (0, False)
+    assert delivery.error
+    assert is_storable(delivery)
+
+
+def deliver(scripted: Scripted, timeout_seconds: float) -> Delivery:
+    adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
+    courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    started = time.monotonic()
+    delivery = courier.deliver(Call.of(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
+    assert time.monotonic() - started < timeout_seconds + SLACK
+    adapter.close()
+    return delivery
+
+
+def is_storable(delivery: Delivery) -> bool:
+    """Whether the log takes it: text in UTF-8, no more than the limits."""
+    details = Execution("", delivery, Trigger.EVENT, "").details()
+    headers = details.get("response_headers", {})
+    assert sum(len(name) + len(value) for name, value in headers.items()) <= 16_384
+    assert len(details.get("response_body", "")) <= 4 * LIMIT
+    return bool(json.dumps(details, ensure_ascii=False).encode())

@@ -1,0 +1,124 @@
+"""The answers of tests/receiver/answers as curl reads them; the table says why where that is another thing."""
+
+import base64
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import pycurl
+import pytest
+
+from hooklog.delivery.courier import Courier
+from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.guard import Guard
+from hooklog.delivery.networks import parse_networks
+from hooklog.executions.execution import Execution, Trigger
+from hooklog.messages.call import Call
+from tests.receiver import Receiver
+from tests.unit.test_answers import LIMIT, MESSAGE, NEVER_SECONDS, OVER_SECONDS, ROWS
+
+
+class Reading(NamedTuple):
+    """What a client made of an answer."""
+
+    status: int
+    """0 where it saw none."""
+    headers: dict[str, str]
+    body: bytes
+    is_complete: bool
+    is_cut: bool = False
+    """Whether more was read than is kept."""
+
+
+Read = Callable[[str], tuple[Reading, Reading]]
+
+
+@pytest.fixture(scope="module")
+def readings(receiver: Receiver) -> Iterator[Read]:
+    """Ours and curl's, all at once: some wait for a timeout."""
+    with ThreadPoolExecutor(24) as pool:
+        started: dict[str, tuple[Future[Reading], Future[Reading]]] = {}
+        for name in sorted(ROWS, key=lambda name: "waits" not in ROWS[name]):
+            url = receiver.url(
+                f"/answer/{name}", **{key: ROWS[name][key] for key in ("ends", "late") if key in ROWS[name]}
+            )
+            seconds = OVER_SECONDS if "waits" in ROWS[name] else NEVER_SECONDS
+            started[name] = (
+                pool.submit(_ours, url, seconds),
+                pool.submit(_curls, url, OVER_SECONDS if {"curl", "incomplete"} & ROWS[name].keys() else seconds),
+            )
+        yield lambda name: (started[name][0].result(), started[name][1].result())
+
+
+def _ours(url: str, seconds: float) -> Reading:
+    adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
+    courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    delivery = courier.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
+    adapter.close()
+    if delivery.error:
+        return Reading(0, {}, b"", is_complete=False)
+    shown = Execution("", delivery, Trigger.EVENT, "").details()
+    headers = {name.lower(): value for name, value in shown["response_headers"].items()}
+    is_complete = "response_incomplete" not in shown
+    is_cut = shown["response_body_truncated"] and is_complete
+    return Reading(delivery.result, headers, _body(shown), is_complete, is_cut)
+
+
+def _body(shown: dict[str, Any]) -> bytes:
+    text: str = shown["response_body"]
+    if shown.get("response_body_encoding") == "base64":
+        return base64.b64decode(text)
+    return text.encode(shown.get("response_body_charset", "utf-8"))
+
+
+def _curls(url: str, seconds: float) -> Reading:
+    curl, lines, body, is_complete = pycurl.Curl(), list[bytes](), bytearray(), True
+    options = {
+        pycurl.URL: url,
+        pycurl.POSTFIELDS: MESSAGE.body,
+        pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+        pycurl.ACCEPT_ENCODING: "",
+        pycurl.TIMEOUT_MS: int(seconds * 1000),
+        pycurl.HEADERFUNCTION: lines.append,
+        pycurl.WRITEFUNCTION: body.extend,
+    }
+    for option, value in options.items():
+        curl.setopt(option, value)
+    try:
+        curl.perform()
+    except pycurl.error:
+        is_complete = False
+    status = curl.getinfo(pycurl.RESPONSE_CODE)
+    curl.close()
+    return Reading(status, _headers(lines), bytes(body), is_complete)
+
+
+def _headers(lines: list[bytes]) -> dict[str, str]:
+    """Of the last response: curl gives the lines as they came, interim responses' among them."""
+    headers: dict[str, str] = {}
+    for line in lines:
+        if line.upper().startswith(b"HTTP/"):
+            headers = {}
+        try:
+            name, colon, value = line.decode().partition(":")
+        except UnicodeDecodeError:
+            name, colon, value = line.decode("latin-1").partition(":")
+        if colon and name.strip():
+            key = name.strip().lower()
+            headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return headers
+
+
+def differences(ours: Reading, other: Reading) -> set[str]:
+    if ours.status != other.status:
+        return {"status"}
+    found = {"headers"} if ours.headers != other.headers else set()
+    if not other.body.startswith(ours.body) if ours.is_cut else ours.body != other.body:
+        found.add("body")
+    return found if ours.is_complete == other.is_complete else found | {"complete"}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_curl_reads_the_same_or_the_table_says_why(readings: Read, name: str) -> None:
+    ours, curls = readings(name)
+    assert bool(differences(ours, curls)) == ("curl" in ROWS[name]), (ours, curls)
