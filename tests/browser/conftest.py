@@ -27,7 +27,7 @@ from tests.receiver import Receiver
 OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=60_000)
 
 
 @dataclass(frozen=True)
