@@ -1,0 +1,215 @@
+"""docs/cost.md's capacity units against what dynalite counts for the handlers' requests.
+
+`make test-dynamodb` runs it; moto counts nothing. dynalite counts no writes to indexes: these stay the model's word.
+"""
+
+import base64
+import json
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+import pytest
+
+from benchmarks.counting import Request, Tally, size_of, units
+from tests import dynalite
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.proxy import Answer, Asked, Proxy
+from tests.receiver import Receiver
+
+pytestmark = pytest.mark.skipif(
+    not dynalite.IS_WANTED, reason="moto counts no capacity units: `make test-dynamodb` has a DynamoDB that does"
+)
+
+READS: Final = frozenset({"GetItem", "Query", "BatchGetItem"})
+CONTEXT: Final = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+PAGE: Final = 50
+WEBHOOK: Final = "acme.orders"
+LONG: Final = "w" * 128
+
+
+class Meter(Proxy):
+    """Asks DynamoDB with each request what it consumes."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint)
+        self.start_again()
+
+    def start_again(self) -> None:
+        self.requests: list[Request] = []
+        self.read_units = 0.0
+        self.write_units: Counter[str] = Counter()
+        """By table."""
+
+    def answer(self, asked: Asked) -> Answer:
+        wanted = json.loads(asked.body)
+        body = json.dumps({**wanted, "ReturnConsumedCapacity": "INDEXES"}).encode()
+        answer = self.forward(replace(asked, body=body))
+        answered = json.loads(answer.body)
+        self.requests.append(Request(asked.operation, wanted, answered))
+        consumed = answered.get("ConsumedCapacity", [])
+        for each in consumed if isinstance(consumed, list) else [consumed]:
+            self._count(asked.operation, each)
+        return answer
+
+    def _count(self, operation: str, consumed: dict[str, Any]) -> None:
+        if operation in READS:
+            self.read_units += consumed["CapacityUnits"]
+            return
+        self.write_units[consumed["TableName"]] += consumed["Table"]["CapacityUnits"]
+
+    def modelled(self) -> Tally:
+        """What benchmarks/counting.py makes of the same requests."""
+        tally = Tally()
+        for request in self.requests:
+            tally.add(request)
+        return tally
+
+
+@pytest.fixture
+def meter(aws: MockAws, aws_endpoint: str) -> Iterator[Meter]:
+    """Between every handler and DynamoDB."""
+    with Meter(aws_endpoint) as meter, patch.dict(os.environ, AWS_ENDPOINT_URL_DYNAMODB=meter.url):
+        yield meter
+
+
+Send = Callable[..., None]
+
+
+@pytest.fixture
+def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
+    """Sends a message for each status code, which is what its receiver answers; the meter counts the last batch."""
+    receiver.reset()
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+
+    def send(*codes: int, **fields: object) -> None:
+        messages = [
+            {
+                "webhook_id": WEBHOOK,
+                "message_id": f"order-{number}",
+                "event_type": "order.created",
+                "url": receiver.url(f"/status/{code}"),
+                "payload": {"order": 1742},
+                **fields,
+            }
+            for number, code in enumerate(codes)
+        ]
+        for start in range(0, len(messages), 10):
+            meter.start_again()
+            answer = app.lambda_handler(sqs_event(*messages[start : start + 10]), CONTEXT)
+            assert answer == {"batchItemFailures": []}, answer
+
+    return send
+
+
+def ask(aws: MockAws, meter: Meter, function: str, path: dict[str, str], **others: Any) -> Any:
+    """The answer of the API; the meter counts what it takes."""
+    app = aws.start(function)
+    meter.start_again()
+    answer = app.lambda_handler(api_event(path, **others), None)
+    assert answer["statusCode"] in (200, 204), answer
+    return json.loads(answer["body"] or "null")
+
+
+def incompressible(kilobytes: int) -> str:
+    """Text of so many KB, of which gzip keeps some three quarters."""
+    return base64.b64encode(random.Random(1742).randbytes(768 * kilobytes)).decode()
+
+
+def details_units(aws: MockAws) -> int:
+    """A write unit for each started KB of the one execution's details."""
+    (row,) = aws.rows("ExecutionDetails")
+    return units(size_of(plain(row)), 1024)
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as it is on the wire: bytes in base64."""
+    content = {"B": base64.b64encode(row["content"]["B"]).decode()}
+    return {**row, "content": content}
+
+
+IDS: Final = {"webhook_id": LONG, "message_id": LONG}
+
+
+@pytest.mark.parametrize(
+    ("codes", "fields", "status", "expected"),
+    [
+        pytest.param([200] * 51, {}, None, 1.5, id="successes"),
+        pytest.param([500] * 51, {}, None, 2, id="failures"),
+        pytest.param([500] * 51, {}, "failure", 2, id="failures alone"),
+        pytest.param([200, 500] * 51, {}, None, 2, id="both"),
+        pytest.param([200, 500] * 51, {}, "success", 4, id="successes among as many failures"),
+        pytest.param([200] * 51, IDS, None, 3, id="successes with ids of 128 characters"),
+        pytest.param([500] * 51, IDS, None, 3.5, id="failures with ids of 128 characters"),
+        pytest.param([500] * 51, {**IDS, "event_type": LONG}, None, 4, id="and an event type of 128"),
+    ],
+)
+def test_a_page_of_50_costs_what_is_written(
+    aws: MockAws,
+    meter: Meter,
+    send: Send,
+    codes: list[int],
+    fields: dict[str, str],
+    status: str | None,
+    expected: float,
+) -> None:
+    send(*codes, **fields)
+    parameters = {"limit": str(PAGE), **({"status": status} if status else {})}
+    path = {"webhook_id": fields.get("webhook_id", WEBHOOK)}
+    page = ask(aws, meter, "ListExecutionsFunction", path, parameters=parameters)
+    assert len(page["executions"]) == PAGE
+    assert meter.read_units == meter.modelled().read_units == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "kilobytes", "expected"),
+    [(200, 0, {"Executions": 1}), (200, 300, {"Executions": 1}), (500, 0, {"Executions": 1, "ExecutionDetails": 1})],
+)
+def test_an_execution_costs_what_is_written(
+    meter: Meter, send: Send, code: int, kilobytes: int, expected: dict[str, int]
+) -> None:
+    send(code, payload=incompressible(kilobytes))
+    assert meter.write_units == expected
+    assert tables_of(meter.modelled()) == expected
+
+
+@pytest.mark.parametrize(("kilobytes", "expected"), [(1, 2), (300, 228)])
+def test_a_failure_costs_a_unit_for_each_kilobyte_of_its_details(
+    aws: MockAws, meter: Meter, send: Send, kilobytes: int, expected: int
+) -> None:
+    send(500, payload=incompressible(kilobytes))
+    assert meter.write_units == tables_of(meter.modelled()) == {"Executions": 1, "ExecutionDetails": expected}
+    assert details_units(aws) == expected
+
+
+def tables_of(tally: Tally) -> Counter[str]:
+    return Counter({place: count for place, count in tally.write_units.items() if "/" not in place})
+
+
+def test_what_is_read_and_erased_of_a_large_failure(aws: MockAws, meter: Meter, send: Send) -> None:
+    """View reads the details at half the price of erasing, which reads consistently and with the mark that it left."""
+    send(500, payload=incompressible(300))
+    written = details_units(aws)
+    (row,) = aws.rows("Executions")
+    path = {"webhook_id": WEBHOOK, "execution_id": row["executed_at"]["S"]}
+    view = ask(aws, meter, "GetExecutionFunction", path)
+    assert view["result"] == 500
+    assert meter.read_units == meter.modelled().read_units == 1 + 0.5 * -(-written // 4) == 29.5
+    ask(aws, meter, "EraseExecutionDetailsFunction", path, scope="webhooks:manage")
+    assert meter.write_units == {"ExecutionDetails": written + 1, "Executions": 1}
+    assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
+
+
+def test_one_execution_and_one_message_cost_what_is_written(aws: MockAws, meter: Meter, send: Send) -> None:
+    send(500)
+    message = ask(aws, meter, "ListMessageExecutionsFunction", {"message_id": "order-0"})
+    assert meter.read_units == 1
+    path = {"webhook_id": WEBHOOK, "execution_id": message["executions"][0]["execution_id"]}
+    ask(aws, meter, "GetExecutionFunction", path)
+    assert meter.read_units == meter.modelled().read_units == 1.5
