@@ -2,8 +2,10 @@ PYTHON ?= python3
 CONFIG_ENV ?= default
 UV := .venv/bin/uv
 SYNC := $(UV) pip sync --quiet --require-hashes
-# One that runs: a version manager's shim may only print an error.
-PYTHON_3_13 = $(firstword $(foreach python,python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13),$(shell \
+# One that runs: a version manager's shim may only print an error. Where pyenv and uv keep theirs is searched as well.
+PYTHONS_3_13 = python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13 \
+	$(HOME)/.local/share/uv/python/cpython-3.13.*/bin/python3.13)
+PYTHON_3_13 = $(firstword $(foreach python,$(PYTHONS_3_13),$(shell \
 	$(python) -c 'import sys; sys.version_info[:2] == (3, 13) and print("$(python)")' 2>/dev/null)))
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
@@ -64,7 +66,9 @@ chromium:
 		} || { echo "The browser tests need Chromium: install the package chromium as root, then try again" >&2; exit 1; }
 
 deploy: export PATH := $(STACK_PATH)
+deploy: export LAYER_PYTHON ?= $(or $(PYTHON_3_13),false)
 deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml
+	@.venv/bin/python -m cli.preflight --config-env $(CONFIG_ENV) $(if $(NO_BYTECODE),--no-bytecode)
 	SAM_CLI_TELEMETRY=0 sam build --config-env $(CONFIG_ENV)
 	SAM_CLI_TELEMETRY=0 sam deploy --config-env $(CONFIG_ENV)
 

@@ -6,33 +6,16 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    LoginError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
 
 from cli.arguments import parser
+from cli.credentials import NO_CREDENTIALS, is_denied, is_not_signed_in
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from cli.stack import Stack, deployed_stack, local_stack
 from hooklog.errors import NotQueued
 from local.failure import LocalFailure
 
-_NO_CREDENTIALS: Final = (
-    NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError, SSOError, LoginError,
-)  # fmt: skip
-_NOT_ALLOWED: Final = (
-    "AccessDenied", "ExpiredToken", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClient",
-    "Signature", "InvalidSignature", "IncompleteSignature",
-)  # fmt: skip
 _NOT_FOUND: Final = ("ResourceNotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
 
 
@@ -67,7 +50,7 @@ def _code(failure: Exception) -> ExitCode:
     match failure:
         case CliFailure():
             return failure.code
-        case _ if isinstance(failure, _NO_CREDENTIALS):
+        case _ if isinstance(failure, NO_CREDENTIALS) or is_denied(failure) or is_not_signed_in(failure):
             return ExitCode.NOT_ALLOWED
         case NoRegionError() | ProfileNotFound():
             return ExitCode.USAGE
@@ -78,8 +61,6 @@ def _code(failure: Exception) -> ExitCode:
 
 
 def _aws_code(code: str) -> ExitCode:
-    if code.startswith(_NOT_ALLOWED):
-        return ExitCode.NOT_ALLOWED
     return ExitCode.NOT_FOUND if code.startswith(_NOT_FOUND) else ExitCode.FAILED
 
 
