@@ -37,16 +37,28 @@ def test_a_link_leads_somewhere(document: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-def test_every_threat_names_tests_that_there_are() -> None:
-    rows = re.findall(r"^\|(?! who | ---)(.+)\|$", (ROOT / "docs/security.md").read_text(), re.MULTILINE)
+def table(document: str, first: str) -> list[list[str]]:
+    """The cells of a document's rows, except for headings, which begin with `first`."""
+    rows = re.findall(rf"^\|(?! {first} | ---)(.+)\|$", (ROOT / "docs" / document).read_text(), re.MULTILINE)
+    return [row.split("|") for row in rows]
+
+
+@pytest.mark.parametrize(("document", "first", "column"), [("security.md", "who", -1), ("aws.md", "behaviour", -2)])
+def test_every_row_names_tests_that_there_are(document: str, first: str, column: int) -> None:
+    rows = table(document, first)
     assert rows
     for row in rows:
-        *_, shown_by = row.split("|")
-        named = re.findall(r"`([^`]+)::([^`]+)`", shown_by)
+        named = re.findall(r"`([^`]+)::([^`]+)`", row[column])
         assert named, row
-        assert not re.sub(r"`[^`]+::[^`]+`", "", shown_by).strip(), row
+        assert not re.sub(r"`[^`]+::[^`]+`", "", row[column]).strip(), row
         for path, name in named:
             assert re.search(rf"^ *def {re.escape(name)}\(", (ROOT / "tests" / path).read_text(), re.MULTILINE), name
+
+
+def test_every_behaviour_of_aws_says_where_it_is_documented_and_what_is_unverified() -> None:
+    for _, documented, _, unverified in table("aws.md", "behaviour"):
+        assert re.fullmatch(r" \[.+\]\(https://(docs\.aws\.amazon\.com|repost\.aws)/\S+\) ", documented)
+        assert unverified.strip()
 
 
 def test_decisions_are_numbered_once_each() -> None:
