@@ -13,7 +13,6 @@ from typing import Any, Final
 from urllib3.connection import HTTPConnection
 
 from hooklog.delivery.body import UNKNOWN, Body, Incoming, frame, transfer_codings
-from hooklog.delivery.decoding import decode
 from hooklog.delivery.delivery import Answer
 from hooklog.delivery.headers import Headers
 
@@ -98,20 +97,21 @@ class Response:
             body.read(framing)
         self._was_read = True
         self._give_back(is_usable=body.is_complete and body.is_clean and framing.is_sound)
-        decoded = decode(bytes(body.content), codings, limit, is_whole=body.is_complete)
-        is_whole = body.is_complete and decoded.is_whole
-        length = len(decoded.body) if is_whole else None if codings else framing.length
+        content, is_whole, is_broken, note = bytes(body.content), body.is_complete, False, ""
+        if codings:
+            from hooklog.delivery.decoding import decode  # no cold start needs it
+
+            content, is_whole, is_broken, note = decode(content, codings, limit, is_whole=is_whole)
+        length = len(content) if is_whole else None if codings else framing.length
         return Answer(
             self.status,
             headers,
-            decoded.body[:limit],
-            truncated=not is_whole or len(decoded.body) > limit,
+            content[:limit],
+            truncated=not is_whole or len(content) > limit,
             length=length,
-            incomplete=body.is_broken or decoded.is_broken or self._head_error is not None,
+            incomplete=body.is_broken or is_broken or self._head_error is not None,
             headers_truncated=headers_truncated or self._head_error is not None,
-            note="The headers say that the body is chunked, and it is not: it is kept as it came."
-            if body.is_unchunked
-            else decoded.note,
+            note=UNCHUNKED if body.is_unchunked else note,
         )
 
     def _is_persistent(self) -> bool:
