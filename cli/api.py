@@ -45,6 +45,9 @@ class Api:
     def post(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         return self._call("POST", path, json=body)
 
+    def delete(self, path: str) -> None:
+        self._call("DELETE", path)
+
     def executions(
         self, webhook_id: str, *, since: datetime | None = None, status: str | None = None, limit: int = 200
     ) -> Iterator[dict[str, Any]]:
@@ -76,7 +79,7 @@ class Api:
             ) from error
         if not response.ok:
             raise CliFailure(_reason(response), _CODES.get(response.status_code, ExitCode.FAILED))
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
 
     def _current_token(self) -> str:

@@ -4,11 +4,13 @@ import argparse
 from collections.abc import Callable
 from datetime import timedelta
 
-from cli import again, history, sending, tokens, top, topics
+from cli import again, doctor, history, sending, tokens, top, topics
 from cli.moments import moment, span
 from cli.output import Output
 from cli.stack import Stack
 from hooklog.access.grants import Scope
+from hooklog.errors import InvalidMessage
+from hooklog.messages.fields import read_url
 
 Command = Callable[[Stack, argparse.Namespace, Output], None]
 
@@ -43,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _redrive(command("redrive", again.redrive, "put the dead letters back on their queue"))
     _token(command("token", tokens.token, "mint a token for the API"))
     _topics(command("topics", topics.topics, "webhooks whose topic is another tenant's; exits with 1 if there are any"))
+    _doctor(command("doctor", doctor.doctor, "check a stack after a deployment; exits with 1 if a check fails"))
     _top(command("top", top.top, "success rate, latency and the worst webhooks"))
     return whole
 
@@ -122,6 +125,19 @@ def _topics(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--depth", type=_count, default=1, metavar="N", help="parts of a name that are the tenant; default 1"
     )
+
+
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--to", type=_url, metavar="URL", help="a receiver for the webhook that it sends; default: the stack's own API"
+    )
+
+
+def _url(text: str) -> str:
+    try:
+        return read_url({"url": text})
+    except InvalidMessage as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _top(command: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ UNRESERVED: Final = 100
 """What Lambda keeps for functions without a reservation: it refuses a reservation that leaves less."""
 
 OTHERS: Final = 5
-"""Beside the sender: the API, its authorizer, the History page, and the functions of the two other queues."""
+"""What else must run at the same time: the API, its authorizer, the History page, two other queues' functions."""
 
 SENDER: Final = "SenderConcurrency"
 RESERVING: Final = ("TestConcurrency", "AuthorizerConcurrency")

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     with bar("sending", len(messages), output) as advance:
         for start in range(0, len(messages), MAX_BATCH_ENTRIES):
             batch = messages[start : start + MAX_BATCH_ENTRIES]
-            send_all(sqs, queue_url, [_entry(message) for message in batch])
+            send_messages(sqs, queue_url, batch)
             advance(len(batch))
     if output.as_json:
         output.lines({name: one[name] for name in (*_ADDRESSES, "message_id") if name in one} for one in messages)
@@ -39,6 +39,11 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         output.console.print(f"On the queue as {messages[0]['message_id']}", soft_wrap=True)
     else:
         output.console.print(f"{len(messages)} messages are on the queue")
+
+
+def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
+    """Put messages on the queue, each in its webhook's or topic's group. Raises NotQueued unless all were taken."""
+    send_all(sqs, queue_url, [_entry(message) for message in messages])
 
 
 def _asked_for(arguments: argparse.Namespace) -> Iterator[Any]:

@@ -123,6 +123,30 @@ def test_what_cannot_be_has_its_exit_code(deployment: Deployment, words: str, co
     assert hooklog(*words.split(), code=code) == []
 
 
+ONLY_ON_AWS = {"concurrency", "recursion", "alarms", "alarm subscribers", "point-in-time recovery", "drift"}
+
+
+def test_the_deployed_stack_is_well(deployment: Deployment) -> None:
+    """Dead letters there may be: other tests leave them."""
+    rows = {row["check"]: row for row in hooklog("doctor")}
+    assert {name for name, row in rows.items() if row["status"] == "unknown"} == ONLY_ON_AWS
+    assert rows.pop("dead letters")["status"] in {"ok", "warning"}
+    others = {"stack", "event sources", "deletion protection", "layer bytecode", "signing key", "webhook"}
+    assert {name for name, row in rows.items() if row["status"] == "ok"} == others
+    assert rows["webhook"]["found"].startswith("200 from a receiver on this machine")
+
+
+def test_a_webhook_that_fails_on_the_deployed_stack_is_told_and_not_retried(
+    deployment: Deployment, receiver_process: Receiver
+) -> None:
+    url = f"{receiver_process['http_url']}/status/503"
+    *_, row = hooklog("doctor", "--to", url, code=ExitCode.FAILED)
+    assert (row["check"], row["status"]) == ("webhook", "failed")
+    assert row["found"].startswith(f"503 from {url}")
+    (execution, *_) = deployment.wait_for_history("hooklog.doctor", 1)
+    assert (execution["result"], execution["erased"]) == (503, True)
+
+
 @pytest.mark.parametrize("ends", [ExitCode.INTERRUPTED, ExitCode.OK])
 def test_what_goes_on_for_ever_ends_quietly(deployment: Deployment, ends: ExitCode) -> None:
     """By Ctrl-C, or when whoever reads it has read enough, as in `hooklog --json top | head -1`."""

@@ -1,14 +1,11 @@
 """What the commands ask of the API, CloudWatch Logs and SQS, and what they make of the answers."""
 
 import json
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
@@ -19,48 +16,16 @@ from cli.output import Output
 from cli.sender_log import SenderLog
 from cli.stack import Stack
 from cli.top import Window
+from tests.fake_api import FakeApi, fake_api
 from tests.leaks import SIGNING_KEY
 
 NOW = datetime.now(UTC)
 
 
-class FakeApi(ThreadingHTTPServer):
-    """Answers in turn with what it is given, and keeps what it was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: list[tuple[int, dict[str, Any]]] = []
-        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeApi
-
-    def do_GET(self) -> None:
-        url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append((url.path, dict(parse_qsl(url.query)), json.loads(body or b"{}")))
-        status, answer = self.server.answers.pop(0)
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_GET  # noqa: N815 - the base class says so
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-        """Nothing."""
-
-
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
-    with FakeApi() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with fake_api() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 class Logs:

@@ -1,0 +1,157 @@
+"""An AWS account with a stack in which all is well, for what asks AWS how a stack is.
+
+Clients are boto3's own: what they are asked must fit AWS's models, and so must the answers that a test gives.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+import boto3
+from botocore.validate import ParamValidator
+
+from cli.stack import Stack
+from tests import template
+from tests.leaks import SIGNING_KEY
+
+Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
+NOW: Final = datetime.now(UTC)
+NAME: Final = "hooklog-prod"
+KINDS: Final = {
+    "AWS::Lambda::EventSourceMapping": ["SendWebhooksFunctionWebhooks", "LogUnloggedFunctionUnlogged"],
+    "AWS::Lambda::Function": ["SendWebhooksFunction", "RunRecoveryFunction", "LogUnloggedFunction"],
+    "AWS::CloudWatch::Alarm": ["DeadLetters", "SenderErrors"],
+    "AWS::DynamoDB::Table": list(template.resources("AWS::DynamoDB::Table")),
+    "AWS::SNS::Topic": ["Alarms"],
+}
+SERVICES: Final = ("cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sns", "sqs")
+
+
+class Refused(NamedTuple):
+    """How AWS answers what it does not do."""
+
+    code: str
+    message: str = "no"
+
+
+class Account:
+    """`answers` are by service and operation, as `lambda.GetAccountSettings`; a test puts others in their place."""
+
+    def __init__(self, api_url: str = "", layer_url: str = "") -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.stack_parameters = {
+            "Stage": "production",
+            "SenderConcurrency": "100",
+            "TestConcurrency": "10",
+            "AuthorizerConcurrency": "50",
+            "PointInTimeRecovery": "true",
+        }
+        self.outputs = {
+            "ApiUrl": api_url,
+            "SigningKeySecret": "SigningKey",
+            **{f"{name}QueueUrl": name for name in ("", "DeadLetter", "Unlogged", "UnloggedDeadLetter")},
+        }
+        self.status = "UPDATE_COMPLETE"
+        self.drift: dict[str, Any] = {"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}
+        self.answers: dict[str, Answer | Refused] = {
+            "cloudformation.DescribeStacks": lambda _: {"Stacks": [self._stack()]},
+            "cloudformation.ListStackResources": {"StackResourceSummaries": list(_resources())},
+            "cloudwatch.DescribeAlarms": {"MetricAlarms": [alarm(name) for name in KINDS["AWS::CloudWatch::Alarm"]]},
+            "dynamodb.DescribeContinuousBackups": backups("ENABLED"),
+            "dynamodb.DescribeTable": {"Table": {"DeletionProtectionEnabled": True}},
+            "lambda.GetAccountSettings": settings(1000, 940),
+            "lambda.GetEventSourceMapping": {"State": "Enabled"},
+            "lambda.GetFunctionConfiguration": {"Runtime": "python3.13", "Layers": [{"Arn": LAYER}]},
+            "lambda.GetFunctionRecursionConfig": {"RecursiveLoop": "Allow"},
+            "lambda.GetLayerVersionByArn": {"Content": {"Location": layer_url}},
+            "secretsmanager.DescribeSecret": {"LastChangedDate": NOW - timedelta(days=12)},
+            "secretsmanager.GetSecretValue": {"SecretString": SIGNING_KEY, "VersionId": 32 * "1"},
+            "sns.ListSubscriptionsByTopic": {"Subscriptions": [subscription("arn:aws:sns:eu-west-1:1:x:1")]},
+            "sqs.GetQueueAttributes": {"Attributes": {"ApproximateNumberOfMessages": "0"}},
+            "sqs.SendMessageBatch": lambda _: {"Successful": [], "Failed": []},
+        }
+        self._clients = {service: self._client(service) for service in SERVICES}
+
+    def stack(self) -> Stack:
+        return Stack(NAME, self.outputs, self._clients.__getitem__, is_local=False)
+
+    def _stack(self) -> dict[str, Any]:
+        parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.stack_parameters.items()]
+        return {
+            "StackName": NAME,
+            "CreationTime": NOW,
+            "StackStatus": self.status,
+            "Parameters": parameters,
+            "DriftInformation": self.drift,
+        }
+
+    def _client(self, service: str) -> Any:
+        create: Any = boto3.client
+        client = create(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+        client.meta.events.register("before-parameter-build", _keep_parameters)
+        client.meta.events.register("before-call", lambda model, context, **_: self._answer(service, model, context))
+        return client
+
+    def _answer(self, service: str, model: Any, context: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        name, asked = f"{service}.{model.name}", context["asked"]
+        self.asked.append((name, asked))
+        answer = self.answers[name]
+        if isinstance(answer, Refused):
+            return _Status(400), {"Error": {"Code": answer.code, "Message": answer.message}}
+        given = answer(asked) if callable(answer) else answer
+        ParamValidator().validate(given, model.output_shape)
+        return _Status(200), given
+
+
+class _Status(NamedTuple):
+    status_code: int
+
+
+def _keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
+    context["asked"] = dict(params)
+
+
+LAYER: Final = "arn:aws:lambda:eu-west-1:123456789012:layer:SharedLayer:7"
+
+
+def _resources() -> list[dict[str, Any]]:
+    return [
+        {
+            "LogicalResourceId": name,
+            "PhysicalResourceId": f"{NAME}-{name}",
+            "ResourceType": kind,
+            "ResourceStatus": "CREATE_COMPLETE",
+            "LastUpdatedTimestamp": NOW,
+        }
+        for kind, names in KINDS.items()
+        for name in names
+    ]
+
+
+def settings(quota: int, unreserved: int) -> dict[str, Any]:
+    return {"AccountLimit": {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved}}
+
+
+def backups(status: str) -> dict[str, Any]:
+    recovery = {"PointInTimeRecoveryStatus": status}
+    return {
+        "ContinuousBackupsDescription": {
+            "ContinuousBackupsStatus": "ENABLED",
+            "PointInTimeRecoveryDescription": recovery,
+        }
+    }
+
+
+def alarm(name: str, state: str = "OK", minutes: int = 0, *, enabled: bool = True) -> dict[str, Any]:
+    return {
+        "AlarmName": f"{NAME}-{name}",
+        "AlarmDescription": f"What is wrong. docs/operations.md#{name.lower()}",
+        "StateValue": state,
+        "StateUpdatedTimestamp": NOW - timedelta(minutes=minutes),
+        "ActionsEnabled": enabled,
+    }
+
+
+def subscription(arn: str) -> dict[str, str]:
+    return {"SubscriptionArn": arn, "Endpoint": "oncall@shop.example", "Protocol": "email"}

@@ -1,0 +1,48 @@
+"""An API that answers what a test has prepared, for what calls it from outside."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+
+class FakeApi(ThreadingHTTPServer):
+    """Answers in turn with what it is given, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: list[tuple[int, dict[str, Any]]] = []
+        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeApi
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.asked.append((url.path, dict(parse_qsl(url.query)), json.loads(body or b"{}")))
+        status, answer = self.server.answers.pop(0)
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_POST = do_DELETE = do_GET  # noqa: N815 - the base class says so
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
+        """Nothing."""
+
+
+@contextmanager
+def fake_api() -> Iterator[FakeApi]:
+    with FakeApi() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,409 @@
+"""What `hooklog doctor` finds in an account where one thing is wrong, and what it says to do."""
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from cli.arguments import parser
+from cli.checks import RECURSIVE
+from cli.failure import CliFailure, ExitCode
+from cli.output import Output
+from tests import template
+from tests.account import NAME, NOW, Account, Refused, alarm, backups, settings, subscription
+from tests.fake_api import FakeApi, fake_api
+
+Rows = dict[str, dict[str, Any]]
+
+
+class Layer(BaseHTTPRequestHandler):
+    """Where S3 keeps the layer; a request for its end gets no more than that."""
+
+    content = b""
+    parts: list[str] = []  # noqa: RUF012 - one server a module
+
+    def do_GET(self) -> None:
+        part = self.headers["Range"].removeprefix("bytes=")
+        self.parts.append(part)
+        end = self.content[int(part) :]
+        self.send_response(206 if self.content else 403)
+        self.send_header("Content-Length", str(len(end)))
+        self.end_headers()
+        self.wfile.write(end)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def layer_url() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Layer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/layer.zip"
+        server.shutdown()
+        thread.join()
+
+
+def archive(*suffixes: str) -> bytes:
+    """A layer of three megabytes, whose modules have these files each."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as layer:
+        layer.writestr("python/model.json", bytes(3_000_000))
+        for number in range(30):
+            for suffix in suffixes:
+                layer.writestr(f"python/hooklog/m{number}{suffix}", "x")
+    return content.getvalue()
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[FakeApi]:
+    with fake_api() as server:
+        yield server
+
+
+@pytest.fixture
+def account(api: FakeApi, layer_url: str) -> Account:
+    Layer.content, Layer.parts = archive(".py", ".cpython-313.pyc"), []
+    api.answers, api.asked = [executions(result=404)], []
+    api.answers += [details("http_status"), (204, {})]
+    return Account(f"http://127.0.0.1:{api.server_port}", layer_url)
+
+
+def executions(*, result: int) -> tuple[int, dict[str, Any]]:
+    one = {"execution_id": "e1", "message_id": "m1", "result": result, "success": result == 200, "duration_ms": 34}
+    return 200, {"executions": [one]}
+
+
+def details(kind: str) -> tuple[int, dict[str, Any]]:
+    return 200, {"error": {"type": kind, "message": "The receiver refused the connection."}}
+
+
+def examine(account: Account, capsys: pytest.CaptureFixture[str], words: str = "", *, fails: bool = False) -> Rows:
+    arguments = parser().parse_args(["doctor", *words.split()])
+    run: Callable[[], None] = partial(arguments.run, account.stack(), arguments, Output(as_json=True))
+    if fails:
+        with pytest.raises(CliFailure, match="checks failed") as failed:
+            run()
+        assert failed.value.code == ExitCode.FAILED
+    else:
+        run()
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(set(row) == {"check", "status", "found", "advice"} for row in rows)
+    assert (len(rows), fails) == (13, any(row["status"] == "failed" for row in rows))
+    return {row["check"]: row for row in rows}
+
+
+def test_a_stack_in_which_all_is_well(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = examine(account, capsys)
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    assert not any(row["advice"] for row in rows.values())
+    assert rows["concurrency"]["found"].startswith("Quota 1000, unreserved 940.")
+    assert rows["layer bytecode"]["found"] == "30 of 30 modules are compiled."
+    assert rows["signing key"]["found"] == "Changed 12 days ago."
+
+
+def put(name: str, answer: Any) -> Callable[[Account], None]:
+    return lambda account: account.answers.update({name: answer})
+
+
+def set_to(**values: Any) -> Callable[[Account], None]:
+    return lambda account: vars(account).update(values)
+
+
+def parameters(**values: str) -> Callable[[Account], None]:
+    return lambda account: account.stack_parameters.update(values)
+
+
+def alarms(*found: dict[str, Any]) -> Callable[[Account], None]:
+    return put("cloudwatch.DescribeAlarms", {"MetricAlarms": list(found)})
+
+
+def subscriptions(*found: dict[str, str]) -> Callable[[Account], None]:
+    return put("sns.ListSubscriptionsByTopic", {"Subscriptions": list(found)})
+
+
+def of(logical: str, argument: str, then: Mapping[str, Any], otherwise: Mapping[str, Any]) -> Any:
+    """An answer for one resource, and another for the rest."""
+    return lambda asked: then if asked[argument] == f"{NAME}-{logical}" else otherwise
+
+
+RAISE = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
+ENDED, ALLOWED = {"RecursiveLoop": "Terminate"}, {"RecursiveLoop": "Allow"}
+DISABLED, ENABLED = {"State": "Disabled"}, {"State": "Enabled"}
+ON, OFF = ({"Table": {"DeletionProtectionEnabled": on}} for on in (True, False))
+NO_DATA = alarm("DeadLetters", "INSUFFICIENT_DATA", 31)
+CONFIRMED, PENDING = (subscription(arn) for arn in ("arn:aws:sns:eu-west-1:1:x:1", "PendingConfirmation"))
+LETTERS = {"Attributes": {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}}
+
+WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
+    ("stack", set_to(status="UPDATE_ROLLBACK_COMPLETE"), "warning", "undone", "describe-stack-events"),
+    ("stack", set_to(status="UPDATE_IN_PROGRESS"), "warning", "UPDATE_IN_PROGRESS", "again"),
+    ("stack", set_to(status="UPDATE_ROLLBACK_FAILED"), "failed", "ROLLBACK_FAILED", "describe-stack-events"),
+    ("concurrency", put("lambda.GetAccountSettings", settings(160, 100)), "failed", "needs 105", f"{RAISE} --desired"),
+    ("concurrency", parameters(SenderConcurrency="936"), "failed", "may take 936", "--desired-value 1100"),
+    (
+        "recursion",
+        put("lambda.GetFunctionRecursionConfig", of("RunRecoveryFunction", "FunctionName", ENDED, ALLOWED)),
+        "failed",
+        "RunRecoveryFunction",
+        f"put-function-recursion-config --function-name {NAME}-RunRecoveryFunction --recursive-loop Allow",
+    ),
+    (
+        "event sources",
+        put("lambda.GetEventSourceMapping", of("LogUnloggedFunctionUnlogged", "UUID", DISABLED, ENABLED)),
+        "failed",
+        "LogUnloggedFunctionUnlogged",
+        f"update-event-source-mapping --uuid {NAME}-LogUnloggedFunctionUnlogged --enabled",
+    ),
+    ("event sources", put("lambda.GetEventSourceMapping", {"State": "Creating"}), "warning", "(Creating)", "again"),
+    ("alarms", alarms(alarm("DeadLetters")), "failed", f"{NAME}-SenderErrors", "detect-stack-drift"),
+    (
+        "alarms",
+        alarms(alarm("DeadLetters"), alarm("SenderErrors", "ALARM")),
+        "warning",
+        "SenderErrors",
+        "#sendererrors",
+    ),
+    (
+        "alarms",
+        alarms(alarm("DeadLetters", enabled=False), alarm("SenderErrors")),
+        "warning",
+        "DeadLetters",
+        "enable-alarm-actions",
+    ),
+    ("alarms", alarms(NO_DATA, alarm("SenderErrors")), "warning", "DeadLetters", "CloudWatch"),
+    ("alarm subscribers", subscriptions(), "warning", "Nobody", f"--topic-arn {NAME}-Alarms --protocol email"),
+    ("alarm subscribers", subscriptions(PENDING), "warning", "oncall@shop.example", "mail"),
+    ("alarm subscribers", subscriptions(CONFIRMED, PENDING), "warning", "Not confirmed", "mail"),
+    (
+        "point-in-time recovery",
+        put(
+            "dynamodb.DescribeContinuousBackups", of("Executions", "TableName", backups("DISABLED"), backups("ENABLED"))
+        ),
+        "failed",
+        "Off for Executions.",
+        f"update-continuous-backups --table-name {NAME}-Executions ",
+    ),
+    (
+        "deletion protection",
+        put("dynamodb.DescribeTable", of("Webhooks", "TableName", OFF, ON)),
+        "failed",
+        "Off for Webhooks.",
+        f"update-table --table-name {NAME}-Webhooks --deletion-protection-enabled",
+    ),
+    (
+        "dead letters",
+        put("sqs.GetQueueAttributes", lambda asked: LETTERS if "Unlogged" in asked["QueueUrl"] else {"Attributes": {}}),
+        "warning",
+        "log: 3.",
+        f"hooklog redrive log --stack {NAME}",
+    ),
+    (
+        "signing key",
+        put("secretsmanager.DescribeSecret", {"CreatedDate": NOW - timedelta(days=400)}),
+        "warning",
+        "400 days",
+        "rotate",
+    ),
+    (
+        "drift",
+        set_to(drift={"StackDriftStatus": "DRIFTED", "LastCheckTimestamp": NOW}),
+        "warning",
+        f"{NOW:%Y-%m-%d}",
+        "resource-drifts",
+    ),
+    (
+        "drift",
+        set_to(drift={"StackDriftStatus": "NOT_CHECKED"}),
+        "unknown",
+        "not been asked",
+        f"detect-stack-drift --stack-name {NAME}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "change", "status", "found", "advice"), WRONG, ids=lambda value: str(value)[:24])
+def test_what_is_wrong_is_found_with_what_to_do(
+    account: Account,
+    capsys: pytest.CaptureFixture[str],
+    check: str,
+    change: Callable[[Account], Any],
+    status: str,
+    found: str,
+    advice: str,
+) -> None:
+    change(account)
+    rows = examine(account, capsys, fails=status == "failed")
+    assert rows[check]["status"] == status
+    assert found in rows[check]["found"]
+    assert advice in rows[check]["advice"]
+    assert {row["status"] for name, row in rows.items() if name != check} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "found"),
+    [
+        (
+            "alarms",
+            alarms(alarm("DeadLetters", "INSUFFICIENT_DATA", 29), alarm("SenderErrors")),
+            "not evaluated yet: 1.",
+        ),
+        ("deletion protection", parameters(Stage="development"), "Stage=development"),
+        ("point-in-time recovery", parameters(PointInTimeRecovery="false"), "PointInTimeRecovery=false"),
+        ("concurrency", put("lambda.GetAccountSettings", settings(165, 105)), "165"),
+        ("drift", set_to(drift={"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}), f"{NOW:%Y-%m-%d}"),
+    ],
+)
+def test_what_the_stage_and_the_parameters_want_is_right(
+    account: Account, capsys: pytest.CaptureFixture[str], check: str, change: Callable[[Account], Any], found: str
+) -> None:
+    if check == "deletion protection":
+        put("dynamodb.DescribeTable", OFF)(account)
+    if check == "point-in-time recovery":
+        off = lambda asked: backups("DISABLED" if "Execution" in asked["TableName"] else "ENABLED")  # noqa: E731
+        put("dynamodb.DescribeContinuousBackups", off)(account)
+    change(account)
+    rows = examine(account, capsys)
+    assert (rows[check]["status"], found in rows[check]["found"]) == ("ok", True)
+
+
+@pytest.mark.parametrize("suffixes", [(".py",), (".py", ".cpython-311.pyc")], ids=["none", "of another Python"])
+def test_a_layer_without_its_pythons_bytecode_is_found(
+    account: Account, capsys: pytest.CaptureFixture[str], suffixes: tuple[str, ...]
+) -> None:
+    Layer.content = archive(*suffixes)
+    row = examine(account, capsys)["layer bytecode"]
+    assert (row["status"], "0 of 30" in row["found"], "make deploy" in row["advice"]) == ("warning", True, True)
+
+
+def test_no_more_of_the_layer_is_downloaded_than_lists_its_files(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    examine(account, capsys)
+    assert len(Layer.content) > 2 * abs(int(Layer.parts[0]))
+
+
+def test_a_layer_that_cannot_be_read_is_no_failure(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    Layer.content = b""
+    assert examine(account, capsys)["layer bytecode"]["status"] == "unknown"
+
+
+DENIED = {
+    "cloudformation.ListStackResources": ("AccessDenied", "cloudformation:ListStackResources", 7),
+    "cloudwatch.DescribeAlarms": ("AccessDenied", "cloudwatch:DescribeAlarms", 1),
+    "dynamodb.DescribeContinuousBackups": ("AccessDeniedException", "dynamodb:DescribeContinuousBackups", 1),
+    "dynamodb.DescribeTable": ("AccessDeniedException", "dynamodb:DescribeTable", 1),
+    "lambda.GetAccountSettings": ("AccessDeniedException", "lambda:GetAccountSettings", 1),
+    "lambda.GetLayerVersionByArn": ("AccessDeniedException", "lambda:GetLayerVersion", 1),
+    "secretsmanager.DescribeSecret": ("AccessDeniedException", "secretsmanager:DescribeSecret", 1),
+    "secretsmanager.GetSecretValue": ("AccessDeniedException", "secretsmanager:GetSecretValue", 1),
+    "sns.ListSubscriptionsByTopic": ("AuthorizationError", "SNS:ListSubscriptionsByTopic", 1),
+    "sqs.GetQueueAttributes": ("AccessDenied", "sqs:getqueueattributes", 1),
+    "sqs.SendMessageBatch": ("AccessDenied", "sqs:sendmessage", 1),
+}
+
+
+@pytest.mark.parametrize("operation", DENIED)
+def test_what_credentials_do_not_allow_is_named_and_no_failure(
+    account: Account, capsys: pytest.CaptureFixture[str], operation: str
+) -> None:
+    code, action, checks = DENIED[operation]
+    text = f"User: arn:aws:iam::1:user/x is not authorized to perform: {action} on resource: y"
+    account.answers[operation] = Refused(code, text)
+    unknown = [row["found"] for row in examine(account, capsys).values() if row["status"] == "unknown"]
+    assert unknown == checks * [f"Your credentials do not allow {action}."]
+
+
+def test_a_refusal_that_names_no_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.answers["lambda.GetAccountSettings"] = Refused("AccessDeniedException")
+    assert "GetAccountSettings" in examine(account, capsys)["concurrency"]["found"]
+
+
+def test_what_is_gone_or_fails_is_a_failure_of_its_check_alone(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.answers["lambda.GetEventSourceMapping"] = Refused("ResourceNotFoundException", "no such mapping")
+    rows = examine(account, capsys, fails=True)
+    assert (rows["event sources"]["status"], "no such mapping" in rows["event sources"]["found"]) == ("failed", True)
+    assert rows["webhook"]["status"] == "ok"
+
+
+def test_a_stack_of_another_kind_is_told_so(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    account.answers["cloudformation.ListStackResources"] = {"StackResourceSummaries": []}
+    rows = examine(account, capsys, fails=True)
+    assert "no SendWebhooksFunction" in rows["recursion"]["found"]
+    assert "no Alarms" in rows["alarm subscribers"]["found"]
+
+
+def test_the_functions_that_may_call_themselves_are_the_templates() -> None:
+    allowed = {name for name, function in template.functions().items() if function.get("RecursiveLoop") == "Allow"}
+    assert allowed == set(RECURSIVE)
+
+
+def sent(account: Account) -> dict[str, Any]:
+    (asked,) = (asked for name, asked in account.asked if name == "sqs.SendMessageBatch")
+    (entry,) = asked["Entries"]
+    assert entry["MessageGroupId"] == "hooklog.doctor"
+    message: dict[str, Any] = json.loads(entry["MessageBody"])
+    return message
+
+
+def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
+    account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = examine(account, capsys)["webhook"]
+    assert row["found"].startswith("404 from the stack's own API, which takes no webhooks, in 34 ms; logged after ")
+    message = sent(account)
+    assert (message["webhook_id"], message["url"]) == ("hooklog.doctor", f"{account.outputs['ApiUrl']}/doctor")
+    assert [path for path, _, _ in api.asked] == [
+        f"/messages/{message['message_id']}/executions",
+        "/webhooks/hooklog.doctor/executions/e1",
+        "/messages/m1/details",
+    ]
+
+
+def test_a_webhook_is_waited_for_and_goes_where_it_is_told(
+    account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api.answers = [(200, {"executions": []}), (200, {"executions": []}), executions(result=200)]
+    row = examine(account, capsys, "--to https://shop.example/hooks")["webhook"]
+    assert (row["status"], row["found"].startswith("200 from https://shop.example/hooks")) == ("ok", True)
+    assert sent(account)["url"] == "https://shop.example/hooks"
+
+
+@pytest.mark.parametrize(
+    ("words", "result", "found"),
+    [
+        ("--to https://shop.example/hooks", 500, "500 from https://shop.example/hooks, in 34 ms."),
+        ("--to https://shop.example/hooks", 404, "404 from https://shop.example/hooks, in 34 ms."),
+        ("--to https://shop.example/hooks", 0, "connection_refused: The receiver refused the connection."),
+        ("", 0, "connection_refused: The receiver refused the connection."),
+        ("", 502, "502 from the stack's own API, which takes no webhooks, in 34 ms."),
+    ],
+)
+def test_a_webhook_that_does_not_arrive_is_a_failure_and_not_retried(
+    account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str], words: str, result: int, found: str
+) -> None:
+    api.answers = [executions(result=result), details("connection_refused"), (204, {})]
+    row = examine(account, capsys, words, fails=True)["webhook"]
+    assert (row["status"], row["found"]) == ("failed", found)
+    assert api.asked[-1][0] == "/messages/m1/details"
+
+
+def test_an_api_that_refuses_is_a_failure(account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.answers = [(500, {"error": {"code": "internal_error", "message": "it is broken"}})]
+    assert "it is broken" in examine(account, capsys, fails=True)["webhook"]["found"]
+
+
+def test_a_url_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["doctor", "--to", ""])
+    assert ended.value.code == ExitCode.USAGE
