@@ -104,8 +104,11 @@ def _units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:
 
 
 def writes(load: Load) -> tuple[float, ...]:
-    """Units a second of Executions, by_message, failures, ExecutionDetails. The rest of a load's is the registry's."""
-    return load.executions, load.executions, load.failures, load.failures
+    """Units a second of Executions, by_message, failures, ExecutionDetails. The rest of a load's is the registry's.
+
+    A retry takes back when the execution before it would be retried.
+    """
+    return load.executions + load.retries, load.executions, load.failures + load.retries, load.failures
 
 
 def reads(load: Load) -> tuple[float, ...]:

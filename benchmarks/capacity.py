@@ -95,6 +95,11 @@ class Load:
         return sum(rate for _, _, rate in self._attempts())
 
     @cached_property
+    def retries(self) -> float:
+        """Executions a second that follow another."""
+        return sum(rate for _, stage, rate in self._attempts() if stage)
+
+    @cached_property
     def failures(self) -> float:
         """Executions a second that fail."""
         return sum(self._failed(group, stage, rate) for group, stage, rate in self._attempts())
@@ -170,12 +175,14 @@ class Load:
         """A second, of all tables and indexes."""
         delivered, retried, failed = (TAKEN[kind].write_units for kind in ("delivered", "retried", "failed"))
         at_once = self.executions - self.failures - self.recovered
-        return at_once * delivered + self.recovered * retried + self.failures * failed
+        taken_back = 2 * (self.retries - self.recovered)  # in the table and the index `failures`; else in `retried`
+        return at_once * delivered + self.recovered * retried + self.failures * failed + taken_back
 
     @property
     def hottest_partition(self) -> float:
-        """Write units a second of the busiest webhook: one for each of its executions."""
-        return max((self.alone(group).executions for group in self.receivers if group.one_webhook), default=0.0)
+        """Write units a second of the busiest webhook: one for each of its executions, and for each that is retried."""
+        loads = (self.alone(group) for group in self.receivers if group.one_webhook)
+        return max((load.executions + load.retries for load in loads), default=0.0)
 
     @property
     def decrypts(self) -> float:

@@ -82,8 +82,11 @@ class Tally:
                     self.kept_bytes[place] += size_of(entry) + KEPT_BESIDE_EACH_ITEM
 
     def _update(self, request: Request) -> None:
-        """Of the whole item, as it is afterwards; it is in no index by what is changed."""
-        self.write_units[request.asked["TableName"]] += units(size_of(request.answered.get("Attributes", {})), 1024)
+        """Of the whole item, as it is afterwards, and of its copies in indexes that hold all of it."""
+        table, item = request.asked["TableName"], request.answered.get("Attributes", {})
+        for place, entry in entries_of(table, item):
+            if entry == item:
+                self.write_units[place] += units(size_of(entry), 1024)
 
 
 _PRICED: Final[dict[str, Callable[[Tally, Request], None]]] = {

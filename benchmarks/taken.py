@@ -38,7 +38,7 @@ TAKEN: Final[dict[str, Taken]] = {
         sent_bytes=1388,
     ),
     "retried": Taken(
-        read_units=2, write_units=3, summary_bytes=337, index_bytes=259, log_bytes=17, sent_bytes=1388
+        read_units=2, write_units=5, summary_bytes=374, index_bytes=296, log_bytes=17, sent_bytes=1388
     ),
     "failed late": Taken(
         schedules=1, write_units=5, summary_bytes=395, index_bytes=655, details_bytes=830, log_bytes=435,

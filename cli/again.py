@@ -9,7 +9,8 @@ from cli.failure import CliFailure
 from cli.moments import iso
 from cli.output import Output
 from cli.progress import progress
-from cli.redrive import redrive as move_dead_letters
+from cli.redrive import redrive as redrive_webhooks
+from cli.redrive import redrive_all
 from cli.stack import Stack
 
 _POLL_SECONDS: Final = 0.5
@@ -61,6 +62,7 @@ def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None
     queue, *names = DEAD_LETTERS[arguments.queue]
     if missing := [name for name in names if name not in stack.outputs]:
         raise CliFailure(f"The stack {stack.name!r} has no output {missing[0]}: it is older than this hooklog")
-    moved = move_dead_letters(stack.client("sqs"), *(stack.outputs[name] for name in names))
+    move = redrive_webhooks if arguments.queue == "webhooks" else redrive_all
+    moved = move(stack.client("sqs"), *(stack.outputs[name] for name in names))
     said = f"About {moved} dead letters are back on the {queue}." if moved else "There are no dead letters."
     output.say(said, {"moved": moved})

@@ -129,13 +129,23 @@ class MockAws:
         while len(records) < count:
             assert time.monotonic() < ends, f"{len(records)} of {count} on {queue} within {seconds} s"
             received = self.sqs.receive_message(
-                QueueUrl=self.refs[queue], MaxNumberOfMessages=10, AttributeNames=["All"], WaitTimeSeconds=1
+                QueueUrl=self.refs[queue],
+                MaxNumberOfMessages=10,
+                AttributeNames=["All"],
+                MessageAttributeNames=["All"],
+                WaitTimeSeconds=1,
             )
             if messages := received.get("Messages", []):
                 taken: Any = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
                 self.sqs.delete_message_batch(QueueUrl=self.refs[queue], Entries=taken)
                 records += map(_record, messages)
         return {"Records": records}
+
+    def hasten(self, queue: str) -> None:
+        """Let what a queue holds back come now."""
+        held = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]].queues[queue]
+        for message in held._messages:  # noqa: SLF001 - moto gives those that are held back to nobody
+            message.delayed_until = 0
 
     def waiting(self, queue: str) -> int:
         """How many messages a queue holds, those among them that are still held back."""
@@ -156,7 +166,10 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
         "messageId": message["MessageId"],
         "body": message["Body"],
         "attributes": {**message["Attributes"], "ApproximateReceiveCount": "1"},
-        "messageAttributes": {},
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value.get("StringValue")}
+            for name, value in message.get("MessageAttributes", {}).items()
+        },
     }
 
 

@@ -49,6 +49,13 @@ def half_processed(dynamodb: Proxy, times: int) -> Fault:
     return fault
 
 
+def lagging(asked: Asked) -> Answer | None:
+    """The indexes have not got anything yet."""
+    if asked.operation != "Query" or "IndexName" not in json.loads(asked.body):
+        return None
+    return _json({"Items": [], "Count": 0, "ScannedCount": 0})
+
+
 def refusing_entries(asked: Asked) -> Answer | None:
     """SQS takes none of a batch, each for itself."""
     if asked.operation != "SendMessageBatch":

@@ -86,6 +86,8 @@ def report(outcome: Outcome, request_id: str) -> None:
         logger.error("message goes back to the queue", queue_message_id=queue_message_id, cause=cause)
     if outcome.unlogged:
         logger.warning("log lags behind", items=outcome.unlogged, cause=outcome.unlogged_cause)
+    if outcome.stale_cause:
+        logger.warning("next attempt not taken back", cause=outcome.stale_cause)
     logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
 
 

@@ -13,6 +13,7 @@ import pytest
 from cli.arguments import parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
+from cli.redrive import redrive_all
 from cli.sender_log import SenderLog
 from cli.stack import Stack
 from cli.top import Window
@@ -244,12 +245,11 @@ class DeadLetters:
         return {"Results": [{"Status": self._states.pop(0), "FailureReason": "AccessDenied"}]}
 
 
-def test_dead_letters_go_back_to_the_webhook_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    letters = DeadLetters("COMPLETED")
-    run("redrive", sqs=letters)
-    assert printed(capsys)[0] == [{"moved": 2}]
+def test_sqs_moves_the_dead_letters_of_other_queues() -> None:
+    letters = DeadLetters("RUNNING", "COMPLETED")
+    assert redrive_all(letters, "dead", "queue") == 2
     assert letters.moved == {"SourceArn": "arn:dead", "DestinationArn": "arn:queue"}
+    with pytest.raises(CliFailure, match="The redrive ended as FAILED: AccessDenied"):
+        redrive_all(DeadLetters("FAILED"), "dead", "queue")
     with pytest.raises(CliFailure, match="older than this hooklog"):
         run("redrive recoveries", sqs=letters)
-    with pytest.raises(CliFailure, match="The redrive ended as FAILED: AccessDenied"):
-        run("redrive", sqs=DeadLetters("FAILED"))

@@ -76,8 +76,7 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
     assert [e["result"] for e in (first, second, third)] == [500, 503, 200]
     assert [e["attempt"] for e in (first, second, third)] == [1, 2, 3]
     assert [e["trigger"] for e in (first, second, third)] == ["event", "retry", "retry"]
-    assert all(0.8 <= seconds_until_next(e) <= 1.5 for e in (first, second))
-    assert "next_attempt_at" not in third
+    assert not any("next_attempt_at" in e for e in (first, second, third))
     assert not any("exhausted" in e for e in (first, second, third))
     requests = receiver.requests
     assert {request.body for request in requests} == {b'{"order":1742}'}
@@ -410,11 +409,11 @@ def test_a_failure_is_sent_again_on_demand(
     first = chain(aws)[0]
     assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
     send(app, aws.take("WebhookQueue"))
+    assert 0.8 <= seconds_until_next(chain(aws)[1]) <= 1.5, "the schedule starts anew"
     send(app, aws.take("WebhookQueue"))
     executions = chain(aws)
     assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]
     assert [e["attempt"] for e in executions] == [1, 2, 3]
-    assert 0.8 <= seconds_until_next(executions[1]) <= 1.5, "the schedule starts anew"
 
 
 def test_a_url_that_was_logged_with_white_space_is_sent_to_without(

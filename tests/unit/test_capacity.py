@@ -93,7 +93,7 @@ def test_a_failure_that_began_lately_has_had_few_retries() -> None:
 def test_write_units_are_those_that_were_counted() -> None:
     """Of a failure, and of the success behind it, one is the registry's."""
     load = Load(100, (Receivers(failing=0.1, hanging=0, lasting=0),), Deployment(delays=(5,)))
-    assert load.write_units == pytest.approx(90 * 2 + 10 * 5 + 10 * 3)
+    assert load.write_units == pytest.approx(90 * 2 + 10 * 5 + 10 * 5)
 
 
 def test_the_hottest_partition_is_the_busiest_webhook_s() -> None:

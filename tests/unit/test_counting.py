@@ -56,6 +56,13 @@ def test_writes_are_counted_by_the_started_kilobyte() -> None:
     assert counted.kept_bytes["Executions"] == size_of(item) + 100
 
 
+def test_an_update_is_counted_in_the_indexes_that_hold_all_of_an_item() -> None:
+    failed = {**SUMMARY, "failed_at": {"S": "e"}}
+    counted = tally("UpdateItem", {"TableName": "Executions"}, {"Attributes": failed})
+    assert counted.write_units == {"Executions": 1, "Executions/failures": 1}
+    assert tally("UpdateItem", {"TableName": "Webhooks"}).write_units == {"Webhooks": 1}
+
+
 def test_reads_are_counted_by_the_started_four_kilobytes() -> None:
     items = [{"a": {"S": "x" * 3000}}, {"a": {"S": "x" * 3000}}]
     assert tally("Query", {}, {"Items": items}).read_units == 1

@@ -6,13 +6,16 @@ its summary. The mark comes first and the summary last: one that says so is done
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pynamodb.exceptions import UpdateError
 
 from hooklog.api.history import find
 from hooklog.executions import chain, details
 from hooklog.executions.tables import CONDITION_FAILED, ExecutionRow
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action
 
 MARK_SECONDS: Final = 29 * 86_400
 """How long a mark stands at least: a day more than an item may wait to be logged, 14 days before it is redriven from
@@ -52,10 +55,11 @@ def _erase(row: ExecutionRow) -> None:
 
 
 def _say_so(webhook_id: str, execution_id: str) -> None:
-    """In the summary, unless that has expired, or has yet to come."""
+    """In the summary, whose retry is due no more, unless that has expired, or has yet to come."""
     row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
     try:
-        row.update([ExecutionRow.erased.set(True)], condition=ExecutionRow.webhook_id.exists())
+        actions: list[Action] = [ExecutionRow.erased.set(True), ExecutionRow.next_attempt_at.remove()]
+        row.update(actions, condition=ExecutionRow.webhook_id.exists())
     except UpdateError as error:
         if error.cause_response_code != CONDITION_FAILED:
             raise

@@ -285,17 +285,19 @@ def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
 
 
 def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
-    """The repeat of a message's last execution; None if that succeeded, comes up later, or was a test."""
+    """The repeat of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
     if failure.trigger == Trigger.TEST:
         return None
+    queue_message_id = chain.accepted(failure)
     links = chain.links(failure.message_id, failure.webhook_id, since=failure.executed_at)
-    ids = {link.execution_id: link for link in links}
+    ids = {link.execution_id: link for link in links if link.follows(queue_message_id)}
     last = max([*ids, failure.executed_at])
     if last in ids and ids[last].success:
         return None
     if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
         return None
-    return Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
+    repeat = Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
+    return repeat._replace(queue_message_id=queue_message_id)
 
 
 def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:

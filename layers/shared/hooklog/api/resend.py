@@ -2,6 +2,7 @@
 
 from hooklog.api.history import find
 from hooklog.errors import Conflict
+from hooklog.executions import chain
 from hooklog.executions.details import are_kept
 from hooklog.executions.execution import Trigger
 from hooklog.queues.repeats import Repeat, RepeatQueue
@@ -14,5 +15,6 @@ def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
         raise Conflict("a test is not sent again: test the webhook once more")
     if row.erased or not are_kept(webhook_id, execution_id):
         raise Conflict("there is nothing to send: no request body is kept for this execution")
-    repeats.put({Repeat(webhook_id, row.message_id, execution_id, Trigger.RESEND, once=False): 0})
+    repeat = Repeat(webhook_id, row.message_id, execution_id, Trigger.RESEND, once=False)
+    repeats.put({repeat._replace(queue_message_id=chain.accepted(row)): 0})
     return str(row.message_id)

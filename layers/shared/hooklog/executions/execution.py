@@ -64,6 +64,7 @@ class Execution(NamedTuple):
     delivery: Delivery
     trigger: Trigger
     queue_message_id: str
+    """Of the message that was accepted; empty for an attempt that follows one of an earlier release, if unknown."""
     retries_used: int = 0
     next_attempt_at: datetime | None = None
     redelivered: bool = False
@@ -73,6 +74,10 @@ class Execution(NamedTuple):
     """Whether it failed and the log keeps none of its headers and bodies."""
     carried: str = ""
     """The message, packed for the retry, where it is unkept and a retry is due."""
+    repeat_id: str = ""
+    """Of the queue message that asked for this retry or resend; empty for a first attempt."""
+    follows: str = ""
+    """The execution before it, if that may say when it would be retried: it is no longer due."""
 
     @property
     def queue_ms(self) -> int:

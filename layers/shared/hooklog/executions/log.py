@@ -8,11 +8,13 @@ from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
+from pynamodb.exceptions import UpdateError
 
 from hooklog.errors import code_of
+from hooklog.executions import chain
 from hooklog.executions.details import pack
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.tables import CONDITION_FAILED, DetailsRow, ExecutionRow
 
 MAX_BATCH_ITEMS: Final = 25
 MAX_BATCH_BYTES: Final = 8_000_000
@@ -85,7 +87,7 @@ def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
         skipped=delivery.skipped or None,
         redelivered=execution.redelivered or None,
         resent_on_new_connection=delivery.resent or None,
-        queue_message_id=None if execution.queue_message_id == message_id else execution.queue_message_id,
+        queue_message_id=chain.packed(message_id, execution.queue_message_id, execution.repeat_id),
         retries_used=execution.retries_used or None,
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
         exhausted=execution.exhausted or None,
@@ -94,6 +96,17 @@ def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
         error_message=delivery.error.message if delivery.error and execution.unkept else None,
         expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
     )
+
+
+def take_back_plan(webhook_id: str, execution_id: str) -> None:
+    """Remove an execution's `next_attempt_at`, as another attempt has followed it. Raises UpdateError."""
+    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
+    planned = ExecutionRow.next_attempt_at
+    try:
+        row.update([planned.remove()], condition=planned.exists())
+    except UpdateError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
 
 
 def _details(execution: Execution, retention: Retention) -> Iterator[Put]:

@@ -83,7 +83,7 @@ class ExecutionRow(AttachedTable):
     redelivered = BooleanAttribute(null=True)
     resent_on_new_connection = BooleanAttribute(null=True)
     queue_message_id = UnicodeAttribute(null=True)
-    """Of the queue message that led to it; left out where it is the message's own id."""
+    """Of the queue message that was accepted, and of the one that asked for this attempt, as `chain.packed` has it."""
     retries_used = NumberAttribute(null=True)
     """How many delays of the retry schedule came before it; left out where none."""
     next_attempt_at = UnicodeAttribute(null=True)

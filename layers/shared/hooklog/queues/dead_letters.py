@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hooklog.messages.fields import IDENTIFIER
 from hooklog.queues.clients import Clients
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
@@ -14,9 +15,13 @@ MAX_MESSAGE_BYTES: Final = 1_048_576
 MAX_ATTRIBUTES: Final = 10
 """What SQS takes of message attributes."""
 
+IDENTITY: Final = "QueueMessageId"
+"""The attribute of a dead letter that says which queue message it was."""
+
+TRACE: Final = "TraceHeader"
+"""The one that says with which X-Ray header it came."""
+
 _ROOM_FOR_ATTRIBUTES = 8_192
-_IDENTITY = "QueueMessageId"
-_TRACE = "TraceHeader"
 
 
 class DeadLetterQueue:
@@ -41,9 +46,9 @@ class DeadLetterQueue:
         trace = "" if is_redriven(record) else system.get("AWSTraceHeader")
         attributes = {
             "Reason": reason[:1000],
-            _IDENTITY: record["messageId"],
+            IDENTITY: accepted_id(record),
             **encoding,
-            **({_TRACE: trace} if trace else {}),
+            **({TRACE: trace} if trace else {}),
         }
         group = system.get("MessageGroupId")
         self._clients.sqs.send_message(
@@ -56,7 +61,13 @@ class DeadLetterQueue:
 
 def is_redriven(record: Mapping[str, Any]) -> bool:
     """Whether a record of an SQS event was a dead letter of ours: its message is another than the one that was sent."""
-    return _IDENTITY in record.get("messageAttributes", {})
+    return IDENTITY in record.get("messageAttributes", {})
+
+
+def accepted_id(record: Mapping[str, Any]) -> str:
+    """The id of the queue message that a record of an SQS event was, before it was a dead letter if it has been one."""
+    value = record.get("messageAttributes", {}).get(IDENTITY, {}).get("stringValue", "")
+    return str(value if IDENTIFIER.fullmatch(value) else record["messageId"])
 
 
 def trace_header(record: Mapping[str, Any]) -> str:
@@ -65,7 +76,7 @@ def trace_header(record: Mapping[str, Any]) -> str:
     A dead letter has one of the sender's besides, for the SDK adds it to what a function sends.
     """
     if is_redriven(record):
-        return str(record["messageAttributes"].get(_TRACE, {}).get("stringValue", ""))
+        return str(record["messageAttributes"].get(TRACE, {}).get("stringValue", ""))
     return str(record["attributes"].get("AWSTraceHeader", ""))
 
 

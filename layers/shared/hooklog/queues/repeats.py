@@ -44,6 +44,8 @@ class Repeat(NamedTuple):
     """The message itself, packed, where the log keeps none."""
     due: datetime | None = None
     """Not before this; only where SQS cannot hold it back for so long, and Scheduler cannot hold it."""
+    queue_message_id: str = ""
+    """Of the message that was accepted; empty where a release that put this on the queue did not say."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Repeat":
@@ -57,6 +59,7 @@ class Repeat(NamedTuple):
             deferrals=_deferrals(fields),
             carried=_carried(fields),
             due=_due(fields),
+            queue_message_id=identifier(fields, "queue_message_id") if "queue_message_id" in fields else "",
         )
 
     def to_body(self) -> str:
@@ -68,6 +71,8 @@ class Repeat(NamedTuple):
             "once": self.once,
             "deferrals": self.deferrals,
         }
+        if self.queue_message_id:
+            fields["queue_message_id"] = self.queue_message_id
         if self.due:
             fields["due"] = self.due.isoformat()
         if self.carried:

@@ -9,13 +9,14 @@ from typing import Any, Final, NamedTuple
 
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
+from hooklog.executions.log import take_back_plan
 from hooklog.executions.tables import UNANSWERED_SECONDS as DYNAMODB_SECONDS
 from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.sending.archive import Archive
 from hooklog.sending.clerk import Clerk, Deferred, Done, Settled
-from hooklog.sending.disabling import SwitchedOff, Watch
+from hooklog.sending.disabling import WATCH_SECONDS, SwitchedOff, Watch
 from hooklog.sending.orders import Order
 from hooklog.sending.topics import Published
 
@@ -44,6 +45,8 @@ class Outcome:
     published: list[Published] = field(default_factory=list)
     """Messages of topics that were copied for some webhooks."""
     switched_off: list[SwitchedOff] = field(default_factory=list)
+    stale_cause: str = ""
+    """Why a failure that was retried still says when it would be."""
     unwatched_cause: str = ""
     """Why it was not kept who is failing."""
     deferred: int = 0
@@ -99,8 +102,19 @@ class Sender:
         self._settle(others, outcome, seconds_left)
         for record, reason in poison:
             self._bury(record, reason, outcome, seconds_left)
+        self._take_back(outcome, seconds_left)
         self._look(outcome, seconds_left)
         return outcome
+
+    def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """What was planned after executions that others have followed now: under the same reserve as `_look`."""
+        followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
+        if outcome.unlogged or seconds_left() < DYNAMODB_SECONDS + WATCH_SECONDS:
+            return
+        updates = [self._pool.submit(take_back_plan, *ids) for ids in followed]
+        for update in updates:
+            if error := update.exception():
+                outcome.stale_cause = cause_of(error)
 
     def _look(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """What the batch says of its webhooks; not while DynamoDB takes nothing, and at no delivery's expense."""
@@ -224,7 +238,8 @@ def _why(error: Exception) -> str:
 def _retry(execution: Execution) -> Repeat:
     message = execution.delivery.message
     ids = message.webhook_id, message.message_id, execution.execution_id
-    return Repeat(*ids, Trigger.RETRY, once=True, carried=execution.carried)
+    repeat = Repeat(*ids, Trigger.RETRY, once=True, carried=execution.carried)
+    return repeat._replace(queue_message_id=execution.queue_message_id)
 
 
 def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[tuple[set[Future[Done]], bool]]:

@@ -2,7 +2,7 @@
 
 import base64
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -69,6 +69,16 @@ class Turn(NamedTuple):
     attempt: int = 1
     trigger: Trigger = Trigger.EVENT
     retries_used: int = 0
+    follows: str = ""
+    """The execution before it, if that may say when it would be retried."""
+
+
+class _Ready(NamedTuple):
+    """A logged execution that is to be sent again now."""
+
+    order: Order
+    message: Message
+    turn: Turn
 
 
 class Clerk:
@@ -107,51 +117,66 @@ class Clerk:
             if seconds_left() < PUBLISH_SECONDS + LOG_SECONDS:
                 raise NoTimeLeft(f"{PUBLISH_SECONDS:g} s may be needed to copy this")
             return self._publisher.publish(content)
-        once = isinstance(content, Repeat) and content.once  # it looks itself up, and waits where the log is out
-        again = order.redelivered or order.unique_until <= self._clock().timestamp()
-        if again and not once and (settled := self._logged_before(order, content, _links(content))):
-            return settled
         if isinstance(content, Repeat):
             return self._repeat(order, content, seconds_left)
+        again = order.redelivered or order.unique_until <= self._clock().timestamp()
+        if again and (settled := self._logged_before(order, content, _sent_before(order, content))):
+            return settled
         return self._send(order, content, Turn(), seconds_left)
 
-    def _logged_before(self, order: Order, content: Message | Repeat, links: Sequence[chain.Link]) -> Settled | None:
+    def _logged_before(self, order: Order, content: Message | Repeat, links: Iterable[chain.Link]) -> Settled | None:
         for link in links:
-            if link.queue_message_id == order.queue_message_id:
+            if link.asked_by == order.asked_by:
                 return Settled("logged before", self._due(content, link))
         return None
 
     def _due(self, content: Message | Repeat, link: chain.Link) -> tuple[Repeat, datetime] | None:
         """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
-        row = ExecutionRow.get(link.webhook_id, link.execution_id)
+        row = ExecutionRow.get(link.webhook_id, link.execution_id, consistent_read=True)
         if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
         again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
+        again = again._replace(queue_message_id=link.queue_message_id)
         return (again._replace(carried=_packed(content)) if row.unkept else again), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
             return _wait(repeat, left)
         try:
-            links = _links(repeat)
-            if repeat.once and order.redelivered and (settled := self._logged_before(order, repeat, links)):
-                return settled
-            if repeat.once and any(link.execution_id > repeat.execution_id for link in links):
-                return Settled("sent again meanwhile")
-            row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
-            message = None if row.erased else _message(repeat, row)
+            found = self._look_up(order, repeat)
         except LOG_UNREADABLE:
+            if order.redelivered and not repeat.once:
+                raise  # put on the queue once more, it would not know that it has been sent
             return _defer(repeat)
+        return self._send(*found, seconds_left) if isinstance(found, _Ready) else found
+
+    def _look_up(self, order: Order, repeat: Repeat) -> _Ready | Settled | Deferred:
+        """What a repeat asks for, unless its message was sent meanwhile. Raises what reading the log does."""
+        before = list(_sent_before(order, repeat)) if order.redelivered else []
+        if settled := self._logged_before(order, repeat, before):
+            return settled
+        row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
+        order = order._replace(queue_message_id=order.queue_message_id or chain.accepted(row))
+        links = [
+            link
+            for link in [*before, *chain.links(repeat.message_id, repeat.webhook_id, repeat.execution_id)]
+            if link.execution_id > repeat.execution_id and link.follows(order.queue_message_id)
+        ]
+        if repeat.once and links:
+            return Settled("sent again meanwhile")
         if row.erased:
             return Settled("erased")
-        if not message:
+        if not (message := _message(repeat, row)):
             return _defer(repeat)
         attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
-        if repeat.trigger is Trigger.RETRY and row.next_attempt_at:
-            order = order._replace(due_at=datetime.fromisoformat(row.next_attempt_at))
-        used = int(row.retries_used or 0) + 1 if repeat.trigger is Trigger.RETRY else 0
-        return self._send(order, message, Turn(attempt, repeat.trigger, used), seconds_left)
+        used, last = 0, max([row.executed_at, *(link.execution_id for link in links)])
+        if repeat.trigger is Trigger.RETRY:
+            used = int(row.retries_used or 0) + 1
+            due_at = row.next_attempt_at and datetime.fromisoformat(row.next_attempt_at)
+            order = order._replace(due_at=due_at or order.due_at)
+        follows = last if links or row.next_attempt_at else ""
+        return _Ready(order, message, Turn(attempt, repeat.trigger, used, follows))
 
     def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
         """Send it where it says itself, or where its registered webhook says now.
@@ -203,6 +228,8 @@ class Clerk:
             delivery=delivery,
             trigger=turn.trigger,
             queue_message_id=order.queue_message_id,
+            repeat_id=order.repeat_id,
+            follows=turn.follows,
             retries_used=turn.retries_used,
             next_attempt_at=next_attempt_at,
             redelivered=order.redelivered,
@@ -212,10 +239,15 @@ class Clerk:
         )
 
 
-def _links(content: Message | Repeat) -> list[chain.Link]:
-    """What its message has come to on its webhook; of a repeat, since the execution that it repeats."""
-    since = content.execution_id if isinstance(content, Repeat) else ""
-    return chain.links(content.message_id, content.webhook_id, since)
+def _sent_before(order: Order, content: Message | Repeat) -> Iterator[chain.Link]:
+    """The executions that its queue message may have led to: from the table, which holds what was written a moment ago.
+
+    The index has those that lie too far back on a busy webhook. It follows the table, and has had the time for them.
+    """
+    recent = chain.recent(content.message_id, content.webhook_id, order.sent_since)
+    yield from recent.links
+    if not recent.complete:
+        yield from chain.links(content.message_id, content.webhook_id)
 
 
 def _wait(repeat: Repeat, seconds: float) -> Deferred:

@@ -2,15 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
 
+from hooklog.executions.execution import compact_time
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
 from hooklog.messages.trace import traced
-from hooklog.queues.dead_letters import is_redriven, trace_header
+from hooklog.queues.dead_letters import accepted_id, is_redriven, trace_header
 from hooklog.queues.repeats import Repeat, unscheduled
 from hooklog.sending.topics import UNIQUE_SECONDS, Origin, Publication
+
+_ALWAYS: Final = "0"  # below every execution's id
+_CLOCKS_DIFFER: Final = timedelta(seconds=60)  # at most: SQS's and Lambda's
 
 
 class Order(NamedTuple):
@@ -18,39 +22,64 @@ class Order(NamedTuple):
 
     content: Message | Repeat | Publication
     queue_message_id: str
-    """Of a copy of a topic's message it is that one's: by it, two copies for one webhook know each other."""
+    """Of the message that was accepted: by it, all that follows from one knows each other. Of a copy of a topic's
+    message it is that one's, so that two copies for one webhook know each other; of a dead letter, what it was before;
+    empty of a repeat that does not say."""
     redelivered: bool
-    """Whether the queue has handed it out before: the function may have died after it had sent it."""
+    """Whether the queue has handed it out before, or its dead letter was put back: it may have been sent."""
     due_at: datetime
     """When it was put on the queue; of a retry, once it is looked up, the time that was set for it."""
     unique_until: float = math.inf
     """Of a copy: Unix seconds from which on there may be a second one."""
+    repeat_id: str = ""
+    """Of a repeat, the id of its own queue message."""
+    sent_since: str = _ALWAYS
+    """Where it has been sent before, the execution's id is not below this."""
+
+    @property
+    def asked_by(self) -> str:
+        """The id of the queue message that its execution names as its own."""
+        return self.repeat_id or self.queue_message_id
 
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "Order":
         """Read one record of an SQS event: a message, a topic's message or a repeat. Raises InvalidMessage."""
-        queue_message_id = record["messageId"]
-        attributes = record["attributes"]
-        redelivered = int(attributes["ApproximateReceiveCount"]) > 1
-        due_at = datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
+        attributes, queue_message_id, redriven = record["attributes"], accepted_id(record), is_redriven(record)
+        redelivered = redriven or int(attributes["ApproximateReceiveCount"]) > 1
+        due_at = _time(attributes["SentTimestamp"])
+        received_at = _time(attributes.get("ApproximateFirstReceiveTimestamp", attributes["SentTimestamp"]))
+        since = _ALWAYS if redriven else compact_time(received_at - _CLOCKS_DIFFER)
         fields = unscheduled(parse_object(record["body"]))
         if "repeat_of" in fields:
-            return cls(Repeat.parse(fields), queue_message_id, redelivered, due_at)
+            repeat = Repeat.parse(fields)
+            accepted = repeat.queue_message_id
+            return cls(repeat, accepted, redelivered, due_at, repeat_id=queue_message_id, sent_since=since)
         origin = Origin.parse(fields)
-        if origin and is_redriven(record):
+        if origin and redriven:
             origin = origin._replace(trips=0)
         trace = "" if origin else trace_header(record)
         if "topic" in fields:
-            unique_until = int(attributes["ApproximateFirstReceiveTimestamp"]) // 1000 + UNIQUE_SECONDS
-            origin = origin or Origin(queue_message_id, unique_until)
+            origin = origin or Origin(queue_message_id, int(received_at.timestamp()) + UNIQUE_SECONDS)
             publication = Publication.parse(fields, origin._replace(unique_until=0) if redelivered else origin)
             traced_one = publication._replace(message=_traced(publication.message, trace))
             return cls(traced_one, queue_message_id, redelivered, due_at)
         own = {name: value for name, value in fields.items() if name != "copy_of"}
         message = _traced(Message.parse(own, queue_message_id), trace)
         if origin:
-            return cls(message, origin.queue_message_id, redelivered, due_at, origin.unique_until)
-        return cls(message, queue_message_id, redelivered, due_at)
+            unique_until = origin.unique_until
+            return cls(message, origin.queue_message_id, redelivered, due_at, unique_until, sent_since=_since(origin))
+        return cls(message, queue_message_id, redelivered, due_at, sent_since=since)
+
+
+def _time(milliseconds: str) -> datetime:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
+
+
+def _since(origin: Origin) -> str:
+    """The first copy of a topic's message is sent after that has been received."""
+    if not origin.unique_until:
+        return _ALWAYS
+    return compact_time(_time(str((origin.unique_until - UNIQUE_SECONDS) * 1000)) - _CLOCKS_DIFFER)
 
 
 def _traced(message: Message, xray_header: str) -> Message:

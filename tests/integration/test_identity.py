@@ -1,0 +1,585 @@
+"""What follows from a queue message knows it by its own id: a message id may come twice, and a dead letter back."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from cli.redrive import redrive
+from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
+from tests.aws import MockAws
+from tests.events import api_event, sqs_event
+from tests.faults import FaultyService, failing, lagging
+from tests.proxy import Answer, Asked
+from tests.receiver import Receiver
+from tests.webhooks import Api
+
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+ID = "acme.orders"
+EVERYTHING = "executions:read executions:resend webhooks:read webhooks:manage"
+
+Event = dict[str, Any]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_books(receiver: Receiver) -> None:
+    receiver.reset()
+
+
+@pytest.fixture
+def app(aws: MockAws) -> ModuleType:
+    return start(aws)
+
+
+def start(aws: MockAws, **settings: str) -> ModuleType:
+    return aws.start("SendWebhooksFunction", **{"ALLOW_HTTP": "true", "RETRY_SCHEDULE": "1,1,1", **settings})
+
+
+def message(url: str | None, version: int, **fields: Any) -> dict[str, Any]:
+    where = {"url": url} if url else {}
+    return {"webhook_id": ID, "message_id": "msg_1", **where, "payload": {"v": version}, **fields}
+
+
+def queued(body: object, queue_message_id: str, *, count: int = 1, was: str = "") -> Event:
+    """An event of one queue message; of a dead letter that was another one before."""
+    event = sqs_event(body, receive_count=count)
+    (record,) = event["Records"]
+    record["messageId"] = queue_message_id
+    if was:
+        record["messageAttributes"]["QueueMessageId"] = {"stringValue": was, "dataType": "String"}
+    return event
+
+
+def again(event: Event) -> Event:
+    """The same, handed out once more."""
+    for record in event["Records"]:
+        record["attributes"]["ApproximateReceiveCount"] = "2"
+    return event
+
+
+def send(app: ModuleType, event: Event) -> None:
+    assert app.lambda_handler(event, CONTEXT) == {"batchItemFailures": []}
+
+
+def take(aws: MockAws, count: int = 1) -> Event:
+    """What waits on the webhook queue, though it is to wait for longer."""
+    aws.hasten("WebhookQueue")
+    return aws.take("WebhookQueue", count)
+
+
+def send_what_waits(app: ModuleType, aws: MockAws) -> None:
+    while waiting := aws.waiting("WebhookQueue"):
+        send(app, take(aws, waiting))
+
+
+def chain(aws: MockAws, message_id: str = "msg_1") -> list[tuple[int, str, int]]:
+    """Attempt, trigger and result of each execution of a message."""
+    return [(e["attempt"], e["trigger"], e["result"]) for e in executions(aws, message_id)]
+
+
+def executions(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
+    app = aws.start("ListMessageExecutionsFunction")
+    found: list[dict[str, Any]] = call(app, {"message_id": message_id})["executions"]
+    return found
+
+
+def call(app: ModuleType, path: dict[str, str], status: int = 200, **change: Any) -> Any:
+    answer = app.lambda_handler(api_event(path, **{"scope": EVERYTHING, **change}), CONTEXT)
+    assert answer["statusCode"] == status, answer
+    return json.loads(answer["body"] or "{}")
+
+
+def resend(aws: MockAws, execution: dict[str, Any]) -> None:
+    path = {"webhook_id": execution["webhook_id"], "execution_id": execution["execution_id"]}
+    call(aws.start("ResendExecutionFunction"), path, 202)
+
+
+def recover(aws: MockAws, webhook_id: str = ID) -> dict[str, Any]:
+    body = {"since": "2026-01-01T00:00:00Z"}
+    recovery_id = call(aws.start("StartRecoveryFunction"), {"webhook_id": webhook_id}, 202, body=body)["recovery_id"]
+    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
+    path = {"webhook_id": webhook_id, "recovery_id": recovery_id}
+    state: dict[str, Any] = call(aws.start("GetRecoveryFunction"), path)
+    return {name: state[name] for name in ("status", "found", "queued")}
+
+
+def versions(receiver: Receiver) -> Counter[int]:
+    """How often each payload came."""
+    return Counter(json.loads(request.body)["v"] for request in receiver.requests)
+
+
+class TestTwoMessagesWithOneId:
+    def test_the_first_is_retried_though_the_second_succeeds(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        send(app, queued(message(receiver.url("/sequence/a", codes="500,200"), 1), "q1"))
+        send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
+        send_what_waits(app, aws)
+        assert [json.loads(request.body)["v"] for request in receiver.requests] == [1, 2, 1]
+        assert chain(aws) == [(1, "event", 500), (1, "event", 200), (2, "retry", 200)]
+        assert {request.header("webhook-id") for request in receiver.requests} == {"msg_1"}
+        assert not any("next_attempt_at" in execution for execution in executions(aws))
+
+    @pytest.mark.parametrize("settings", [{}, {"DETAILS_OF": "none"}, {"DETAILS_OF": "all"}])
+    def test_of_three_each_is_retried_by_itself(
+        self, aws: MockAws, receiver: Receiver, settings: dict[str, str]
+    ) -> None:
+        app = start(aws, **settings)
+        for number, codes in enumerate(("500,500,200", "500,200", "500,500,500,200"), start=1):
+            url = receiver.url(f"/sequence/three{number}", codes=codes)
+            send(app, queued(message(url, number), f"q{number}"))
+        send_what_waits(app, aws)
+        assert versions(receiver) == {1: 3, 2: 2, 3: 4}
+        assert Counter(attempt for attempt, _, _ in chain(aws)) == {1: 3, 2: 3, 3: 2, 4: 1}
+
+    def test_in_one_batch(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+        bodies = [message(receiver.url(f"/sequence/batch{n}", codes="500,200"), n) for n in range(5)]
+        send(app, sqs_event(*bodies))
+        send_what_waits(app, aws)
+        assert versions(receiver) == dict.fromkeys(range(5), 2)
+
+    def test_to_resend_one_ends_its_own_retry_alone(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+        for number in (1, 2):
+            url = receiver.url(f"/sequence/resent{number}", codes="500,200")
+            send(app, queued(message(url, number), f"q{number}"))
+        retries = take(aws, 2)
+        resend(aws, executions(aws)[0])
+        send(app, take(aws))
+        send(app, retries)
+        assert versions(receiver) == {1: 2, 2: 2}
+        assert sorted(chain(aws)) == [(1, "event", 500), (1, "event", 500), (2, "resend", 200), (2, "retry", 200)]
+
+    def test_a_recovery_finds_what_the_other_has_not_made_good(self, aws: MockAws, receiver: Receiver) -> None:
+        app = start(aws, RETRY_SCHEDULE="")
+        for number, codes in enumerate(("500,200", "200", "500,200", "500,200"), start=1):
+            url = receiver.url(f"/sequence/recovered{number}", codes=codes)
+            send(app, queued(message(url, number), f"q{number}"))
+        resend(aws, executions(aws)[2])
+        send_what_waits(app, aws)
+        assert recover(aws) == {"status": "done", "found": 2, "queued": 2}
+        send_what_waits(app, aws)
+        assert versions(receiver) == {1: 2, 2: 1, 3: 2, 4: 2}
+        assert recover(aws) == {"status": "done", "found": 0, "queued": 0}
+
+    def test_the_second_is_not_taken_for_the_first_handed_out_again(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        send(app, queued(message(receiver.url("/status/200"), 1), "q1"))
+        for _ in range(2):
+            send(app, queued(message(receiver.url("/status/200"), 2), "q2", count=2))
+        assert versions(receiver) == {1: 1, 2: 1}
+
+    def test_of_a_topic_each_webhook_follows_each_message(self, aws: MockAws, api: Api, receiver: Receiver) -> None:
+        app = start(aws)
+        for number in (1, 2):
+            url = receiver.url(f"/sequence/topic{number}", codes="500,500,200")
+            api.put(f"acme.w{number}", url=url, topic="acme", enabled=True)
+        for version in (1, 2):
+            publication = {"topic": "acme", "message_id": "msg_1", "payload": {"v": version}}
+            send(app, queued(publication, f"q{version}"))
+        copies = take(aws, 4)
+        send(app, copies)
+        send_what_waits(app, aws)
+        send(app, again(copies))
+        for webhook_id in ("acme.w1", "acme.w2"):
+            its = [(e["attempt"], e["result"]) for e in executions(aws) if e["webhook_id"] == webhook_id]
+            assert its == [(1, 500), (1, 500), (2, 200), (2, 200)]
+        assert versions(receiver) == {1: 4, 2: 4}
+
+
+class TestRepeats:
+    def test_a_retry_that_is_handed_out_again_is_not_sent_again_and_the_next_is_ensured(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        retry = take(aws)
+        send(app, retry)
+        take(aws)  # lost, as if the function had died before it put the next one there
+        send(app, again(retry))
+        assert (versions(receiver), aws.waiting("WebhookQueue")) == ({1: 2}, 1)
+
+    def test_each_of_two_resends_that_are_handed_out_again_is_sent_once(self, aws: MockAws, receiver: Receiver) -> None:
+        app = start(aws, RETRY_SCHEDULE="")
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        for _ in range(2):
+            resend(aws, executions(aws)[0])
+        both = take(aws, 2)
+        send(app, both)
+        send(app, again(both))
+        assert [trigger for _, trigger, _ in chain(aws)] == ["event", "resend", "resend"]
+        assert versions(receiver) == {1: 3}
+
+    def test_a_resend_that_is_handed_out_again_comes_back_while_the_log_is_out(
+        self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Put on the queue once more as another message, it could not tell that it was sent."""
+        with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
+            broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            app = start(aws, RETRY_SCHEDULE="")
+            send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+            resend(aws, executions(aws)[0])
+            event = take(aws)
+            with dynamodb.breaking(failing):
+                returned = app.lambda_handler(again(event), CONTEXT)["batchItemFailures"]
+        assert [each["itemIdentifier"] for each in returned] == [event["Records"][0]["messageId"]]
+
+
+class TestRowsOfEarlierReleases:
+    """A retry's row named its own queue message alone, and a repeat none."""
+
+    @staticmethod
+    def legacy(event: Event) -> Event:
+        for record in event["Records"]:
+            body = json.loads(record["body"])
+            body.pop("queue_message_id", None)
+            record["body"] = json.dumps(body)
+        return event
+
+    @staticmethod
+    def make_legacy(aws: MockAws) -> None:
+        for row in aws.rows("Executions"):
+            held = row.get("queue_message_id", {"S": ""})["S"]
+            if "/" in held:
+                row["queue_message_id"] = {"S": held.rpartition("/")[2]}
+                aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=row)
+
+    def test_what_a_retry_has_delivered_is_not_recovered(self, aws: MockAws, receiver: Receiver) -> None:
+        app = start(aws)
+        send(app, queued(message(receiver.url("/sequence/old", codes="500,200"), 1), "q1"))
+        send_what_waits(app, aws)
+        self.make_legacy(aws)
+        assert recover(aws)["found"] == 0
+
+    def test_a_chain_goes_on(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+        send(app, queued(message(receiver.url("/sequence/old", codes="500,500,500,200"), 1), "q1"))
+        first = self.legacy(take(aws))
+        send(app, first)
+        self.make_legacy(aws)
+        second = self.legacy(take(aws))
+        send(app, second)
+        send(app, again(first))
+        send(app, again(second))
+        for event in (first, second):
+            event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "1"
+            send(app, event)
+        send(app, aws.take("WebhookQueue"))
+        assert [(attempt, result) for attempt, _, result in chain(aws)] == [(1, 500), (2, 500), (3, 500), (4, 200)]
+
+    def test_an_old_first_attempt_is_told_from_a_new_message(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        send(app, queued(message(receiver.url("/sequence/old", codes="500,200"), 1), "q1"))
+        retry = self.legacy(take(aws))
+        send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
+        send(app, retry)
+        assert versions(receiver) == {1: 2, 2: 1}
+
+
+class TestNextAttempt:
+    """`next_attempt_at` is what is still to come."""
+
+    def shown(self, aws: MockAws) -> list[str]:
+        """The attempts that say so, as each of the three views has them."""
+        views = [executions(aws), call(aws.start("ListExecutionsFunction"), {"webhook_id": ID})["executions"]]
+        get = aws.start("GetExecutionFunction")
+        views.append([call(get, {"webhook_id": ID, "execution_id": e["execution_id"]}) for e in views[0]])
+        found = [sorted(e["execution_id"] for e in view if "next_attempt_at" in e) for view in views]
+        assert found[0] == found[1] == found[2]
+        return found[0]
+
+    def ids(self, aws: MockAws) -> list[str]:
+        return [execution["execution_id"] for execution in executions(aws)]
+
+    @pytest.mark.parametrize("settings", [{}, {"DETAILS_OF": "none"}])
+    def test_an_attempt_that_was_retried_does_not_say_when_it_would_be(
+        self, aws: MockAws, receiver: Receiver, settings: dict[str, str]
+    ) -> None:
+        app = start(aws, **settings)
+        send(app, queued(message(receiver.url("/sequence/next", codes="500,500,200"), 1), "q1"))
+        assert self.shown(aws) == self.ids(aws)
+        send(app, take(aws))
+        assert self.shown(aws) == self.ids(aws)[1:]
+        send(app, take(aws))
+        assert self.shown(aws) == []
+
+    def test_nor_one_that_a_resend_came_before(self, aws: MockAws, receiver: Receiver) -> None:
+        app = start(aws, RETRY_SCHEDULE="1,300")
+        send(app, queued(message(receiver.url("/sequence/before", codes="500,500,200"), 1), "q1"))
+        send(app, take(aws))
+        resend(aws, executions(aws)[0])
+        send(app, aws.take("WebhookQueue"))
+        assert (chain(aws)[-1], self.shown(aws)) == ((3, "resend", 200), [])
+
+    def test_nor_one_whose_details_were_erased(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        path = {"webhook_id": ID, "execution_id": self.ids(aws)[0]}
+        call(aws.start("EraseExecutionDetailsFunction"), path, 204)
+        assert self.shown(aws) == []
+        send(app, take(aws))
+        assert versions(receiver) == {1: 1}
+
+    def test_another_message_of_that_id_takes_nothing_back(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
+        assert self.shown(aws) == self.ids(aws)[:1]
+
+    def test_one_that_cannot_be_taken_back_fails_no_delivery(
+        self,
+        aws: MockAws,
+        aws_endpoint: str,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
+            broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            app = start(aws)
+            send(app, queued(message(receiver.url("/sequence/back", codes="500,200"), 1), "q1"))
+            with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "UpdateItem" else None):
+                send(app, take(aws))
+        assert [result for _, _, result in chain(aws)] == [500, 200]
+        assert "next attempt not taken back" in {log.message for log in caplog.records}
+
+    def test_a_success_takes_nothing_back_and_asks_nothing(
+        self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with FaultyService(aws_endpoint) as dynamodb:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+            send(start(aws), queued(message(receiver.url("/status/200"), 1), "q1"))
+            assert dynamodb.calls.keys() == {"BatchWriteItem"}
+
+
+class TestAfterARedelivery:
+    """What was written a second ago is seen, though the index lags."""
+
+    @pytest.fixture
+    def dynamodb(self, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+        with FaultyService(aws_endpoint) as faulty:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
+            yield faulty
+
+    @pytest.mark.parametrize("code", ["200", "500"])
+    def test_of_a_message(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver, code: str) -> None:
+        app = start(aws)
+        event = queued(message(receiver.url(f"/status/{code}"), 1), "q1")
+        with dynamodb.breaking(lagging):
+            send(app, event)
+            send(app, again(event))
+        assert versions(receiver) == {1: 1}
+
+    def test_of_a_retry(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+        app = start(aws)
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        retry = take(aws)
+        with dynamodb.breaking(lagging):
+            send(app, retry)
+            send(app, again(retry))
+        assert versions(receiver) == {1: 2}
+
+    def test_of_a_resend(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+        app = start(aws, RETRY_SCHEDULE="")
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        resend(aws, executions(aws)[0])
+        event = take(aws)
+        with dynamodb.breaking(lagging):
+            send(app, event)
+            send(app, again(event))
+        assert versions(receiver) == {1: 2}
+
+    def test_of_a_retry_that_another_has_overtaken(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
+        app = start(aws)
+        send(app, queued(message(receiver.url("/sequence/overtaken", codes="500,200"), 1), "q1"))
+        retry = take(aws)
+        resend(aws, executions(aws)[0])
+        with dynamodb.breaking(lagging):
+            send(app, take(aws))
+            send(app, again(retry))
+        assert versions(receiver) == {1: 2}
+
+    def test_of_a_topics_copy(self, aws: MockAws, api: Api, dynamodb: FaultyService, receiver: Receiver) -> None:
+        api.put("acme.w1", url=receiver.url("/status/200"), topic="acme", enabled=True)
+        app = start(aws)
+        event = queued({"topic": "acme", "message_id": "msg_1", "payload": {"v": 1}}, "q1")
+        for each in (event, again(event)):
+            send(app, each)
+        first, second = take(aws, 2)["Records"]
+        with dynamodb.breaking(lagging):
+            send(app, {"Records": [first]})
+            send(app, {"Records": [second]})
+        assert versions(receiver) == {1: 1}
+
+    def test_of_a_dead_letter(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+        app = start(aws)
+        with dynamodb.breaking(lagging):
+            send(app, queued(message(receiver.url("/status/200"), 1), "q1"))
+            send(app, queued(message(receiver.url("/status/200"), 1), "q2", was="q1"))
+        assert versions(receiver) == {1: 1}
+
+    def test_what_lies_too_far_back_in_the_table_is_found_in_the_index(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
+        def two_rows(asked: Asked) -> Answer | None:
+            """The table gives two at a time, as it were thousands."""
+            query = json.loads(asked.body)
+            if asked.operation != "Query" or "FilterExpression" not in query or "IndexName" in query:
+                return None
+            answered = aws.dynamodb.query(**{**query, "Limit": 2})
+            kept = {name: answered[name] for name in ("Items", "Count", "ScannedCount", "LastEvaluatedKey")}
+            return Answer(200, json.dumps(kept).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+
+        app = start(aws)
+        event = queued(message(receiver.url("/status/200"), 1), "q1")
+        send(app, event)
+        for number in range(2, 6):
+            send(app, queued(message(receiver.url("/status/200"), number, message_id=f"m{number}"), f"q{number}"))
+        with dynamodb.breaking(two_rows):
+            send(app, again(event))
+        assert versions(receiver)[1] == 1
+
+    def test_the_look_reads_no_more_than_it_must(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
+        """One read of the table, and none of the index, in which a topic's message has thousands of executions."""
+        app = start(aws)
+        send(app, queued(message(receiver.url("/status/200"), 1), "q1", count=2))
+        assert dynamodb.calls["Query"] == 1
+
+
+class TestRedrivenDeadLetters:
+    def redriven(self, aws: MockAws, count: int = 1) -> Event:
+        """What `hooklog redrive` puts on the webhook queue."""
+        assert redrive(aws.sqs, aws.refs["WebhookDeadLetterQueue"], aws.refs["WebhookQueue"]) == count
+        return aws.take("WebhookQueue", count)
+
+    def let_sqs_move(self, aws: MockAws, body: object, **attributes: Any) -> str:
+        """To the dead-letter queue, as after a hundred receipts: as it is, under its own id. Gives this."""
+        sent = aws.sqs.send_message(
+            QueueUrl=aws.refs["WebhookDeadLetterQueue"], MessageBody=json.dumps(body), **attributes
+        )
+        return sent["MessageId"]
+
+    def test_what_was_refused_goes_out_under_its_first_id(self, aws: MockAws, receiver: Receiver) -> None:
+        url = receiver.url("/status/200")
+        body = {"webhook_id": ID, "url": url, "payload": {"v": 1}, "timeout_seconds": 99}
+        app = start(aws)
+        send(app, queued(body, "q1"))
+        letter = self.redriven(aws)
+        assert letter["Records"][0]["messageId"] != "q1"
+        send(app, letter)  # it comes back
+        letter = self.redriven(aws)
+        letter["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})  # as if this release took 99
+        send(app, letter)
+        send(app, again(letter))
+        assert [request.header("webhook-id") for request in receiver.requests] == ["q1"]
+        assert chain(aws, "q1") == [(1, "event", 200)]
+
+    def test_what_sqs_has_moved_goes_out_under_its_first_id(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
+        url = receiver.url("/status/200")
+        first = self.let_sqs_move(aws, {"webhook_id": ID, "url": url, "payload": {"v": 1}}, MessageGroupId=ID)
+        letter = self.redriven(aws)
+        assert letter["Records"][0]["messageId"] != first
+        send(app, letter)
+        assert [request.header("webhook-id") for request in receiver.requests] == [first]
+        assert executions(aws, first)[0]["redelivered"] is True
+
+    @pytest.mark.parametrize("message_id", [{}, {"message_id": "msg_1"}])
+    @pytest.mark.parametrize("code", ["200", "500"])
+    def test_what_was_sent_is_not_sent_again(
+        self, aws: MockAws, receiver: Receiver, message_id: dict[str, str], code: str
+    ) -> None:
+        """A failure's retry is ensured, as after any redelivery."""
+        app = start(aws, RETRY_SCHEDULE="300")
+        body = {"webhook_id": ID, "url": receiver.url(f"/status/{code}"), "payload": {"v": 1}, **message_id}
+        first = self.let_sqs_move(aws, body)
+        send(app, queued(body, first))
+        before = aws.waiting("WebhookQueue")
+        send(app, self.redriven(aws))
+        assert versions(receiver) == {1: 1}
+        assert aws.waiting("WebhookQueue") == 2 * before
+
+    def test_a_retry_is_known_too(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+        send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
+        retry = take(aws)
+        body = json.loads(retry["Records"][0]["body"])
+        retry["Records"][0]["messageId"] = self.let_sqs_move(aws, body)
+        send(app, retry)
+        take(aws)
+        send(app, self.redriven(aws))
+        assert versions(receiver) == {1: 2}
+        assert aws.waiting("WebhookQueue") == 1
+
+    def test_a_topics_message_reaches_nobody_twice(
+        self, app: ModuleType, aws: MockAws, api: Api, receiver: Receiver
+    ) -> None:
+        for number in (1, 2):
+            api.put(f"acme.w{number}", url=receiver.url(f"/status/200?{number}"), topic="acme", enabled=True)
+        publication = {"topic": "acme", "payload": {"v": 1}}
+        first = self.let_sqs_move(aws, publication)
+        send(app, queued(publication, first))
+        send(app, take(aws, 2))
+        send(app, self.redriven(aws))
+        send(app, take(aws, 2))
+        assert versions(receiver) == {1: 2}
+        assert {request.header("webhook-id") for request in receiver.requests} == {first}
+
+    def test_its_own_attributes_and_its_group_are_kept(self, aws: MockAws) -> None:
+        tenant = {"tenant": {"DataType": "String", "StringValue": "acme"}}
+        first = self.let_sqs_move(aws, {"n": 1}, MessageGroupId=ID, MessageAttributes=tenant)
+        (record,) = self.redriven(aws)["Records"]
+        attributes = {name: each["stringValue"] for name, each in record["messageAttributes"].items()}
+        assert attributes == {"tenant": "acme", "QueueMessageId": first}
+        assert record["attributes"]["MessageGroupId"] == ID
+
+    def test_what_has_no_room_for_its_id_goes_back_as_it_is(self, aws: MockAws) -> None:
+        full = {f"own{n}": {"DataType": "String", "StringValue": "x"} for n in range(10)}
+        self.let_sqs_move(aws, {"n": 1}, MessageAttributes=full)
+        (record,) = self.redriven(aws)["Records"]
+        assert record["messageAttributes"].keys() == full.keys()
+        self.let_sqs_move(aws, "x" * (MAX_MESSAGE_BYTES - 10))
+        (record,) = self.redriven(aws)["Records"]
+        assert record["messageAttributes"] == {}
+
+    def test_many_go_back_once_each(self, aws: MockAws) -> None:
+        long = "x" * 300_000
+        first = [self.let_sqs_move(aws, {"n": n, "long": long if n % 4 == 0 else ""}) for n in range(23)]
+        records = self.redriven(aws, 23)["Records"]
+        assert sorted(r["messageAttributes"]["QueueMessageId"]["stringValue"] for r in records) == sorted(first)
+        assert aws.waiting("WebhookDeadLetterQueue") == 0
+
+    @pytest.mark.parametrize("value", ["", "a b", "ü", "x" * 129])
+    def test_an_attribute_that_is_no_id_is_not_taken_for_one(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver, value: str
+    ) -> None:
+        body = {"webhook_id": ID, "url": receiver.url("/status/200"), "payload": {"v": 1}}
+        send(app, queued(body, "q2", was=value) if value else queued(body, "q2"))
+        assert [request.header("webhook-id") for request in receiver.requests] == ["q2"]
+
+
+def test_a_row_says_which_message_it_was_in_few_bytes(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    """A first attempt's costs what it did; a retry's, an id more where the producer names its messages."""
+    url = receiver.url("/sequence/bytes", codes="500,200")
+    send(app, queued(message(url, 1), "q1"))
+    send(
+        app,
+        queued({"webhook_id": ID, "url": receiver.url("/sequence/own", codes="500,200"), "payload": {"v": 2}}, "q2"),
+    )
+    retries = take(aws, 2)
+    own = {json.loads(record["body"])["message_id"]: record["messageId"] for record in retries["Records"]}
+    send(app, retries)
+    rows = sorted(aws.rows("Executions"), key=lambda row: row["executed_at"]["S"])
+    held = {(row["message_id"]["S"], row["attempt"]["N"]): row.get("queue_message_id", {}).get("S") for row in rows}
+    assert held == {
+        ("msg_1", "1"): "q1",
+        ("q2", "1"): None,
+        ("msg_1", "2"): f"q1/{own['msg_1']}",
+        ("q2", "2"): f"/{own['q2']}",
+    }
