@@ -30,6 +30,7 @@ OWN_HOSTS = [
     "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com:443",
     "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com.:8443",
     "a1b2c3d4e5.execute-api.eu-west-1.api.aws",
+    "a1b2c3d4e5-vpce-0f1e2d3c4b5a69788.execute-api.eu-west-1.amazonaws.com",
     "\uff41\uff11\uff42\uff12\uff43\uff13\uff44\uff14\uff45\uff15\u3002execute-api.eu-west-1.amazonaws.com",
     "127.0.0.1:4566/_aws/execute-api/a1b2c3d4e5",
     "127.0.0.1:4566/_aws/execute%2Dapi/%61%31b2c3d4e5",
@@ -140,7 +141,7 @@ class TestApi:
 
     def test_nor_to_the_domain_name_that_it_was_called_by(self, aws: MockAws) -> None:
         event = api_event({"webhook_id": ID}, scope=BOTH, body={"url": "https://Hooks.Acme.example./v2/webhooks"})
-        event["requestContext"]["domainName"] = "hooks.acme.example"
+        event["requestContext"]["domainName"] = "HOOKS.acme.example"
         assert aws.start("PutWebhookFunction").lambda_handler(event, None)["statusCode"] == 400
 
     @pytest.mark.parametrize(

@@ -21,15 +21,15 @@ def refuse_attempts(event: Mapping[str, Any]) -> None:
 def refuse_own_url(url: str, event: Mapping[str, Any]) -> None:
     """Raise InvalidRequest for a webhook's URL that leads to the API which this call has come to.
 
-    It is known by the host of the call and by the API's id: API Gateway's own host names begin with the id, and
-    emulators serve the API on a path that names it. Any other domain name of the API is not known here;
-    `refuse_attempts` refuses what is sent there. `url` is one that `parse_target` takes.
+    It is known by the host of the call and by the API's id: API Gateway's own host names begin with the id (those of a
+    private API with the id and `-vpce-…`), and emulators serve the API on a path that names it. Any other domain name
+    of the API is not known here; `refuse_attempts` refuses what is sent there. `url` is one that `parse_target` takes.
     """
     from hooklog.delivery.target import DEFAULT_PORTS, parse_target
 
     context = event.get("requestContext") or {}
     target = parse_target(url, tuple(DEFAULT_PORTS))
     host = target.host.rstrip(".")
-    named = {host.partition(".")[0], *unquote(target.path.partition("?")[0]).split("/")}
+    named = {host.partition(".")[0].partition("-vpce-")[0], *unquote(target.path.partition("?")[0]).split("/")}
     if host == (context.get("domainName") or "").lower() or context.get("apiId") in named:
         raise InvalidRequest("url: a webhook must not call Hooklog's own API")
