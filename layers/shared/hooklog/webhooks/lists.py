@@ -53,7 +53,7 @@ def subscribers(topic: str, event_type: str | None, after: str, limit: int) -> S
 def count(connection: Connection, prefix: str, most: int) -> int:
     """How many webhooks there are below the prefix, `most` of them at most, as of a moment ago.
 
-    One request, which reads keys alone: 5,000 have 760 KB, and a page of an index may have 1 MB.
+    One request, which reads only keys: 5,000 have 760 KB, and a page of an index may have 1 MB.
     """
     bounds = WebhookRow.webhook_id.between(prefix, prefix + _LAST)
     page = connection.query(
