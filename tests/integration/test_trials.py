@@ -248,6 +248,19 @@ class TestOneAtATime:
         ask(tester, status)
         assert len(receiver.requests) == (status == 200)
 
+    def test_one_that_ends_late_leaves_anothers_lease(
+        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/silent"), timeout_seconds=2)
+        with ThreadPoolExecutor(1) as pool:
+            late = pool.submit(ask, tester)
+            receiver.wait_for(1, path="/silent")
+            (row,) = aws.rows("Recoveries")
+            others = {**row, "holder": {"S": "another"}}
+            aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=others)
+            assert late.result()["error"]["type"] == "read_timeout"
+        assert aws.rows("Recoveries") == [others]
+
     def test_it_is_over_whatever_comes_of_it(self, api: Api, aws: MockAws, tester: ModuleType) -> None:
         api.put(url="https://does-not-exist.invalid/", transformation="payload.send ? payload : $error('no')")
         for payload, key in (({"send": True}, "error"), ({}, "error")):
