@@ -600,6 +600,7 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
     first = recovery.start(since=SINCE)[1]["recovery_id"]
+    let_it_be(3600, "advanced_at", aws, first)  # until it makes progress
     ticks = iter([60_000, 60_000, 0, 0])
     little_time = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
     recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - as time goes by
@@ -661,13 +662,24 @@ def test_a_recovery_that_died_while_it_was_started_holds_others_up_for_a_minute(
     assert recovery.start(since=SINCE)[0] == 202
 
 
-def test_a_crash_before_a_recovery_makes_way_holds_up_no_other(aws: MockAws, recovery: Recovery) -> None:
+def test_a_recovery_that_goes_on_just_as_it_is_to_be_stopped_is_not(
+    aws: MockAws, aws_endpoint: str, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = recovery.start(since=SINCE)[1]["recovery_id"]
-    (named,) = (row for row in aws.rows("Recoveries") if row["recovery_id"]["S"] == "#running")
-    recovery.run(aws.take("RecoveryQueue"))
-    aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=named)
-    assert recovery.progress(first)["status"] == "done"
-    assert recovery.start(since=SINCE)[0] == 202
+    let_it_be(3600, "advanced_at", aws, first)
+
+    def goes_on(asked: Asked) -> None:
+        if asked.operation == "UpdateItem":
+            let_it_be(0, "advanced_at", aws, first)
+
+    with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(goes_on), monkeypatch.context() as broken:
+        broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
+        late = aws.start("StartRecoveryFunction")
+        event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
+        answer = late.lambda_handler(event, None)
+    assert conflict((answer["statusCode"], json.loads(answer["body"]))) == first
+    (row,) = (row for row in aws.rows("Recoveries") if row["recovery_id"]["S"] == first)
+    assert row["status"]["S"] == "running"
 
 
 @pytest.mark.parametrize(

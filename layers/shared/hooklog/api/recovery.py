@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
 from hooklog.executions import chain, details
@@ -209,15 +209,6 @@ def _stop(row: RecoveryRow) -> bool:
     return True
 
 
-def _make_way(webhook_id: str, recovery_id: str) -> None:
-    """For the next recovery, after this one."""
-    try:
-        RunningRow(webhook_id, _RUNNING).delete(RunningRow.named == recovery_id)
-    except DeleteError as error:
-        if error.cause_response_code != CONDITION_FAILED:
-            raise
-
-
 def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
     """How far it has come. Raises NotFound."""
     try:
@@ -243,10 +234,7 @@ def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Call
             repeats.put(dict.fromkeys(stretch.kept, 0))
         if not _advance(row, stretch):
             return True
-    if row.status == "running":
-        return False
-    _make_way(webhook_id, recovery_id)
-    return True
+    return row.status != "running"
 
 
 def _look_at(row: RecoveryRow, page: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Stretch:
