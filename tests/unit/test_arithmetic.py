@@ -143,34 +143,6 @@ def test_no_decimal_loses_or_gains_a_digit(transformer: Transformer, number: flo
     assert digits == repr(number).partition("e")[0].replace(".", "").strip("-0")
 
 
-@settings(max_examples=200, deadline=None)
-@given(number=DECIMALS | st.integers(-400, 400).map(lambda power: 1.5 * 2.0**power) | st.integers().map(float))
-def test_a_body_has_decimals_as_a_string_has_them(transformer: Transformer, number: float) -> None:
-    text = made(transformer, "$string(payload)", number)
-    in_text = json.dumps(f'\\"{number}, 1e-05, 1.0')
-    for expression, expected in (
-        ("payload", text),
-        ("[payload, [payload], 10.05]", f"[{text},[{text}],10.05]"),
-        (f'{{"1.0": payload, "a": {in_text}}}', f'{{"1.0":{text},"a":{in_text}}}'),
-    ):
-        shaped = transformer.shape(Message.parse({"webhook_id": "acme.orders", "payload": number}, "m"), expression)
-        assert shaped
-        assert shaped.body.decode() == expected
-
-
-@pytest.mark.parametrize(
-    ("expression", "body"),
-    [
-        ("0.00001", "0.00001"), ("1 / 10000000", "1e-7"), ("9007199254740993 - 0.5", "9007199254740992"),
-        ("[1e15 * 1.5, 1e16 * 1.5]", "[1500000000000000,15000000000000000]"), ("{'a': -1 * 0.0}", '{"a":0}'),
-    ],
-)  # fmt: skip
-def test_decimals_in_a_body(transformer: Transformer, expression: str, body: str) -> None:
-    shaped = transformer.shape(Message.parse({"webhook_id": "acme.orders", "payload": None}, "m"), expression)
-    assert shaped
-    assert shaped.body.decode() == body
-
-
 @pytest.mark.parametrize(
     "expression",
     ["1e308 * 10", "-1e308 * 10", "$sum([1e308, 1e308])", "$power(10, 308) * $power(10, 308)", "$power(10, 1000)"],

@@ -5,7 +5,6 @@ for that, so importing this module replaces what does: the operators, `$string` 
 """
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -26,12 +25,6 @@ MAX_RANGE: Final = 100_000
 
 _SAFE: Final = 2.0**53
 """Below it a double is an integer in no doubt."""
-
-_STRING_OR_ODD_DECIMAL: Final = re.compile(
-    rb'"[^"\\]*(?:\\.[^"\\]*)*"|(?<![0-9.])-?(?:[0-9]+\.0(?![0-9])|[0-9](?:\.[0-9]+)?e[+-][0-9]+)'
-)
-"""In JSON that Python wrote: strings, to pass them over, and decimals that JavaScript writes in another way."""
-_ODD: Final = re.compile(rb"[0-9](?:\.0(?![0-9])|e[+-])")
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "+": lambda one, other: one + other,
@@ -168,18 +161,6 @@ def written(number: Number) -> str:
     if not number:
         return "0"
     return "-" * sign + _placed(text, point)
-
-
-def rewritten(body: bytes) -> bytes:
-    """JSON that Python wrote, with its decimals as JavaScript writes them."""
-    return _STRING_OR_ODD_DECIMAL.sub(_rewritten, body) if _ODD.search(body) else body
-
-
-def _rewritten(found: re.Match[bytes]) -> bytes:
-    text = found[0]
-    if text.endswith(b".0"):
-        return text[:-2] if text != b"-0.0" else b"0"
-    return text if text.startswith(b'"') else written(float(text)).encode()
 
 
 def _placed(digits: str, point: int) -> str:

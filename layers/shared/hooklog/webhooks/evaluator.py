@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Final
 from jsonata import Jsonata
 
 from hooklog.messages.fields import compact_json
-from hooklog.webhooks.arithmetic import Expression, rewritten
+from hooklog.webhooks.arithmetic import Expression
 from hooklog.webhooks.child_process import ANSWERED, FAILED, NO_MEMORY, OVERTIME, SKIPPED
 from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, reason_of
 
@@ -103,7 +103,7 @@ def _evaluate(compiled: Any, document: Any) -> Any:
 
 def _body(result: Any) -> bytes:
     try:
-        body = rewritten(compact_json(result))
+        body = compact_json(result)
     except (TypeError, ValueError):
         raise _NoJson("its result holds what JSON has not, such as a function") from None
     if len(body) > MAX_RESULT_BYTES:
