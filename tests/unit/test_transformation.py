@@ -243,8 +243,10 @@ def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer
         begun.set()
         return 60.0
 
+    with pytest.raises(Undelivered):
+        transformer.shape(message(), SLOW)  # known to be slow, it has all of its time at once
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(transformer.shape, message(), "($f := function($n) {$f($n)}; $f(1))", plenty)
+        slow = pool.submit(transformer.shape, message(), SLOW, plenty)
         assert begun.wait(10)
         waits_until = time.monotonic() + 0.3  # the other one takes longer
         with pytest.raises(NoTimeLeft):
