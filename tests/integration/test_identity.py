@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from cli.arguments import parser
+from cli.output import Output
 from cli.redrive import redrive
+from cli.stack import Stack
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
@@ -547,6 +550,17 @@ class TestRedrivenDeadLetters:
         self.let_sqs_move(aws, "x" * (MAX_MESSAGE_BYTES - 10))
         (record,) = self.redriven(aws)["Records"]
         assert record["messageAttributes"] == {}
+
+    def test_the_command_line_says_how_many(self, aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
+        outputs = {"QueueUrl": aws.refs["WebhookQueue"], "DeadLetterQueueUrl": aws.refs["WebhookDeadLetterQueue"]}
+        stack = Stack("hooklog", outputs, {"sqs": aws.sqs}.__getitem__, is_local=True)
+        first = self.let_sqs_move(aws, {"n": 1})
+        for moved in (1, 0):
+            arguments = parser().parse_args(["redrive"])
+            arguments.run(stack, arguments, Output(as_json=True))
+            assert json.loads(capsys.readouterr().out) == {"moved": moved}
+        (record,) = take(aws)["Records"]
+        assert record["messageAttributes"]["QueueMessageId"]["stringValue"] == first
 
     def test_many_go_back_once_each(self, aws: MockAws) -> None:
         long = "x" * 300_000
