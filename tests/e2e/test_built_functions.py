@@ -185,7 +185,7 @@ def lambda_handler(event, context):
 """
 
 
-def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(tmp_path: Path) -> None:
+def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(deployment: Deployment, tmp_path: Path) -> None:
     if not can_isolate():
         pytest.skip("this machine gives no process file systems of its own (unshare)")
     code = tmp_path / "code"
