@@ -44,7 +44,7 @@ def dynamodb(deployment: Deployment) -> Iterator[FaultyService]:
 def test_a_chain_of_retries(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
-    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,reset,200"
+    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,garbage,200"
     deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
     shown = deployment.wait_for_history(webhook_id, 3)
     assert [(e["attempt"], e["trigger"], e["result"]) for e in reversed(shown)] == [
