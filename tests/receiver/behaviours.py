@@ -98,11 +98,10 @@ def answer(exchange: Exchange) -> bool:
 def early(exchange: Exchange) -> bool:
     """`/early/<code>?then=close`: answers without the request's body; then `close`, `reset`, `read` or `stall`.
 
-    `read` reads it after all and keeps the connection, `stall` neither reads nor closes. `?interim=1` says 103 before.
+    `read` reads it after all and keeps the connection, `stall` neither reads nor closes. `?interim=2`: after two 103.
     """
     then = exchange.parameters.text("then", "close")
-    if "interim" in exchange.parameters:
-        exchange.connection.send(INTERIM)
+    exchange.connection.send(INTERIM * exchange.parameters.integer("interim", 0))
     exchange.respond(exchange.argument, exchange.parameters.data("body", "early"))
     if then == "stall":
         exchange.connection.pause(60)

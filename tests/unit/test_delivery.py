@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -275,22 +274,23 @@ def test_an_answer_before_the_whole_request_was_read_is_the_answer(
     assert (early.connection == after.connection) <= (then == "read")
 
 
-@pytest.mark.parametrize("query", [{"interim": 1}, {"interim": 1, "body": ""}])
+@pytest.mark.parametrize("interim", [1, 90])
 @pytest.mark.parametrize("https", [False, True])
-def test_an_interim_answer_does_not_stop_a_request(
-    courier: Courier, receiver: Receiver, https: bool, query: dict[str, Any]
+def test_the_answer_after_interim_ones_stops_a_request(
+    courier: Courier, receiver: Receiver, https: bool, interim: int
 ) -> None:
-    url = receiver.url("/early/422", https=https, then="stall", **query)
+    url = receiver.url("/early/422", https=https, then="stall", interim=interim)
     assert deliver(courier, url, body=b"x" * 20_000_000).result == 422
 
 
+@pytest.mark.parametrize("interim", [0, 90])
 @pytest.mark.parametrize("then", ["read", "stall"])
 @pytest.mark.parametrize("https", [False, True])
 def test_who_says_200_early_may_still_read_the_request(
-    courier: Courier, receiver: Receiver, https: bool, then: str
+    courier: Courier, receiver: Receiver, https: bool, then: str, interim: int
 ) -> None:
     """It is sent to its end, or until time is over."""
-    url = receiver.url("/early/200", https=https, then=then)
+    url = receiver.url("/early/200", https=https, then=then, interim=interim)
     delivery = deliver(courier, url, timeout_seconds=1 if then == "stall" else 10, body=b"x" * 20_000_000)
     assert (delivery.result, delivery.error) == (200, None)
     assert delivery.duration_ms < (1000 if then == "stall" else 10_000)

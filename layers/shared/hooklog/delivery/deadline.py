@@ -14,8 +14,11 @@ from typing import Any, Final
 READING_SECONDS: Final = 0.25
 """What is left for reading an answer that came early, where the request is not taken until the deadline."""
 
-_MAX_EARLY = 65_536
-_REFUSAL = re.compile(rb"(?:HTTP/\d\.\d 1\d\d\b.*?\n\r?\n)*HTTP/\d\.\d [3-9]\d\d\b", re.DOTALL)
+_MAX_EARLY = 16_384
+_STATUS_LINE = rb"\s*+HTTP[/\d.]*+[ \t]++"
+_REFUSAL = re.compile(  # past interim answers; nothing in it is tried a second way, whatever a receiver says
+    rb"(?>" + _STATUS_LINE + rb"1\d\d\b(?>.*?\n\r?\n))*+" + _STATUS_LINE + rb"[3-9]\d\d\b", re.DOTALL | re.IGNORECASE
+)
 _BLOCKED = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
@@ -70,7 +73,7 @@ class DeadlineSocket(socket.socket):
 
         That is a status from 300 on; where it is another, the receiver may still want the rest, until the deadline.
         """
-        self._arm()
+        self._left()
         super().settimeout(0)  # neither waits by itself, nor asks the system first whether it would
         with memoryview(data) as whole, whole.cast("B") as rest:
             sent = 0
@@ -111,10 +114,15 @@ class DeadlineSocket(socket.socket):
         return len(taken)
 
     def _arm(self) -> None:
+        left = self._left()
+        super().settimeout(left if left < float("inf") else None)
+
+    def _left(self) -> float:
+        """The seconds that are left. Raises TimeoutError where none are."""
         left = self._ends - time.monotonic()
         if left <= 0:
             raise self._late()
-        super().settimeout(left if left < float("inf") else None)
+        return left
 
     def _late(self) -> TimeoutError:
         return DeadlineExceeded() if self.heard else TimeoutError()
