@@ -45,12 +45,13 @@ def _answer(address: str, port: int) -> Any:
     return family, socket.SOCK_STREAM, 6, "", (address, port, *more)
 
 
-def send(guard: Guard, *urls: str, ca_bundle: str | None = None) -> list[Delivery]:
+def send(guard: Guard, *urls: str, ca_bundle: str | None = None, timeout_seconds: float = 5) -> list[Delivery]:
     """One delivery each, over connections that are kept in between."""
     adapter = EgressAdapter(guard, ca_bundle)
     courier = Courier(adapter, allow_http=True, capture_limit=0)
     try:
-        return [courier.deliver(Call.of(MESSAGE._replace(url=url)), attempt=1) for url in urls]
+        message = MESSAGE._replace(timeout_seconds=timeout_seconds)
+        return [courier.deliver(Call.of(message._replace(url=url)), attempt=1) for url in urls]
     finally:
         adapter.close()
 
@@ -114,6 +115,38 @@ def test_a_kept_connection_leads_where_it_led_when_it_was_checked(receiver: Rece
     deliveries = send(Guard(LOCAL, resolver), *repeat(named(receiver.url("/status/200")), 3))
     assert [delivery.result for delivery in deliveries] == [200, 200, 200]
     assert (len(resolver.asked), len({request.connection for request in receiver.requests})) == (1, 1)
+
+
+def test_what_is_sent_again_on_a_new_connection_is_checked_again(receiver: Receiver) -> None:
+    receiver.reset()
+    resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
+    url = named(receiver.url("/sequence/rebound", codes="200,close,200"))
+    first, second = send(Guard(LOCAL, resolver), url, url)
+    assert (first.result, error_type(second), second.resent) == (200, ErrorType.BLOCKED_ADDRESS, True)
+    assert len(receiver.requests) == 2
+
+
+NOWHERE = "255.255.255.255"
+"""The system knows no way to it."""
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "error", "words"),
+    [
+        (NOWHERE, "refused_url", ErrorType.CONNECTION_REFUSED, "cannot be reached"),
+        ("127.0.0.1", "refused_url", ErrorType.CONNECTION_REFUSED, "Nothing accepted"),
+        ("127.0.0.1", "unreachable_url", ErrorType.CONNECT_TIMEOUT, "in time"),
+    ],
+)
+def test_of_several_addresses_the_one_that_says_most_is_told(
+    receiver: Receiver, address: str, url: str, error: ErrorType, words: str
+) -> None:
+    """Such as one of IPv6, where there is none."""
+    for addresses in ([address, NOWHERE], [NOWHERE, address]):
+        guard = Guard(parse_networks(f"127.0.0.0/8,{NOWHERE}/32"), Resolver(addresses))
+        (delivery,) = send(guard, named(getattr(receiver, url)), timeout_seconds=1)
+        assert delivery.error
+        assert (delivery.error.error_type, words in delivery.error.message) == (error, True)
 
 
 def test_connections_are_kept_for_the_guard_that_opened_them(receiver: Receiver) -> None:

@@ -4,6 +4,7 @@
 they lead, it reads proxies and netrc from the environment and it loads the certificate bundle anew for each connection.
 """
 
+import errno
 import logging
 import socket
 import ssl
@@ -34,6 +35,8 @@ KEPT_CONNECTIONS: Final = 10
 MAX_IDLE_SECONDS: Final = 4
 """A connection that was idle for longer is not used again: common servers close theirs after 5 s (Node, Apache), and
 what they sent meanwhile is lost on a frozen Lambda environment."""
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
+_UNREACHABLE = "The receiver's address cannot be reached: no network leads there."
 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it warns with the URL and with headers that it cannot read
 
@@ -193,15 +196,17 @@ def _connect(connection: _Kept) -> socket.socket:
     """Connect to the first address that answers, each given an equal share of the time that is left."""
     ends = time.monotonic() + cast("float", connection.timeout)
     addresses = connection.guard.look_up(connection.host, connection.port, ends)
-    problem: OSError = OSError()
+    problem: OSError | None = None
     for waiting, (family, sockaddr) in zip(range(len(addresses), 0, -1), addresses, strict=True):
         try:
             return _connect_to(family, sockaddr, (ends - time.monotonic()) / waiting, ends)
         except OSError as error:
-            problem = error
+            if problem is None or problem.errno in _NO_ROUTE:  # that says the least about the receiver
+                problem = error
     if isinstance(problem, TimeoutError):
         raise Undelivered(ErrorType.CONNECT_TIMEOUT)
-    raise Undelivered(ErrorType.CONNECTION_REFUSED)
+    no_route = problem is not None and problem.errno in _NO_ROUTE
+    raise Undelivered(ErrorType.CONNECTION_REFUSED, _UNREACHABLE if no_route else None)
 
 
 def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket.socket:
