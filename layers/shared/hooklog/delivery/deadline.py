@@ -98,7 +98,7 @@ class DeadlineSocket(socket.socket):
 
     def _hear(self) -> None:
         try:
-            data = super().recv(_MAX_EARLY)
+            data = super().recv(max(_MAX_EARLY - len(self._early), 1))
         except _BLOCKED:
             return  # TLS had something to say that is not of the answer
         self._ended = not data
