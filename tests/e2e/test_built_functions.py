@@ -191,7 +191,7 @@ def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(deployment: Depl
     code = tmp_path / "code"
     code.mkdir()
     (code / "app.py").write_text(PROBE)
-    answer = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": str(ROOT)}, tmp_path)
+    answer = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": "/var/tmp"}, tmp_path)
     Path("/tmp/probe-of-a-built-function").unlink()
     refused = {"task": "OSError", "root": "OSError", "shm": "OSError", "memory": "MemoryError"}
     assert answered(answer) == {"home": None, "tmp": "written", **refused}

@@ -159,7 +159,7 @@ def test_what_goes_on_for_ever_ends_quietly(deployment: Deployment, ends: ExitCo
             process.send_signal(signal.SIGINT)
         else:
             process.stdout.close()
-        assert process.wait(20) == ends
+        assert process.wait(60) == ends
         assert process.stderr.read() == ""
 
 

@@ -253,7 +253,7 @@ def test_what_is_wrong_is_found_with_what_to_do(
     [
         (
             "alarms",
-            alarms(alarm("DeadLetters", "INSUFFICIENT_DATA", 29), alarm("SenderErrors")),
+            alarms(alarm("DeadLetters", "INSUFFICIENT_DATA", 5), alarm("SenderErrors")),
             "not evaluated yet: 1.",
         ),
         ("deletion protection", parameters(Stage="development"), "Stage=development"),
