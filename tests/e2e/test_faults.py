@@ -46,7 +46,10 @@ def test_a_chain_of_retries(
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,garbage,200"
     deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
-    shown = deployment.wait_for_history(webhook_id, 3)
+    shown = until(  # what has been followed is told so after its successor is logged
+        lambda: deployment.history(webhook_id),
+        lambda found: len(found) == 3 and not any("next_attempt_at" in execution for execution in found),
+    )
     assert [(e["attempt"], e["trigger"], e["result"]) for e in reversed(shown)] == [
         (1, "event", 500),
         (2, "retry", 0),
