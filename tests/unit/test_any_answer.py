@@ -44,6 +44,8 @@ class Written(NamedTuple):
     sent: bytes
     arrived: int
     """The bytes up to the end of its status line."""
+    headed: int
+    """The bytes up to the body."""
 
 
 class Scripted:
@@ -119,6 +121,7 @@ HEADER_LINES = st.one_of(
         [b"no header", b": nameless", b"HTTP/1.1 500 Oh", b"X-Long: " + b"x" * 20_000, "X-Größe: ✓".encode()]
     ),
 )
+KEPT = b"X-Kept: whatever stands around it"
 LINE_ENDS = st.sampled_from([b"\r\n", b"\n"])
 
 
@@ -140,13 +143,13 @@ def answers(draw: st.DrawFn) -> Written:
     reason = draw(st.sampled_from([b"", b" OK", " Größe".encode(), b" \xff\x00", b" " + b"x" * 300]))
     line = b"%b %d%b%b" % (version, status, reason, end)
     interim = draw(st.sampled_from([b"", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"]))
-    headers = b"".join(
-        header.strip(b"\r") + end for header in draw(st.lists(HEADER_LINES, max_size=8)) if header.strip(b"\r")
-    )
+    odd = [header.strip(b"\r") for header in draw(st.lists(HEADER_LINES, max_size=8)) if header.strip(b"\r")]
+    odd.insert(draw(st.integers(0, len(odd))), KEPT)
+    head = line + b"".join(header + end for header in odd) + end
     body = draw(TEXTS)
     for encode in draw(st.lists(ENCODERS, max_size=3)):
         body = encode(body)
-    return Written(status, interim + line + headers + end + body, len(interim + line))
+    return Written(status, interim + head + body, len(interim + line), len(interim + head))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -161,6 +164,9 @@ def test_the_status_on_the_wire_is_the_status_in_the_log(
     delivery = deliver(scripted, timeout_seconds=30)
     assert (delivery.result, delivery.error) == (answer.status, None)
     assert delivery.success == (200 <= answer.status <= 299)
+    if until >= answer.headed:
+        assert delivery.answer
+        assert delivery.answer.header("x-kept").startswith("whatever stands around it")
     assert is_storable(delivery)
 
 

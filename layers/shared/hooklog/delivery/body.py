@@ -68,8 +68,7 @@ UNKNOWN: Final = Framing(is_chunked=False, length=None, is_sound=False)
 def frame(status: int, headers: Headers, *, is_persistent: bool) -> Framing:
     """Where the body of a response ends; `is_persistent` says whether its connection goes on after it."""
     announced, lengths = headers.get("content-length"), headers.items_of("content-length")
-    transfer = headers.items_of("transfer-encoding")
-    codings = [coding for coding in transfer if coding != "identity"]
+    transfer, codings = headers.items_of("transfer-encoding"), headers.codings_in("transfer-encoding")
     if 100 <= status < 200 or status in _WITHOUT_BODY:
         announces_body = transfer or any(length.strip("0") for length in lengths)
         return Framing(is_chunked=False, length=0, is_sound=is_persistent and not announces_body)
@@ -83,8 +82,7 @@ def frame(status: int, headers: Headers, *, is_persistent: bool) -> Framing:
 
 def transfer_codings(headers: Headers) -> list[str]:
     """The codings that a body is in when the chunks are taken apart, in the order in which they were applied."""
-    codings = [coding.partition(";")[0].strip() for coding in headers.items_of("transfer-encoding")]
-    codings = [coding for coding in codings if coding != "identity"]
+    codings = headers.codings_in("transfer-encoding")
     while codings and codings[-1] == "chunked":
         codings.pop()
     return codings

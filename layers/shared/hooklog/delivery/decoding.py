@@ -72,8 +72,7 @@ def decode(body: bytes, codings: Sequence[str], limit: int, *, is_whole: bool) -
     At most `limit` + 1 bytes come out, and what is in between is bounded as well. `is_whole` says whether all of the
     body is there. A coding that the body is not in, or that is unknown, leaves it as it is at that point.
     """
-    codings = [coding for coding in codings if coding != "identity"]
-    if not codings or not body:
+    if not body:
         return Decoded(body, is_whole)
     if len(codings) > MAX_CODINGS:
         return Decoded(body, is_whole, note=f"More than {MAX_CODINGS} codings: the body is kept as it came.")

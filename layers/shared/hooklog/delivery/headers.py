@@ -42,6 +42,11 @@ class Headers:
         value = self.get(name)
         return [item for item in (part.strip().lower() for part in value.split(",")) if item] if value else []
 
+    def codings_in(self, name: str) -> list[str]:
+        """The codings that a field names, without their parameters and without `identity`, which is none."""
+        codings = [item.partition(";")[0].rstrip() for item in self.items_of(name)]
+        return [coding for coding in codings if coding not in ("", "identity")]
+
     def capture(self) -> tuple[Mapping[str, str], bool]:
         """Names and values up to `MAX_CAPTURED_HEADERS`, and whether anything was cut.
 

@@ -27,7 +27,7 @@ MAX_HEADER_SECTION: Final = 1_048_576
 UNCHUNKED: Final = "The headers say that the body is chunked, and it is not: it is kept as it came."
 
 _STATUS_LINE = re.compile(
-    rb"[\r\n]{0,16}(?:HTTP(?:/(\d+(?:\.\d+)?))?|ICY)[ \t]+((?!000)\d{3})(?:\D[^\n]*)?\n", re.IGNORECASE
+    rb"[\r\n]{0,16}(?:HTTP(?:/(\d+(?:\.\d+)?))?|ICY)[ \t]+((?!000)\d{3})(?:[^\d\n][^\n]*)?\n", re.IGNORECASE
 )
 _STATUS_LINE_BEGINS = (b"HTTP", b"ICY")
 _SECTION_ENDS = re.compile(rb"\n\r{0,2}\n")
@@ -90,7 +90,7 @@ class Response:
     def read(self, limit: int) -> Answer:
         """Read the body up to `limit` bytes, decoded. Raises nothing: what came before it broke off is the answer."""
         headers, headers_truncated = self.headers.capture()
-        codings = [*self.headers.items_of("content-encoding"), *transfer_codings(self.headers)]
+        codings = [*self.headers.codings_in("content-encoding"), *transfer_codings(self.headers)]
         body, framing = Body(self._incoming, 2 * limit + 4096 if codings else limit), UNKNOWN
         if not self._head_error:
             framing = frame(self.status, self.headers, is_persistent=self._is_persistent())
