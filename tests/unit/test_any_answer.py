@@ -194,9 +194,31 @@ def test_what_is_no_answer_is_a_hard_error(scripted: Scripted, sent: bytes) -> N
     assert is_storable(delivery)
 
 
-def deliver(scripted: Scripted, timeout_seconds: float) -> Delivery:
+EMPTY_GZIP, SKIPPED_ZSTD = gzip.compress(b""), b"\x50\x2a\x4d\x18" + bytes(4)
+COSTLY = {
+    "spaces for a chunk's size": b"Transfer-Encoding: chunked\r\n\r\n" + b" " * 16_000 + b"!",
+    "returns after a chunk": b"Transfer-Encoding: chunked\r\n\r\n2\r\nok" + b"\r" * 30_000_000,
+    "spaces for a charset": b"Content-Type: a; charset=" + b" " * 16_000 + b"!\r\n\r\n\xff",
+    "a header folded often": b"X: y\r\n" + b" z\r\n" * 250_000 + b"\r\n",
+    "many gzip members": b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(EMPTY_GZIP * 16_000),
+    "many zstd frames": b"Content-Encoding: zstd, gzip\r\n\r\n" + gzip.compress(SKIPPED_ZSTD * 40_000),
+}
+
+
+@pytest.mark.parametrize("answer", COSTLY.values(), ids=COSTLY)
+def test_no_answer_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
+    """It would be taken from the other deliveries of the batch, and no timeout ends it."""
+    scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
+    started = time.thread_time()
+    delivery = deliver(scripted, timeout_seconds=30, limit=65_536)
+    Execution("", delivery, Trigger.EVENT, "").details()
+    assert time.thread_time() - started < 1
+    assert delivery.result == 500
+
+
+def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> Delivery:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
-    courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    courier = Courier(adapter, allow_http=True, capture_limit=limit)
     started = time.monotonic()
     delivery = courier.deliver(Call.of(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
     assert time.monotonic() - started < timeout_seconds + SLACK

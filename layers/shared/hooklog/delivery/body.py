@@ -19,8 +19,9 @@ _WITHOUT_BODY = (204, 304)
 _NO_CHUNK = -1
 
 # As texts: `re` compiles what is used, when it is used, and no cold start.
-_CHUNK_LINE = rb"(?i:[ \t]*([0-9a-f]{1,32})[ \t]*(?:;[^\n]*)?\r?\n)"
-_CHUNK_LINE_BEGINS = rb"(?i:[ \t]*[0-9a-f]{0,32}[ \t]*(?:;[^\n]*|\r)?)"
+# What `*+` took is not tried a second way, which could take seconds that no timeout ends.
+_CHUNK_LINE = rb"(?i:[ \t]*+([0-9a-f]{1,32})[ \t]*+(?:;[^\n]*)?\r?\n)"
+_CHUNK_LINE_BEGINS = rb"(?i:[ \t]*+[0-9a-f]{0,32}+[ \t]*+(?:;[^\n]*|\r)?)"
 _LINE_END = rb"\r?\n"
 _TRAILERS_END = rb"(?:\A|\n)\r{0,2}\n"
 
@@ -176,7 +177,7 @@ class Body:
     def _skip_line_end(self) -> bool:
         data = self._incoming.data
         while not (end := re.match(_LINE_END, data)):
-            if data.strip(b"\r") or not self._incoming.receive():
+            if len(data) > 1 or data.strip(b"\r") or not self._incoming.receive():
                 return False
         del data[: end.end()]
         return True

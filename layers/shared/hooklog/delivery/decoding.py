@@ -3,7 +3,7 @@
 import importlib
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,6 +15,7 @@ MAX_ZSTD_WINDOW_LOG: Final = 23
 
 _ASIDE = str(Path(__file__).parents[3] / "codings")
 _PIECE = 2_048
+_MAGIC_LENGTH = 4
 _ALIASES = {"x-gzip": "gzip", "x-deflate": "deflate"}
 _GZIP_WINDOW, _ZLIB_WINDOW, _BARE_WINDOW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -102,16 +103,16 @@ def _gunzip(data: bytes, limit: int) -> _Layer | None:
 
 def _undeflate(data: bytes, limit: int) -> _Layer | None:
     """In zlib's format, as RFC 9110 section 8.4.1.2 has it, or bare, as some send it."""
-    wrapped, _ = _decompress(lambda: _Inflating(_ZLIB_WINDOW), data, limit)
+    wrapped, _ = _decompress(lambda: _Inflating(_ZLIB_WINDOW), memoryview(data), limit)
     if wrapped.end is _End.COMPLETE:
         return wrapped
-    bare = _if_plausible(*_decompress(lambda: _Inflating(_BARE_WINDOW), data, limit), data)
+    bare = _if_plausible(*_decompress(lambda: _Inflating(_BARE_WINDOW), memoryview(data), limit), data)
     return bare if bare and bare.end is _End.COMPLETE else _unless_by_chance(wrapped, data) or bare
 
 
 def _unbrotli(data: bytes, limit: int) -> _Layer | None:
     brotli = _import("brotli")
-    return _if_plausible(*_decompress(lambda: _Brotli(brotli.Decompressor()), data, limit), data)
+    return _if_plausible(*_decompress(lambda: _Brotli(brotli.Decompressor()), memoryview(data), limit), data)
 
 
 def _unzstd(data: bytes, limit: int) -> _Layer | None:
@@ -146,7 +147,7 @@ def _unless_by_chance(layer: _Layer, data: bytes) -> _Layer | None:
     return layer if layer.data else _Layer(data, layer.end) if layer.end is _End.SHORT else None
 
 
-def _if_plausible(layer: _Layer, rest: bytes, data: bytes) -> _Layer | None:
+def _if_plausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer | None:
     """The same for a format without a magic number: where it does not end with the data, only text is believed."""
     if _is_text(data):
         return None
@@ -170,45 +171,54 @@ def _is_text(data: bytes) -> bool:
 
 def _decompress_all(make: Callable[[], _Engine], magics: tuple[bytes, ...], data: bytes, limit: int) -> _Layer:
     """One stream after another, as gzip and zstd may be joined; what follows them is left out."""
-    whole = _Layer(b"", _End.DAMAGED)
-    while data.startswith(magics):
-        layer, data = _decompress(make, data, limit - len(whole.data))
-        whole = _Layer(whole.data + layer.data, layer.end)
-        if layer.end is not _End.COMPLETE:
+    output, end, rest = bytearray(), _End.DAMAGED, memoryview(data)  # many may be joined: none copies what follows it
+    while bytes(rest[:_MAGIC_LENGTH]).startswith(magics):
+        layer, rest = _decompress(make, rest, limit - len(output))
+        output += layer.data
+        end = layer.end
+        if end is not _End.COMPLETE:
             break
-    return whole
+    return _Layer(bytes(output), end)
 
 
-def _decompress(make: Callable[[], _Engine], data: bytes, limit: int) -> tuple[_Layer, bytes]:
+def _decompress(make: Callable[[], _Engine], data: memoryview, limit: int) -> tuple[_Layer, memoryview]:
     """What one stream holds, and what follows it. Of damaged data, all that comes before the damage."""
-    pieces = [data[start : start + _PIECE] for start in range(0, len(data), _PIECE)]
-    layer, fed, engine = _feed(make(), pieces, limit)
+    layer, fed, engine = _feed(make(), _pieces(data), limit)
     if layer.end is _End.DAMAGED:  # what the last call gave is lost, so that it is asked for byte by byte
-        pieces[fed : fed + 1] = [pieces[fed][n : n + 1] for n in range(len(pieces[fed]))]
-        layer, fed, engine = _feed(make(), pieces, limit)
-    rest = engine.unused_data + b"".join(pieces[fed + 1 :]) if layer.end is _End.COMPLETE else b""
-    return layer, rest
+        layer, fed, engine = _feed(make(), _pieces(data, divided=(fed - 1) // _PIECE), limit)
+    return layer, data[fed - len(engine.unused_data) :] if layer.end is _End.COMPLETE else data[:0]
 
 
-def _feed(engine: _Engine, pieces: Sequence[bytes], limit: int) -> tuple[_Layer, int, _Engine]:
-    """What comes out, the number of the last piece, and the engine in its last state."""
-    output, number = bytearray(), 0
-    for number, piece in enumerate(pieces):
+def _pieces(data: memoryview, divided: int = -1) -> Iterator[bytes]:
+    """The data in pieces, one of them byte by byte."""
+    for number, start in enumerate(range(0, len(data), _PIECE)):
+        piece = bytes(data[start : start + _PIECE])
+        if number == divided:
+            yield from (piece[n : n + 1] for n in range(len(piece)))
+        else:
+            yield piece
+
+
+def _feed(engine: _Engine, pieces: Iterable[bytes], limit: int) -> tuple[_Layer, int, _Engine]:
+    """What comes out, how many bytes went in, and the engine in its last state."""
+    output, fed = bytearray(), 0
+    for piece in pieces:
+        fed += len(piece)
         more = piece
         while True:
             try:
                 got = engine.decompress(more, limit + 1 - len(output))
             except Exception:  # noqa: BLE001 - each library has an exception of its own
-                return _Layer(bytes(output), _End.DAMAGED), number, engine
+                return _Layer(bytes(output), _End.DAMAGED), fed, engine
             output += got
             if len(output) > limit:
-                return _Layer(bytes(output[: limit + 1]), _End.FULL), number, engine
+                return _Layer(bytes(output[: limit + 1]), _End.FULL), fed, engine
             if engine.eof:
-                return _Layer(bytes(output), _End.COMPLETE), number, engine
+                return _Layer(bytes(output), _End.COMPLETE), fed, engine
             if not got:
                 break
             more = b""
-    return _Layer(bytes(output), _End.SHORT), number, engine
+    return _Layer(bytes(output), _End.SHORT), fed, engine
 
 
 class _Inflating:

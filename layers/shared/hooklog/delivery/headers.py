@@ -20,17 +20,11 @@ class Headers:
         """
         self._fields: dict[str, list[str]] = {}
         """By name in lower case: the name as it came first, then the values."""
-        field: list[str] | None = []
-        for line in _lines(section):
-            if line[0] in " \t" and field != []:  # folded, RFC 9112 section 5.2; not before the first field
-                if field:
-                    field[-1] = f"{field[-1]} {line.strip()}".strip()
-                continue
+        for line in _unfolded(section):
             name, colon, value = line.partition(":")
             name = name.strip()
-            field = self._fields.setdefault(name.lower(), [name]) if name and colon else None
-            if field:
-                field.append(value.strip())
+            if name and colon:
+                self._fields.setdefault(name.lower(), [name]).append(value.strip())
 
     def get(self, name: str) -> str | None:
         """The value of the field of that lower-case name; several joined by commas."""
@@ -63,6 +57,18 @@ class Headers:
                 left -= size
                 fitting.add(name)
         return {name: value[:_MAX_CUT_VALUE] for name, value in kept.items() if name in fitting}, True
+
+
+def _unfolded(section: bytes) -> Iterator[str]:
+    """The lines, each with those that continue it, RFC 9112 section 5.2. A line without a colon is not continued."""
+    parts: list[str] = []
+    for line in _lines(section):
+        if not parts or line[0] not in " \t":
+            yield " ".join(parts)
+            parts = [line.rstrip()]
+        elif ":" in parts[0]:
+            parts.append(line.strip())
+    yield " ".join(parts)
 
 
 def _lines(section: bytes) -> Iterator[str]:

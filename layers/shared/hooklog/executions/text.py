@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 # As texts: `re` compiles what is used, when it is used, and no cold start.
-_CHARSET = r"(?i:(?:^|[;,\s])charset\s*=\s*[\"']?\s*([a-z0-9_.:+()-]{1,40}))"
-_CHARSET_INSIDE = rb"(?i:<(?:\?xml|meta)\b[^>]*?\b(?:encoding|charset)\s*=\s*[\"']?\s*([a-z0-9_.:-]{1,40}))"
+# What `*+` took is not tried a second way, which could take seconds.
+_CHARSET = r"(?i:(?:^|[;,\s])charset\s*+=\s*+[\"']?\s*+([a-z0-9_.:+()-]{1,40}))"
+_CHARSET_INSIDE = rb"(?i:<(?:\?xml|meta)\b[^>]*?\b(?:encoding|charset)\s*+=\s*+[\"']?\s*+([a-z0-9_.:-]{1,40}))"
 _LONE_SURROGATE = "[\ud800-\udfff]"
 _CODE_PAGE = r"(?:windows|ibm|dos|cp)-(?=\d)"
 _LOOKED_THROUGH = 1_024
