@@ -129,10 +129,11 @@ def iso_time(execution_id: str) -> str:
 
 def _response(answer: Answer) -> Mapping[str, Any]:
     body = as_text(answer.body, answer.header("content-type"), is_cut=answer.truncated)
+    note = answer.note if body.is_base64 and answer.note else " ".join(filter(None, (answer.note, body.note)))
     optional = {
         "response_body_encoding": "base64" if body.is_base64 else "",
         "response_body_charset": body.charset,
-        "response_body_note": " ".join(filter(None, (answer.note, body.note))),
+        "response_body_note": note,
         "response_headers_truncated": answer.headers_truncated,
         "response_incomplete": answer.incomplete,
     }

@@ -22,6 +22,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BYTE_ORDERED: Final = frozenset({"utf-16", "utf-32"})
 _NOT_CHARSETS: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 """What Python decodes and no receiver means."""
 _SUPERSETS: Final = {"gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949", "big5": "cp950"}
@@ -46,7 +47,7 @@ def as_text(body: bytes, content_type: str, *, is_cut: bool) -> Text:
     `is_cut` says that more may have followed: half a character at the end is left out then.
     """
     named = re.search(_CHARSET, content_type)
-    claimed = named[1].lower() if named else ""
+    claimed = _with_byte_order(named[1].lower() if named else "", body)
     note = ""
     for charset in _candidates(body, claimed):
         decoded = _decode(body, charset, is_cut=is_cut)
@@ -57,6 +58,15 @@ def as_text(body: bytes, content_type: str, *, is_cut: bool) -> Text:
             is_utf8 = body.startswith(decoded.text.encode())
             return decoded._replace(charset="" if is_utf8 else decoded.charset, note=note)
     return Text(base64.b64encode(body).decode(), is_base64=True, note=note)
+
+
+def _with_byte_order(charset: str, body: bytes) -> str:
+    """UTF-16 or UTF-32 with the byte order that zero bytes show where no mark says it: text begins with ASCII."""
+    codec = _codec(charset)
+    is_marked = any(body.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
+    if codec not in _BYTE_ORDERED or is_marked or b"\0" not in body:
+        return charset
+    return f"{codec}-be" if body.startswith(b"\0") else f"{codec}-le"
 
 
 def _candidates(body: bytes, claimed: str) -> Iterator[str]:
