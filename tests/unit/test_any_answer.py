@@ -7,6 +7,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import brotli
@@ -35,6 +36,8 @@ class Sent(NamedTuple):
 
     pieces: list[bytes]
     closes: bool
+    pause: float = 0
+    """Seconds after each piece."""
 
 
 class Written(NamedTuple):
@@ -53,6 +56,8 @@ class Scripted:
 
     def __init__(self) -> None:
         self.sent = Sent([], closes=True)
+        self.taken: SimpleQueue[bool] = SimpleQueue()
+        """Of each answer, whether the sender let it come to its end."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -67,9 +72,9 @@ class Scripted:
             except OSError:
                 return
             with connection:
-                self._answer(connection)
+                self.taken.put(self._answer(connection))
 
-    def _answer(self, connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> bool:
         try:
             request = b""
             # what is left unread would reset the connection
@@ -77,13 +82,15 @@ class Scripted:
                 request += more
             for piece in self.sent.pieces:
                 connection.sendall(piece)
+                time.sleep(self.sent.pause)
             while not self.sent.closes and connection.recv(65_536):
                 pass
         except OSError:
-            pass  # the sender has heard enough
+            return False  # the sender has heard enough
+        return True
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scripted() -> Iterator[Scripted]:
     scripted = Scripted()
     yield scripted
@@ -192,6 +199,35 @@ def test_what_is_no_answer_is_a_hard_error(scripted: Scripted, sent: bytes) -> N
     assert (delivery.result, delivery.success) == (0, False)
     assert delivery.error
     assert is_storable(delivery)
+
+
+def test_an_answer_may_come_byte_by_byte(scripted: Scripted) -> None:
+    answer = b"HTTP/1.1 500 No\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nno\r\n0\r\nC: d\r\n\r\n"
+    scripted.sent = Sent([bytes([byte]) for byte in answer], closes=True, pause=0.005)
+    delivery = deliver(scripted, timeout_seconds=30)
+    assert delivery.answer
+    assert (delivery.result, delivery.answer.body, delivery.answer.incomplete) == (500, b"no", False)
+    assert delivery.answer.headers == {"A": "b", "Transfer-Encoding": "chunked"}
+
+
+MUCH = 20_000_000
+CHUNKED = b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+ENDLESS = {
+    "a status line": b"HTTP/1.1 500 " + b"x" * MUCH,
+    "headers": b"HTTP/1.1 500 No\r\n" + b"A: b\r\n" * (MUCH // 6),
+    "a body": b"HTTP/1.1 500 No\r\n\r\n" + b"x" * MUCH,
+    "a chunk's extension": CHUNKED + b"1;" + b"x" * MUCH,
+    "chunks with long extensions": CHUNKED + (b"1;" + b"x" * 9_000 + b"\r\nx\r\n") * (MUCH // 9_000),
+    "trailers": CHUNKED + b"0\r\n" + b"A: b\r\n" * (MUCH // 6),
+}
+
+
+@pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
+def test_no_part_of_an_answer_is_taken_in_without_limit(scripted: Scripted, answer: bytes) -> None:
+    scripted.sent = Sent([answer], closes=True)
+    delivery = deliver(scripted, timeout_seconds=30)
+    assert delivery.duration_ms < 30_000
+    assert scripted.taken.get(timeout=60) is False
 
 
 EMPTY_GZIP, SKIPPED_ZSTD = gzip.compress(b""), b"\x50\x2a\x4d\x18" + bytes(4)
