@@ -15,7 +15,7 @@ _SPEAKS_TLS = "The receiver speaks TLS on this port: the URL must begin with htt
 
 
 def explain(error: Exception, timeout_seconds: float) -> Undelivered:
-    """What came of an exchange that had `timeout_seconds`, from the exceptions that led to its end."""
+    """Name the cause of an exchange's failure, from the exceptions that ended it; it had `timeout_seconds`."""
     causes = list(_causes(error))
     for cause in causes:
         if isinstance(cause, Undelivered):

@@ -74,7 +74,7 @@ class DeadlineSocket(socket.socket):
         That is a status from 300 on; where it is another, the receiver may still want the rest, until the deadline.
         """
         self._left()
-        super().settimeout(0)  # neither waits by itself, nor asks the system first whether it would
+        super().settimeout(0)  # neither blocks, nor asks the system first whether it would
         with memoryview(data) as whole, whole.cast("B") as rest:
             sent = 0
             while sent < len(rest):

@@ -85,7 +85,7 @@ class Response:
         return self._was_read
 
     def close(self) -> None:
-        """Do nothing: whoever made the connection closes it."""
+        """Do nothing: the connection's owner closes it."""
 
     def read(self, limit: int) -> Answer:
         """Read the body up to `limit` bytes, decoded. Raises nothing: what came before it broke off is the answer."""
