@@ -85,12 +85,12 @@ def show(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _readable(name: str, value: Any) -> Any:
-    """A body that is JSON, laid out."""
+    """A body that is JSON, laid out; one that is nested too deeply for that stays as it is."""
     if not (name.endswith("_body") and isinstance(value, str)):
         return value
     try:
-        return json.loads(value)
-    except ValueError:
+        return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
         return value
 
 

@@ -16,8 +16,8 @@ Column = tuple[str, Callable[[Record], object]]
 
 _PIPED_WIDTH: Final = 200
 _WIDEST: Final = 10_000
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""What a receiver may have answered to take over the terminal; tabs and line ends may stay."""
+_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a receiver may have answered to take over the terminal, or no terminal takes; tabs and line ends may stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Output:
     def lines(self, records: Iterable[Record]) -> None:
         """JSON, each written through: whoever reads a pipe gets them as they come."""
         for record in records:
-            sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
+            line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")  # unpaired surrogates
+            sys.stdout.write(line.decode() + "\n")
             sys.stdout.flush()
 
     def say(self, sentence: str, record: Record) -> None:
@@ -93,7 +94,12 @@ def shown(value: object) -> Text:
 
 def visible(text: str) -> str:
     """Control characters as escapes: what a receiver wrote is shown and not obeyed."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
 def _console(stream: Any) -> Console:

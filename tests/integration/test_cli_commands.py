@@ -55,7 +55,7 @@ def _milliseconds(when: datetime) -> int:
     return int(when.timestamp() * 1000)
 
 
-def run(words: str, api: FakeApi | None = None, **clients: Any) -> None:
+def run(words: str, api: FakeApi | None = None, *, as_json: bool = True, **clients: Any) -> None:
     secret = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": SIGNING_KEY, "VersionId": "1"})
     outputs = {
         "ApiUrl": f"http://127.0.0.1:{api.server_port}" if api else "",
@@ -64,9 +64,9 @@ def run(words: str, api: FakeApi | None = None, **clients: Any) -> None:
         "QueueUrl": "queue",
         "DeadLetterQueueUrl": "dead",
     }
-    arguments = parser().parse_args(["--json", *words.split()])
+    arguments = parser().parse_args([*(["--json"] if as_json else []), *words.split()])
     stack = Stack("hooklog", outputs, {"secretsmanager": secret, **clients}.__getitem__, is_local=True)
-    arguments.run(stack, arguments, Output(as_json=True))
+    arguments.run(stack, arguments, Output(as_json=as_json))
 
 
 def execution(number: int) -> dict[str, Any]:
@@ -169,6 +169,34 @@ def test_what_the_api_refuses_is_told_in_its_words(api: FakeApi, status: int, co
     with pytest.raises(CliFailure, match="The API says: there is a reason") as failed:
         run("show acme.orders x", api)
     assert failed.value.code == code
+
+
+SHOWN: dict[str, tuple[Any, str]] = {
+    "JSON": ('{"a": 1}', '"a": 1'),
+    "text": ("out of stock", "out of stock"),
+    "an unpaired surrogate in JSON": (r'{"a": "\ud800"}', r"\ud800"),
+    "an unpaired surrogate": ("a\ud800b", r"a\ud800b"),
+    "deeply nested JSON": ("[" * 3_000 + "]" * 3_000, "[" * 100),
+    "JSON that nests somewhat": ("[" * 600 + "]" * 600, "["),
+    "deeply nested and open": ("[" * 60_000, "[" * 100),
+    "a long integer": ("1" * 5_000, "1" * 100),
+    "control characters": ("\x1b[31m\x9b", r"\x1b[31m\x9b"),
+    "bidirectional marks": ("\u202e\u200f\u061c", r"\u202e\u200f\u061c"),
+}
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize(("body", "seen"), SHOWN.values(), ids=SHOWN)
+def test_whatever_a_receiver_answered_is_shown(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], body: str, seen: str, as_json: bool
+) -> None:
+    api.answers = [(200, {"response_headers": {"X": body[:50]}, "response_body": body})]
+    run("show acme.orders x", api, as_json=as_json)
+    written = capsys.readouterr().out
+    if as_json:
+        assert json.loads(written)["response_body"] == body
+    else:
+        assert seen in written
 
 
 def test_a_token_lasts_as_long_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -311,4 +311,4 @@ def test_json_is_one_record_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_a_receiver_answered_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).fields({"response_body": "[red]a\x1b[2Jb\rc\x9bd\u202ee\n\tf"})
-    assert "[red]a\\x1b[2Jb\\x0dc\\x9bd\\x202ee" in capsys.readouterr().out
+    assert "[red]a\\x1b[2Jb\\x0dc\\x9bd\\u202ee" in capsys.readouterr().out
