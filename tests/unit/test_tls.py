@@ -32,7 +32,7 @@ REASONS = {
     "another name": WRONG_NAME,
     "another address": WRONG_NAME,
     "for clients": "The receiver's certificate is not meant for servers.",
-    "self-signed": "The receiver's certificate is signed by itself, not by a public authority.",
+    "self-signed": "The receiver's certificate is self-signed: no public authority issued it.",
     "private authority": "The receiver's certificate was issued by an authority that is not public.",
     "without intermediate": (
         "The issuer of the receiver's certificate is unknown. The receiver must send its intermediate certificates, "
@@ -93,6 +93,24 @@ def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
         delivery = deliver(courier, url, b"x" * size)
     assert delivery.error
     assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, CLIENT_CERTIFICATE)
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="needs Linux's TCP_QUICKACK")
+@pytest.mark.parametrize("status", [401, 413])
+def test_an_answer_that_its_sender_holds_back_for_an_acknowledgement_is_heard(
+    courier: Courier, certificates: Certificates, status: int
+) -> None:
+    """Nagle's algorithm holds it back, and closing with the request unread throws it away: one time in three."""
+
+    def refuse(connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+        with certificates.trusted.wrap_socket(connection, server_side=True) as secured:
+            secured.recv(4096)
+            time.sleep(0.01)
+            secured.sendall(b"HTTP/1.1 %d No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % status)
+
+    with serving(refuse) as url:
+        assert [deliver(courier, url, b"1" * 20_000).result for _ in range(25)] == [status] * 25
 
 
 def test_a_port_that_speaks_tls_wants_another_url(courier: Courier) -> None:

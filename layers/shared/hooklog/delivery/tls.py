@@ -4,10 +4,12 @@ OpenSSL's codes decide, not its texts, which differ from version to version. An 
 its name (RFC 8446, section 6.2), however OpenSSL prefixes it.
 """
 
+import contextlib
 import re
+import socket
 import ssl
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.errors import ErrorType, Undelivered
@@ -24,7 +26,7 @@ _CERTIFICATES: Final[Mapping[int, str]] = {  # X509_V_ERR_… of openssl/x509_vf
     2: _UNKNOWN_ISSUER,  # UNABLE_TO_GET_ISSUER_CERT
     9: "The receiver's certificate is not valid yet.",
     10: "The receiver's certificate has expired.",
-    18: "The receiver's certificate is signed by itself, not by a public authority.",
+    18: "The receiver's certificate is self-signed: no public authority issued it.",
     19: "The receiver's certificate was issued by an authority that is not public.",  # SELF_SIGNED_CERT_IN_CHAIN
     20: _UNKNOWN_ISSUER,  # UNABLE_TO_GET_ISSUER_CERT_LOCALLY
     21: _UNKNOWN_ISSUER,  # UNABLE_TO_VERIFY_LEAF_SIGNATURE
@@ -84,6 +86,9 @@ MESSAGES: Final = frozenset(
 ) | {ErrorType.TLS_ERROR.message}
 """All that a `tls_error` may say."""
 
+_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+"""Linux has it, macOS has not."""
+
 _PREFIX = re.compile(r"(?:SSLV3|TLSV1|TLSV13|TLS)_(?:ALERT_)?")
 
 
@@ -92,6 +97,24 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
 
     def pending(self) -> int:
         return DeadlineSocket.pending(self) + ssl.SSLSocket.pending(self)
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Send it all, and acknowledge at once what the receiver has sent after the handshake.
+
+        A receiver whose kernel waits for that (Nagle's algorithm) holds its answer back, and loses it if it then closes
+        without having read the whole request.
+        """
+        self._acknowledge_at_once()
+        try:
+            super().sendall(data, flags)
+        finally:
+            self._acknowledge_at_once()
+
+    def _acknowledge_at_once(self) -> None:
+        """For now: sending ends it, tcp(7)."""
+        if _QUICKACK is not None:
+            with contextlib.suppress(OSError):  # it has ended
+                self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def do_handshake(self, block: bool = False) -> None:
         """Raises Undelivered with the reason; TimeoutError if it is not done in time."""
