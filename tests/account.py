@@ -1,4 +1,4 @@
-"""An AWS account with a stack in which all is well, for what asks AWS how a stack is.
+"""An AWS account with a healthy stack, for tests of the commands that inspect one.
 
 Clients are boto3's own: what they are asked must fit AWS's models, and so must the answers that a test gives.
 """

@@ -1,4 +1,4 @@
-"""An API that answers what a test has prepared, for what calls it from outside."""
+"""An HTTP API with answers that a test has prepared, called over a real connection."""
 
 import json
 import threading

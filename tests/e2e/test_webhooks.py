@@ -59,8 +59,8 @@ def test_one_test_of_a_webhook_runs_at_a_time(
 ) -> None:
     own, path, receiver = f"/webhooks/{webhook_id}", f"/drip-body/{webhook_id}", receiver_process["http_url"]
     call(deployment, "PUT", own, {"url": f"{receiver}{path}?bytes=1000", "timeout_seconds": 10})
-    with ThreadPoolExecutor() as beside:
-        first = beside.submit(call, deployment, "POST", f"{own}/test")
+    with ThreadPoolExecutor() as parallel:
+        first = parallel.submit(call, deployment, "POST", f"{own}/test")
         until(lambda: received(receiver_process, path), bool)
         refused = call(deployment, "POST", f"{own}/test")
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_requests")

@@ -409,7 +409,7 @@ def test_a_failure_is_sent_again_on_demand(
     first = chain(aws)[0]
     assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
     send(app, aws.take("WebhookQueue"))
-    assert 0.8 <= seconds_until_next(chain(aws)[1]) <= 1.5, "the schedule starts anew"
+    assert 0.8 <= seconds_until_next(chain(aws)[1]) <= 1.5, "the schedule starts over"
     send(app, aws.take("WebhookQueue"))
     executions = chain(aws)
     assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]

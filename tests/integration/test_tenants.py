@@ -55,7 +55,7 @@ BODIES: Final[Mapping[tuple[str, str], dict[str, Any]]] = {
     ("PUT", "/webhooks/{webhook_id}"): {"url": "https://1.1.1.1/hooks", "version": 1},
     ("POST", "/webhooks/{webhook_id}/recover"): {"since": "2026-01-01T00:00:00Z"},
 }
-"""What a route needs beside its path, so that it does what it is for."""
+"""What a route needs in addition to its path to succeed."""
 
 
 def marker(tenant: str) -> str:

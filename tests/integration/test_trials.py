@@ -225,8 +225,8 @@ class TestOneAtATime:
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=3)
         api.put("acme.other", url=receiver.url("/status/200"))
-        with ThreadPoolExecutor(1) as beside:
-            first = beside.submit(ask, tester)
+        with ThreadPoolExecutor(1) as parallel:
+            first = parallel.submit(ask, tester)
             receiver.wait_for(1, path="/silent")
             refused = ask(tester, 429)["error"]
             assert (refused["code"], "is running" in refused["message"]) == ("too_many_requests", True)
