@@ -24,7 +24,7 @@ from benchmarks.prices import (
 )
 from benchmarks.taken import TAKEN
 from hooklog.executions.execution import Trigger
-from hooklog.sending.metrics import BY_TRIGGER, Metric
+from hooklog.metrics import BY_TRIGGER, Metric
 from tests.template import TEMPLATE, default, functions, resources
 
 MONTH_SECONDS: Final = 30 * 86_400

@@ -10,11 +10,12 @@ from unittest.mock import patch
 
 from benchmarks.figures import Figure
 from benchmarks.pages import MOCK_SECONDS
+from hooklog import aws
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.executions import chain, tables
+from hooklog.executions import chain
 from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
 from hooklog.executions.log import Retention, puts_of, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import mock_aws, moto_server
@@ -29,11 +30,11 @@ def figures() -> Iterator[Figure]:
     """CPU of this thread: the mock DynamoDB has its own."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     with moto_server() as endpoint:
-        aws = mock_aws(endpoint)
-        with patch.object(tables, "READ_TIMEOUT_SECONDS", MOCK_SECONDS):
-            connection = connect()
-        ExecutionRow.attach(connection, aws.refs["Executions"])
-        DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
+        mock = mock_aws(endpoint)
+        with patch.object(aws, "DYNAMODB", aws.DYNAMODB._replace(read_seconds=MOCK_SECONDS)):
+            connection = aws.connect()
+        ExecutionRow.attach(connection, mock.refs["Executions"])
+        DetailsRow.attach(connection, mock.refs["ExecutionDetails"])
         for start in range(0, WEBHOOKS, 25):
             executions = [_execution(number) for number in range(start, start + 25)]
             assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None

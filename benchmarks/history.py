@@ -9,10 +9,11 @@ from typing import Any, Final, cast
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from pynamodb.connection import Connection
 
+from hooklog.aws import connect
 from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, puts_of, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import CREDENTIALS, MockAws

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from benchmarks.figures import Figure
 from benchmarks.history import WEBHOOK, History
-from hooklog.executions import tables
+from hooklog import aws
 from tests.aws import mock_aws, moto_server
 from tests.events import api_event
 
@@ -64,11 +64,11 @@ def _figures(name: str, cost: Cost) -> Iterator[Figure]:
 
 def _measured(body_size: int) -> Iterator[tuple[int, str, Cost]]:
     with moto_server() as endpoint:
-        aws = mock_aws(endpoint)
-        history = History(aws, body_size)
+        mock = mock_aws(endpoint)
+        history = History(mock, body_size)
         history.prove()
-        with patch.object(tables, "READ_TIMEOUT_SECONDS", MOCK_SECONDS):
-            app = aws.start("ListExecutionsFunction")
+        with patch.object(aws, "DYNAMODB", aws.DYNAMODB._replace(read_seconds=MOCK_SECONDS)):
+            app = mock.start("ListExecutionsFunction")
         for executions in SIZES:
             history.grow(executions)
             for query, parameters in QUERIES.items():

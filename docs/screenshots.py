@@ -21,13 +21,14 @@ from urllib.parse import urlencode
 import requests
 from playwright.sync_api import Page
 
+from hooklog.aws import connect
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from local import places, stack

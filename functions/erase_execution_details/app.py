@@ -8,7 +8,8 @@ from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
 from hooklog.api.erasure import erase_execution
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.aws import connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.settings import EraseSettings
 
 logger = Logger()

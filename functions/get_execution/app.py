@@ -9,7 +9,8 @@ from hooklog.access.grants import Scope
 from hooklog.api import history
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.aws import connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.settings import GetSettings
 from hooklog.webhooks import registry
 from hooklog.webhooks.rows import WebhookRow

@@ -9,7 +9,7 @@ from hooklog.access.grants import Scope
 from hooklog.api import recovery
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import connect
+from hooklog.aws import connect
 from hooklog.settings import GetRecoverySettings
 
 logger = Logger()

@@ -8,7 +8,7 @@ from aws_lambda_powertools import Logger
 from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import connect
+from hooklog.aws import connect
 from hooklog.settings import WebhooksSettings
 from hooklog.webhooks import registry
 from hooklog.webhooks.rows import WebhookRow

@@ -9,18 +9,17 @@ from aws_lambda_powertools import Logger
 from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
+from hooklog.aws import Clients, connect
 from hooklog.delivery.signature import secret_of
-from hooklog.executions.tables import connect
-from hooklog.queues.clients import Clients
 from hooklog.settings import SecretSettings
 from hooklog.webhooks import registry
+from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.rows import WebhookRow
-from hooklog.webhooks.vault import Vault
 
 logger = Logger()
 settings = SecretSettings.from_environment()
 WebhookRow.attach(connect(), settings.webhooks_table)
-vault = Vault(Clients(), settings.webhook_key)
+encryption = KeyEncryption(Clients(), settings.webhook_key)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -31,4 +30,4 @@ def get_webhook_secret(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
     keys = registry.find(request.webhook_id).keys
-    return {"secret": secret_of(vault.open(request.webhook_id, keys.current)), **keys.shown(datetime.now(UTC))}
+    return {"secret": secret_of(encryption.decrypt(request.webhook_id, keys.current)), **keys.shown(datetime.now(UTC))}

@@ -10,7 +10,8 @@ from hooklog.api import history
 from hooklog.api.answer import answer
 from hooklog.api.cursor import make_cursor
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import ExecutionRow, connect
+from hooklog.aws import connect
+from hooklog.executions.tables import ExecutionRow
 from hooklog.settings import ListSettings
 
 logger = Logger()

@@ -9,7 +9,8 @@ from hooklog.access.grants import Scope
 from hooklog.api import history
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import ExecutionRow, connect
+from hooklog.aws import connect
+from hooklog.executions.tables import ExecutionRow
 from hooklog.settings import ListSettings
 
 logger = Logger()

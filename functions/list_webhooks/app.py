@@ -9,7 +9,7 @@ from hooklog.access.grants import Scope
 from hooklog.api.answer import answer, fitting
 from hooklog.api.cursor import make_webhook_cursor
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import connect
+from hooklog.aws import connect
 from hooklog.settings import WebhooksSettings
 from hooklog.webhooks import lists
 from hooklog.webhooks.rows import WebhookRow

@@ -6,9 +6,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog.api.erasure import erase_again
+from hooklog.aws import connect
 from hooklog.errors import InvalidMessage
 from hooklog.executions.log import Put, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.queues.unlogged import from_body
 from hooklog.settings import LogUnloggedSettings
 

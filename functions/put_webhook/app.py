@@ -10,23 +10,22 @@ from hooklog.access.grants import Grant, Scope
 from hooklog.access.loops import refuse_own_url
 from hooklog.api.answer import Reply, answer
 from hooklog.api.request import Event, Request
+from hooklog.aws import Clients, connect
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.signature import new_key, secret_of
 from hooklog.errors import Conflict, ErrorType, InvalidRequest, Undelivered
-from hooklog.executions.tables import connect
-from hooklog.queues.clients import Clients
 from hooklog.settings import PutWebhookSettings
 from hooklog.webhooks import lists, registry
+from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.rows import WebhookRow
 from hooklog.webhooks.transformation import Transformer
-from hooklog.webhooks.vault import Vault
 from hooklog.webhooks.webhook import Webhook
 
 logger = Logger()
 settings = PutWebhookSettings.from_environment()
 connection = connect()
 WebhookRow.attach(connection, settings.webhooks_table)
-vault = Vault(Clients(), settings.webhook_key)
+encryption = KeyEncryption(Clients(), settings.webhook_key)
 guard = Guard(settings.allowed_networks)
 transformer = Transformer()
 
@@ -54,7 +53,7 @@ def put_webhook(event: Event) -> Reply:
     if stored:
         return Reply(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
     key = new_key()
-    created = registry.create(webhook, vault.seal(webhook.webhook_id, key), now)
+    created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now)
     return Reply(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
 
 

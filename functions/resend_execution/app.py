@@ -10,8 +10,8 @@ from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.api.resend import resend
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
-from hooklog.queues.clients import Clients
+from hooklog.aws import Clients, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.queues.repeats import RepeatQueue
 from hooklog.settings import ResendSettings
 

@@ -6,9 +6,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog.api import recovery
+from hooklog.aws import Clients, connect
 from hooklog.errors import InvalidMessage
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
-from hooklog.queues.clients import Clients
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue
 from hooklog.settings import RunRecoverySettings

@@ -5,14 +5,15 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
+from hooklog.aws import Clients, connect
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.trace import trace_id
-from hooklog.queues.clients import Clients
+from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.queues.unlogged import UnloggedQueue
@@ -20,13 +21,13 @@ from hooklog.sending.archive import Archive
 from hooklog.sending.batch import Outcome, Sender, WaysOn
 from hooklog.sending.clerk import NOT_SUBSCRIBED, Clerk
 from hooklog.sending.disabling import EventTopic, Watch
-from hooklog.sending.metrics import NAMESPACE, samples
+from hooklog.sending.samples import samples
 from hooklog.sending.topics import Published, Publisher
 from hooklog.settings import SenderSettings
-from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.cache import WebhookCache
+from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.registry import read
 from hooklog.webhooks.rows import WebhookRow
-from hooklog.webhooks.vault import Vault
 
 settings = SenderSettings.from_environment()
 logger = Logger(sampling_rate=settings.debug_sample_rate or None)
@@ -47,13 +48,13 @@ def make_sender(settings: SenderSettings) -> Sender:
     target = SchedulerTarget(
         settings.queue_url, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
-    directory = Directory(read, Vault(clients, settings.webhook_key))
+    cache = WebhookCache(read, KeyEncryption(clients, settings.webhook_key))
     publisher = Publisher(clients, settings.queue_url)
     return Sender(
-        Clerk(courier, directory, publisher, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
+        Clerk(courier, cache, publisher, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
         Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
-        Watch(directory, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
+        Watch(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
         settings.batch_size,
     )
 

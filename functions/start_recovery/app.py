@@ -11,8 +11,7 @@ from hooklog.access.grants import Scope
 from hooklog.api import recovery
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.executions.tables import connect
-from hooklog.queues.clients import Clients
+from hooklog.aws import Clients, connect
 from hooklog.settings import StartRecoverySettings
 
 logger = Logger()

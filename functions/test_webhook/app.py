@@ -14,23 +14,23 @@ from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.api.time_limit import TimeLimit
 from hooklog.api.trial import RESERVE_SECONDS, Laboratory, Trial, execution_of, log, rehearsed, shown
+from hooklog.aws import Clients, connect
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.errors import NotFound, NothingSent, NoTimeLeft, cause_of
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.message import Message
-from hooklog.queues.clients import Clients
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive
 from hooklog.settings import TryWebhookSettings
-from hooklog.webhooks.directory import Directory, Entry
+from hooklog.webhooks.cache import Entry, WebhookCache
+from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.registry import read
 from hooklog.webhooks.rows import WebhookRow
 from hooklog.webhooks.transformation import Transformer
-from hooklog.webhooks.vault import Vault
 
 logger = Logger()
 settings = TryWebhookSettings.from_environment()
@@ -39,7 +39,7 @@ ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
 lease.LeaseRow.attach(connection, settings.recoveries_table)
-vault = Vault(clients, settings.webhook_key)
+encryption = KeyEncryption(clients, settings.webhook_key)
 archive = Archive(
     connection,
     Retention(settings.execution_retention_days, settings.details_retention_days),
@@ -98,6 +98,6 @@ def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
 
 def find(webhook_id: str) -> Entry:
     """As it is now, for it may just have been changed. Raises NotFound, RegistryUnreachable."""
-    if entry := Directory(partial(read, consistent=True), vault).find(webhook_id):
+    if entry := WebhookCache(partial(read, consistent=True), encryption).find(webhook_id):
         return entry
     raise NotFound("there is no such webhook")

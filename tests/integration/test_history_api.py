@@ -11,12 +11,13 @@ from unittest.mock import patch
 
 import pytest
 
+from hooklog.aws import connect
 from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of
 from hooklog.executions.log import write as write_log
-from hooklog.executions.tables import DetailsRow, ExecutionRow, connect
+from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import MockAws

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hooklog.executions.execution import Trigger
+from hooklog.metrics import BY_TRIGGER, Metric
 from hooklog.queues.repeats import Repeat
-from hooklog.sending.metrics import BY_TRIGGER, Metric
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event

@@ -9,11 +9,11 @@ import pytest
 
 from hooklog.access.grants import Grant, Scope
 from hooklog.access.keys import SIGNING_ALGORITHM, Key, KeyRing
-from hooklog.access.tokens import LEEWAY_SECONDS, Trust, verify
+from hooklog.access.tokens import LEEWAY_SECONDS, TrustedIssuer, verify
 from hooklog.errors import Forbidden, Unauthorized
 
 KEY = "k" * 64
-TRUSTED = [Trust(KeyRing(lambda: (Key("v1", SIGNING_ALGORITHM, KEY),), 60))]
+TRUSTED = [TrustedIssuer(KeyRing(lambda: (Key("v1", SIGNING_ALGORITHM, KEY),), 60))]
 READ = "executions:read"
 
 

@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 from pynamodb.models import Model
 
-from hooklog import settings
+from hooklog import aws, settings
 from hooklog.api.recovery import RecoveryRow
 from hooklog.errors import InvalidSetting
-from hooklog.executions import tables
 from hooklog.executions.tables import DetailsRow, ExecutionRow
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
-from hooklog.queues import clients
 from hooklog.sending.clerk import LOG_SECONDS
 from hooklog.sending.disabling import WATCH_SECONDS
 from hooklog.webhooks.rows import WebhookRow
@@ -153,9 +151,9 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
 
 def test_the_log_has_its_time_though_aws_does_not_answer() -> None:
     """A read time-out each time that it is tried, and what the SDK pauses between: well under a second."""
-    assert (1 + tables.REQUEST_RETRIES) * tables.READ_TIMEOUT_SECONDS < tables.UNANSWERED_SECONDS
-    assert clients.ATTEMPTS * clients.READ_TIMEOUT_SECONDS < clients.UNANSWERED_SECONDS
-    assert tables.UNANSWERED_SECONDS + clients.UNANSWERED_SECONDS < LOG_SECONDS
+    assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_UNANSWERED_SECONDS
+    assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.UNANSWERED_SECONDS
+    assert aws.DYNAMODB_UNANSWERED_SECONDS + aws.UNANSWERED_SECONDS < LOG_SECONDS
     assert WATCH_SECONDS < LOG_SECONDS
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from hooklog.api.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
 from hooklog.api.trial import LOG_SECONDS, MAX_TRIAL_SECONDS, MIN_TRIAL_SECONDS, RESERVE_SECONDS, Laboratory, Trial
+from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import NoTimeLeft
-from hooklog.executions import tables
 from hooklog.messages.call import Call
-from hooklog.webhooks.directory import Entry
+from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
 from tests import template
@@ -65,4 +65,4 @@ def test_there_is_time_to_log_it() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
     assert MAX_TRIAL_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
-    assert tables.UNANSWERED_SECONDS + 1 <= LOG_SECONDS
+    assert DYNAMODB_UNANSWERED_SECONDS + 1 <= LOG_SECONDS

@@ -2,8 +2,8 @@
 
 What it is made of stands in the order in which a webhook passes through it, and imports only from what stands before:
 
-    errors, version, messages, delivery, executions, queues, webhooks, sending, access, api, settings
+    errors, version, aws, metrics, messages, delivery, executions, queues, webhooks, sending, access, api, settings
 
 Each package names its modules in the same way. Only what sends, the sender and a webhook's test, loads
-`delivery.courier`, and `requests` with it; `metrics` names a type of `batch`, and does not import it.
+`delivery.courier`, and `requests` with it.
 """

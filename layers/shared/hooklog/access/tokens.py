@@ -13,10 +13,10 @@ LEEWAY_SECONDS: Final = 60
 """How far the signer's clock may be off: `exp` may be that long ago, `iat` and `nbf` that far ahead."""
 
 
-class Trust(NamedTuple):
-    """Whose tokens are taken: the keys that sign them, with which algorithms alone, and what they must say.
+class TrustedIssuer(NamedTuple):
+    """An issuer of accepted tokens: its keys and algorithms, and the claims that a token must have.
 
-    Without an audience, a token that has one was meant for somebody else.
+    Without an audience, a token that has one is refused.
     """
 
     ring: KeyRing
@@ -25,7 +25,7 @@ class Trust(NamedTuple):
     audience: str | None = None
 
     def claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
-        """Raises what PyJWT raises, if the token is not valid now. A key that is not known is looked for anew."""
+        """Raises what PyJWT raises, if the token is not valid now. If no known key fits, the keys are read again."""
         try:
             return self._claims(token, header, self.ring.keys())
         except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
@@ -56,7 +56,7 @@ class Trust(NamedTuple):
         return claims
 
 
-def verify(authorization: str, trusted: Sequence[Trust]) -> Grant:
+def verify(authorization: str, trusted: Sequence[TrustedIssuer]) -> Grant:
     """What the token of an `Authorization` header grants.
 
     Raises Unauthorized where it is not valid now, and KeysUnreachable where there is nothing to verify it with.
@@ -70,9 +70,9 @@ def verify(authorization: str, trusted: Sequence[Trust]) -> Grant:
         raise Unauthorized(f"the token is not valid: {error}") from None
 
 
-def _claims(token: str, trusted: Sequence[Trust]) -> dict[str, Any]:
+def _claims(token: str, trusted: Sequence[TrustedIssuer]) -> dict[str, Any]:
     header = jwt.get_unverified_header(token)
-    for trust in trusted:
-        if header.get("alg") in trust.algorithms:
-            return trust.claims(token, header)
+    for issuer in trusted:
+        if header.get("alg") in issuer.algorithms:
+            return issuer.claims(token, header)
     raise jwt.InvalidAlgorithmError("its algorithm is not one of those in use")

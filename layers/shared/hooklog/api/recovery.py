@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
+from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
 from hooklog.executions import chain, details
 from hooklog.executions.execution import Trigger, compact_time, iso_time
 from hooklog.executions.tables import CONDITION_FAILED, AttachedTable, ExecutionRow
 from hooklog.messages.fields import got, identifier, parse_object
-from hooklog.queues.clients import Clients
 from hooklog.queues.repeats import Repeat, RepeatQueue
 from hooklog.queues.sqs import send_all
 

@@ -19,7 +19,7 @@ from hooklog.messages.call import Call
 from hooklog.messages.fields import named
 from hooklog.messages.message import Message
 from hooklog.sending.archive import Archive
-from hooklog.webhooks.directory import Entry
+from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import read_transformation
 

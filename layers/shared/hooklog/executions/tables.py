@@ -12,15 +12,6 @@ from pynamodb.exceptions import TableError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 from pynamodb.models import Model
 
-CONNECT_TIMEOUT_SECONDS: Final = 1
-READ_TIMEOUT_SECONDS: Final = 2
-"""DynamoDB answers within milliseconds; pynamodb's defaults (15 s and 30 s) outlive the function."""
-
-REQUEST_RETRIES: Final = 2
-
-UNANSWERED_SECONDS: Final = 6.5
-"""What a request takes that is not answered, each time it is tried, with the pauses between."""
-
 CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 """DynamoDB's code where the condition of a write did not hold."""
 
@@ -115,14 +106,3 @@ class DetailsRow(AttachedTable):
     content = BinaryAttribute(legacy_encoding=False)
     parts = NumberAttribute()
     expires_at = NumberAttribute()
-
-
-def connect() -> Connection:
-    """A connection to DynamoDB with its client made: the one that all tables share."""
-    connection = Connection(
-        connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS,
-        read_timeout_seconds=READ_TIMEOUT_SECONDS,
-        max_retry_attempts=REQUEST_RETRIES,
-    )
-    _ = connection.client
-    return connection

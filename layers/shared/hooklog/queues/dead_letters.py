@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from hooklog.aws import Clients
 from hooklog.messages.fields import IDENTIFIER
-from hooklog.queues.clients import Clients
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
 """What SQS takes, body and attributes together."""

@@ -8,10 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotQueued, code_of
 from hooklog.executions.execution import Trigger
 from hooklog.messages.fields import EXECUTION_ID, got, identifier, parse_object
-from hooklog.queues.clients import Clients
 from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
 
 REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)

@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage
 from hooklog.executions.log import Put
-from hooklog.queues.clients import Clients
 from hooklog.queues.sqs import send_all
 
 

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any, Final, NamedTuple
 
+from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS, UNANSWERED_SECONDS
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.log import take_back_plan
-from hooklog.executions.tables import UNANSWERED_SECONDS as DYNAMODB_SECONDS
-from hooklog.queues.clients import UNANSWERED_SECONDS as QUEUE_SECONDS
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.sending.archive import Archive
@@ -95,7 +94,7 @@ class Sender:
             else:
                 pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
         for finished, waiting in _gathered(pending):
-            reserved = DYNAMODB_SECONDS if waiting else 0.0  # for their log
+            reserved = DYNAMODB_UNANSWERED_SECONDS if waiting else 0.0  # for their log
             executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
             self._keep(executions, outcome, _less(seconds_left, reserved))
         # What goes to queues comes last: it may take time that the log needs.
@@ -109,7 +108,7 @@ class Sender:
     def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """What was planned after executions that others have followed now: under the same reserve as `_look`."""
         followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
-        if outcome.unlogged or seconds_left() < DYNAMODB_SECONDS + WATCH_SECONDS:
+        if outcome.unlogged or seconds_left() < DYNAMODB_UNANSWERED_SECONDS + WATCH_SECONDS:
             return
         updates = [self._pool.submit(take_back_plan, *ids) for ids in followed]
         for update in updates:
@@ -226,7 +225,7 @@ def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], fl
 
 def _take_time(seconds_left: Callable[[], float]) -> None:
     """Raises NotQueued where a queue that does not answer would end the invocation, and bring the whole batch back."""
-    if seconds_left() < QUEUE_SECONDS:
+    if seconds_left() < UNANSWERED_SECONDS:
         raise NotQueued("no time is left")
 
 

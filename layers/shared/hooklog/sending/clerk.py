@@ -24,7 +24,7 @@ from hooklog.queues.repeats import LONGEST_WAIT, Repeat
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
 from hooklog.sending.orders import Order
 from hooklog.sending.topics import Publication, Published, Publisher
-from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.retry import RetrySchedule, jitter
 from hooklog.webhooks.transformation import Transformer
 
@@ -87,7 +87,7 @@ class Clerk:
     def __init__(
         self,
         courier: Courier,
-        directory: Directory,
+        cache: WebhookCache,
         publisher: Publisher,
         schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
@@ -98,7 +98,7 @@ class Clerk:
         """`carry` says that the log keeps no details, so that each retry has to carry its message."""
         self._courier = courier
         self._carry = carry
-        self._directory = directory
+        self._cache = cache
         self._publisher = publisher
         self._schedule = schedule
         self._transformer = transformer or Transformer()
@@ -185,7 +185,7 @@ class Clerk:
         """
         if message.url is not None:
             return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
-        entry = self._directory.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
+        entry = self._cache.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
         if entry is None:
             return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK))
         webhook = entry.webhook

@@ -9,13 +9,12 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS, Clients
 from hooklog.errors import code_of
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.failures import failures
-from hooklog.executions.tables import UNANSWERED_SECONDS
-from hooklog.queues.clients import Clients
 from hooklog.webhooks import registry
-from hooklog.webhooks.directory import Directory
+from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.webhook import Webhook
 
 CHEAP_LOOK: Final = 100
@@ -27,7 +26,7 @@ PAUSE: Final = timedelta(minutes=5)
 MAX_PAUSES: Final = 1000
 """Webhooks for which that is remembered."""
 
-WATCH_SECONDS: Final = 2 * UNANSWERED_SECONDS
+WATCH_SECONDS: Final = 2 * DYNAMODB_UNANSWERED_SECONDS
 """What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
 than clerk.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
@@ -65,10 +64,10 @@ class Watch:
     """Keeps since when each webhook has been failing, and switches off those that are gone."""
 
     def __init__(
-        self, directory: Directory, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
+        self, cache: WebhookCache, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
     ) -> None:
         """`days` is how long a webhook may fail; 0 is for ever, unless it answers 410."""
-        self._directory = directory
+        self._cache = cache
         self._events = events
         self._longest = timedelta(days=days)
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -87,7 +86,7 @@ class Watch:
         for webhook_id, its in attempts.items():
             if seconds_left() < WATCH_SECONDS:
                 return
-            entry = self._directory.find(webhook_id)
+            entry = self._cache.find(webhook_id)
             if entry and entry.webhook.enabled:
                 webhook = entry.webhook
                 yield from self._judge(webhook, [each for each in its if each.delivery.call.url == webhook.url])
@@ -128,13 +127,13 @@ class Watch:
 
     def _note(self, webhook: Webhook, since: str | None) -> None:
         registry.note_failing(webhook, since)
-        self._directory.read_again(webhook.webhook_id)
+        self._cache.read_again(webhook.webhook_id)
 
     def _switch_off(self, webhook: Webhook, reason: str) -> Iterator[SwitchedOff]:
         """Of all that come to this at once, one does it, and tells."""
         now = self._clock()
         done = registry.switch_off(webhook, reason, now)
-        self._directory.read_again(webhook.webhook_id)
+        self._cache.read_again(webhook.webhook_id)
         if done:
             yield SwitchedOff(webhook.webhook_id, reason, self._events.tell(webhook.webhook_id, reason, now))
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import MAX_ID_LENGTH, got, identifier
 from hooklog.messages.message import Message
-from hooklog.queues.clients import Clients
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from hooklog.queues.sqs import send_all
 from hooklog.webhooks.lists import subscribers

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.tables import CONDITION_FAILED
-from hooklog.webhooks.rows import Registered, SealedKeys, WebhookRow, registered_of, row_of
+from hooklog.webhooks.rows import EncryptedKeys, Registered, WebhookRow, registered_of, row_of
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
         raise Conflict("there is no such webhook (any more); leave version out to create it")
     at = iso_time(compact_time(now))
     created = webhook._replace(version=1, created_at=at, updated_at=at)
-    _save(Registered(created, SealedKeys(key)), WebhookRow.webhook_id.does_not_exist())
+    _save(Registered(created, EncryptedKeys(key)), WebhookRow.webhook_id.does_not_exist())
     return created
 
 
@@ -68,7 +68,7 @@ def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
     return changed
 
 
-def rotate(stored: Registered, key: bytes, now: datetime) -> SealedKeys:
+def rotate(stored: Registered, key: bytes, now: datetime) -> EncryptedKeys:
     """Make this encrypted key the webhook's; the one before signs as well until 24 hours from now. Raises Conflict."""
     until = (now + ROTATION).replace(microsecond=0)
     actions: list[Action] = [
@@ -81,7 +81,7 @@ def rotate(stored: Registered, key: bytes, now: datetime) -> SealedKeys:
     except UpdateError as error:
         _explain(error)
         raise
-    return SealedKeys(key, stored.keys.current, until)
+    return EncryptedKeys(key, stored.keys.current, until)
 
 
 def note_failing(webhook: Webhook, since: str | None) -> None:

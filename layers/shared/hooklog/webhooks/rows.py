@@ -76,7 +76,7 @@ class WebhookRow(AttachedTable):
     by_topic = TopicIndex()
 
 
-class SealedKeys(NamedTuple):
+class EncryptedKeys(NamedTuple):
     """A webhook's signing keys, encrypted."""
 
     current: bytes
@@ -94,7 +94,7 @@ class Registered(NamedTuple):
     """A webhook with its keys."""
 
     webhook: Webhook
-    keys: SealedKeys
+    keys: EncryptedKeys
 
 
 def webhook_of(row: WebhookRow) -> Webhook:
@@ -121,7 +121,7 @@ def webhook_of(row: WebhookRow) -> Webhook:
 
 def registered_of(row: WebhookRow) -> Registered:
     until = None if row.previous_until is None else datetime.fromtimestamp(int(row.previous_until), UTC)
-    return Registered(webhook_of(row), SealedKeys(row.sealed_key, row.previous_key, until))
+    return Registered(webhook_of(row), EncryptedKeys(row.sealed_key, row.previous_key, until))
 
 
 def row_of(registered: Registered) -> WebhookRow:

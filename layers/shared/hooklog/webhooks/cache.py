@@ -1,4 +1,4 @@
-"""The webhooks as the sender knows them: read from the registry now and then, and remembered in between."""
+"""Webhooks and their signing keys, cached between reads of the registry."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.errors import RegistryUnreachable
+from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.rows import Registered
-from hooklog.webhooks.vault import Vault
 from hooklog.webhooks.webhook import Webhook
 
 FRESH_SECONDS: Final = 20.0
@@ -29,7 +29,7 @@ MAX_KEPT: Final = 2000
 MAX_KEPT_LENGTH: Final = 8_000_000
 """Characters of what they hold together, of four bytes at most; a few thousand are usual, the largest have 80,000."""
 
-MAX_OPENED: Final = 10_000
+MAX_DECRYPTED: Final = 10_000
 """Decrypted keys remembered."""
 
 _LOCKS = 64
@@ -66,18 +66,21 @@ class _Kept(NamedTuple):
         return self.entry.webhook.length if self.entry else 0
 
 
-class Directory:
+class WebhookCache:
     """Finds webhooks by id. Safe to use from several threads: those that ask for the same one wait for one read."""
 
     def __init__(
-        self, read: Callable[[str], Registered | None], vault: Vault, clock: Callable[[], float] = time.time
+        self,
+        read: Callable[[str], Registered | None],
+        encryption: KeyEncryption,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._read = read
-        self._vault = vault
+        self._encryption = encryption
         self._clock = clock  # not a monotonic one, which may stand still while the function is frozen
         self._kept: dict[str, _Kept] = {}
         self._length = 0
-        self._opened: dict[tuple[str, bytes], bytes] = {}
+        self._decrypted: dict[tuple[str, bytes], bytes] = {}
         self._locks = [Lock() for _ in range(_LOCKS)]
         self._keeping = Lock()
 
@@ -114,20 +117,20 @@ class Directory:
 
     def _entry(self, registered: Registered) -> Entry:
         webhook, keys = registered.webhook, registered.keys
-        previous = keys.previous and self._open(webhook.webhook_id, keys.previous)
-        return Entry(webhook, self._open(webhook.webhook_id, keys.current), previous, keys.previous_until)
+        previous = keys.previous and self._decrypt(webhook.webhook_id, keys.previous)
+        return Entry(webhook, self._decrypt(webhook.webhook_id, keys.current), previous, keys.previous_until)
 
-    def _open(self, webhook_id: str, sealed: bytes) -> bytes:
+    def _decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
         """Decrypted once for this webhook, for as long as the environment lives.
 
-        Another webhook's copy of a ciphertext goes to the vault, which does not open it.
+        Another webhook's copy of a ciphertext goes to KMS, which does not decrypt it.
         """
-        if (key := self._opened.get((webhook_id, sealed))) is None:
-            key = self._vault.open(webhook_id, sealed)
+        if (key := self._decrypted.get((webhook_id, encrypted))) is None:
+            key = self._encryption.decrypt(webhook_id, encrypted)
             with self._keeping:
-                self._opened[webhook_id, sealed] = key
-                if len(self._opened) > MAX_OPENED:
-                    del self._opened[next(iter(self._opened))]
+                self._decrypted[webhook_id, encrypted] = key
+                if len(self._decrypted) > MAX_DECRYPTED:
+                    del self._decrypted[next(iter(self._decrypted))]
         return key
 
     def _keep(self, webhook_id: str, kept: _Kept) -> None:

@@ -1,0 +1,57 @@
+"""The values of the metrics that one batch emits."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from hooklog.errors import ErrorType
+from hooklog.executions.execution import Execution, Trigger
+from hooklog.metrics import Metric
+from hooklog.sending.batch import Outcome
+
+
+class Sample(NamedTuple):
+    """Values that share their dimensions. Zeros are left out, except of DELIVERED."""
+
+    trigger: Trigger | None
+    values: Mapping[Metric, Sequence[float]]
+
+
+def samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample]:
+    """The metrics of a batch of `messages` messages, which can hold `batch_size`."""
+    executions = outcome.executions
+    for trigger in sorted({execution.trigger for execution in executions}):
+        of_trigger = [each for each in executions if each.trigger is trigger and not each.delivery.skipped]
+        if of_trigger:
+            yield Sample(trigger, _by_trigger(of_trigger))
+    counted = _of_all(executions) | {
+        Metric.INVALID: len(outcome.invalid),
+        Metric.UNLOGGED: outcome.unlogged,
+        Metric.DISABLED: len(outcome.switched_off),
+        Metric.FAULTS: len(outcome.faults),
+    }
+    utilisation = {Metric.BATCH_UTILISATION: [100 * messages / batch_size]}
+    yield Sample(None, utilisation | {metric: [count] for metric, count in counted.items() if count})
+
+
+def _by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[float]]:
+    delivered = sum(each.delivery.success for each in executions)
+    failed = len(executions) - delivered
+    return {
+        Metric.DELIVERED: [delivered],
+        **({Metric.FAILED: [failed]} if failed else {}),
+        Metric.DELIVERY_LATENCY: [each.delivery.duration_ms for each in executions],
+        Metric.QUEUE_LATENCY: [each.queue_ms for each in executions],
+    }
+
+
+def _of_all(executions: Sequence[Execution]) -> dict[Metric, int]:
+    errors = [error.error_type for each in executions if (error := each.delivery.error)]
+    return {
+        Metric.HARD_ERRORS: len(errors),
+        Metric.RETRIED: sum(each.trigger is Trigger.RETRY for each in executions),
+        Metric.RESENT: sum(each.trigger is Trigger.RESEND for each in executions),
+        Metric.EXHAUSTED: sum(each.exhausted for each in executions),
+        Metric.SKIPPED: sum(each.delivery.skipped for each in executions),
+        Metric.BLOCKED: sum(error_type is ErrorType.BLOCKED_ADDRESS for error_type in errors),
+        Metric.REDELIVERED: sum(each.redelivered for each in executions),
+    }
