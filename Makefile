@@ -2,7 +2,7 @@ PYTHON ?= python3
 CONFIG_ENV ?= default
 UV := .venv/bin/uv
 SYNC := $(UV) pip sync --quiet --require-hashes
-# One that runs: a version manager's shim may only print an error. Where pyenv and uv keep theirs is searched as well.
+# The first that runs: a version manager's shim may exist and only print an error. Also searches pyenv's and uv's folders.
 PYTHONS_3_13 = python3.13 $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13 \
 	$(HOME)/.local/share/uv/python/cpython-3.13.*/bin/python3.13)
 PYTHON_3_13 = $(firstword $(foreach python,$(PYTHONS_3_13),$(shell \
@@ -12,27 +12,32 @@ STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 .DEFAULT_GOAL := help
 .PHONY: help run up down test test-dynamodb lint format bench soak redrive screenshots chromium deploy lock clean
 
-help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' Makefile
+help: ## Show this list
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-run: .venv/ready .venv-stack/ready ## Start everything locally, send three webhooks and show their history
+##@ Use
+
+run: .venv/ready .venv-stack/ready ## Start everything, send three webhooks, show their history
 	@.venv/bin/python -m local demo
 
-up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what changed; write .local/outputs.json
+up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what has changed
 	@.venv/bin/python -m local up
 
-down: .venv/ready ## Stop the local AWS and forget its state
+down: .venv/ready ## Stop the local AWS and delete its state
 	@.venv/bin/python -m local down
 
-test: .venv/ready .venv-stack/ready .venv-runtime/ready chromium ## Every test; PYTEST='-k name' chooses some
+##@ Develop
+
+test: .venv/ready .venv-stack/ready .venv-runtime/ready chromium ## Run all tests; PYTEST='-k name' selects some
 	@.venv/bin/python -m pytest -n 3 $(PYTEST)
 
-test-dynamodb: .venv/ready tests/dynalite/node_modules ## tests/integration against a second DynamoDB; skipped without Node.js
+test-dynamodb: .venv/ready tests/dynalite/node_modules ## Run tests/integration on dynalite (needs Node.js)
 	@if [ -d tests/dynalite/node_modules/dynalite ]; then \
 		TEST_DYNAMODB=dynalite .venv/bin/python -m pytest -n 3 tests/integration $(PYTEST); \
-	else echo "Skipped: dynalite needs Node.js 18 or newer, with npm"; fi
+	else echo "Skipped: dynalite needs Node.js 18 or newer with npm."; fi
 
-lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint, sam validate and checkov
+lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## Run ruff, mypy, cfn-lint, sam validate and checkov
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
@@ -40,41 +45,45 @@ lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## ruff, mypy, cfn-lint,
 	SAM_CLI_TELEMETRY=0 .venv-stack/bin/sam validate --lint --region us-east-1
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
-format: .venv/ready ## Let ruff rewrite what it can
+format: .venv/ready ## Fix and format the code with ruff
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
 
-bench: .venv/ready .venv-stack/ready ## The benchmarks: a table, and one JSON line per figure
+bench: .venv/ready .venv-stack/ready ## Run the benchmarks: a table and JSON lines
 	@.venv/bin/python -m benchmarks
 
-soak: .venv/ready .venv-stack/ready ## Thousands of webhooks through faults at random, then the books; SOAK='--seed 7 --count 3000'
+soak: .venv/ready .venv-stack/ready ## Send webhooks through random faults; SOAK='--count 300'
 	@.venv/bin/python -m tests.soak $(SOAK)
 
-redrive: .venv/ready ## Put the dead letters back on the webhook queue; STACK=name for a deployed stack instead of the local one
-	@.venv/bin/hooklog redrive $(if $(STACK),--stack $(STACK))
-
-screenshots: .venv/ready .venv-stack/ready chromium ## Take docs/*.png anew, of the page on the local AWS
+screenshots: .venv/ready .venv-stack/ready chromium ## Retake docs/*.png from the local History page
 	@.venv/bin/python -m docs.screenshots
 
-# Debian's own package, for the browser tests, with the page's two fonts.
+# Debian's package, with the two fonts of the History page.
 chromium: ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 chromium:
 	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
 		echo "Installing Chromium ..." && \
 		$(ROOT) apt-get update -qq && \
 		$(ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-inter fonts-jetbrains-mono >/dev/null; \
-		} || { echo "The browser tests need Chromium: install the package chromium as root, then try again" >&2; exit 1; }
+		} || { echo "The browser tests need Chromium. Install the package chromium as root, then try again." >&2; exit 1; }
+
+##@ Deploy and operate
 
 deploy: export PATH := $(STACK_PATH)
 deploy: export LAYER_PYTHON ?= $(or $(PYTHON_3_13),false)
-deploy: .venv/ready .venv-stack/ready ## To real AWS; CONFIG_ENV names a section of samconfig.toml
+deploy: .venv/ready .venv-stack/ready ## Deploy to AWS; CONFIG_ENV selects a samconfig section
 	@.venv/bin/python -m cli.preflight --config-env $(CONFIG_ENV) $(if $(NO_BYTECODE),--no-bytecode)
 	SAM_CLI_TELEMETRY=0 sam build --config-env $(CONFIG_ENV)
 	SAM_CLI_TELEMETRY=0 sam deploy --config-env $(CONFIG_ENV)
 
-# The layer's pins are those of the deployed runtime; the development pins repeat them and add to them.
+redrive: .venv/ready ## Resend the dead letters; STACK=name for a stack on AWS
+	@.venv/bin/hooklog redrive $(if $(STACK),--stack $(STACK))
+
+##@ Maintain
+
+# The layer's pins are for the deployed runtime; the development pins contain them.
 lock: PIN := $(UV) pip compile --quiet --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(LOCK)
-lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes newer versions
+lock: .venv/uv ## Pin the dependencies; LOCK=--upgrade takes newer versions
 	$(PIN) pyproject.toml --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
 		-o layers/shared/requirements.txt
 	$(PIN) --group codings --python-version 3.13 --python-platform aarch64-manylinux_2_28 \
@@ -88,14 +97,14 @@ lock: .venv/uv ## Pin again what pyproject.toml asks for; LOCK=--upgrade takes n
 	$(PIN) --group runtime --universal --python-version 3.11 -o requirements-runtime.txt
 	$(PIN) --group uv --universal --python-version 3.11 -o requirements-uv.txt
 
-clean: ## Remove everything that make made
+clean: ## Remove everything that make has created
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
 	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam tests/dynalite/node_modules \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/uv: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "Hooklog needs Python 3.11 or newer, and $(PYTHON) is not: try make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
+		echo "Hooklog needs Python 3.11 or newer; $(PYTHON) is older or does not run. Try: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; \
 		exit 1; }
 	@echo "Installing into .venv and .venv-stack ..."
 	@$(PYTHON) -m venv .venv
@@ -103,7 +112,7 @@ clean: ## Remove everything that make made
 		-r requirements-uv.txt
 	@touch $@
 
-# Wheels only, because a build fetches tools that no hash pins. The stack may build: SAM's watchdog has no wheel for every Mac.
+# Install wheels only: a build fetches tools without pinned hashes. Exception: SAM's watchdog has no wheel for some Macs.
 .venv/ready: .venv/uv requirements-dev.txt cli/hooklog
 	@$(SYNC) --no-build --python .venv/bin/python requirements-dev.txt
 	@.venv/bin/python -c 'import pathlib, sysconfig; \
@@ -120,11 +129,11 @@ tests/dynalite/node_modules: tests/dynalite/package-lock.json
 	@if command -v npm >/dev/null; then cd tests/dynalite && npm ci --silent --ignore-scripts; fi
 	@mkdir -p $@ && touch $@
 
-# The deployed Python where there is one, or else the developer's.
+# Python 3.13, as deployed, if this machine has it; otherwise the developer's Python.
 .venv-runtime/ready: .venv/uv requirements-runtime.txt
 	@$(or $(PYTHON_3_13),.venv/bin/python) -m venv --without-pip .venv-runtime
 	@$(SYNC) --no-build --python .venv-runtime/bin/python requirements-runtime.txt || { rm .venv-runtime/bin/python && \
-		echo "Lambda's runtime client is not made for this machine: its tests are skipped" >&2; }
+		echo "Lambda's runtime client has no build for this machine: its tests are skipped" >&2; }
 	@touch $@
 
 .venv-checkov/ready: .venv/uv requirements-checkov.txt

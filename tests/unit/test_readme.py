@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -26,6 +27,16 @@ def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"(?:`|^|\$ )(?:HOOKLOG_PORT=\d+ )?make ([a-z]+)", README, re.MULTILINE))
     assert {"run", "test", "deploy"} <= named <= targets
+
+
+def test_make_help_lists_every_documented_target_in_a_group_on_80_columns() -> None:
+    shown = subprocess.run(["make", "-s", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    groups = re.findall(r"^([A-Z].+)\n((?:  make .+\n)+)", shown, re.MULTILINE)
+    assert [name for name, _ in groups] == ["Use", "Develop", "Deploy and operate", "Maintain"]
+    grouped = {target for _, lines in groups for target in re.findall(r"^  make (\S+)", lines, re.MULTILINE)}
+    documented = set(re.findall(r"^([a-z-]+):.* ## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert grouped == documented - {"help"}
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("document", [PRODUCERS, API], ids=["producers", "api"])
