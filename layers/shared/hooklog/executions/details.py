@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from hooklog.executions.execution import Execution
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.tables import DetailsRow
+from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.messages import codec
+from hooklog.messages.message import Message
 
 MAX_PART_BYTES: Final = 380_000
 """Of compressed details in one item, under DynamoDB's 400 KB an item."""
@@ -18,13 +20,9 @@ _HEADERS = ("request_headers", "response_headers")
 
 
 def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
-    """The items that hold an execution's details, and what a repeat needs that View does not show."""
+    """The items that hold an execution's details, and what a retry needs that View does not show."""
     call, message = execution.delivery.call, execution.delivery.message
-    repeat: dict[str, Any] = {"headers": message.headers, "timeout": message.timeout_seconds}
-    if message.url is None:
-        repeat["registered"] = True
-    if message.as_sent:
-        repeat["as_sent"] = True
+    repeat = codec.to_details(message)
     if call.sensitive_headers:
         repeat["sensitive"] = sorted(call.sensitive_headers)
     document = {**execution.details(), _REPEAT: repeat}
@@ -53,14 +51,14 @@ def masked(details: Mapping[str, Any], sensitive: SensitiveHeaders, own: Iterabl
     return {**details, **hidden}
 
 
-def read_for_repeat(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    """The details unmasked, with the message's own `headers` and `timeout`; empty as for `read_details`.
-
-    `registered` says that the webhook's own are to be taken from the registry, and the URL; `as_sent`, that the body
-    was sent as it is.
-    """
-    document = _unpack(webhook_id, execution_id)
-    return {**document, **document.pop(_REPEAT, {})}
+def read_message(row: ExecutionRow) -> Message | None:
+    """The message of this execution, to be sent again; None as `read_details` is empty."""
+    document = _unpack(row.webhook_id, row.executed_at)
+    if not document:
+        return None
+    kept = document.pop(_REPEAT, {})
+    ids = {"webhook_id": row.webhook_id, "message_id": row.message_id}
+    return codec.from_details(kept, document, **ids, event_type=row.event_type)
 
 
 def are_kept(webhook_id: str, execution_id: str) -> bool:

@@ -1,4 +1,4 @@
 """What a producer asks for, read strictly.
 
-In order: fields, trace, message, call.
+In order: fields, trace, message, codec, call.
 """

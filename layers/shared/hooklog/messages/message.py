@@ -1,7 +1,7 @@
-"""One webhook call that a producer asks for, parsed once and strictly."""
+"""One webhook call that a producer asks for, parsed once and strictly; its fields, declared once."""
 
-from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import (
@@ -17,7 +17,24 @@ from hooklog.messages.fields import (
 METHOD: Final = "POST"
 """How every webhook is sent."""
 
-_FIELDS = frozenset({"webhook_id", "payload", "url", "headers", "message_id", "event_type", "timeout_seconds"})
+
+class Field(NamedTuple):
+    """An optional field of a message: how it is read, and where it is kept when Hooklog stores the message itself.
+
+    A new field is a line of `Message` with this in its annotation, and a default. Every form in which a message is
+    written follows from that: a producer's JSON, and those of `codec`.
+    """
+
+    read: Callable[[Mapping[str, Any]], Any]
+    """Reads it from a producer's fields; its default if they lack it. Raises InvalidMessage."""
+    kept_as: str = ""
+    """Its name in an inline payload and in the log's details; its own name if this is empty."""
+    in_details: bool = True
+    """Whether the log's details hold it. False if the log has it elsewhere."""
+
+
+def _read_own_url(fields: Mapping[str, Any]) -> str | None:
+    return read_url(fields) if "url" in fields else None
 
 
 class Message(NamedTuple):
@@ -25,13 +42,13 @@ class Message(NamedTuple):
 
     webhook_id: str
     message_id: str
-    url: str | None
+    url: Annotated[str | None, Field(_read_own_url, in_details=False)]
     """None where it is left to the registered webhook."""
     body: bytes
     """The payload as compact UTF-8 JSON: the very bytes that are sent."""
-    headers: Mapping[str, str]
-    event_type: str | None
-    timeout_seconds: float | None
+    headers: Annotated[Mapping[str, str], Field(read_headers)]
+    event_type: Annotated[str | None, Field(read_event_type, in_details=False)]
+    timeout_seconds: Annotated[float | None, Field(read_timeout, kept_as="timeout")]
     """None where it is left to the registered webhook, or to the default."""
     as_sent: bool = False
     """Whether `body` has been sent: then no transformation changes it any more."""
@@ -43,17 +60,24 @@ class Message(NamedTuple):
         The payload's keys keep their order; numbers are IEEE 754 doubles or integers of up to 4,300 digits, as
         RFC 8259 section 6 leads producers to expect.
         """
-        if unknown := fields.keys() - _FIELDS:
-            raise InvalidMessage(f"unknown field{named(min(unknown))}; known: {', '.join(sorted(_FIELDS))}")
+        if unknown := fields.keys() - _KNOWN:
+            raise InvalidMessage(f"unknown field{named(min(unknown))}; known: {', '.join(sorted(_KNOWN))}")
         return cls(
             webhook_id=identifier(fields, "webhook_id"),
             message_id=identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
-            url=read_url(fields) if "url" in fields else None,
             body=_payload(fields),
-            headers=read_headers(fields),
-            event_type=read_event_type(fields),
-            timeout_seconds=read_timeout(fields),
+            **{name: field.read(fields) for name, field in OPTIONAL.items()},
         )
+
+
+OPTIONAL: Final[Mapping[str, Field]] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(Message, include_extras=True).items()
+    if hasattr(hint, "__metadata__")
+}
+"""The fields that a producer may leave out, by name."""
+
+_KNOWN: Final = frozenset({"webhook_id", "message_id", "payload", *OPTIONAL})
 
 
 def _payload(fields: Mapping[str, Any]) -> bytes:

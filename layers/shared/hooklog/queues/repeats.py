@@ -25,6 +25,10 @@ MAX_SCHEDULED_LENGTH: Final = 250_000
 """Of a schedule's input: EventBridge Scheduler takes 256 KB. What is longer waits on the queue, which holds it back for
 a quarter of an hour again and again."""
 
+MAX_INLINE_LENGTH: Final = 1_047_000
+"""Of an inline payload, in characters: with the retry's other fields it is under SQS's 1 MiB. Only a body of more than
+about 1,000,000 bytes can be longer, and only one that does not compress."""
+
 _REQUEST: Final = frozenset({"QueueUrl", "MessageBody", "MessageGroupId"})
 """What a schedule asks SQS for."""
 

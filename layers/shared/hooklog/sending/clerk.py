@@ -1,10 +1,9 @@
 """What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
 
-import base64
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -13,14 +12,13 @@ from hooklog.delivery.courier import Courier
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
 from hooklog.executions import chain
-from hooklog.executions.details import read_for_repeat
+from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.tables import ExecutionRow
 from hooklog.messages.call import Call
-from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
+from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
-from hooklog.queues import carried
-from hooklog.queues.repeats import LONGEST_WAIT, Repeat
+from hooklog.queues.repeats import LONGEST_WAIT, MAX_INLINE_LENGTH, Repeat
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
 from hooklog.sending.orders import Order
 from hooklog.sending.topics import Publication, Published, Publisher
@@ -220,8 +218,8 @@ class Clerk:
 
     def _execution(self, order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
         unkept = self._carry and not delivery.success
-        packed = carried.pack(delivery.message) if unkept and next_attempt_at else ""
-        if len(packed) > carried.MAX_CARRIED_LENGTH:
+        packed = to_inline(delivery.message) if unkept and next_attempt_at else ""
+        if len(packed) > MAX_INLINE_LENGTH:
             packed, next_attempt_at = "", None
         return Execution(
             execution_id=name_execution(delivery.started_at),
@@ -268,31 +266,15 @@ def _defer(repeat: Repeat) -> Deferred:
 def _packed(content: Message | Repeat) -> str:
     """An order's message, for its retry to carry; empty where the log alone could have had it and has not."""
     if isinstance(content, Message):
-        return carried.pack(content)
+        return to_inline(content)
     if content.carried:
         return content.carried
     message = _message(content, ExecutionRow.get(content.webhook_id, content.execution_id))
-    return carried.pack(message) if message else ""
+    return to_inline(message) if message else ""
 
 
 def _message(repeat: Repeat, row: ExecutionRow) -> Message | None:
     """What is to be sent again: from the repeat itself, or from the log; None where neither has it (yet)."""
     if repeat.carried:
-        return carried.unpack(repeat.carried, repeat.webhook_id, repeat.message_id)
-    details = read_for_repeat(repeat.webhook_id, repeat.execution_id)
-    return _logged(row, details) if details else None
-
-
-def _logged(row: ExecutionRow, details: dict[str, Any]) -> Message:
-    body, timeout = details["request_body"], details["timeout"]
-    encoded = details.get("request_body_encoding") == "base64"
-    return Message(
-        webhook_id=row.webhook_id,
-        message_id=row.message_id,
-        url=None if details.get("registered") else details["url"].strip(),
-        body=base64.b64decode(body) if encoded else body.encode(),
-        headers=details["headers"],
-        event_type=row.event_type,
-        timeout_seconds=None if timeout is None else min(float(timeout), MAX_TIMEOUT_SECONDS),
-        as_sent=details.get("as_sent", False),
-    )
+        return from_inline(repeat.carried, repeat.webhook_id, repeat.message_id)
+    return read_message(row)

@@ -1,11 +1,11 @@
 """Messages of a topic: each is copied, a stretch at a time, for every webhook of the topic that takes it."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage
+from hooklog.messages.codec import to_copy
 from hooklog.messages.fields import MAX_ID_LENGTH, got, identifier
 from hooklog.messages.message import Message
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
@@ -29,7 +29,6 @@ MAX_TRIPS: Final = 10_000
 long. One that still has not ended goes round in circles."""
 
 _LONGEST_ID = "x" * MAX_ID_LENGTH
-_REFUSED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # and other control characters, which JSON escapes itself
 
 
 class Origin(NamedTuple):
@@ -142,25 +141,13 @@ def _entry(group: str, body: str) -> dict[str, Any]:
 
 
 def _copy(publication: Publication, webhook_id: str) -> str:
-    return _text(publication._replace(origin=publication.origin._replace(trips=0)), {"webhook_id": webhook_id})
+    origin = publication.origin._replace(trips=0)
+    return to_copy(publication.message, {"webhook_id": webhook_id, **origin.to_fields()})
 
 
 def _going_on(publication: Publication) -> str:
     own = {"topic": publication.message.webhook_id, "after": publication.after, "copies": publication.copies}
-    return _text(publication, own)
-
-
-def _text(publication: Publication, own: Mapping[str, Any]) -> str:
-    """The payload stands last, in the very bytes that are sent."""
-    message = publication.message
-    optional = {
-        "event_type": message.event_type,
-        "timeout_seconds": message.timeout_seconds,
-        "headers": dict(message.headers) or None,
-    }
-    given = {name: value for name, value in optional.items() if value is not None}
-    head = json.dumps({**own, "message_id": message.message_id, **given, **publication.origin.to_fields()})
-    return f'{head[:-1]}, "payload": {message.body.decode().translate(_REFUSED_BY_SQS)}}}'
+    return to_copy(publication.message, own | publication.origin.to_fields())
 
 
 def _is_count(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""A message that its retry carries."""
+"""A message inside its own retry."""
 
 import base64
 import gzip
@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.errors import InvalidMessage
-from hooklog.messages.message import Message
-from hooklog.queues.carried import MAX_DOCUMENT_BYTES, pack, unpack
+from hooklog.messages.codec import MAX_DOCUMENT_BYTES, from_details, from_inline, to_copy, to_details, to_inline
+from hooklog.messages.fields import parse_object
+from hooklog.messages.message import OPTIONAL, Message
 
 REGISTERED = Message("acme.orders", "msg_1", None, b'{"order":1742}', {}, None, None)
 FULL = Message(
@@ -23,9 +24,23 @@ FULL = Message(
 def test_a_message_comes_out_as_it_went_in(body: bytes) -> None:
     for message in (REGISTERED, FULL):
         one = message._replace(body=body)
-        packed = pack(one)
-        assert unpack(packed, "acme.orders", "msg_1") == one
+        packed = to_inline(one)
+        assert from_inline(packed, "acme.orders", "msg_1") == one
         assert json.dumps(packed) == f'"{packed}"', "JSON escapes nothing of it"
+
+
+def test_every_field_survives_every_form() -> None:
+    """One that is added to `Message` is given a value in FULL, and needs nothing else to arrive with a retry."""
+    assert all(getattr(FULL, name) not in (None, {}) for name in OPTIONAL)
+    ids = {"webhook_id": FULL.webhook_id, "message_id": FULL.message_id}
+    shown = {"url": FULL.url, "request_body": FULL.body.decode()}
+    elsewhere = {
+        name: getattr(FULL, name) for name, field in OPTIONAL.items() if not field.in_details and name != "url"
+    }
+    assert from_details(to_details(FULL), shown, **ids, **elsewhere) == FULL
+    assert from_inline(to_inline(FULL), **ids) == FULL
+    copy = parse_object(to_copy(FULL, {"webhook_id": FULL.webhook_id}))
+    assert Message.parse(copy, "059f36b4") == FULL._replace(as_sent=False)
 
 
 CARRIED: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type": None, "timeout": None}
@@ -46,18 +61,18 @@ def carrying(content: bytes) -> str:
 )  # fmt: skip
 def test_what_is_carried_is_read_as_strictly_as_a_producers_message(document: Any) -> None:
     with pytest.raises(InvalidMessage):
-        unpack(carrying(json.dumps(document).encode()), "acme.orders", "msg_1")
+        from_inline(carrying(json.dumps(document).encode()), "acme.orders", "msg_1")
 
 
 def test_what_is_carried_may_be_nested_no_deeper_than_can_be_read() -> None:
     with pytest.raises(InvalidMessage):
-        unpack(carrying(b"[" * 100_000), "acme.orders", "msg_1")
+        from_inline(carrying(b"[" * 100_000), "acme.orders", "msg_1")
 
 
 @pytest.mark.parametrize("packed", ["x", "\ud800", "~~~~~", carrying(b"{}")[:-5], carrying(b"\xff"), carrying(b"")])
 def test_what_was_never_packed_is_refused(packed: str) -> None:
     with pytest.raises(InvalidMessage):
-        unpack(packed, "acme.orders", "msg_1")
+        from_inline(packed, "acme.orders", "msg_1")
 
 
 def test_a_bomb_is_not_inflated() -> None:
@@ -67,6 +82,6 @@ def test_a_bomb_is_not_inflated() -> None:
         packed = carrying(text.replace('"body": ""', f'"body": "{"1" * (size - len(text))}"').encode())
         if refused:
             with pytest.raises(InvalidMessage):
-                unpack(packed, "acme.orders", "msg_1")
+                from_inline(packed, "acme.orders", "msg_1")
         else:
-            assert unpack(packed, "acme.orders", "msg_1").body
+            assert from_inline(packed, "acme.orders", "msg_1").body
