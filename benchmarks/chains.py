@@ -12,10 +12,11 @@ from benchmarks.figures import Figure
 from benchmarks.pages import MOCK_SECONDS
 from hooklog import aws
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.executions import chain
+from hooklog.executions.attempts import attempts_on
+from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
 from hooklog.executions.log import Retention, puts_of, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import mock_aws, moto_server
@@ -39,9 +40,9 @@ def figures() -> Iterator[Figure]:
             executions = [_execution(number) for number in range(start, start + 25)]
             assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
         rows = _spent(lambda: len(list(ExecutionRow.by_message.query("msg_1"))), WEBHOOKS)
-        links = _spent(lambda: len(chain.links("msg_1", "acme.7")), 1)
+        links = _spent(lambda: len(attempts_on("acme.7", "msg_1")), 1)
         since = compact_time(_AT + timedelta(seconds=WEBHOOKS - 1))
-        latest = _spent(lambda: len(chain.links("msg_1", f"acme.{WEBHOOKS - 1}", since)), 1)
+        latest = _spent(lambda: len(attempts_on(f"acme.{WEBHOOKS - 1}", "msg_1", since)), 1)
     yield Figure(f"chain: one webhook's links among {WEBHOOKS:,} / all as rows", links / rows, at_most=0.8)
     yield Figure("chain: the same since the last execution / all as rows", latest / rows, at_most=0.2)
 

@@ -11,9 +11,10 @@ from pynamodb.connection import Connection
 
 from hooklog.aws import connect
 from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, puts_of, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import CREDENTIALS, MockAws

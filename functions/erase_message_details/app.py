@@ -6,10 +6,11 @@ from aws_lambda_powertools import Logger
 
 from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
-from hooklog.api.erasure import erase_message
 from hooklog.api.request import Event, Request
 from hooklog.aws import connect
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.erasure import erase_message
+from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import EraseSettings
 
 logger = Logger()

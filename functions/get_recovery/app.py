@@ -6,10 +6,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog.access.grants import Scope
-from hooklog.api import recovery
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.aws import connect
+from hooklog.sending import recovery
 from hooklog.settings import GetRecoverySettings
 
 logger = Logger()

@@ -6,12 +6,12 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from hooklog.access.grants import Scope
-from hooklog.api import history
 from hooklog.api.answer import answer
 from hooklog.api.cursor import make_cursor
 from hooklog.api.request import Event, Request
 from hooklog.aws import connect
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions import history
+from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import ListSettings
 
 logger = Logger()

@@ -5,11 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.api.erasure import erase_again
 from hooklog.aws import connect
 from hooklog.errors import InvalidMessage
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.erasure import erase_again
 from hooklog.executions.log import Put, write
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.queues.unlogged import from_body
 from hooklog.settings import LogUnloggedSettings
 

@@ -9,10 +9,11 @@ from aws_lambda_powertools import Logger
 from hooklog.access.grants import Scope
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.api.resend import resend
 from hooklog.aws import Clients, connect
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.queues.repeats import RepeatQueue
+from hooklog.sending.resend import resend
 from hooklog.settings import ResendSettings
 
 logger = Logger()

@@ -5,12 +5,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.api import recovery
 from hooklog.aws import Clients, connect
 from hooklog.errors import InvalidMessage
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue
+from hooklog.sending import recovery
 from hooklog.settings import RunRecoverySettings
 
 logger = Logger()

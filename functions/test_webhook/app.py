@@ -19,9 +19,10 @@ from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.errors import NotFound, NothingSent, NoTimeLeft, cause_of
+from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.message import Message
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive

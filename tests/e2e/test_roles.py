@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 import requests
 
-from hooklog.api.recovery import MAX_RUNS
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.log import Put
 from hooklog.queues.unlogged import to_body
+from hooklog.sending.recovery import MAX_RUNS
 from local import aws, places
 from tests import template
 from tests.calls import Call, RecordingAws

@@ -14,10 +14,11 @@ import pytest
 from hooklog.aws import connect
 from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.errors import ErrorType, Undelivered
+from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of
 from hooklog.executions.log import write as write_log
-from hooklog.executions.tables import DetailsRow, ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import MockAws

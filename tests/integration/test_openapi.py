@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from hooklog.api.history import Status
 from hooklog.api.request import DEFAULT_LIMIT, MAX_LIMIT
 from hooklog.errors import Conflict, ErrorType, RequestRefused
 from hooklog.executions.execution import Trigger
+from hooklog.executions.history import Status
 from hooklog.messages.fields import MAX_URL_LENGTH
 from hooklog.version import __version__
 from tests import template

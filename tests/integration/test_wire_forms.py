@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hooklog.executions.details import read_message
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.codec import from_inline, to_copy, to_details, to_inline
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message

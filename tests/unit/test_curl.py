@@ -12,6 +12,7 @@ from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
+from hooklog.executions.details import details_of
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from tests.receiver import Receiver
@@ -57,7 +58,7 @@ def _ours(url: str, seconds: float) -> Reading:
     adapter.close()
     if delivery.error:
         return Reading(0, {}, b"", is_complete=False)
-    shown = Execution("", delivery, Trigger.EVENT, "").details()
+    shown = details_of(Execution("", delivery, Trigger.EVENT, ""))
     headers = {name.lower(): value for name, value in shown["response_headers"].items()}
     is_complete = "response_incomplete" not in shown
     is_cut = shown["response_body_truncated"] and is_complete

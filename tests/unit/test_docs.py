@@ -1,17 +1,19 @@
 """The documents among themselves: links that resolve, decisions that are numbered, the order of the modules."""
 
+import ast
 import re
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tests.template import ROOT
+from tests.template import ROOT, functions, resources
 
 LAYER = ROOT / "layers/shared"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
 
+_MAPPING = "AWS::Lambda::EventSourceMapping"
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -107,13 +109,42 @@ def test_contributing_says_what_each_module_is_in_their_order() -> None:
     assert listed == modules()
 
 
+def files() -> dict[str, Path]:
+    return {".".join(path.relative_to(LAYER).with_suffix("").parts): path for path in LAYER.glob("hooklog/**/*.py")}
+
+
+def imports(code: Path) -> set[str]:
+    """The modules of the package that a file names in its imports, those inside functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(code.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hooklog"):
+            found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    return found & files().keys()
+
+
 def test_a_module_imports_only_what_stands_before_it() -> None:
     order = modules()
-    files = {".".join(path.relative_to(LAYER).with_suffix("").parts): path for path in LAYER.glob("hooklog/**/*.py")}
-    assert sorted(order) == sorted(name for name in files if not name.endswith("__init__"))
+    assert sorted(order) == sorted(name for name in files() if not name.endswith("__init__"))
     for position, name in enumerate(order):
-        code = files[name].read_text()
-        imported = set(re.findall(r"^ *from (hooklog\.[\w.]+) import", code, re.MULTILINE)) & set(order)
-        for package, names in re.findall(r"^ *from (hooklog[\w.]*) import (.+)$", code, re.MULTILINE):
-            imported |= {f"{package}.{each}" for each in names.split(", ")} & set(order)
-        assert imported <= set(order[:position]), name
+        assert imports(files()[name]) <= set(order[:position]), name
+
+
+def workers() -> dict[str, str]:
+    """The functions that a queue invokes, by an event or by a mapping of their own, and where their code is."""
+    own = {
+        name for name, each in functions().items() if any(e["Type"] == "SQS" for e in each.get("Events", {}).values())
+    }
+    mapped = {name for name in functions() for mapping in resources(_MAPPING) if mapping.startswith(name)}
+    return {name: functions()[name]["CodeUri"] for name in own | mapped}
+
+
+def test_workers_import_nothing_of_the_api() -> None:
+    assert workers().keys() >= {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
+    for name, code in workers().items():
+        reached: set[str] = set()
+        new = imports(ROOT / code / "app.py")
+        while new:
+            reached |= new
+            new = set().union(*(imports(files()[each]) for each in new)) - reached
+        assert reached
+        assert not {each for each in reached if each.startswith("hooklog.api")}, name

@@ -12,9 +12,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooklog.api.cursor import make_cursor, make_webhook_cursor
-from hooklog.api.history import Query, Status
 from hooklog.api.request import MAX_BODY_LENGTH, MAX_LIMIT, Request
 from hooklog.errors import InvalidRequest, RequestRefused
+from hooklog.executions.history import Query, Status
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
 from tests.events import api_event
 

@@ -5,8 +5,8 @@ import hashlib
 import json
 from typing import Final
 
-from hooklog.api.history import Query
 from hooklog.errors import InvalidRequest
+from hooklog.executions.history import Query
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
 
 _WEBHOOKS: Final = "webhooks:"

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 from hooklog.access.grants import Grant
 from hooklog.api.cursor import read_cursor, read_webhook_cursor
-from hooklog.api.history import Query, Status
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
+from hooklog.executions.history import Query, Status
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 
 DEFAULT_LIMIT: Final = 50

@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from hooklog.api import history
 from hooklog.api.time_limit import TimeLimit
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import InvalidMessage, InvalidRequest, NoTimeLeft, NotQueued, Undelivered
-from hooklog.executions.details import masked
+from hooklog.executions.details import masked_details
 from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import row_of
 from hooklog.executions.masking import SensitiveHeaders
+from hooklog.executions.rows import row_of, summary_of
 from hooklog.messages.call import Call
 from hooklog.messages.fields import named
 from hooklog.messages.message import Message
@@ -117,7 +116,7 @@ def execution_of(delivery: Delivery, *, unkept: bool) -> Execution:
         delivery=delivery,
         trigger=Trigger.TEST,
         queue_message_id=delivery.message.message_id,
-        unkept=unkept and not delivery.success,
+        details_not_stored=unkept and not delivery.success,
     )
 
 
@@ -132,7 +131,7 @@ def log(execution: Execution, archive: Archive, limit: TimeLimit) -> str:
 
 def shown(execution: Execution, archive: Archive, sensitive: SensitiveHeaders) -> dict[str, Any]:
     """As View shows it, with all of its details, whatever the log keeps of them."""
-    return {**history.summary(row_of(execution, archive.retention)), **_details(execution, sensitive)}
+    return {**summary_of(row_of(execution, archive.retention.execution_days)), **masked_details(execution, sensitive)}
 
 
 def rehearsed(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
@@ -141,8 +140,4 @@ def rehearsed(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, An
     shown = {"dry_run": True, "webhook_id": message.webhook_id, "message_id": message.message_id}
     if message.event_type is not None:
         shown["event_type"] = message.event_type
-    return {**shown, **({"skipped": True} if delivery.skipped else {}), **_details(execution, sensitive)}
-
-
-def _details(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    return masked(execution.details(), sensitive, execution.delivery.call.sensitive_headers)
+    return {**shown, **({"skipped": True} if delivery.skipped else {}), **masked_details(execution, sensitive)}

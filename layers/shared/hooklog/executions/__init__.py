@@ -1,4 +1,5 @@
 """What is kept of an attempt: the log.
 
-In order: text, execution, masking, tables, chain, details, log, failures.
+In order: text, execution, masking, tables, rows, details, attempts, log, history, erasure,
+failures.
 """

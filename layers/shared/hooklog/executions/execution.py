@@ -1,15 +1,11 @@
-"""One execution: what the log keeps of a delivery, and how it is shown."""
+"""One execution: a delivery with what the log keeps of it."""
 
-import base64
 import secrets
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple
 
-from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.executions.text import as_text
-from hooklog.messages.message import METHOD
+from hooklog.delivery.delivery import Delivery
 
 
 class Trigger(StrEnum):
@@ -29,34 +25,6 @@ class DetailsOf(StrEnum):
     NONE = "none"
 
 
-class Summary(TypedDict):
-    """An execution as a line of the history."""
-
-    execution_id: str
-    webhook_id: str
-    message_id: str
-    event_type: NotRequired[str]
-    attempt: int
-    trigger: str
-    executed_at: str
-    duration_ms: int
-    result: int
-    success: bool
-    hard_error: bool
-    next_attempt_at: NotRequired[str]
-    """When it is sent again by itself."""
-    skipped: NotRequired[bool]
-    """True where nothing was to be sent, as the webhook's transformation has it: a success, with the result 0."""
-    exhausted: NotRequired[bool]
-    """True for a failure after which nothing is sent by itself any more."""
-    erased: NotRequired[bool]
-    """True where somebody has had its headers and bodies erased."""
-    redelivered: NotRequired[bool]
-    """True where the queue delivered the message again and the log did not know whether it had been sent before."""
-    resent_on_new_connection: NotRequired[bool]
-    """True where a kept connection ended before any answer, and the request was sent again on a new one."""
-
-
 class Execution(NamedTuple):
     """A delivery with the id under which it is logged."""
 
@@ -70,11 +38,11 @@ class Execution(NamedTuple):
     redelivered: bool = False
     due_at: datetime | None = None
     """When it was to be sent: a retry at its time, anything else when it was put on the queue."""
-    unkept: bool = False
-    """Whether it failed and the log keeps none of its headers and bodies."""
-    carried: str = ""
-    """The message, packed for the retry, where it is unkept and a retry is due."""
-    repeat_id: str = ""
+    details_not_stored: bool = False
+    """Whether it failed and the log stores none of its headers and bodies."""
+    inline_payload: str = ""
+    """The message, packed for its retry, if its details are not stored and a retry is due."""
+    task_id: str = ""
     """Of the queue message that asked for this retry or resend; empty for a first attempt."""
     follows: str = ""
     """The execution before it, if that may say when it would be retried: it is no longer due."""
@@ -94,21 +62,6 @@ class Execution(NamedTuple):
     def webhook_id(self) -> str:
         return self.delivery.message.webhook_id
 
-    def details(self) -> dict[str, Any]:
-        """What View shows beside the summary, as JSON values."""
-        delivery, answer, error = self.delivery, self.delivery.answer, self.delivery.error
-        details: dict[str, Any] = {
-            **({"url": delivery.call.url} if delivery.call.url else {}),
-            "method": METHOD,
-            "request_headers": dict(delivery.request_headers),
-            **_text("request_body", delivery.message.body),
-        }
-        if answer:
-            details |= _response(answer)
-        if error:
-            details["error"] = {"type": str(error.error_type), "message": error.message}
-        return details
-
 
 def name_execution(started_at: datetime) -> str:
     """A new execution's id: when it started, in UTC and sortable as text, and eight random hex digits."""
@@ -125,29 +78,3 @@ def iso_time(execution_id: str) -> str:
     day, _, rest = execution_id.partition("T")
     time = rest.partition("-")[0]
     return f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}"
-
-
-def _response(answer: Answer) -> Mapping[str, Any]:
-    body = as_text(answer.body, answer.header("content-type"), is_cut=answer.truncated)
-    note = answer.note if body.is_base64 and answer.note else " ".join(filter(None, (answer.note, body.note)))
-    optional = {
-        "response_body_encoding": "base64" if body.is_base64 else "",
-        "response_body_charset": body.charset,
-        "response_body_note": note,
-        "response_headers_truncated": answer.headers_truncated,
-        "response_incomplete": answer.incomplete,
-    }
-    return {
-        "response_headers": dict(answer.headers),
-        "response_body": body.text,
-        "response_body_truncated": answer.truncated,
-        "response_body_bytes": answer.length,
-        **{name: value for name, value in optional.items() if value},
-    }
-
-
-def _text(name: str, body: bytes) -> Mapping[str, str]:
-    try:
-        return {name: body.decode()}
-    except UnicodeDecodeError:
-        return {name: base64.b64encode(body).decode(), f"{name}_encoding": "base64"}

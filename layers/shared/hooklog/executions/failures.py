@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Trigger, compact_time, iso_time
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.rows import ExecutionRow
 
 LOOKED_AT: Final = 1000
 """Executions of a webhook that are read at most, the newest: some 75 read units."""

@@ -11,10 +11,10 @@ from pynamodb.connection import Connection
 from pynamodb.exceptions import UpdateError
 
 from hooklog.errors import code_of
-from hooklog.executions import chain
-from hooklog.executions.details import pack
-from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import CONDITION_FAILED, DetailsRow, ExecutionRow
+from hooklog.executions.details import DetailsRow, pack
+from hooklog.executions.execution import Execution
+from hooklog.executions.rows import ExecutionRow, row_of
+from hooklog.executions.tables import CONDITION_FAILED
 
 MAX_BATCH_ITEMS: Final = 25
 MAX_BATCH_BYTES: Final = 8_000_000
@@ -58,44 +58,16 @@ class Retention(NamedTuple):
 
 def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of_all: bool) -> list[Put]:
     """The items of these executions, details first, so that a summary is never without its details."""
-    failed = [execution for execution in executions if not execution.delivery.success and not execution.unkept]
+    failed = [each for each in executions if not each.delivery.success and not each.details_not_stored]
     detailed = executions if details_of_all else failed
     details = [put for execution in detailed for put in _details(execution, retention)]
-    return details + [summary_of(execution, retention) for execution in executions]
+    return details + [summary_put(execution, retention) for execution in executions]
 
 
-def summary_of(execution: Execution, retention: Retention) -> Put:
+def summary_put(execution: Execution, retention: Retention) -> Put:
     """The item of an execution's summary."""
-    return Put(ExecutionRow.Meta.table_name, row_of(execution, retention).serialize(), 1024)
-
-
-def row_of(execution: Execution, retention: Retention) -> ExecutionRow:
-    """An execution's summary as the log holds it."""
-    delivery, execution_id = execution.delivery, execution.execution_id
-    message_id, next_attempt = delivery.message.message_id, execution.next_attempt_at
-    return ExecutionRow(
-        webhook_id=execution.webhook_id,
-        executed_at=execution_id,
-        failed_at=None if delivery.success else execution_id,
-        message_id=message_id,
-        event_type=delivery.message.event_type,
-        attempt=delivery.attempt,
-        trigger=None if execution.trigger is Trigger.EVENT else str(execution.trigger),
-        duration_ms=delivery.duration_ms,
-        result=delivery.result,
-        hard_error=True if delivery.error else None,
-        skipped=delivery.skipped or None,
-        redelivered=execution.redelivered or None,
-        resent_on_new_connection=delivery.resent or None,
-        queue_message_id=chain.packed(message_id, execution.queue_message_id, execution.repeat_id),
-        retries_used=execution.retries_used or None,
-        next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
-        exhausted=execution.exhausted or None,
-        unkept=execution.unkept or None,
-        error_type=str(delivery.error.error_type) if delivery.error else None,
-        error_message=delivery.error.message if delivery.error and execution.unkept else None,
-        expires_at=int(delivery.started_at.timestamp()) + retention.execution_days * _DAY_SECONDS,
-    )
+    row = row_of(execution, retention.execution_days)
+    return Put(ExecutionRow.Meta.table_name, row.serialize(), 1024)
 
 
 def take_back_plan(webhook_id: str, execution_id: str) -> None:

@@ -7,7 +7,7 @@ from pynamodb.connection import Connection
 
 from hooklog.errors import NotQueued
 from hooklog.executions.execution import Execution
-from hooklog.executions.log import Put, Refused, Retention, puts_of, summary_of, write
+from hooklog.executions.log import Put, Refused, Retention, puts_of, summary_put, write
 from hooklog.queues.unlogged import UnloggedQueue
 
 
@@ -34,4 +34,4 @@ class Archive(NamedTuple):
         try:
             return puts_of(executions, self.retention, details_of_all=self.details_of_all)
         except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
-            return [summary_of(execution, self.retention) for execution in executions]
+            return [summary_put(execution, self.retention) for execution in executions]

@@ -237,7 +237,7 @@ def _why(error: Exception) -> str:
 def _retry(execution: Execution) -> Repeat:
     message = execution.delivery.message
     ids = message.webhook_id, message.message_id, execution.execution_id
-    repeat = Repeat(*ids, Trigger.RETRY, once=True, carried=execution.carried)
+    repeat = Repeat(*ids, Trigger.RETRY, once=True, carried=execution.inline_payload)
     return repeat._replace(queue_message_id=execution.queue_message_id)
 
 

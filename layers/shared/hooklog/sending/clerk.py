@@ -11,10 +11,10 @@ from pynamodb.exceptions import PynamoDBException
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
-from hooklog.executions import chain
+from hooklog.executions.attempts import attempts_on, recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.rows import Attempt, ExecutionRow, accepted_id
 from hooklog.messages.call import Call
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
@@ -122,21 +122,21 @@ class Clerk:
             return settled
         return self._send(order, content, Turn(), seconds_left)
 
-    def _logged_before(self, order: Order, content: Message | Repeat, links: Iterable[chain.Link]) -> Settled | None:
-        for link in links:
-            if link.asked_by == order.asked_by:
-                return Settled("logged before", self._due(content, link))
+    def _logged_before(self, order: Order, content: Message | Repeat, attempts: Iterable[Attempt]) -> Settled | None:
+        for attempt in attempts:
+            if attempt.asked_by == order.asked_by:
+                return Settled("logged before", self._due(content, attempt))
         return None
 
-    def _due(self, content: Message | Repeat, link: chain.Link) -> tuple[Repeat, datetime] | None:
+    def _due(self, content: Message | Repeat, attempt: Attempt) -> tuple[Repeat, datetime] | None:
         """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
-        row = ExecutionRow.get(link.webhook_id, link.execution_id, consistent_read=True)
+        row = ExecutionRow.get(attempt.webhook_id, attempt.execution_id, consistent_read=True)
         if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
         again = Repeat(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
-        again = again._replace(queue_message_id=link.queue_message_id)
-        return (again._replace(carried=_packed(content)) if row.unkept else again), at
+        again = again._replace(queue_message_id=attempt.queue_message_id)
+        return (again._replace(carried=_packed(content)) if row.details_not_stored else again), at
 
     def _repeat(self, order: Order, repeat: Repeat, seconds_left: Callable[[], float]) -> Done:
         if repeat.due and (left := (repeat.due - self._clock()).total_seconds()) > 1:
@@ -155,25 +155,25 @@ class Clerk:
         if settled := self._logged_before(order, repeat, before):
             return settled
         row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id)
-        order = order._replace(queue_message_id=order.queue_message_id or chain.accepted(row))
-        links = [
-            link
-            for link in [*before, *chain.links(repeat.message_id, repeat.webhook_id, repeat.execution_id)]
-            if link.execution_id > repeat.execution_id and link.follows(order.queue_message_id)
+        order = order._replace(queue_message_id=order.queue_message_id or accepted_id(row))
+        later = [
+            each
+            for each in [*before, *attempts_on(repeat.webhook_id, repeat.message_id, repeat.execution_id)]
+            if each.execution_id > repeat.execution_id and each.follows(order.queue_message_id)
         ]
-        if repeat.once and links:
+        if repeat.once and later:
             return Settled("sent again meanwhile")
         if row.erased:
             return Settled("erased")
         if not (message := _message(repeat, row)):
             return _defer(repeat)
-        attempt = 1 + max([int(row.attempt), *(link.attempt for link in links)])
-        used, last = 0, max([row.executed_at, *(link.execution_id for link in links)])
+        attempt = 1 + max([int(row.attempt), *(each.attempt for each in later)])
+        used, last = 0, max([row.executed_at, *(each.execution_id for each in later)])
         if repeat.trigger is Trigger.RETRY:
             used = int(row.retries_used or 0) + 1
             due_at = row.next_attempt_at and datetime.fromisoformat(row.next_attempt_at)
             order = order._replace(due_at=due_at or order.due_at)
-        follows = last if links or row.next_attempt_at else ""
+        follows = last if later or row.next_attempt_at else ""
         return _Ready(order, message, Turn(attempt, repeat.trigger, used, follows))
 
     def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
@@ -226,26 +226,26 @@ class Clerk:
             delivery=delivery,
             trigger=turn.trigger,
             queue_message_id=order.queue_message_id,
-            repeat_id=order.repeat_id,
+            task_id=order.repeat_id,
             follows=turn.follows,
             retries_used=turn.retries_used,
             next_attempt_at=next_attempt_at,
             redelivered=order.redelivered,
             due_at=order.due_at,
-            unkept=unkept,
-            carried=packed,
+            details_not_stored=unkept,
+            inline_payload=packed,
         )
 
 
-def _sent_before(order: Order, content: Message | Repeat) -> Iterator[chain.Link]:
+def _sent_before(order: Order, content: Message | Repeat) -> Iterator[Attempt]:
     """The executions that its queue message may have led to: from the table, which holds what was written a moment ago.
 
     The index has those that lie too far back on a busy webhook. It follows the table, and has had the time for them.
     """
-    recent = chain.recent(content.message_id, content.webhook_id, order.sent_since)
-    yield from recent.links
+    recent = recent_attempts(content.webhook_id, content.message_id, order.sent_since)
+    yield from recent.attempts
     if not recent.complete:
-        yield from chain.links(content.message_id, content.webhook_id)
+        yield from attempts_on(content.webhook_id, content.message_id)
 
 
 def _wait(repeat: Repeat, seconds: float) -> Deferred:

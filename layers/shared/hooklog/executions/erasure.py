@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from pynamodb.exceptions import UpdateError
 
-from hooklog.api.history import find
-from hooklog.executions import chain, details
-from hooklog.executions.tables import CONDITION_FAILED, ExecutionRow
+from hooklog.executions import details
+from hooklog.executions.attempts import all_attempts
+from hooklog.executions.history import find
+from hooklog.executions.rows import ExecutionRow
+from hooklog.executions.tables import CONDITION_FAILED
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -32,7 +34,7 @@ def erase_execution(webhook_id: str, execution_id: str) -> None:
 
 def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
     """All executions of a message on the webhooks that are covered; gives how many were not erased before."""
-    keys = [(link.webhook_id, link.execution_id) for link in chain.all_links(message_id) if covered(link.webhook_id)]
+    keys = [(each.webhook_id, each.execution_id) for each in all_attempts(message_id) if covered(each.webhook_id)]
     rows = [row for row in ExecutionRow.batch_get(keys, consistent_read=True) if not row.erased]
     for row in rows:
         _erase(row)

@@ -9,11 +9,10 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import NotFound
-from hooklog.executions.chain import all_links
+from hooklog.executions.attempts import all_attempts
 from hooklog.executions.details import read_details
-from hooklog.executions.execution import Summary, Trigger, iso_time
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.tables import ExecutionRow
+from hooklog.executions.rows import ExecutionRow, Summary, summary_of
 
 MAX_READ: Final = 1000
 """Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
@@ -55,7 +54,7 @@ def list_executions(query: Query, limit: int, after: str | None) -> Page:
             return Page(found, last)
         last = row.executed_at
         if wanted:
-            found.append(summary(row))
+            found.append(summary_of(row))
         if read == MAX_READ:
             return Page(found, last)
     return Page(found, None)
@@ -93,7 +92,7 @@ def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Cond
 def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
     """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
     row = find(webhook_id, execution_id)
-    return {**summary(row), **_error(row), **read_details(webhook_id, execution_id, sensitive)}
+    return {**summary_of(row), **_error(row), **read_details(webhook_id, execution_id, sensitive)}
 
 
 def _error(row: ExecutionRow) -> dict[str, Any]:
@@ -111,37 +110,6 @@ def find(webhook_id: str, execution_id: str) -> ExecutionRow:
 
 def list_message(message_id: str, visible: Callable[[str], bool]) -> list[Summary]:
     """The executions of one message, in the order of attempts, on the webhooks that are visible."""
-    keys = [(link.webhook_id, link.execution_id) for link in all_links(message_id) if visible(link.webhook_id)]
+    keys = [(each.webhook_id, each.execution_id) for each in all_attempts(message_id) if visible(each.webhook_id)]
     rows = ExecutionRow.batch_get(keys)
-    return sorted(map(summary, rows), key=lambda shown: shown["execution_id"])
-
-
-def summary(row: ExecutionRow) -> Summary:
-    """A row of the log as the API shows it."""
-    shown = Summary(
-        execution_id=row.executed_at,
-        webhook_id=row.webhook_id,
-        message_id=row.message_id,
-        attempt=int(row.attempt),
-        trigger=row.trigger or str(Trigger.EVENT),
-        executed_at=iso_time(row.executed_at),
-        duration_ms=int(row.duration_ms),
-        result=int(row.result),
-        success=not row.failed_at,
-        hard_error=bool(row.hard_error),
-    )
-    if row.event_type:
-        shown["event_type"] = row.event_type
-    if row.next_attempt_at:
-        shown["next_attempt_at"] = row.next_attempt_at
-    if row.skipped:
-        shown["skipped"] = True
-    if row.exhausted:
-        shown["exhausted"] = True
-    if row.erased:
-        shown["erased"] = True
-    if row.redelivered:
-        shown["redelivered"] = True
-    if row.resent_on_new_connection:
-        shown["resent_on_new_connection"] = True
-    return shown
+    return sorted(map(summary_of, rows), key=lambda shown: shown["execution_id"])

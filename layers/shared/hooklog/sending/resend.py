@@ -1,10 +1,10 @@
 """Sending one logged execution again, because somebody asks for it."""
 
-from hooklog.api.history import find
 from hooklog.errors import Conflict
-from hooklog.executions import chain
 from hooklog.executions.details import are_kept
 from hooklog.executions.execution import Trigger
+from hooklog.executions.history import find
+from hooklog.executions.rows import accepted_id
 from hooklog.queues.repeats import Repeat, RepeatQueue
 
 
@@ -16,5 +16,5 @@ def resend(webhook_id: str, execution_id: str, repeats: RepeatQueue) -> str:
     if row.erased or not are_kept(webhook_id, execution_id):
         raise Conflict("there is nothing to send: no request body is kept for this execution")
     repeat = Repeat(webhook_id, row.message_id, execution_id, Trigger.RESEND, once=False)
-    repeats.put({repeat._replace(queue_message_id=chain.accepted(row)): 0})
+    repeats.put({repeat._replace(queue_message_id=accepted_id(row)): 0})
     return str(row.message_id)

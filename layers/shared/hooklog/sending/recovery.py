@@ -16,9 +16,11 @@ from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
-from hooklog.executions import chain, details
+from hooklog.executions import details
+from hooklog.executions.attempts import attempts_on
 from hooklog.executions.execution import Trigger, compact_time, iso_time
-from hooklog.executions.tables import CONDITION_FAILED, AttachedTable, ExecutionRow
+from hooklog.executions.rows import ExecutionRow, accepted_id
+from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
 from hooklog.messages.fields import got, identifier, parse_object
 from hooklog.queues.repeats import Repeat, RepeatQueue
 from hooklog.queues.sqs import send_all
@@ -256,7 +258,7 @@ def _can_be_sent(repeat: Repeat) -> bool:
     if repeat.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
         return details.are_kept(repeat.webhook_id, repeat.execution_id)
     row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True)
-    return not row.erased and not row.unkept
+    return not row.erased and not row.details_not_stored
 
 
 def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
@@ -276,9 +278,9 @@ def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
     """The repeat of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
     if failure.trigger == Trigger.TEST:
         return None
-    queue_message_id = chain.accepted(failure)
-    links = chain.links(failure.message_id, failure.webhook_id, since=failure.executed_at)
-    ids = {link.execution_id: link for link in links if link.follows(queue_message_id)}
+    queue_message_id = accepted_id(failure)
+    attempts = attempts_on(failure.webhook_id, failure.message_id, since=failure.executed_at)
+    ids = {attempt.execution_id: attempt for attempt in attempts if attempt.follows(queue_message_id)}
     last = max([*ids, failure.executed_at])
     if last in ids and ids[last].success:
         return None
