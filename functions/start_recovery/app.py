@@ -12,12 +12,13 @@ from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.aws import Clients, connect
 from hooklog.sending import recovery
+from hooklog.sending.locks import LockRow
 from hooklog.settings import StartRecoverySettings
 
 logger = Logger()
 settings = StartRecoverySettings.from_environment()
 connection = connect()
-for row in (recovery.RecoveryRow, recovery.RunningRow):
+for row in (recovery.RecoveryRow, LockRow):
     row.attach(connection, settings.recoveries_table)
 queue = recovery.RecoveryQueue(Clients(), settings.recovery_queue_url)
 

@@ -26,6 +26,7 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.message import Message
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive
+from hooklog.sending.locks import LockRow
 from hooklog.settings import TryWebhookSettings
 from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.encryption import KeyEncryption
@@ -39,7 +40,7 @@ connection, clients = connect(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
-lease.LeaseRow.attach(connection, settings.recoveries_table)
+LockRow.attach(connection, settings.recoveries_table)
 encryption = KeyEncryption(clients, settings.webhook_key)
 archive = Archive(
     connection,

@@ -256,7 +256,7 @@ class TestOneAtATime:
             late = pool.submit(ask, tester)
             receiver.wait_for(1, path="/silent")
             (row,) = aws.rows("Recoveries")
-            others = {**row, "holder": {"S": "another"}}
+            others = {**row, "named": {"S": "another"}}
             aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=others)
             assert late.result()["error"]["type"] == "read_timeout"
         assert aws.rows("Recoveries") == [others]

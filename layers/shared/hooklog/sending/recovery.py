@@ -1,7 +1,6 @@
 """Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash.
 
-One recovery of a webhook runs at a time. An item next to its recoveries names it, and is written on the condition that
-the one it named before has ended.
+One recovery of a webhook runs at a time: it takes the webhook's lock from the one before, if that has ended.
 """
 
 import json
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist, UpdateError
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
@@ -24,6 +23,8 @@ from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
 from hooklog.messages.fields import got, identifier, parse_object
 from hooklog.queues.repeats import Repeat, RepeatQueue
 from hooklog.queues.sqs import send_all
+from hooklog.sending import locks
+from hooklog.sending.locks import Lock
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -46,24 +47,7 @@ STALLED_SECONDS: Final = 3600
 failed, and is a dead letter after a day of that."""
 
 STARTING_SECONDS: Final = 60
-"""More than it may take from when a recovery is named to when it is there."""
-
-_RUNNING: Final = "#running"
-"""In the place of a recovery's id, none of which has a `#`."""
-
-
-class RunningRow(AttachedTable):
-    """Which recovery of a webhook is running, or was the last to run."""
-
-    class Meta:
-        table_name = ""
-
-    webhook_id = UnicodeAttribute(hash_key=True)
-    recovery_id = UnicodeAttribute(range_key=True, default=_RUNNING)
-    named = UnicodeAttribute()
-    """The recovery's id."""
-    named_at = NumberAttribute()
-    expires_at = NumberAttribute()
+"""More than it may take from when a recovery takes the lock to when its row is there."""
 
 
 class RecoveryRow(AttachedTable):
@@ -135,7 +119,7 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     Raises RecoveryRuns while another recovery of the webhook does, NotQueued.
     """
     recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
-    while not _name(webhook_id, recovery_id, _ended(webhook_id)):
+    while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, KEPT_SECONDS, instead_of=_ended(webhook_id)):
         pass  # another call was first: the next look finds its recovery, or that it has ended
     row = RecoveryRow(
         webhook_id=webhook_id,
@@ -158,44 +142,29 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
 
 
 def _ended(webhook_id: str) -> str | None:
-    """The recovery that is named as the webhook's running one and has ended; None where none is named.
+    """The recovery that holds the webhook's lock and has ended; None if no recovery holds it.
 
-    Raises RecoveryRuns where it has not. One without progress is stopped: it cannot go on any more.
+    Raises RecoveryRuns if it has not. One without progress is stopped: it cannot go on any more.
     """
-    try:
-        named = RunningRow.get(webhook_id, _RUNNING, consistent_read=True)
-    except DoesNotExist:
+    lock = locks.read(Lock.RECOVERY, webhook_id)
+    if lock is None:
         return None
     try:
-        row = RecoveryRow.get(webhook_id, named.named, consistent_read=True)
+        row = RecoveryRow.get(webhook_id, lock.holder, consistent_read=True)
     except DoesNotExist:  # it is being started, or that failed
-        if time.time() - named.named_at < STARTING_SECONDS:
-            raise RecoveryRuns("a recovery of this webhook is just being started", named.named) from None
-        return str(named.named)
+        if time.time() - lock.taken_at < STARTING_SECONDS:
+            raise RecoveryRuns("a recovery of this webhook is just being started", lock.holder) from None
+        return lock.holder
     if row.status == "running" and not (_is_stalled(row.advanced_at) and _stop(row)):
         period = f"of what failed from {iso_time(row.since)} to {iso_time(row.until)}"
         so_far = f"{int(row.found)} found and {int(row.queued)} queued so far"
         said = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
         raise RecoveryRuns(said, row.recovery_id)
-    return str(named.named)
+    return lock.holder
 
 
 def _is_stalled(since: float | None) -> bool:
     return since is None or time.time() - since >= STALLED_SECONDS
-
-
-def _name(webhook_id: str, recovery_id: str, before: str | None) -> bool:
-    """Name it as the webhook's running one, in the place of another. False where that is not there any more."""
-    now = int(time.time())
-    row = RunningRow(webhook_id, _RUNNING, named=recovery_id, named_at=now, expires_at=now + KEPT_SECONDS)
-    free = RunningRow.named.does_not_exist() | (RunningRow.named == recovery_id)  # the answer may have been lost
-    try:
-        row.save(free if before is None else free | (RunningRow.named == before))
-    except PutError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            return False
-        raise
-    return True
 
 
 def _stop(row: RecoveryRow) -> bool:
