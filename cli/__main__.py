@@ -8,11 +8,11 @@ from typing import Final
 
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
 
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.credentials import NO_CREDENTIALS, is_denied, is_not_signed_in
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
-from cli.stack import Stack, deployed_stack, local_stack
+from cli.stack import Stack, find_deployed_stack, find_local_stack
 from hooklog.errors import NotQueued
 from local.failure import LocalFailure
 
@@ -20,33 +20,33 @@ _NOT_FOUND: Final = ("ResourceNotFound", "QueueDoesNotExist", "AWS.SimpleQueueSe
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    arguments = parser().parse_args(words)
+    arguments = build_parser().parse_args(words)
     output = Output(as_json=bool(arguments.json))
     try:
-        arguments.run(_stack(arguments), arguments, output)
+        arguments.run(_find_stack(arguments), arguments, output)
     except (CliFailure, LocalFailure, NotQueued, BotoCoreError, ClientError) as failure:
-        output.note(_words(failure))
-        return _code(failure)
+        output.print_note(_describe(failure))
+        return _exit_code(failure)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # whoever read it has read enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return ExitCode.OK
 
 
-def _stack(arguments: argparse.Namespace) -> Stack:
+def _find_stack(arguments: argparse.Namespace) -> Stack:
     if arguments.stack:
-        return deployed_stack(arguments.stack, arguments.region, arguments.profile)
-    return local_stack()
+        return find_deployed_stack(arguments.stack, arguments.region, arguments.profile)
+    return find_local_stack()
 
 
-def _words(failure: Exception) -> str:
+def _describe(failure: Exception) -> str:
     if isinstance(failure, NotQueued):
-        return f"SQS did not take all of it: {failure}"
+        return f"SQS did not accept every message: {failure}"
     return str(failure)
 
 
-def _code(failure: Exception) -> ExitCode:
+def _exit_code(failure: Exception) -> ExitCode:
     match failure:
         case CliFailure():
             return failure.code
@@ -55,13 +55,13 @@ def _code(failure: Exception) -> ExitCode:
         case NoRegionError() | ProfileNotFound():
             return ExitCode.USAGE
         case ClientError():
-            return _aws_code(str(failure.response["Error"]["Code"]))
+            return _exit_code_of_aws(str(failure.response["Error"]["Code"]))
         case _:
             return ExitCode.FAILED
 
 
-def _aws_code(code: str) -> ExitCode:
-    return ExitCode.NOT_FOUND if code.startswith(_NOT_FOUND) else ExitCode.FAILED
+def _exit_code_of_aws(error_code: str) -> ExitCode:
+    return ExitCode.NOT_FOUND if error_code.startswith(_NOT_FOUND) else ExitCode.FAILED
 
 
 if __name__ == "__main__":

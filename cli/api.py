@@ -1,4 +1,4 @@
-"""The HTTP API, as a client sees it."""
+"""A client of the HTTP API."""
 
 import time
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from urllib.parse import quote
 import requests
 
 from cli.failure import CliFailure, ExitCode
-from cli.moments import iso
 from cli.stack import Stack
+from cli.times import format_time
 from hooklog.access.grants import Scope
 from hooklog.webhooks.patterns import EVERY
 
@@ -20,7 +20,7 @@ _TIMEOUT: Final = (5, 35)
 """API Gateway gives up after 29 s."""
 
 _EXECUTIONS: Final = f"{Scope.EXECUTIONS_READ} {Scope.EXECUTIONS_RESEND}"
-_CODES: Final = {
+_EXIT_CODES: Final = {
     400: ExitCode.USAGE,
     401: ExitCode.NOT_ALLOWED,
     403: ExitCode.NOT_ALLOWED,
@@ -30,7 +30,7 @@ _CODES: Final = {
 
 
 class Api:
-    """Calls the API with tokens of its own, which it renews. Anything but a 2xx is a CliFailure in the API's words."""
+    """Calls the API with short-lived tokens that it mints and renews. Raises CliFailure for every non-2xx response."""
 
     def __init__(self, stack: Stack, scope: str = _EXECUTIONS) -> None:
         self._stack = stack
@@ -48,19 +48,19 @@ class Api:
     def delete(self, path: str) -> None:
         self._call("DELETE", path)
 
-    def executions(
+    def list_executions(
         self, webhook_id: str, *, since: datetime | None = None, status: str | None = None, limit: int = 200
     ) -> Iterator[dict[str, Any]]:
-        """A webhook's history, newest first, page after page of `limit`."""
-        wanted = {"from": iso(since) if since else None, "status": status}
-        return self._listed(f"/webhooks/{part(webhook_id)}/executions", "executions", limit=limit, **wanted)
+        """Yield a webhook's executions, newest first, fetched in pages of `limit`."""
+        filters = {"from": format_time(since) if since else None, "status": status}
+        return self._list(f"/webhooks/{quote_segment(webhook_id)}/executions", "executions", limit=limit, **filters)
 
-    def webhooks(self) -> Iterator[dict[str, Any]]:
-        """All registered webhooks, in the order of their ids."""
-        return self._listed("/webhooks", "webhooks", limit=100)
+    def list_webhooks(self) -> Iterator[dict[str, Any]]:
+        """Yield all registered webhooks, ordered by ID."""
+        return self._list("/webhooks", "webhooks", limit=100)
 
-    def _listed(self, path: str, name: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
-        """What a list holds under this name, page after page."""
+    def _list(self, path: str, name: str, **parameters: str | int | None) -> Iterator[dict[str, Any]]:
+        """Yield the items that each page holds under `name`."""
         cursor = None
         while True:
             page = self.get(path, cursor=cursor, **parameters)
@@ -69,34 +69,35 @@ class Api:
                 return
 
     def _call(self, method: str, path: str, **content: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._current_token()}"}
+        headers = {"Authorization": f"Bearer {self._fresh_token()}"}
         url = self._stack.outputs["ApiUrl"] + path
         try:
             response = self._session.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
         except requests.RequestException as error:
             raise CliFailure(
-                f"The API did not answer at {self._stack.outputs['ApiUrl']}: {type(error).__name__}"
+                f"Could not reach the API at {self._stack.outputs['ApiUrl']}: {type(error).__name__}"
             ) from error
         if not response.ok:
-            raise CliFailure(_reason(response), _CODES.get(response.status_code, ExitCode.FAILED))
+            raise CliFailure(_describe_error(response), _EXIT_CODES.get(response.status_code, ExitCode.FAILED))
         answer: dict[str, Any] = response.json() if response.content else {}
         return answer
 
-    def _current_token(self) -> str:
+    def _fresh_token(self) -> str:
         if time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + _TOKEN_SECONDS - _RENEWED_SECONDS
-            self._token = self._stack.mint({"webhooks": [EVERY], "scope": self._scope}, _TOKEN_SECONDS)
+            self._token = self._stack.mint_token({"webhooks": [EVERY], "scope": self._scope}, _TOKEN_SECONDS)
         return self._token
 
 
-def part(value: str) -> str:
-    """A part of a path, whatever the user has typed."""
+def quote_segment(value: str) -> str:
+    """Percent-encode a value as one segment of a path."""
     return quote(value, safe="")
 
 
-def _reason(response: requests.Response) -> str:
-    """The API's own words; API Gateway's refusals may have others."""
+def _describe_error(response: requests.Response) -> str:
+    """Return the API's error message. API Gateway's own responses may have a different body."""
+    status = f"The API answered {response.status_code}"
     try:
-        return f"The API says: {response.json()['error']['message']}"
+        return f"{status}: {response.json()['error']['message']}"
     except (ValueError, KeyError, TypeError):
-        return f"The API answered {response.status_code} {response.reason}"
+        return f"{status} {response.reason}"

@@ -1,13 +1,13 @@
-"""The command line's grammar."""
+"""The commands of hooklog and their options."""
 
 import argparse
 from collections.abc import Callable
 from datetime import timedelta
 
-from cli import again, doctor, history, sending, tokens, top, topics
-from cli.moments import moment, span
+from cli import doctor, history, redrive, resend, send, tokens, top, topics
 from cli.output import Output
 from cli.stack import Stack
+from cli.times import parse_duration, parse_time
 from hooklog.access.grants import Scope
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import read_url
@@ -15,139 +15,164 @@ from hooklog.messages.fields import read_url
 Command = Callable[[Stack, argparse.Namespace, Output], None]
 
 _EXIT_CODES = """\
-exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed,
-            5 in conflict with what is there, 130 interrupted
+exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 not allowed,
+            5 conflict, 130 interrupted
 """
+_TIME_HELP = "how long ago, such as 1h or 7d, or a time in ISO 8601"
 
 
-def parser() -> argparse.ArgumentParser:
-    common = _common(argparse.SUPPRESS)
-    whole = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    common = _common_options(argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
         prog="hooklog",
-        description="Look at what Hooklog sends, and send.",
+        description="Send webhooks and inspect their executions.",
         epilog=_EXIT_CODES,
-        parents=[_common(None)],
+        parents=[_common_options(None)],
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = whole.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Command, summary: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=summary, description=summary, parents=[common])
-        one.set_defaults(run=run)
-        return one
+    def add(name: str, run: Command, summary: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=f"{summary}.", parents=[common])
+        command.set_defaults(run=run)
+        return command
 
-    _send(command("send", sending.send, "put messages on the queue"))
-    _tail(command("tail", history.tail, "a webhook's executions, as they come"))
-    _show(command("show", history.show, "one execution with all that is kept of it"))
-    _failures(command("failures", history.failures, "what failed, of one webhook or of all"))
-    _show(command("resend", again.resend, "send one execution again"))
-    _recover(command("recover", again.recover, "send everything again that failed on a webhook"))
-    _redrive(command("redrive", again.redrive, "put the dead letters back on their queue"))
-    _token(command("token", tokens.token, "mint a token for the API"))
-    _topics(command("topics", topics.topics, "webhooks whose topic is another tenant's; exits with 1 if there are any"))
-    _doctor(command("doctor", doctor.doctor, "check a stack after a deployment; exits with 1 if a check fails"))
-    _top(command("top", top.top, "success rate, latency and the worst webhooks"))
-    return whole
+    _add_send_options(add("send", send.send, "Put messages on the queue"))
+    _add_tail_options(add("tail", history.tail, "Follow a webhook's executions"))
+    _add_execution(add("show", history.show, "Show one execution with its details"))
+    _add_failures_options(add("failures", history.failures, "List failed executions of one or all webhooks"))
+    _add_execution(add("resend", resend.resend, "Resend one execution"))
+    _add_recover_options(add("recover", resend.recover, "Resend everything that failed on a webhook"))
+    _add_redrive_options(add("redrive", redrive.redrive, "Move the dead letters back to their queue"))
+    _add_token_options(add("token", tokens.token, "Mint a token for the API"))
+    _add_topics_options(add("topics", topics.topics, "List webhooks in another tenant's topic; exit 1 if any"))
+    _add_doctor_options(add("doctor", doctor.doctor, "Check a stack after a deployment; exit 1 if a check fails"))
+    _add_top_options(add("top", top.top, "Show success rate, latency and failing webhooks"))
+    return parser
 
 
-def _common(default: str | None) -> argparse.ArgumentParser:
-    """What every command takes, before its name or after it: there, what is not said must not undo what was said."""
+def _common_options(default: str | None) -> argparse.ArgumentParser:
+    """Options that are valid before and after the command. After it, a missing option must not reset an earlier one."""
     common = argparse.ArgumentParser(add_help=False, argument_default=default)
-    common.add_argument("--stack", metavar="NAME", help="a stack on AWS, instead of the local one")
-    common.add_argument("--region", help="of that stack; else your AWS configuration's")
-    common.add_argument("--profile", help="of your AWS configuration, for that stack")
-    common.add_argument("--json", action="store_true", default=default, help="one JSON object a line, for scripts")
+    common.add_argument("--stack", metavar="NAME", help="use this stack on AWS instead of the local one")
+    common.add_argument("--region", help="AWS region of the stack; default: your AWS configuration")
+    common.add_argument("--profile", help="AWS profile for the stack")
+    common.add_argument("--json", action="store_true", default=default, help="print one JSON object per line")
     return common
 
 
-def _send(command: argparse.ArgumentParser) -> None:
-    command.add_argument("file", nargs="?", help="messages: JSON, an array or one a line; - is standard input")
-    command.add_argument("--webhook", metavar="ID", help="one message, made of these options")
-    command.add_argument("--topic", help="instead of --webhook: for each webhook of the topic")
-    command.add_argument("--url", help="unless the webhook is registered")
-    command.add_argument("--event", metavar="TYPE")
-    command.add_argument("--message-id", metavar="ID")
-    command.add_argument("--header", metavar="NAME:VALUE", action="append", type=_header)
-    command.add_argument("--timeout", metavar="SECONDS", type=float)
+def _add_send_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", nargs="?", help="JSON messages: one, an array, or one per line; - reads stdin")
+    command.add_argument("--webhook", metavar="ID", help="send one message, made from these options")
+    command.add_argument("--topic", help="publish to the topic's webhooks, instead of --webhook")
+    command.add_argument("--url", help="where to send it; omit for a registered webhook")
+    command.add_argument("--event", metavar="TYPE", help="event type, such as order.created")
+    command.add_argument("--message-id", metavar="ID", help="message ID; default: a random one")
     command.add_argument(
-        "--payload", default="{}", metavar="JSON", help="or @FILE, or - for standard input; default {}"
+        "--header", metavar="NAME:VALUE", action="append", type=_parse_header, help="request header; repeatable"
     )
+    command.add_argument(
+        "--timeout", metavar="SECONDS", type=_parse_seconds, help="limit for the whole exchange, 1 to 30"
+    )
+    command.add_argument("--payload", default="{}", metavar="JSON", help="JSON, @FILE or - for stdin; default {}")
 
 
-def _header(text: str) -> tuple[str, str]:
+def _parse_header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} has no colon: write 'X-Shop: berlin'")
+        raise argparse.ArgumentTypeError(f"{text!r} has no colon: write it as 'X-Shop: berlin'")
     return name.strip(), value.strip()
 
 
-def _redrive(command: argparse.ArgumentParser) -> None:
+def _parse_seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+
+
+def _add_redrive_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "queue", nargs="?", choices=again.DEAD_LETTERS, default="webhooks", help="whose dead letters; default webhooks"
+        "queue", nargs="?", choices=redrive.QUEUES, default="webhooks", help="the queue; default webhooks"
     )
 
 
-def _tail(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook")
-    command.add_argument("--last", type=_count, default=10, metavar="N", help="begin with the last N; default 10")
-    command.add_argument("--count", type=_count, metavar="N", help="end after N executions")
+def _add_tail_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhook", help="webhook ID")
+    command.add_argument("--last", type=_parse_count, default=10, metavar="N", help="start with the last N; default 10")
+    command.add_argument("--count", type=_parse_count, metavar="N", help="stop after N executions")
     command.add_argument(
-        "--within", type=span, metavar="SPAN", help="end after 30s, 5m …: a failure, if fewer than --count came"
+        "--within",
+        type=parse_duration,
+        metavar="DURATION",
+        help="stop after 30s, 5m …; fail if fewer than --count executions arrived",
     )
 
 
-def _show(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook")
-    command.add_argument("execution")
+def _add_execution(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhook", help="webhook ID")
+    command.add_argument("execution", help="execution ID")
 
 
-def _failures(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook", nargs="?", help="all, as far as the sender's log group goes back, if left out")
-    command.add_argument("--since", type=moment, default="1h", metavar="TIME", help="1h, 7d, or a time; default 1h")
-    command.add_argument("--limit", type=_count, default=100, metavar="N", help="the newest N; default 100")
+def _add_failures_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhook", nargs="?", help="webhook ID; default: all, read from the sender's log group")
+    command.add_argument("--since", type=parse_time, default="1h", metavar="TIME", help=f"{_TIME_HELP}; default 1h")
+    command.add_argument("--limit", type=_parse_count, default=100, metavar="N", help="show the newest N; default 100")
 
 
-def _recover(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook")
-    command.add_argument("--since", type=moment, required=True, metavar="TIME", help="1h, 7d, or a time")
-    command.add_argument("--until", type=moment, metavar="TIME", help="default: now")
+def _add_recover_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhook", help="webhook ID")
+    command.add_argument("--since", type=parse_time, required=True, metavar="TIME", help=f"start: {_TIME_HELP}")
+    command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
 
 
-def _token(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhooks", nargs="+", metavar="WEBHOOK", help="an id, a prefix 'acme.*', or '*' for all")
+def _add_token_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhooks", nargs="+", metavar="WEBHOOK", help="an ID, a prefix 'acme.*', or '*' for all")
     scope, expires = Scope.EXECUTIONS_READ, timedelta(minutes=15)
-    command.add_argument("--scope", nargs="+", default=[str(scope)], help=f"of {', '.join(Scope)}; default {scope}")
-    command.add_argument("--topics", nargs="+", metavar="TOPIC", help="that its webhooks may join besides")
-    command.add_argument("--expires", type=span, default=expires, metavar="SPAN", help="15m, 1h …; default 15m")
-
-
-def _topics(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--scope", nargs="+", default=[str(scope)], help=f"any of {', '.join(Scope)}; default {scope}")
+    command.add_argument("--topics", nargs="+", metavar="TOPIC", help="other topics that its webhooks may join")
     command.add_argument(
-        "--depth", type=_count, default=1, metavar="N", help="parts of a name that are the tenant; default 1"
+        "--expires", type=parse_duration, default=expires, metavar="DURATION", help="15m, 1h …; default 15m"
     )
 
 
-def _doctor(command: argparse.ArgumentParser) -> None:
+def _add_topics_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--to", type=_url, metavar="URL", help="a receiver for the webhook that it sends; default: the stack's own API"
+        "--depth",
+        type=_parse_count,
+        default=1,
+        metavar="N",
+        help="how many parts of a name identify the tenant; default 1",
     )
 
 
-def _url(text: str) -> str:
+def _add_doctor_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--to", type=_parse_url, metavar="URL", help="receiver of the test webhook; default: the stack's own API"
+    )
+
+
+def _parse_url(text: str) -> str:
     try:
         return read_url({"url": text})
     except InvalidMessage as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _top(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--window", type=span, default="15m", metavar="SPAN", help="look so far back; default 15m")
-    command.add_argument("--every", type=span, default="2s", metavar="SPAN", help="refresh so often; default 2s")
-    command.add_argument("--rows", type=_count, default=15, metavar="N", help="so many webhooks; default 15")
-    command.add_argument("--once", action="store_true", help="print once and end")
+def _add_top_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--window", type=parse_duration, default="15m", metavar="DURATION", help="how far back to look; default 15m"
+    )
+    command.add_argument(
+        "--every", type=parse_duration, default="2s", metavar="DURATION", help="how often to refresh; default 2s"
+    )
+    command.add_argument(
+        "--rows", type=_parse_count, default=15, metavar="N", help="how many webhooks to show; default 15"
+    )
+    command.add_argument("--once", action="store_true", help="print once and exit")
 
 
-def _count(text: str) -> int:
+def _parse_count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 1_000_000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 1000000")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 1000000")
     return int(text)

@@ -1,4 +1,4 @@
-"""What AWS says of credentials that it does not take, and of what they do not allow."""
+"""Which AWS errors mean missing, rejected or insufficient credentials."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ from botocore.exceptions import (
 NO_CREDENTIALS: Final = (
     NoCredentialsError, PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError, SSOError, LoginError,
 )  # fmt: skip
-"""The exceptions of a client that has none, or none that are good any longer."""
+"""What a client raises without credentials, or with expired ones."""
 
 _DENIED: Final = ("AccessDenied", "UnauthorizedOperation", "AuthorizationError")
 _NOT_SIGNED_IN: Final = (
@@ -25,12 +25,12 @@ _NOT_SIGNED_IN: Final = (
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether the credentials are good, and do not allow this."""
+    """Whether the credentials are valid but do not allow the call."""
     return _code(error).startswith(_DENIED)
 
 
 def is_not_signed_in(error: Exception) -> bool:
-    """Whether AWS does not know the credentials, or not any more."""
+    """Whether AWS rejects the credentials themselves, such as expired ones."""
     return _code(error).startswith(_NOT_SIGNED_IN)
 
 

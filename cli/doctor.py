@@ -1,4 +1,4 @@
-"""What an engineer runs after a deployment: doctor."""
+"""The command doctor, for engineers after a deployment."""
 
 import argparse
 import re
@@ -12,10 +12,10 @@ from rich.text import Text
 from cli.checks import CHECKS, Check
 from cli.credentials import is_denied, is_not_signed_in
 from cli.failure import CliFailure
-from cli.findings import MARKS, Finding, Missing, Status, Subject
-from cli.output import Output, visible
-from cli.progress import progress
-from cli.round_trip import round_trip
+from cli.findings import MARKS, CheckedStack, Finding, MissingResource, Status
+from cli.output import Output, escape_controls
+from cli.progress import create_progress
+from cli.round_trip import check_round_trip
 from cli.stack import Stack
 from hooklog.errors import NotQueued
 
@@ -26,74 +26,72 @@ _ACTION: Final = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 
 def doctor(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Check the stack, one row a check, and send one webhook through it. Raises CliFailure where a check has failed."""
-    subject = Subject.of(stack)
+    """Check the stack, print a row per check, and send one webhook through it. Raises CliFailure if a check fails."""
     failed = 0
-    for name, finding in _findings(subject, arguments.to, output):
+    for name, finding in _run_checks(CheckedStack.of(stack), arguments.to, output):
         failed += finding.status is Status.FAILED
         if output.as_json:
-            output.lines([{"check": name, **finding._asdict()}])
+            output.print_json_lines([{"check": name, **finding._asdict()}])
         else:
-            _show(output, name, finding)
+            _print_row(output, name, finding)
     if failed:
         raise CliFailure(f"{failed} of {len(CHECKS) + 1} checks failed")
 
 
-def _findings(subject: Subject, to: str | None, output: Output) -> Iterator[tuple[str, Finding]]:
+def _run_checks(stack: CheckedStack, to: str | None, output: Output) -> Iterator[tuple[str, Finding]]:
     for check in CHECKS:
-        yield check.name, _checked(check, subject)
-    with progress(output) as shown:
-        shown.add_task("waiting for a webhook", total=None)
-        finding = _found(lambda: round_trip(subject, to))
+        yield check.name, _run_check(check, stack)
+    with create_progress(output) as progress:
+        progress.add_task("waiting for a webhook", total=None)
+        finding = _find(lambda: check_round_trip(stack, to))
     yield _WEBHOOK, finding
 
 
-def _checked(check: Check, subject: Subject) -> Finding:
-    if check.on_aws and subject.is_emulated:
-        return Finding(Status.UNKNOWN, "Not on the local AWS.")
-    return _found(lambda: check.find(subject))
+def _run_check(check: Check, stack: CheckedStack) -> Finding:
+    if check.is_aws_only and stack.is_emulated:
+        return Finding(Status.UNKNOWN, "Not available on the local AWS.")
+    return _find(lambda: check.run(stack))
 
 
-def _found(find: Callable[[], Finding]) -> Finding:
-    """What a check finds, or why it cannot. Raises ClientError for credentials that AWS does not know any more."""
+def _find(find: Callable[[], Finding]) -> Finding:
+    """Return what a check finds, or why it could not. Raises ClientError if AWS rejects the credentials."""
     try:
         return find()
-    except Missing as missing:
-        return Finding(
-            Status.FAILED, f"The stack has no {missing}: it is another's, or older than this hooklog.", "make deploy"
-        )
+    except MissingResource as missing:
+        found = f"The stack has no {missing}. It is not a Hooklog stack, or older than this hooklog."
+        return Finding(Status.FAILED, found, "make deploy")
     except CliFailure as failure:
         return Finding(Status.FAILED, f"{failure}.")
     except NotQueued as failure:
         if not isinstance(failure.__cause__, ClientError):
-            return Finding(Status.FAILED, f"SQS did not take the webhook: {failure}.")
-        return _refused(failure.__cause__)
+            return Finding(Status.FAILED, f"SQS did not accept the webhook: {failure}.")
+        return _explain(failure.__cause__)
     except ClientError as error:
-        return _refused(error)
+        return _explain(error)
 
 
-def _refused(error: ClientError) -> Finding:
+def _explain(error: ClientError) -> Finding:
     if is_not_signed_in(error):
         raise error
     if is_denied(error):
-        return Finding(Status.UNKNOWN, f"Your credentials do not allow {_action(error)}.")
+        return Finding(Status.UNKNOWN, f"Your credentials do not allow {_denied_action(error)}.")
     return Finding(Status.FAILED, str(error))
 
 
-def _action(error: ClientError) -> str:
-    """As IAM calls it, where AWS names it: only its text does, and not always."""
+def _denied_action(error: ClientError) -> str:
+    """Return the IAM action that was denied. Only the text of the error names it, and not always."""
     named = _ACTION.search(str(error))
     return named[1] if named else error.operation_name
 
 
-def _show(output: Output, name: str, finding: Finding) -> None:
-    """A row; what to do goes below it, and each command on a line of its own, to be copied whole."""
+def _print_row(output: Output, name: str, finding: Finding) -> None:
+    """Print the finding, and its advice below: unwrapped lines, so that commands can be copied."""
     colour = _COLOURS[finding.status]
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_column(width=1)
     row.add_column(width=_NAME_WIDTH, no_wrap=True)
     row.add_column(overflow="fold")
-    row.add_row(Text(MARKS[finding.status], colour), name, Text(visible(finding.found)))
+    row.add_row(Text(MARKS[finding.status], colour), name, Text(escape_controls(finding.found)))
     output.console.print(row)
     for line in finding.advice.splitlines():
-        output.console.print(Text(f"   {visible(line)}", "bold"), soft_wrap=True)
+        output.console.print(Text(f"   {escape_controls(line)}", "bold"), soft_wrap=True)

@@ -1,10 +1,10 @@
-"""How a command can end otherwise than well."""
+"""How a command fails: its exit code and its message."""
 
 from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """What scripts may rely on; docs/cli.md lists them."""
+    """Stable for scripts; docs/cli.md lists them."""
 
     OK = 0
     FAILED = 1
@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
 
 
 class CliFailure(Exception):
-    """Something that the person at the terminal can act on; its text is all that is shown."""
+    """A failure that the user can act on. Only its text is shown."""
 
     def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
         super().__init__(message)

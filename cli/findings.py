@@ -1,4 +1,4 @@
-"""What a check of a stack finds, and the stack as the checks see it."""
+"""A check's finding, and the stack as the checks read it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from cli.stack import Stack
 
 
 class Status(StrEnum):
-    """In the order in which they matter least."""
+    """The outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -23,27 +23,39 @@ MARKS: Final = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Sta
 
 
 class Finding(NamedTuple):
-    """What is so, and what to do about it: a sentence, or a command."""
+    """What a check found, and what to do about it: sentences and commands, one per line."""
 
     status: Status
     found: str
     advice: str = ""
 
 
-class Missing(Exception):
-    """The stack has no such resource."""
+class MissingResource(Exception):
+    """The stack has no resource with this logical ID."""
 
 
 @dataclass(frozen=True)
-class Subject:
-    """A stack that is checked; each thing is asked for once. Raises what boto3 raises."""
+class CheckedStack:
+    """A stack with its description and resources, each read once. Raises what boto3 raises."""
 
     stack: Stack
     now: datetime
 
     @classmethod
-    def of(cls, stack: Stack) -> "Subject":
+    def of(cls, stack: Stack) -> "CheckedStack":
         return cls(stack, datetime.now(UTC))
+
+    @property
+    def name(self) -> str:
+        return self.stack.name
+
+    @property
+    def outputs(self) -> Mapping[str, str]:
+        return self.stack.outputs
+
+    @property
+    def is_local(self) -> bool:
+        return self.stack.is_local
 
     def client(self, service: str) -> Any:
         return self.stack.client(service)
@@ -63,7 +75,7 @@ class Subject:
 
     @property
     def is_emulated(self) -> bool:
-        """Whether it runs on the local AWS, which takes many settings and does nothing with them."""
+        """Whether it runs on the local AWS, which accepts many settings without applying them."""
         return self.stack.is_local or self.stage == "local"
 
     @cached_property
@@ -75,12 +87,12 @@ class Subject:
             for each in page["StackResourceSummaries"]
         }
 
-    def of_type(self, kind: str) -> dict[str, str]:
-        """The logical and the physical id of each resource of a type."""
+    def ids_of_type(self, kind: str) -> dict[str, str]:
+        """Map the logical to the physical ID of each resource of a type."""
         return {name: physical for name, (found, physical) in sorted(self._resources.items()) if found == kind}
 
-    def physical(self, logical: str) -> str:
-        """A resource's physical id. Raises Missing."""
+    def physical_id(self, logical: str) -> str:
+        """Return a resource's physical ID. Raises MissingResource."""
         if logical not in self._resources:
-            raise Missing(logical)
+            raise MissingResource(logical)
         return self._resources[logical][1]

@@ -1,4 +1,4 @@
-"""What goes to the terminal: tables for people, one JSON object a line for scripts."""
+"""Prints to the terminal: tables for people, one JSON object per line for scripts."""
 
 import json
 import re
@@ -17,91 +17,92 @@ Column = tuple[str, Callable[[Record], object]]
 _PIPED_WIDTH: Final = 200
 _WIDEST: Final = 10_000
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What a receiver may have answered to take over the terminal, or no terminal takes; tabs and line ends may stay."""
+"""Characters by which a response could control the terminal, or that cannot be printed. Tabs and newlines are fine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Standard output for what was asked for; standard error for all that is beside it."""
+    """Results go to standard output; notes, errors and progress to standard error."""
 
     as_json: bool
-    console: Console = field(default_factory=lambda: _console(sys.stdout))
-    aside: Console = field(default_factory=lambda: _console(sys.stderr))
+    console: Console = field(default_factory=lambda: _create_console(sys.stdout))
+    stderr: Console = field(default_factory=lambda: _create_console(sys.stderr))
 
-    def table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
-        """All records at once. Where the terminal is too narrow for a table, each on a line: no id is cut."""
+    def print_table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
+        """Print a table; on a terminal that is too narrow, one line per record, so that no ID is cut."""
         if self.as_json:
-            self.lines(records)
+            self.print_json_lines(records)
             return
         table = Table()
         for name, _ in columns:
             table.add_column(name, no_wrap=True)
         for record in records:
-            table.add_row(*(shown(value(record)) for _, value in columns))
+            table.add_row(*(to_text(value(record)) for _, value in columns))
         if self._fits(table):
             self.console.print(table)
             return
         for record in records:
-            self.row(columns, record)
+            self.print_row(columns, record)
 
     def _fits(self, table: Table) -> bool:
         unbounded = self.console.options.update(max_width=_WIDEST)
         return self.console.measure(table, options=unbounded).maximum <= self.console.width
 
-    def row(self, columns: Sequence[Column], record: Record) -> None:
-        """One record of a stream, on one line."""
+    def print_row(self, columns: Sequence[Column], record: Record) -> None:
+        """Print one record of a stream on one line."""
         if self.as_json:
-            self.lines([record])
+            self.print_json_lines([record])
         else:
-            self.console.print(Text("  ").join(shown(value(record)) for _, value in columns), soft_wrap=True)
+            self.console.print(Text("  ").join(to_text(value(record)) for _, value in columns), soft_wrap=True)
 
-    def fields(self, record: Record) -> None:
-        """One thing, field by field."""
+    def print_fields(self, record: Record) -> None:
+        """Print one record, one row per field."""
         if self.as_json:
-            self.lines([record])
+            self.print_json_lines([record])
             return
         table = Table(show_header=False)
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in record.items():
-            table.add_row(name, shown(value))
+            table.add_row(name, to_text(value))
         self.console.print(table)
 
-    def lines(self, records: Iterable[Record]) -> None:
-        """JSON, each written through: whoever reads a pipe gets them as they come."""
+    def print_json_lines(self, records: Iterable[Record]) -> None:
+        """Print each record as JSON and flush it, so that the reader of a pipe gets it at once."""
         for record in records:
             line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")  # unpaired surrogates
             sys.stdout.write(line.decode() + "\n")
             sys.stdout.flush()
 
-    def say(self, sentence: str, record: Record) -> None:
-        """What has been done: a sentence for people, `record` for scripts."""
+    def print_result(self, sentence: str, record: Record) -> None:
+        """Print what was done: `sentence` for people, `record` for scripts."""
         if self.as_json:
-            self.lines([record])
+            self.print_json_lines([record])
         else:
-            self.console.print(Text(visible(sentence)), soft_wrap=True)
+            self.console.print(Text(escape_controls(sentence)), soft_wrap=True)
 
-    def note(self, sentence: str) -> None:
-        """Beside what was asked for."""
-        self.aside.print(Text(visible(sentence)), soft_wrap=True)
+    def print_note(self, sentence: str) -> None:
+        """Print a note or an error to standard error."""
+        self.stderr.print(Text(escape_controls(sentence)), soft_wrap=True)
 
 
-def shown(value: object) -> Text:
+def to_text(value: object) -> Text:
+    """Convert a value for the terminal: strings as they are, other values as JSON."""
     if isinstance(value, Text):
         return value
-    return Text(visible(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)))
+    return Text(escape_controls(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)))
 
 
-def visible(text: str) -> str:
-    """Control characters as escapes: what a receiver wrote is shown and not obeyed."""
-    return _CONTROL.sub(_escaped, text)
+def escape_controls(text: str) -> str:
+    """Replace control characters by escapes, so that a receiver's text cannot control the terminal."""
+    return _CONTROL.sub(_escape, text)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
 
 
-def _console(stream: Any) -> Console:
+def _create_console(stream: Any) -> Console:
     console = Console(file=stream, highlight=False)
     return console if console.is_terminal else Console(file=stream, highlight=False, width=_PIPED_WIDTH)

@@ -1,7 +1,7 @@
-"""What `make deploy` asks before it changes anything: python -m cli.preflight --config-env ENV [--no-bytecode]
+"""Checks before `make deploy` changes anything: python -m cli.preflight --config-env ENV [--no-bytecode]
 
-Exits with 1, and with the commands that help, where the deployment would fail, or would deploy what nobody wants. What
-the user's credentials may not ask is said and refuses nothing.
+Exits with 1, and prints the commands that help, if the deployment would fail or be needlessly slow. A check that the
+user's credentials do not allow is skipped with a note.
 """
 
 import argparse
@@ -19,7 +19,16 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
 
-from cli.concurrency import OTHERS, UNRESERVED, Account, Demand, Shortfall, raise_command, reserved, shortfall
+from cli.concurrency import (
+    OTHERS,
+    UNRESERVED,
+    Account,
+    Demand,
+    Shortfall,
+    count_reserved,
+    find_shortfall,
+    quota_command,
+)
 from cli.credentials import NO_CREDENTIALS, is_denied, is_not_signed_in
 
 _CONFIG: Final = Path("samconfig.toml")
@@ -30,10 +39,10 @@ _VERSION: Final = "import compileall, sys; print(*sys.version_info[:2])"
 
 
 class Refusal(NamedTuple):
-    """Why nothing is deployed, and what helps."""
+    """Why nothing is deployed, and the commands that help."""
 
-    why: str
-    help: tuple[str, ...]
+    reason: str
+    commands: tuple[str, ...]
 
 
 class Deployment(NamedTuple):
@@ -50,102 +59,104 @@ class Deployment(NamedTuple):
         config = tomllib.loads(_CONFIG.read_text())
         if section not in config or "deploy" not in config[section]:
             sections = " ".join(name for name, each in config.items() if isinstance(each, dict) and "deploy" in each)
-            why = f"samconfig.toml has no section [{section}.deploy.parameters]."
-            return Refusal(why, (f"make deploy CONFIG_ENV=…   # one of: {sections}",))
-        found = {**_parameters(config[section], "global"), **_parameters(config[section], "deploy")}
-        overrides = _overrides(found.get("parameter_overrides", ""))
+            reason = f"samconfig.toml has no section [{section}.deploy.parameters]."
+            return Refusal(reason, (f"make deploy CONFIG_ENV=…   # one of: {sections}",))
+        found = {**_read_parameters(config[section], "global"), **_read_parameters(config[section], "deploy")}
+        overrides = _parse_overrides(found.get("parameter_overrides", ""))
         return cls(section, found["stack_name"], found.get("region"), found.get("profile"), overrides)
 
 
-def _parameters(section: Mapping[str, Any], command: str) -> Mapping[str, Any]:
+def _read_parameters(section: Mapping[str, Any], command: str) -> Mapping[str, Any]:
     parameters: Mapping[str, Any] = section.get(command, {}).get("parameters", {})
     return parameters
 
 
-def _overrides(value: Any) -> dict[str, str]:
-    """Parameters in any of the forms that the SAM CLI takes, but for those in other files."""
+def _parse_overrides(value: Any) -> dict[str, str]:
+    """Parse any of the forms that the SAM CLI accepts, except references to other files."""
     if isinstance(value, str):
         return {name: text.strip('"') for name, text in _OVERRIDE.findall(value)}
     if isinstance(value, Mapping):
         return {str(name): str(text) for name, text in value.items()}
-    return {name: text for part in value for name, text in _overrides(part).items()}
+    return {name: text for part in value for name, text in _parse_overrides(part).items()}
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m cli.preflight", description="Checks before make deploy.")
+    parser = argparse.ArgumentParser(
+        prog="python -m cli.preflight", description="Check whether make deploy can succeed."
+    )
     parser.add_argument("--config-env", default="default", help="a section of samconfig.toml")
-    parser.add_argument("--no-bytecode", action="store_true", help="deploy without a Python 3.13 to compile with")
+    parser.add_argument("--no-bytecode", action="store_true", help="deploy the layer without bytecode")
     arguments = parser.parse_args(words)
-    found = list(_refusals(arguments.config_env, no_bytecode=arguments.no_bytecode))
-    for refusal in found:
-        _say(refusal.why, *(f"    {line}" for line in refusal.help), "")
-    if found:
-        _say("Nothing was built or deployed.")
-    return 1 if found else 0
+    refusals = list(_run_checks(arguments.config_env, no_bytecode=arguments.no_bytecode))
+    for refusal in refusals:
+        _print_lines(refusal.reason, *(f"    {command}" for command in refusal.commands), "")
+    if refusals:
+        _print_lines("Nothing was built or deployed.")
+    return 1 if refusals else 0
 
 
-def _refusals(section: str, *, no_bytecode: bool) -> Iterator[Refusal]:
+def _run_checks(section: str, *, no_bytecode: bool) -> Iterator[Refusal]:
     if not no_bytecode:
-        yield from _bytecode(os.environ.get("LAYER_PYTHON", "python3.13"))
+        yield from _check_python(os.environ.get("LAYER_PYTHON", "python3.13"))
     deployment = Deployment.read(section)
     if isinstance(deployment, Refusal):
         yield deployment
         return
     try:
         session: Any = boto3.Session(region_name=deployment.region, profile_name=deployment.profile)
-        if not session.region_name:  # botocore would take an empty one for a name
+        if not session.region_name:  # botocore accepts an empty name
             raise NoRegionError
         session.client("sts", config=_AWS).get_caller_identity()
-        yield from _concurrency(session, deployment)
+        yield from _check_concurrency(session, deployment)
     except (BotoCoreError, ClientError) as error:
-        yield _unreachable(error, deployment)
+        yield _refuse_aws_error(error, deployment)
 
 
-def _bytecode(python: str) -> Iterator[Refusal]:
-    """A version manager's shim may be there and only print an error: what counts is what it answers."""
-    if _version(python) != "3 13":
+def _check_python(python: str) -> Iterator[Refusal]:
+    """Run it: a version manager's shim may exist and only print an error."""
+    if _read_version(python) != "3 13":
         yield Refusal(
-            "There is no working Python 3.13 to compile the layer with. Without its bytecode, each cold start takes "
-            "more than twice the CPU.",
+            "No working Python 3.13 was found to compile the layer. Without bytecode, each cold start takes more than "
+            "twice the CPU.",
             (
                 ".venv/bin/uv python install 3.13",
-                "make deploy LAYER_PYTHON=/path/to/python3.13   # one that make does not find",
+                "make deploy LAYER_PYTHON=/path/to/python3.13   # if make does not find yours",
                 "make deploy NO_BYTECODE=1                      # without bytecode",
             ),
         )
 
 
-def _version(python: str) -> str:
+def _read_version(python: str) -> str:
     try:
-        asked = subprocess.run(  # noqa: S603 - the user's own Python
+        result = subprocess.run(  # noqa: S603 - the user's own Python
             [python, "-c", _VERSION], capture_output=True, text=True, timeout=60, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return asked.stdout.strip() if asked.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""
 
 
-def _concurrency(session: Any, deployment: Deployment) -> Iterator[Refusal]:
-    deployed = _deployed(session, deployment.stack)
+def _check_concurrency(session: Any, deployment: Deployment) -> Iterator[Refusal]:
+    deployed = _read_deployed_parameters(session, deployment.stack)
     try:
-        demand = Demand.of({**_defaults(), **deployed, **deployment.overrides})
+        demand = Demand.from_parameters({**_read_defaults(), **deployed, **deployment.overrides})
     except ValueError as error:
-        yield Refusal(f"A concurrency in [{deployment.section}.deploy.parameters] is wrong: {error}.", ())
+        yield Refusal(f"samconfig.toml, [{deployment.section}.deploy.parameters]: {error}.", ())
         return
     try:
-        account = Account.of(session.client("lambda", config=_AWS))
+        account = Account.read(session.client("lambda", config=_AWS))
     except ClientError as error:
         if not is_denied(error):
             raise
-        _say("Not checked: the account's concurrency. Your credentials do not allow lambda:GetAccountSettings.")
+        _print_lines("Skipped the concurrency check: your credentials do not allow lambda:GetAccountSettings.")
         return
-    own = reserved(deployed)
-    if lacking := shortfall(account, demand, own):
-        yield _too_much(account, demand, own, lacking, deployment, session.region_name)
+    own = count_reserved(deployed)
+    if shortfall := find_shortfall(account, demand, own):
+        yield _refuse_concurrency(account, demand, own, shortfall, deployment, session.region_name)
 
 
-def _deployed(session: Any, stack: str) -> dict[str, str]:
-    """The parameters of the stack as it is, which `sam deploy` keeps; none where there is none, or none to be seen."""
+def _read_deployed_parameters(session: Any, stack: str) -> dict[str, str]:
+    """Return the stack's current parameters, which `sam deploy` keeps; none if it does not exist or may not be read."""
     try:
         (found,) = session.client("cloudformation", config=_AWS).describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
@@ -155,52 +166,52 @@ def _deployed(session: Any, stack: str) -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
 
 
-def _defaults() -> dict[str, str]:
+def _read_defaults() -> dict[str, str]:
     section = re.search(r"^Parameters:\n(?:(?: .*)?\n)*", _TEMPLATE.read_text(), re.MULTILINE)
     parameters = yaml.safe_load(section[0])["Parameters"] if section else {}
     return {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
 
 
-def _too_much(
-    account: Account, demand: Demand, own: int, lacking: Shortfall, deployment: Deployment, region: str
+def _refuse_concurrency(
+    account: Account, demand: Demand, own: int, shortfall: Shortfall, deployment: Deployment, region: str
 ) -> Refusal:
     free = account.unreserved + own
-    why = (
-        f"The account's concurrency in {region} is too small for this stack. Its quota is {account.quota}, of which "
-        f"other functions leave {free}. The stack asks for SenderConcurrency={demand.sender} and reserves "
-        f"{demand.reserved} more; its other functions need {OTHERS}, and Lambda refuses reservations that leave less "
-        f"than {UNRESERVED}. Ask AWS for more:"
+    reason = (
+        f"The account's concurrency quota in {region} is too small for this stack. The quota is {account.quota}, and "
+        f"other functions leave {free}. The stack needs SenderConcurrency={demand.sender}, {demand.reserved} reserved "
+        f"for the API and {OTHERS} for its other functions. Lambda also refuses reservations that leave fewer than "
+        f"{UNRESERVED} unreserved. Ask AWS for a larger quota:"
     )
-    commands = [raise_command(lacking.quota, region)]
-    if lacking.overrides is not None:
-        kept = {name: value for name, value in deployment.overrides.items() if name not in lacking.overrides}
-        settings = " ".join(f"{name}={_quoted(str(value))}" for name, value in {**kept, **lacking.overrides}.items())
+    commands = [quota_command(shortfall.quota, region)]
+    if shortfall.overrides is not None:
+        kept = {name: value for name, value in deployment.overrides.items() if name not in shortfall.overrides}
+        settings = " ".join(f"{name}={_quote(str(value))}" for name, value in {**kept, **shortfall.overrides}.items())
         commands += [
             f"# until then, in samconfig.toml, [{deployment.section}.deploy.parameters]:",
             f"parameter_overrides = '{settings}'",
         ]
-    return Refusal(why, tuple(commands))
+    return Refusal(reason, tuple(commands))
 
 
-def _quoted(value: str) -> str:
+def _quote(value: str) -> str:
     return value if re.fullmatch(r"[\w.:/-]+", value) else f'"{value}"'
 
 
-def _unreachable(error: BotoCoreError | ClientError, deployment: Deployment) -> Refusal:
+def _refuse_aws_error(error: BotoCoreError | ClientError, deployment: Deployment) -> Refusal:
     profile = f" --profile {deployment.profile}" if deployment.profile else ""
     match error:
         case NoRegionError():
-            return Refusal("There is no AWS region to deploy to.", (f"aws configure set region eu-central-1{profile}",))
+            return Refusal("No AWS region is configured.", (f"aws configure set region eu-central-1{profile}",))
         case ProfileNotFound():
             return Refusal(f"{error}.", ("aws configure list-profiles", f"aws configure sso{profile}"))
         case _ if isinstance(error, NO_CREDENTIALS) or is_not_signed_in(error):
-            help_ = (f"aws sso login{profile}", f"aws configure{profile}   # the first time")
-            return Refusal(f"There are no AWS credentials that work: {error}", help_)
+            commands = (f"aws sso login{profile}", f"aws configure{profile}   # the first time")
+            return Refusal(f"AWS does not accept your credentials: {error}", commands)
         case _:
-            return Refusal(f"AWS did not answer as it should: {error}", (f"aws sts get-caller-identity{profile}",))
+            return Refusal(f"AWS could not check your account: {error}", (f"aws sts get-caller-identity{profile}",))
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     sys.stderr.write("\n".join(lines) + "\n")
 
 

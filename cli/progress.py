@@ -1,4 +1,4 @@
-"""Progress on standard error, for people alone."""
+"""Progress bars on standard error, shown only on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,15 +8,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.output import Output
 
 
-def progress(output: Output) -> Progress:
+def create_progress(output: Output) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    hidden = output.as_json or not output.aside.is_terminal
-    return Progress(*columns, console=output.aside, transient=True, disable=hidden)
+    is_hidden = output.as_json or not output.stderr.is_terminal
+    return Progress(*columns, console=output.stderr, transient=True, disable=is_hidden)
 
 
 @contextmanager
-def bar(doing: str, total: int, output: Output) -> Iterator[Callable[[int], None]]:
-    """A bar of `total`; gives what moves it on."""
-    with progress(output) as shown:
-        task = shown.add_task(doing, total=total)
-        yield lambda count: shown.advance(task, count)
+def show_bar(description: str, total: int, output: Output) -> Iterator[Callable[[int], None]]:
+    """Show a bar; yields the function that advances it."""
+    with create_progress(output) as progress:
+        task = progress.add_task(description, total=total)
+        yield lambda count: progress.advance(task, count)

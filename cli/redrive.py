@@ -1,5 +1,6 @@
-"""Puts dead letters back on their queue: one by one, or by SQS's own redrive."""
+"""The command redrive: moves dead letters back to their queue, one by one or with SQS's own redrive."""
 
+import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -7,21 +8,42 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from cli.failure import CliFailure
+from cli.output import Output
+from cli.stack import Stack
 from hooklog.queues.dead_letters import IDENTITY, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, TRACE
 from hooklog.queues.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
 
-_POLL_SECONDS = 1.0
+_POLL_SECONDS: Final = 1.0
 _RECEIVE_SECONDS: Final = 2
 
 Letter = Mapping[str, Any]
 
+QUEUES: Final = {
+    "webhooks": ("webhook queue", "DeadLetterQueueUrl", "QueueUrl"),
+    "log": ("queue of executions to be logged", "UnloggedDeadLetterQueueUrl", "UnloggedQueueUrl"),
+    "recoveries": ("queue of recoveries", "RecoveryDeadLetterQueueUrl", "RecoveryQueueUrl"),
+}
+"""Each queue's description, and the stack's outputs that name its dead-letter queue and the queue itself."""
 
-def redrive(sqs: Any, source: str, destination: str) -> int:
-    """Move every dead letter between these queue URLs; how many. What still cannot be sent comes back.
 
-    Each says which queue message it was, so that the sender knows what it has sent before. SQS's own redrive makes new
-    messages of them, and a letter that SQS itself has moved to the queue does not say it. Each is sent before it is
-    deleted: a crash leaves one too many, never one too few. Raises NotQueued.
+def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Move the dead letters back to their queue."""
+    queue, *names = QUEUES[arguments.queue]
+    if missing := [name for name in names if name not in stack.outputs]:
+        raise CliFailure(f"The stack {stack.name!r} has no output {missing[0]}. It is older than this hooklog.")
+    move = move_dead_letters if arguments.queue == "webhooks" else start_sqs_redrive
+    moved = move(stack.client("sqs"), *(stack.outputs[name] for name in names))
+    letters = "dead letter" if moved == 1 else "dead letters"
+    sentence = f"Moved about {moved} {letters} to the {queue}." if moved else "There are no dead letters."
+    output.print_result(sentence, {"moved": moved})
+
+
+def move_dead_letters(sqs: Any, source: str, destination: str) -> int:
+    """Move every dead letter between these queue URLs, and return how many. Those that still fail will come back.
+
+    Adds the identity of the original queue message, so that the sender recognises what it has already sent: SQS's own
+    redrive creates new messages, and SQS adds no identity when it moves a message to the dead-letter queue. Sends each
+    letter before deleting it: a crash may duplicate a letter but never loses one. Raises NotQueued.
     """
     left, moved = _count(sqs, source), 0
     while moved < left and (letters := _receive(sqs, source, left - moved)):
@@ -33,8 +55,8 @@ def redrive(sqs: Any, source: str, destination: str) -> int:
     return moved
 
 
-def redrive_all(sqs: Any, source: str, destination: str) -> int:
-    """Have SQS move every dead letter; about how many there were. Raises CliFailure when SQS gives up."""
+def start_sqs_redrive(sqs: Any, source: str, destination: str) -> int:
+    """Let SQS move every dead letter, wait, and return roughly how many. Raises CliFailure if SQS stops early."""
     if not (waiting := _count(sqs, source)):
         return 0
     try:
@@ -42,8 +64,8 @@ def redrive_all(sqs: Any, source: str, destination: str) -> int:
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidAction":
             raise
-        return redrive(sqs, source, destination)  # MiniStack has no such task
-    _await(sqs, _arn(sqs, source))
+        return move_dead_letters(sqs, source, destination)  # MiniStack has no move tasks
+    _await_move(sqs, _arn(sqs, source))
     return waiting
 
 
@@ -59,7 +81,7 @@ def _receive(sqs: Any, queue_url: str, at_most: int) -> Sequence[Letter]:
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
-    """All in one request, or each in its own where they are too long for that."""
+    """Yield all letters as one batch, or each alone if they exceed the size limit of a request."""
     if sum(map(_size, letters)) <= MAX_BATCH_BYTES:
         yield letters
     else:
@@ -68,20 +90,20 @@ def _batches(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
 
 def _entry(letter: Letter) -> dict[str, Any]:
     system, own = letter.get("Attributes", {}), letter.get("MessageAttributes", {})
-    before = {IDENTITY: letter["MessageId"], TRACE: system.get("AWSTraceHeader")} if IDENTITY not in own else {}
-    added = {name: {"DataType": "String", "StringValue": value} for name, value in before.items() if value}
-    if len(own) + len(added) > MAX_ATTRIBUTES or _size(letter) + _length(added) > MAX_MESSAGE_BYTES:
-        added = {}  # such a letter goes back as it is
+    original = {IDENTITY: letter["MessageId"], TRACE: system.get("AWSTraceHeader")} if IDENTITY not in own else {}
+    added = {name: {"DataType": "String", "StringValue": value} for name, value in original.items() if value}
+    if len(own) + len(added) > MAX_ATTRIBUTES or _size(letter) + _attributes_size(added) > MAX_MESSAGE_BYTES:
+        added = {}  # no room: move the letter unchanged
     group = {name: value for name, value in system.items() if name == "MessageGroupId"}
     return {"MessageBody": letter["Body"], "MessageAttributes": {**own, **added}, **group}
 
 
 def _size(letter: Letter) -> int:
-    return len(letter["Body"].encode()) + _length(letter.get("MessageAttributes", {}))
+    return len(letter["Body"].encode()) + _attributes_size(letter.get("MessageAttributes", {}))
 
 
-def _length(attributes: Mapping[str, Any]) -> int:
-    """By SQS's rules: names, types and values."""
+def _attributes_size(attributes: Mapping[str, Any]) -> int:
+    """Return the size in bytes by SQS's rules: names, types and values."""
     values = (value.get("BinaryValue") or value.get("StringValue", "").encode() for value in attributes.values())
     return sum(map(len, values)) + sum(len(n.encode()) + len(each["DataType"]) for n, each in attributes.items())
 
@@ -96,11 +118,13 @@ def _count(sqs: Any, queue_url: str) -> int:
     return int(sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"][names[0]])
 
 
-def _await(sqs: Any, source_arn: str) -> None:
+def _await_move(sqs: Any, source_arn: str) -> None:
     while (task := _last_task(sqs, source_arn))["Status"] == "RUNNING":
         time.sleep(_POLL_SECONDS)
     if task["Status"] != "COMPLETED":
-        raise CliFailure(f"The redrive ended as {task['Status']}: {task.get('FailureReason', 'no reason given')}")
+        raise CliFailure(
+            f"The redrive ended with status {task['Status']}: {task.get('FailureReason', 'SQS gave no reason')}"
+        )
 
 
 def _last_task(sqs: Any, source_arn: str) -> Any:

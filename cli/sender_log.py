@@ -1,7 +1,7 @@
-"""The sender's own log lines, in CloudWatch Logs.
+"""Reads the sender's log lines from CloudWatch Logs.
 
-FilterLogEvents is asked, not Logs Insights: it answers at once, page by page, and the local AWS has it. That one
-takes a pattern of JSON for every line, so what a line says is looked at here too.
+Uses FilterLogEvents, not Logs Insights: it answers at once, page by page, and the local AWS has it. The local AWS
+returns lines that do not match a JSON pattern, so this module filters again.
 """
 
 import json
@@ -26,36 +26,36 @@ class Event:
 
     event_id: str
     milliseconds: int
-    """When it was written, of the unix epoch."""
+    """When it was written, since the Unix epoch."""
     line: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class SenderLog:
-    """The log group of one stack's sender."""
+    """The log group of a stack's sender."""
 
     client: Any
     group: str
 
-    def events(self, since: datetime, message: str | None = None) -> Iterator[Event]:
-        """Failures, batches and latencies since then, or the lines with this `message` alone, oldest first."""
+    def read_events(self, since: datetime, message: str | None = None) -> Iterator[Event]:
+        """Yield failures, batches and latencies, or only lines with this `message`; oldest first."""
         pages = self.client.get_paginator("filter_log_events").paginate(
             logGroupName=self.group, startTime=int(since.timestamp() * 1000), filterPattern=_PATTERNS[message]
         )
         for page in pages:
             for event in page["events"]:
-                line = _parsed(event["message"])
+                line = _parse(event["message"])
                 if line and (message is None or line.get("message") == message):
                     yield Event(_id(event), event["timestamp"], line)
 
 
 def _id(event: Mapping[str, Any]) -> str:
-    """CloudWatch's own; the local AWS gives none to what functions write."""
+    """Return CloudWatch's ID; the local AWS has none for the lines of functions."""
     return str(event.get("eventId") or f"{event['logStreamName']} {event['timestamp']} {event['message']}")
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
-    """The runtime writes lines of its own, which are no JSON."""
+def _parse(text: str) -> dict[str, Any] | None:
+    """Return None for the runtime's own lines, which are not JSON."""
     try:
         line = json.loads(text)
     except ValueError:

@@ -1,12 +1,12 @@
-"""Minting tokens: token."""
+"""The command token."""
 
 import argparse
 from datetime import UTC, datetime
 
 from cli.failure import CliFailure, ExitCode
-from cli.moments import iso
 from cli.output import Output
 from cli.stack import Stack
+from cli.times import format_time
 from hooklog.access.grants import Grant, Scope
 from hooklog.errors import Unauthorized
 
@@ -14,7 +14,7 @@ from hooklog.errors import Unauthorized
 def token(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Print a token for these webhooks, topics and scopes, signed with the stack's key."""
     if unknown := sorted(set(arguments.scope) - set(Scope)):
-        raise CliFailure(f"{unknown[0]!r} is no scope: there are {', '.join(Scope)}", ExitCode.USAGE)
+        raise CliFailure(f"{unknown[0]!r} is not a scope. Use any of {', '.join(Scope)}.", ExitCode.USAGE)
     claims = {"webhooks": arguments.webhooks, "scope": " ".join(arguments.scope)}
     if arguments.topics:
         claims["topics"] = arguments.topics
@@ -23,5 +23,7 @@ def token(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     except Unauthorized as error:
         raise CliFailure(str(error), ExitCode.USAGE) from None
     seconds = int(arguments.expires.total_seconds())
-    minted = stack.mint(claims, seconds)
-    output.say(minted, {"token": minted, "expires_at": iso(datetime.now(UTC) + arguments.expires), **claims})
+    minted = stack.mint_token(claims, seconds)
+    output.print_result(
+        minted, {"token": minted, "expires_at": format_time(datetime.now(UTC) + arguments.expires), **claims}
+    )

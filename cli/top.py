@@ -1,4 +1,4 @@
-"""How sending goes now: success rate, latency and the worst webhooks, from the sender's log lines."""
+"""The command top: success rate, latency and failing webhooks, from the sender's log lines."""
 
 import argparse
 import time
@@ -15,62 +15,62 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.output import Output, shown
+from cli.output import Output, to_text
 from cli.sender_log import BATCH, FAILED_EXECUTION, LATENCY, Event, SenderLog
 from cli.stack import Stack
 
 _QUEUE_LATENCY: Final = "QueueLatency"
 _REASONS: Final = 4
 _LATE: Final = timedelta(seconds=30)
-"""By how much CloudWatch may show a line after others that were written later."""
+"""How much later CloudWatch may return a line than lines that were written after it."""
 
 
 @dataclass(slots=True)
 class Window:
-    """The lines of the last while; each is read once."""
+    """The log lines of the last `span`; each is read once."""
 
     span: timedelta
     _events: dict[str, Event] = field(default_factory=dict)
 
     def refresh(self, log: SenderLog, now: datetime) -> Iterable[Mapping[str, Any]]:
-        """Read what is new; gives all lines that are not too old by now."""
+        """Read new lines, and return all that are still in the window."""
         start = now - self.span
         since = start
         if self._events:
             newest = max(event.milliseconds for event in self._events.values())
             since = max(start, datetime.fromtimestamp(newest / 1000, UTC) - _LATE)
-        self._events.update((event.event_id, event) for event in log.events(since))
+        self._events.update((event.event_id, event) for event in log.read_events(since))
         oldest = start.timestamp() * 1000
         self._events = {key: event for key, event in self._events.items() if event.milliseconds >= oldest}
         return [event.line for event in self._events.values()]
 
 
 def top(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print the figures of --window, anew every --every, until interrupted; with --once, once."""
+    """Print the figures of the last --window, updated every --every until interrupted; once with --once."""
     log, window = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"]), Window(arguments.window)
 
     def figures() -> dict[str, Any]:
         return {
             "window_seconds": int(arguments.window.total_seconds()),
-            **summary(window.refresh(log, datetime.now(UTC))),
+            **summarise(window.refresh(log, datetime.now(UTC))),
         }
 
     if output.as_json:
-        output.lines([figures()])
+        output.print_json_lines([figures()])
         while not arguments.once:
             time.sleep(arguments.every.total_seconds())
-            output.lines([figures()])
+            output.print_json_lines([figures()])
     elif arguments.once:
-        output.console.print(screen(stack.name, figures(), arguments.rows))
+        output.console.print(render(stack.name, figures(), arguments.rows))
     else:
         with Live(console=output.console, screen=output.console.is_terminal, auto_refresh=False) as live:
             while True:
-                live.update(screen(stack.name, figures(), arguments.rows), refresh=True)
+                live.update(render(stack.name, figures(), arguments.rows), refresh=True)
                 time.sleep(arguments.every.total_seconds())
 
 
-def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """What these lines add up to; rates and latencies are None where nothing was sent."""
+def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add up the lines. Rates and latencies are None if nothing was sent."""
     delivered, failed, latencies, waits = 0, 0, list[float](), list[float]()
     webhooks: dict[str, Counter[str]] = {}
     for line in lines:
@@ -90,13 +90,14 @@ def summary(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "delivery_ms": _percentiles(latencies),
         "queue_ms": _percentiles(waits),
         "webhooks": [
-            {"webhook_id": name, "failures": why.total(), "reasons": dict(why.most_common())} for name, why in worst
+            {"webhook_id": name, "failures": reasons.total(), "reasons": dict(reasons.most_common())}
+            for name, reasons in worst
         ],
     }
 
 
 def _values(metric: Any) -> list[float]:
-    """The embedded metric format has a list of values, or one."""
+    """Return a metric's values: the embedded metric format has a list, or a single value."""
     return metric if isinstance(metric, list) else [] if metric is None else [metric]
 
 
@@ -107,33 +108,33 @@ def _percentiles(values: list[float]) -> dict[str, float] | None:
     return {"p50": round(cuts[49]), "p99": round(cuts[98])}
 
 
-def screen(name: str, figures: Mapping[str, Any], rows: int) -> Group:
+def render(name: str, figures: Mapping[str, Any], rows: int) -> Group:
     sent, rate = figures["delivered"] + figures["failed"], figures["success_rate"]
-    heading = f"{name}, the last {timedelta(seconds=figures['window_seconds'])}, at {datetime.now(UTC):%H:%M:%S} UTC"
+    heading = f"{name}, last {timedelta(seconds=figures['window_seconds'])}, at {datetime.now(UTC):%H:%M:%S} UTC"
     overall = Table(show_header=False)
-    overall.add_row("sent", shown(sent))
-    overall.add_row("success rate", _rate(rate))
-    overall.add_row("from sent to answered", _spread(figures["delivery_ms"]))
-    overall.add_row("from due to sent", _spread(figures["queue_ms"]))
-    worst = Table(title=f"Webhooks that fail: {len(figures['webhooks'])}", title_justify="left")
+    overall.add_row("sent", to_text(sent))
+    overall.add_row("success rate", _format_rate(rate))
+    overall.add_row("delivery time", _format_percentiles(figures["delivery_ms"]))
+    overall.add_row("wait in queue", _format_percentiles(figures["queue_ms"]))
+    worst = Table(title=f"Failing webhooks: {len(figures['webhooks'])}", title_justify="left")
     for column in ("Webhook", "Failures"):
         worst.add_column(column, no_wrap=True)
-    worst.add_column("Why")
+    worst.add_column("Reasons")
     for one in figures["webhooks"][:rows]:
-        worst.add_row(shown(one["webhook_id"]), shown(one["failures"]), shown(_why(one["reasons"])))
+        worst.add_row(to_text(one["webhook_id"]), to_text(one["failures"]), to_text(_format_reasons(one["reasons"])))
     return Group(Text(heading), overall, *([worst] if figures["webhooks"] else []))
 
 
-def _why(reasons: Mapping[str, int]) -> str:
-    """The commonest first; all of them are in --json."""
+def _format_reasons(reasons: Mapping[str, int]) -> str:
+    """List the most common reasons; --json has all of them."""
     named = [f"{reason} ({count})" for reason, count in islice(reasons.items(), _REASONS)]
     left = len(reasons) - len(named)
     return ", ".join([*named, f"{left} more"] if left else named)
 
 
-def _rate(rate: float | None) -> Text:
+def _format_rate(rate: float | None) -> Text:
     return Text("-") if rate is None else Text(f"{rate:.2%}", "green" if rate >= 0.95 else "red")
 
 
-def _spread(percentiles: Mapping[str, float] | None) -> Text:
+def _format_percentiles(percentiles: Mapping[str, float] | None) -> Text:
     return Text("-") if percentiles is None else Text(f"p50 {percentiles['p50']} ms, p99 {percentiles['p99']} ms")

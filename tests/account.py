@@ -1,6 +1,6 @@
 """An AWS account with a healthy stack, for tests of the commands that inspect one.
 
-Clients are boto3's own: what they are asked must fit AWS's models, and so must the answers that a test gives.
+The clients are boto3's own: requests and the answers that a test sets are validated against AWS's models.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,14 @@ SERVICES: Final = ("cloudformation", "cloudwatch", "dynamodb", "lambda", "secret
 
 
 class Refused(NamedTuple):
-    """How AWS answers what it does not do."""
+    """An error response of AWS."""
 
     code: str
     message: str = "no"
 
 
 class Account:
-    """`answers` are by service and operation, as `lambda.GetAccountSettings`; a test puts others in their place."""
+    """`answers` are keyed by service and operation, such as `lambda.GetAccountSettings`; a test replaces some."""
 
     def __init__(self, api_url: str = "", layer_url: str = "") -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""An HTTP API with answers that a test has prepared, called over a real connection."""
+"""An HTTP API that gives prepared answers over a real connection."""
 
 import json
 import threading
@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeApi(ThreadingHTTPServer):
-    """Answers in turn with what it is given, and keeps what it was asked."""
+    """Gives `answers` in order, and records requests in `asked`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

@@ -1,4 +1,4 @@
-"""The command line, as somebody on call uses it: a process of its own, against the deployed local stack."""
+"""The command line as an on-call engineer uses it: as a process, against the deployed local stack."""
 
 import json
 import os
@@ -26,7 +26,7 @@ HOOKLOG = places.DEV_BIN / "hooklog"
 def hooklog(
     *words: str, code: ExitCode = ExitCode.OK, text: str = "", environment: Environment = NONE
 ) -> list[dict[str, Any]]:
-    """What a command prints for scripts, from a folder that is not the repository, with the given credentials."""
+    """Run a command with --json outside the repository, with the given credentials, and return what it prints."""
     ended = subprocess.run(
         [HOOKLOG, "--json", *words],
         input=text,
@@ -43,7 +43,7 @@ def hooklog(
     return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def test_an_execution_among_the_dead_letters_gets_into_the_log(deployment: Deployment, webhook_id: str) -> None:
+def test_redrive_logs_an_execution_from_the_dead_letters(deployment: Deployment, webhook_id: str) -> None:
     execution_id = name_execution(datetime.now(UTC))
     texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": "msg_1"}
     numbers = {"attempt": "1", "result": "200", "duration_ms": "1", "expires_at": "4000000000"}
@@ -56,7 +56,7 @@ def test_an_execution_among_the_dead_letters_gets_into_the_log(deployment: Deplo
     assert (shown["execution_id"], shown["result"]) == (execution_id, 200)
 
 
-def test_an_incident_is_seen_and_mended(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+def test_an_incident_is_found_and_resolved(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=410,200"
     (sent,) = hooklog(
         "send", "--webhook", webhook_id, "--url", url, "--event", "order.paid", "--payload", '{"order": 1}'
@@ -75,12 +75,12 @@ def test_an_incident_is_seen_and_mended(deployment: Deployment, receiver_process
     (figures,) = hooklog("top", "--once", "--window", "1h")
     assert {"webhook_id": webhook_id, "failures": 1, "reasons": {"410": 1}} in figures["webhooks"]
     assert hooklog("resend", webhook_id, failed["execution_id"]) == [{"message_id": sent["message_id"]}]
-    *_, mended = hooklog("tail", webhook_id, "--count", "2", "--within", "60s")
-    assert (mended["trigger"], mended["success"]) == ("resend", True)
-    assert hooklog("resend", webhook_id, mended["execution_id"], code=ExitCode.CONFLICT) == []
+    *_, resolved = hooklog("tail", webhook_id, "--count", "2", "--within", "60s")
+    assert (resolved["trigger"], resolved["success"]) == ("resend", True)
+    assert hooklog("resend", webhook_id, resolved["execution_id"], code=ExitCode.CONFLICT) == []
 
 
-def test_everything_that_failed_is_sent_again(
+def test_recover_resends_everything_that_failed(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410"}
@@ -91,7 +91,7 @@ def test_everything_that_failed_is_sent_again(
     assert (recovery["status"], recovery["found"], recovery["queued"]) == ("done", 12, 12)
 
 
-def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, webhook_id: str) -> None:
+def test_a_token_grants_only_what_it_names(deployment: Deployment, webhook_id: str) -> None:
     (minted,) = hooklog("token", webhook_id, "--scope", "executions:read", "--expires", "5m")
     path = f"/webhooks/{webhook_id}"
     assert deployment.get(f"{path}/executions", token=minted["token"]).status_code == 200
@@ -99,8 +99,8 @@ def test_a_token_opens_what_it_names_and_nothing_else(deployment: Deployment, we
     assert deployment.get(path, token=minted["token"]).status_code == 403
 
 
-def test_webhooks_with_another_tenants_topic_are_found(deployment: Deployment, webhook_id: str) -> None:
-    """Set up with a token for all, as the backend's own may; others' webhooks are on the stack as well."""
+def test_webhooks_in_another_tenants_topic_are_found(deployment: Deployment, webhook_id: str) -> None:
+    """Registered with a token for all webhooks. The stack also has webhooks of other tests."""
     url = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}"
     headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
     fields = {"url": "https://1.1.1.1/hooks", "topic": f"other-{webhook_id}"}
@@ -119,15 +119,15 @@ def test_webhooks_with_another_tenants_topic_are_found(deployment: Deployment, w
         ("tail no.such --count 1 --within 1s", ExitCode.FAILED),
     ],
 )
-def test_what_cannot_be_has_its_exit_code(deployment: Deployment, words: str, code: ExitCode) -> None:
+def test_a_failure_has_its_exit_code(deployment: Deployment, words: str, code: ExitCode) -> None:
     assert hooklog(*words.split(), code=code) == []
 
 
 ONLY_ON_AWS = {"concurrency", "recursion", "alarms", "alarm subscribers", "point-in-time recovery", "drift"}
 
 
-def test_the_deployed_stack_is_well(deployment: Deployment) -> None:
-    """Dead letters there may be: other tests leave them."""
+def test_the_deployed_stack_passes_every_check(deployment: Deployment) -> None:
+    """Except for dead letters, which other tests leave."""
     rows = {row["check"]: row for row in hooklog("doctor")}
     assert {name for name, row in rows.items() if row["status"] == "unknown"} == ONLY_ON_AWS
     assert rows.pop("dead letters")["status"] in {"ok", "warning"}
@@ -136,9 +136,7 @@ def test_the_deployed_stack_is_well(deployment: Deployment) -> None:
     assert rows["webhook"]["found"].startswith("200 from a receiver on this machine")
 
 
-def test_a_webhook_that_fails_on_the_deployed_stack_is_told_and_not_retried(
-    deployment: Deployment, receiver_process: Receiver
-) -> None:
+def test_a_failing_webhook_is_reported_and_not_retried(deployment: Deployment, receiver_process: Receiver) -> None:
     url = f"{receiver_process['http_url']}/status/503"
     *_, row = hooklog("doctor", "--to", url, code=ExitCode.FAILED)
     assert (row["check"], row["status"]) == ("webhook", "failed")
@@ -148,8 +146,8 @@ def test_a_webhook_that_fails_on_the_deployed_stack_is_told_and_not_retried(
 
 
 @pytest.mark.parametrize("ends", [ExitCode.INTERRUPTED, ExitCode.OK])
-def test_what_goes_on_for_ever_ends_quietly(deployment: Deployment, ends: ExitCode) -> None:
-    """By Ctrl-C, or when whoever reads it has read enough, as in `hooklog --json top | head -1`."""
+def test_an_endless_command_ends_quietly(deployment: Deployment, ends: ExitCode) -> None:
+    """By Ctrl-C, or when the reader closes the pipe, as in `hooklog --json top | head -1`."""
     command = [str(HOOKLOG), "--json", "top", "--every", "1s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -164,17 +162,17 @@ def test_what_goes_on_for_ever_ends_quietly(deployment: Deployment, ends: ExitCo
 
 
 def test_a_stack_is_found_by_its_name_with_the_users_credentials(deployment: Deployment, webhook_id: str) -> None:
-    """The local AWS stands in for AWS: its CloudFormation and Secrets Manager are asked, and no file of ours."""
-    nobody = {
+    """The local AWS stands in for AWS: outputs and key come from its services, not from .local/outputs.json."""
+    no_credentials = {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    somebody = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    there = {**nobody, "AWS_ENDPOINT_URL": deployment.outputs["EndpointUrl"]}
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    endpoint = {**no_credentials, "AWS_ENDPOINT_URL": deployment.outputs["EndpointUrl"]}
     named = ("--stack", places.STACK_NAME, "--region", places.REGION)
-    (minted,) = hooklog("token", webhook_id, *named, environment={**there, **somebody})
+    (minted,) = hooklog("token", webhook_id, *named, environment={**endpoint, **credentials})
     assert deployment.get(f"/webhooks/{webhook_id}/executions", token=minted["token"]).status_code == 200
-    hooklog("token", webhook_id, *named, code=ExitCode.NOT_ALLOWED, environment=there)
+    hooklog("token", webhook_id, *named, code=ExitCode.NOT_ALLOWED, environment=endpoint)
     unknown = ("--stack", "no-such-stack", "--region", places.REGION)
-    hooklog("token", webhook_id, *unknown, code=ExitCode.NOT_FOUND, environment={**there, **somebody})
+    hooklog("token", webhook_id, *unknown, code=ExitCode.NOT_FOUND, environment={**endpoint, **credentials})

@@ -9,7 +9,7 @@ import jwt
 import pytest
 import requests
 
-from cli.redrive import redrive
+from cli.redrive import move_dead_letters
 from hooklog.version import __version__
 from tests.deployment import Deployment, Receiver, headers_of, received, until
 
@@ -260,6 +260,6 @@ def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> N
     """What still cannot be sent is among them again, with its reason."""
     poison = json.dumps({"webhook_id": webhook_id, "url": 1, "payload": 1})
     deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)
-    redrive(deployment.sqs, deployment.outputs["DeadLetterQueueUrl"], deployment.outputs["QueueUrl"])
+    move_dead_letters(deployment.sqs, deployment.outputs["DeadLetterQueueUrl"], deployment.outputs["QueueUrl"])
     letter = deployment.dead_letter(poison)
     assert "url must be" in letter["MessageAttributes"]["Reason"]["StringValue"]

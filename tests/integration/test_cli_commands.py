@@ -1,4 +1,4 @@
-"""What the commands ask of the API, CloudWatch Logs and SQS, and what they make of the answers."""
+"""The commands' calls of the API, CloudWatch Logs and SQS, and what they print."""
 
 import json
 import time
@@ -10,10 +10,10 @@ from typing import Any
 import jwt
 import pytest
 
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
-from cli.redrive import redrive_all
+from cli.redrive import start_sqs_redrive
 from cli.sender_log import SenderLog
 from cli.stack import Stack
 from cli.top import Window
@@ -30,7 +30,7 @@ def api() -> Iterator[FakeApi]:
 
 
 class Logs:
-    """The sender's log group: pages of events, and what was asked for."""
+    """The sender's log group: pages of events, and the requests for them."""
 
     def __init__(self, *lines: dict[str, Any], ages: tuple[int, ...] = ()) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -64,7 +64,7 @@ def run(words: str, api: FakeApi | None = None, *, as_json: bool = True, **clien
         "QueueUrl": "queue",
         "DeadLetterQueueUrl": "dead",
     }
-    arguments = parser().parse_args([*(["--json"] if as_json else []), *words.split()])
+    arguments = build_parser().parse_args([*(["--json"] if as_json else []), *words.split()])
     stack = Stack("hooklog", outputs, {"secretsmanager": secret, **clients}.__getitem__, is_local=True)
     arguments.run(stack, arguments, Output(as_json=as_json))
 
@@ -78,7 +78,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], s
     return [json.loads(line) for line in written.out.splitlines()], written.err
 
 
-def test_failures_of_one_webhook_are_those_since(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_of_one_webhook_come_from_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.answers = [
         (200, {"executions": [execution(3)], "next_cursor": "next"}),
         (200, {"executions": [execution(2), execution(1)], "next_cursor": None}),
@@ -86,7 +86,7 @@ def test_failures_of_one_webhook_are_those_since(api: FakeApi, capsys: pytest.Ca
     run("failures acme.orders --since 2026-11-24T02:00Z --limit 2", api)
     assert printed(capsys) == (
         [execution(3), execution(2)],
-        "There are more than 2: raise --limit, or shorten --since\n",
+        "There are more than 2: raise --limit or shorten --since\n",
     )
     (path, first, _), (_, second, _) = api.asked
     assert path == "/webhooks/acme.orders/executions"
@@ -94,7 +94,7 @@ def test_failures_of_one_webhook_are_those_since(api: FakeApi, capsys: pytest.Ca
     assert second == {**first, "cursor": "next"}
 
 
-def test_failures_of_all_are_the_senders_lines_since(capsys: pytest.CaptureFixture[str]) -> None:
+def test_failures_of_all_webhooks_come_from_the_log(capsys: pytest.CaptureFixture[str]) -> None:
     lines = [{"message": "failed execution", **execution(number)} for number in (2, 3, 1)]
     logs = Logs(*lines, {"message": "batch"})
     run("failures --since 2h", logs=logs)
@@ -107,17 +107,17 @@ def test_failures_of_all_are_the_senders_lines_since(capsys: pytest.CaptureFixtu
     assert asked["logGroupName"] == "sender"
     run("failures --limit 2", logs=logs)
     found, noted = printed(capsys)
-    assert (len(found), noted) == (2, "There are more than 2: raise --limit, or shorten --since\n")
+    assert (len(found), noted) == (2, "There are more than 2: raise --limit or shorten --since\n")
 
 
-def test_top_looks_as_far_back_as_its_window(capsys: pytest.CaptureFixture[str]) -> None:
+def test_top_reads_the_lines_of_its_window(capsys: pytest.CaptureFixture[str]) -> None:
     batch = {"message": "batch", "delivered": 1, "failed": 0}
     run("top --once --window 5m", logs=Logs(batch, batch, ages=(600, 60)))
     (figures,), _ = printed(capsys)
     assert (figures["window_seconds"], figures["delivered"]) == (300, 1)
 
 
-def test_top_counts_each_line_once_and_as_long_as_it_is_in_the_window() -> None:
+def test_top_counts_each_line_once_while_it_is_in_the_window() -> None:
     logs, window = Logs({"n": 1}, {"n": 2}, ages=(50, 1)), Window(timedelta(seconds=60))
     log = SenderLog(logs, "sender")
     assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
@@ -126,7 +126,7 @@ def test_top_counts_each_line_once_and_as_long_as_it_is_in_the_window() -> None:
     assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.asked[1:]] == [-30_000, -30_000]
 
 
-def test_a_recovery_is_of_a_period_and_is_waited_for(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recover_starts_a_recovery_and_waits_for_it(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     running = {"status": "running", "found": 4, "queued": 1}
     done = {"status": "done", "found": 4, "queued": 4}
     api.answers = [(202, {"recovery_id": "rec_1"}), (200, running), (200, done)]
@@ -137,18 +137,20 @@ def test_a_recovery_is_of_a_period_and_is_waited_for(api: FakeApi, capsys: pytes
     assert period == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
 
 
-def test_a_recovery_that_was_stopped_is_not_waited_for(api: FakeApi) -> None:
+def test_a_stopped_recovery_is_a_failure(api: FakeApi) -> None:
     stopped = {"status": "stopped", "found": 4, "queued": 1}
     api.answers = [(202, {"recovery_id": "rec_1"}), (200, stopped)]
-    with pytest.raises(CliFailure, match=r"rec_1 was stopped by a later one.*: 1 of 4 are on the queue") as failed:
+    with pytest.raises(CliFailure, match=r"^rec_1 made no progress .*: queued 1 of 4$") as failed:
         run("recover acme.orders --since 3h", api)
     assert failed.value.code == ExitCode.FAILED
 
 
-def test_a_second_recovery_says_which_one_is_running(api: FakeApi) -> None:
+def test_a_second_recovery_names_the_running_one(api: FakeApi) -> None:
     error = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
     api.answers = [(409, {"error": error})]
-    with pytest.raises(CliFailure, match="The API says: a recovery of this webhook is running: rec_1") as failed:
+    with pytest.raises(
+        CliFailure, match=r"^The API answered 409: a recovery of this webhook is running: rec_1$"
+    ) as failed:
         run("recover acme.orders --since 3h", api)
     assert failed.value.code == ExitCode.CONFLICT
 
@@ -164,9 +166,9 @@ def test_a_second_recovery_says_which_one_is_running(api: FakeApi) -> None:
         (500, ExitCode.FAILED),
     ],
 )
-def test_what_the_api_refuses_is_told_in_its_words(api: FakeApi, status: int, code: ExitCode) -> None:
+def test_an_error_of_the_api_is_printed_and_has_its_exit_code(api: FakeApi, status: int, code: ExitCode) -> None:
     api.answers = [(status, {"error": {"code": "x", "message": "there is a reason"}})]
-    with pytest.raises(CliFailure, match="The API says: there is a reason") as failed:
+    with pytest.raises(CliFailure, match=f"^The API answered {status}: there is a reason$") as failed:
         run("show acme.orders x", api)
     assert failed.value.code == code
 
@@ -187,7 +189,7 @@ SHOWN: dict[str, tuple[Any, str]] = {
 
 @pytest.mark.parametrize("as_json", [True, False])
 @pytest.mark.parametrize(("body", "seen"), SHOWN.values(), ids=SHOWN)
-def test_whatever_a_receiver_answered_is_shown(
+def test_any_response_body_can_be_shown(
     api: FakeApi, capsys: pytest.CaptureFixture[str], body: str, seen: str, as_json: bool
 ) -> None:
     api.answers = [(200, {"response_headers": {"X": body[:50]}, "response_body": body})]
@@ -199,7 +201,7 @@ def test_whatever_a_receiver_answered_is_shown(
         assert seen in written
 
 
-def test_a_token_lasts_as_long_as_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_expires_when_requested(capsys: pytest.CaptureFixture[str]) -> None:
     run("token acme.* --scope executions:read webhooks:read --expires 2h")
     (minted,), _ = printed(capsys)
     claims = jwt.decode(minted["token"], SIGNING_KEY, algorithms=["HS256"])
@@ -207,7 +209,7 @@ def test_a_token_lasts_as_long_as_asked_for(capsys: pytest.CaptureFixture[str]) 
     assert claims == {"webhooks": ["acme.*"], "scope": "executions:read webhooks:read"}
 
 
-def test_a_token_may_name_topics(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_token_can_name_topics(capsys: pytest.CaptureFixture[str]) -> None:
     run("token acme.* --topics acme news.*")
     (minted,), _ = printed(capsys)
     claims = jwt.decode(minted["token"], SIGNING_KEY, algorithms=["HS256"])
@@ -215,7 +217,7 @@ def test_a_token_may_name_topics(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("words", ["acm*", "acme.* --topics acm*"])
-def test_a_token_that_the_api_would_refuse_is_not_minted(words: str) -> None:
+def test_a_token_that_the_api_would_reject_is_not_minted(words: str) -> None:
     with pytest.raises(CliFailure, match=r"such as \"acme\.\*\"") as failed:
         run(f"token {words}")
     assert failed.value.code == ExitCode.USAGE
@@ -229,7 +231,7 @@ OWN = [("acme.w1", "acme.all"), ("acme.w2", "acme"), ("acme.w3", None), ("acme",
 FOREIGN = [("evil.w1", "acme.all"), ("evil.w2", "acme"), ("acmeX", "acme"), ("w1", "acme.all"), ("acme.w4", "all.acme")]
 
 
-def test_webhooks_with_another_tenants_topic_are_listed(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_webhooks_in_another_tenants_topic_are_listed(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = ([webhook(*each) for each in found] for found in (OWN, FOREIGN))
     api.answers = [(200, {"webhooks": first, "next_cursor": "n"}), (200, {"webhooks": second, "next_cursor": None})]
     with pytest.raises(CliFailure, match="5 of 10") as failed:
@@ -241,13 +243,13 @@ def test_webhooks_with_another_tenants_topic_are_listed(api: FakeApi, capsys: py
     assert [parameters for _, parameters, _ in api.asked] == [{"limit": "100"}, {"limit": "100", "cursor": "n"}]
 
 
-def test_no_webhook_with_another_tenants_topic_is_good_news(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_webhook_in_another_tenants_topic_is_a_success(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.answers = [(200, {"webhooks": [webhook(*each) for each in OWN], "next_cursor": None})]
     run("topics", api)
     assert printed(capsys) == ([], "")
 
 
-def test_a_tenant_may_be_more_than_one_part_of_a_name(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tenant_can_be_several_parts_of_a_name(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     named = [("eu.acme.w1", "eu.acme.all"), ("eu.acme.w2", "eu.globex.all"), ("eu.acme.w3", "eu")]
     api.answers = 2 * [(200, {"webhooks": [webhook(*each) for each in named], "next_cursor": None})]
     run("topics", api)
@@ -257,7 +259,7 @@ def test_a_tenant_may_be_more_than_one_part_of_a_name(api: FakeApi, capsys: pyte
 
 
 class DeadLetters:
-    """Two letters on a queue, and a task that moves them."""
+    """A queue with two dead letters, and a task that moves them."""
 
     def __init__(self, *states: str) -> None:
         self.moved: dict[str, str] = {}
@@ -273,11 +275,11 @@ class DeadLetters:
         return {"Results": [{"Status": self._states.pop(0), "FailureReason": "AccessDenied"}]}
 
 
-def test_sqs_moves_the_dead_letters_of_other_queues() -> None:
+def test_sqs_moves_the_dead_letters_of_the_other_queues() -> None:
     letters = DeadLetters("RUNNING", "COMPLETED")
-    assert redrive_all(letters, "dead", "queue") == 2
+    assert start_sqs_redrive(letters, "dead", "queue") == 2
     assert letters.moved == {"SourceArn": "arn:dead", "DestinationArn": "arn:queue"}
-    with pytest.raises(CliFailure, match="The redrive ended as FAILED: AccessDenied"):
-        redrive_all(DeadLetters("FAILED"), "dead", "queue")
+    with pytest.raises(CliFailure, match=r"^The redrive ended with status FAILED: AccessDenied$"):
+        start_sqs_redrive(DeadLetters("FAILED"), "dead", "queue")
     with pytest.raises(CliFailure, match="older than this hooklog"):
         run("redrive recoveries", sqs=letters)

@@ -1,4 +1,4 @@
-"""What `hooklog doctor` finds in an account where one thing is wrong, and what it says to do."""
+"""What `hooklog doctor` finds in an account where one thing is wrong, and what it advises."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.checks import RECURSIVE
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
@@ -24,7 +24,7 @@ Rows = dict[str, dict[str, Any]]
 
 
 class Layer(BaseHTTPRequestHandler):
-    """Where S3 keeps the layer; a request for its end gets no more than that."""
+    """Serves the layer as S3 does, including requests for its last bytes."""
 
     content = b""
     parts: list[str] = []  # noqa: RUF012 - one server a module
@@ -53,7 +53,7 @@ def layer_url() -> Iterator[str]:
 
 
 def archive(*suffixes: str) -> bytes:
-    """A layer of three megabytes, whose modules have these files each."""
+    """Build a layer of three megabytes, with one file per module and suffix."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as layer:
         layer.writestr("python/model.json", bytes(3_000_000))
@@ -87,7 +87,7 @@ def details(kind: str) -> tuple[int, dict[str, Any]]:
 
 
 def examine(account: Account, capsys: pytest.CaptureFixture[str], words: str = "", *, fails: bool = False) -> Rows:
-    arguments = parser().parse_args(["doctor", *words.split()])
+    arguments = build_parser().parse_args(["doctor", *words.split()])
     run: Callable[[], None] = partial(arguments.run, account.stack(), arguments, Output(as_json=True))
     if fails:
         with pytest.raises(CliFailure, match="checks failed") as failed:
@@ -101,17 +101,17 @@ def examine(account: Account, capsys: pytest.CaptureFixture[str], words: str = "
     return {row["check"]: row for row in rows}
 
 
-def test_a_stack_in_which_all_is_well(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_healthy_stack_passes_every_check(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     rows = examine(account, capsys)
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert not any(row["advice"] for row in rows.values())
-    assert rows["concurrency"]["found"].startswith("Quota 1000, unreserved 940.")
+    assert rows["concurrency"]["found"].startswith("Quota 1000, 940 unreserved.")
     assert rows["layer bytecode"]["found"] == "30 of 30 modules are compiled."
     assert rows["signing key"]["found"] == "Changed 12 days ago."
 
 
-def put(name: str, answer: Any) -> Callable[[Account], None]:
-    return lambda account: account.answers.update({name: answer})
+def answer(name: str, content: Any) -> Callable[[Account], None]:
+    return lambda account: account.answers.update({name: content})
 
 
 def set_to(**values: Any) -> Callable[[Account], None]:
@@ -123,15 +123,15 @@ def parameters(**values: str) -> Callable[[Account], None]:
 
 
 def alarms(*found: dict[str, Any]) -> Callable[[Account], None]:
-    return put("cloudwatch.DescribeAlarms", {"MetricAlarms": list(found)})
+    return answer("cloudwatch.DescribeAlarms", {"MetricAlarms": list(found)})
 
 
 def subscriptions(*found: dict[str, str]) -> Callable[[Account], None]:
-    return put("sns.ListSubscriptionsByTopic", {"Subscriptions": list(found)})
+    return answer("sns.ListSubscriptionsByTopic", {"Subscriptions": list(found)})
 
 
-def of(logical: str, argument: str, then: Mapping[str, Any], otherwise: Mapping[str, Any]) -> Any:
-    """An answer for one resource, and another for the rest."""
+def for_resource(logical: str, argument: str, then: Mapping[str, Any], otherwise: Mapping[str, Any]) -> Any:
+    """Answer differently for one resource than for the others."""
     return lambda asked: then if asked[argument] == f"{NAME}-{logical}" else otherwise
 
 
@@ -144,26 +144,34 @@ CONFIRMED, PENDING = (subscription(arn) for arn in ("arn:aws:sns:eu-west-1:1:x:1
 LETTERS = {"Attributes": {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}}
 
 WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
-    ("stack", set_to(status="UPDATE_ROLLBACK_COMPLETE"), "warning", "undone", "describe-stack-events"),
+    ("stack", set_to(status="UPDATE_ROLLBACK_COMPLETE"), "warning", "rolled back", "describe-stack-events"),
     ("stack", set_to(status="UPDATE_IN_PROGRESS"), "warning", "UPDATE_IN_PROGRESS", "again"),
     ("stack", set_to(status="UPDATE_ROLLBACK_FAILED"), "failed", "ROLLBACK_FAILED", "describe-stack-events"),
-    ("concurrency", put("lambda.GetAccountSettings", settings(160, 100)), "failed", "needs 105", f"{RAISE} --desired"),
-    ("concurrency", parameters(SenderConcurrency="936"), "failed", "may take 936", "--desired-value 1100"),
+    (
+        "concurrency",
+        answer("lambda.GetAccountSettings", settings(160, 100)),
+        "failed",
+        "needs 105 unreserved",
+        f"{RAISE} --desired",
+    ),
+    ("concurrency", parameters(SenderConcurrency="936"), "failed", "up to 936", "--desired-value 1100"),
     (
         "recursion",
-        put("lambda.GetFunctionRecursionConfig", of("RunRecoveryFunction", "FunctionName", ENDED, ALLOWED)),
+        answer(
+            "lambda.GetFunctionRecursionConfig", for_resource("RunRecoveryFunction", "FunctionName", ENDED, ALLOWED)
+        ),
         "failed",
         "RunRecoveryFunction",
         f"put-function-recursion-config --function-name {NAME}-RunRecoveryFunction --recursive-loop Allow",
     ),
     (
         "event sources",
-        put("lambda.GetEventSourceMapping", of("LogUnloggedFunctionUnlogged", "UUID", DISABLED, ENABLED)),
+        answer("lambda.GetEventSourceMapping", for_resource("LogUnloggedFunctionUnlogged", "UUID", DISABLED, ENABLED)),
         "failed",
         "LogUnloggedFunctionUnlogged",
         f"update-event-source-mapping --uuid {NAME}-LogUnloggedFunctionUnlogged --enabled",
     ),
-    ("event sources", put("lambda.GetEventSourceMapping", {"State": "Creating"}), "warning", "(Creating)", "again"),
+    ("event sources", answer("lambda.GetEventSourceMapping", {"State": "Creating"}), "warning", "(Creating)", "again"),
     ("alarms", alarms(alarm("DeadLetters")), "failed", f"{NAME}-SenderErrors", "detect-stack-drift"),
     (
         "alarms",
@@ -180,13 +188,14 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
         "enable-alarm-actions",
     ),
     ("alarms", alarms(NO_DATA, alarm("SenderErrors")), "warning", "DeadLetters", "CloudWatch"),
-    ("alarm subscribers", subscriptions(), "warning", "Nobody", f"--topic-arn {NAME}-Alarms --protocol email"),
-    ("alarm subscribers", subscriptions(PENDING), "warning", "oncall@shop.example", "mail"),
-    ("alarm subscribers", subscriptions(CONFIRMED, PENDING), "warning", "Not confirmed", "mail"),
+    ("alarm subscribers", subscriptions(), "warning", "no subscribers", f"--topic-arn {NAME}-Alarms --protocol email"),
+    ("alarm subscribers", subscriptions(PENDING), "warning", "oncall@shop.example", "email"),
+    ("alarm subscribers", subscriptions(CONFIRMED, PENDING), "warning", "Not confirmed", "email"),
     (
         "point-in-time recovery",
-        put(
-            "dynamodb.DescribeContinuousBackups", of("Executions", "TableName", backups("DISABLED"), backups("ENABLED"))
+        answer(
+            "dynamodb.DescribeContinuousBackups",
+            for_resource("Executions", "TableName", backups("DISABLED"), backups("ENABLED")),
         ),
         "failed",
         "Off for Executions.",
@@ -194,21 +203,23 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
     ),
     (
         "deletion protection",
-        put("dynamodb.DescribeTable", of("Webhooks", "TableName", OFF, ON)),
+        answer("dynamodb.DescribeTable", for_resource("Webhooks", "TableName", OFF, ON)),
         "failed",
         "Off for Webhooks.",
         f"update-table --table-name {NAME}-Webhooks --deletion-protection-enabled",
     ),
     (
         "dead letters",
-        put("sqs.GetQueueAttributes", lambda asked: LETTERS if "Unlogged" in asked["QueueUrl"] else {"Attributes": {}}),
+        answer(
+            "sqs.GetQueueAttributes", lambda asked: LETTERS if "Unlogged" in asked["QueueUrl"] else {"Attributes": {}}
+        ),
         "warning",
         "log: 3.",
         f"hooklog redrive log --stack {NAME}",
     ),
     (
         "signing key",
-        put("secretsmanager.DescribeSecret", {"CreatedDate": NOW - timedelta(days=400)}),
+        answer("secretsmanager.DescribeSecret", {"CreatedDate": NOW - timedelta(days=400)}),
         "warning",
         "400 days",
         "rotate",
@@ -224,14 +235,14 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
         "drift",
         set_to(drift={"StackDriftStatus": "NOT_CHECKED"}),
         "unknown",
-        "not been asked",
+        "Not checked",
         f"detect-stack-drift --stack-name {NAME}",
     ),
 ]
 
 
 @pytest.mark.parametrize(("check", "change", "status", "found", "advice"), WRONG, ids=lambda value: str(value)[:24])
-def test_what_is_wrong_is_found_with_what_to_do(
+def test_a_fault_is_found_with_advice(
     account: Account,
     capsys: pytest.CaptureFixture[str],
     check: str,
@@ -258,25 +269,25 @@ def test_what_is_wrong_is_found_with_what_to_do(
         ),
         ("deletion protection", parameters(Stage="development"), "Stage=development"),
         ("point-in-time recovery", parameters(PointInTimeRecovery="false"), "PointInTimeRecovery=false"),
-        ("concurrency", put("lambda.GetAccountSettings", settings(165, 105)), "165"),
+        ("concurrency", answer("lambda.GetAccountSettings", settings(165, 105)), "165"),
         ("drift", set_to(drift={"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}), f"{NOW:%Y-%m-%d}"),
     ],
 )
-def test_what_the_stage_and_the_parameters_want_is_right(
+def test_a_difference_that_parameters_ask_for_is_not_a_fault(
     account: Account, capsys: pytest.CaptureFixture[str], check: str, change: Callable[[Account], Any], found: str
 ) -> None:
     if check == "deletion protection":
-        put("dynamodb.DescribeTable", OFF)(account)
+        answer("dynamodb.DescribeTable", OFF)(account)
     if check == "point-in-time recovery":
         off = lambda asked: backups("DISABLED" if "Execution" in asked["TableName"] else "ENABLED")  # noqa: E731
-        put("dynamodb.DescribeContinuousBackups", off)(account)
+        answer("dynamodb.DescribeContinuousBackups", off)(account)
     change(account)
     rows = examine(account, capsys)
     assert (rows[check]["status"], found in rows[check]["found"]) == ("ok", True)
 
 
 @pytest.mark.parametrize("suffixes", [(".py",), (".py", ".cpython-311.pyc")], ids=["none", "of another Python"])
-def test_a_layer_without_its_pythons_bytecode_is_found(
+def test_a_layer_without_bytecode_for_its_python_is_found(
     account: Account, capsys: pytest.CaptureFixture[str], suffixes: tuple[str, ...]
 ) -> None:
     Layer.content = archive(*suffixes)
@@ -284,14 +295,12 @@ def test_a_layer_without_its_pythons_bytecode_is_found(
     assert (row["status"], "0 of 30" in row["found"], "make deploy" in row["advice"]) == ("warning", True, True)
 
 
-def test_no_more_of_the_layer_is_downloaded_than_lists_its_files(
-    account: Account, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_only_the_directory_of_the_layer_is_downloaded(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     examine(account, capsys)
     assert len(Layer.content) > 2 * abs(int(Layer.parts[0]))
 
 
-def test_a_layer_that_cannot_be_read_is_no_failure(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_layer_that_cannot_be_read_is_unknown(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     Layer.content = b""
     assert examine(account, capsys)["layer bytecode"]["status"] == "unknown"
 
@@ -312,7 +321,7 @@ DENIED = {
 
 
 @pytest.mark.parametrize("operation", DENIED)
-def test_what_credentials_do_not_allow_is_named_and_no_failure(
+def test_a_denied_action_is_named_and_is_not_a_failure(
     account: Account, capsys: pytest.CaptureFixture[str], operation: str
 ) -> None:
     code, action, checks = DENIED[operation]
@@ -322,28 +331,26 @@ def test_what_credentials_do_not_allow_is_named_and_no_failure(
     assert unknown == checks * [f"Your credentials do not allow {action}."]
 
 
-def test_a_refusal_that_names_no_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_denial_without_an_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.answers["lambda.GetAccountSettings"] = Refused("AccessDeniedException")
     assert "GetAccountSettings" in examine(account, capsys)["concurrency"]["found"]
 
 
-def test_what_is_gone_or_fails_is_a_failure_of_its_check_alone(
-    account: Account, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_error_of_aws_fails_only_its_check(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.answers["lambda.GetEventSourceMapping"] = Refused("ResourceNotFoundException", "no such mapping")
     rows = examine(account, capsys, fails=True)
     assert (rows["event sources"]["status"], "no such mapping" in rows["event sources"]["found"]) == ("failed", True)
     assert rows["webhook"]["status"] == "ok"
 
 
-def test_a_stack_of_another_kind_is_told_so(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_stack_that_is_not_hooklogs_is_recognised(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.answers["cloudformation.ListStackResources"] = {"StackResourceSummaries": []}
     rows = examine(account, capsys, fails=True)
     assert "no SendWebhooksFunction" in rows["recursion"]["found"]
     assert "no Alarms" in rows["alarm subscribers"]["found"]
 
 
-def test_the_functions_that_may_call_themselves_are_the_templates() -> None:
+def test_the_functions_that_may_invoke_themselves_are_the_templates() -> None:
     allowed = {name for name, function in template.functions().items() if function.get("RecursiveLoop") == "Allow"}
     assert allowed == set(RECURSIVE)
 
@@ -360,7 +367,7 @@ def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = examine(account, capsys)["webhook"]
-    assert row["found"].startswith("404 from the stack's own API, which takes no webhooks, in 34 ms; logged after ")
+    assert row["found"].startswith("404 from the stack's own API (4xx is expected), in 34 ms; logged after ")
     message = sent(account)
     assert (message["webhook_id"], message["url"]) == ("hooklog.doctor", f"{account.outputs['ApiUrl']}/doctor")
     assert [path for path, _, _ in api.asked] == [
@@ -370,7 +377,7 @@ def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
     ]
 
 
-def test_a_webhook_is_waited_for_and_goes_where_it_is_told(
+def test_the_webhook_goes_to_the_given_url_and_is_awaited(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.answers = [(200, {"executions": []}), (200, {"executions": []}), executions(result=200)]
@@ -386,7 +393,7 @@ def test_a_webhook_is_waited_for_and_goes_where_it_is_told(
         ("--to https://shop.example/hooks", 404, "404 from https://shop.example/hooks, in 34 ms."),
         ("--to https://shop.example/hooks", 0, "connection_refused: The receiver refused the connection."),
         ("", 0, "connection_refused: The receiver refused the connection."),
-        ("", 502, "502 from the stack's own API, which takes no webhooks, in 34 ms."),
+        ("", 502, "502 from the stack's own API (4xx is expected), in 34 ms."),
     ],
 )
 def test_a_webhook_that_does_not_arrive_is_a_failure_and_not_retried(
@@ -398,12 +405,12 @@ def test_a_webhook_that_does_not_arrive_is_a_failure_and_not_retried(
     assert api.asked[-1][0] == "/messages/m1/details"
 
 
-def test_an_api_that_refuses_is_a_failure(account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_api_is_a_failure(account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.answers = [(500, {"error": {"code": "internal_error", "message": "it is broken"}})]
     assert "it is broken" in examine(account, capsys, fails=True)["webhook"]["found"]
 
 
-def test_a_url_that_is_none_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_url_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        parser().parse_args(["doctor", "--to", ""])
+        build_parser().parse_args(["doctor", "--to", ""])
     assert ended.value.code == ExitCode.USAGE

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.output import Output
-from cli.redrive import redrive
+from cli.redrive import move_dead_letters
 from cli.stack import Stack
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from tests.aws import MockAws
@@ -458,7 +458,7 @@ class TestAfterARedelivery:
 class TestRedrivenDeadLetters:
     def redriven(self, aws: MockAws, count: int = 1) -> Event:
         """What `hooklog redrive` puts on the webhook queue."""
-        assert redrive(aws.sqs, aws.refs["WebhookDeadLetterQueue"], aws.refs["WebhookQueue"]) == count
+        assert move_dead_letters(aws.sqs, aws.refs["WebhookDeadLetterQueue"], aws.refs["WebhookQueue"]) == count
         return aws.take("WebhookQueue", count)
 
     def let_sqs_move(self, aws: MockAws, body: object, **attributes: Any) -> str:
@@ -556,7 +556,7 @@ class TestRedrivenDeadLetters:
         stack = Stack("hooklog", outputs, {"sqs": aws.sqs}.__getitem__, is_local=True)
         first = self.let_sqs_move(aws, {"n": 1})
         for moved in (1, 0):
-            arguments = parser().parse_args(["redrive"])
+            arguments = build_parser().parse_args(["redrive"])
             arguments.run(stack, arguments, Output(as_json=True))
             assert json.loads(capsys.readouterr().out) == {"moved": moved}
         (record,) = take(aws)["Records"]

@@ -1,4 +1,4 @@
-"""What `make deploy` refuses before it changes anything, with a mock AWS to ask."""
+"""What `make deploy` refuses before it changes anything, against a mock AWS."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SETTINGS = "/2016-08-19/account-settings"
 
 
 class Account(Proxy):
-    """An account with so much concurrency, or one whose services refuse: moto has no such settings."""
+    """Answers with an account's concurrency, or refuses: moto has neither."""
 
     def has(self, quota: int, unreserved: int | None = None) -> None:
         self.limit = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved or quota}
@@ -57,7 +57,7 @@ def account(an_account: Account) -> Account:
 
 @dataclass
 class Checkout:
-    """A folder with a samconfig.toml, and what is asked there."""
+    """A folder with a samconfig.toml, in which the checks run."""
 
     folder: Path
     account: Account
@@ -70,7 +70,7 @@ class Checkout:
         (self.folder / "samconfig.toml").write_text(section)
 
     def check(self, *words: str, endpoint: str | None = None, **environment: str) -> tuple[int, str]:
-        """The exit code, and what is said."""
+        """Return the exit code and the messages."""
         with patch.dict(
             os.environ, {**self.environment, "AWS_ENDPOINT_URL": endpoint or self.account.url, **environment}
         ):
@@ -82,7 +82,7 @@ class Checkout:
 
 @pytest.fixture
 def python(tmp_path: Path) -> str:
-    """What answers as Python 3.13 does, on machines without one."""
+    """A stand-in for Python 3.13, for machines without one."""
     return script(tmp_path / "python3.13", "echo 3 13")
 
 
@@ -102,8 +102,8 @@ def checkout(
 ) -> Checkout:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "template.yaml").symlink_to(ROOT / "template.yaml")
-    nobody = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    environment = {**CREDENTIALS, **nobody, "LAYER_PYTHON": python}
+    no_files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    environment = {**CREDENTIALS, **no_files, "LAYER_PYTHON": python}
     checkout = Checkout(tmp_path, account, capsys, environment)
     checkout.configure()
     return checkout
@@ -111,7 +111,7 @@ def checkout(
 
 @pytest.fixture
 def deployed(aws_endpoint: str) -> Iterator[None]:
-    """The stack as it stands, with parameters of its own."""
+    """A deployed stack with parameters that differ from the defaults."""
     cloudformation: Any = boto3.client("cloudformation", region_name=CREDENTIALS["AWS_DEFAULT_REGION"])
     body = {
         "Parameters": {name: {"Type": "Number"} for name in ("SenderConcurrency", "TestConcurrency")},
@@ -150,15 +150,15 @@ def test_an_account_without_enough_concurrency_is_refused(
 ) -> None:
     checkout.configure(parameter_overrides=overrides)
     checkout.account.has(quota, unreserved)
-    code, said = checkout.check()
+    code, printed = checkout.check()
     assert code == 1
-    assert f"{RAISE} --desired-value {asked} --region eu-west-1\n" in said
-    assert said.endswith("Nothing was built or deployed.\n")
+    assert f"{RAISE} --desired-value {asked} --region eu-west-1\n" in printed
+    assert printed.endswith("Nothing was built or deployed.\n")
     if meanwhile is None:
-        assert "parameter_overrides" not in said
+        assert "parameter_overrides" not in printed
         return
-    assert f"    parameter_overrides = '{meanwhile}'\n" in said
-    checkout.configure(parameter_overrides=meanwhile)  # what it says is what helps
+    assert f"    parameter_overrides = '{meanwhile}'\n" in printed
+    checkout.configure(parameter_overrides=meanwhile)  # the advice works
     assert checkout.check() == (0, "")
 
 
@@ -174,7 +174,9 @@ def test_an_account_without_enough_concurrency_is_refused(
         ("", 1000, 165),
     ],
 )
-def test_an_account_with_enough_is_not(checkout: Checkout, overrides: str, quota: int, unreserved: int | None) -> None:
+def test_an_account_with_enough_concurrency_is_accepted(
+    checkout: Checkout, overrides: str, quota: int, unreserved: int | None
+) -> None:
     checkout.configure(parameter_overrides=overrides)
     checkout.account.has(quota, unreserved)
     assert checkout.check() == (0, "")
@@ -190,7 +192,7 @@ def test_an_account_with_enough_is_not(checkout: Checkout, overrides: str, quota
         {"SenderConcurrency": 5, "TestConcurrency": 0, "AuthorizerConcurrency": "0"},
     ],
 )
-def test_parameters_are_read_as_sam_reads_them(checkout: Checkout, overrides: Any) -> None:
+def test_parameters_are_parsed_as_sam_parses_them(checkout: Checkout, overrides: Any) -> None:
     if isinstance(overrides, dict):
         checkout.configure()
         with (checkout.folder / "samconfig.toml").open("a") as config:
@@ -203,104 +205,104 @@ def test_parameters_are_read_as_sam_reads_them(checkout: Checkout, overrides: An
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_parameter_that_the_section_leaves_out_stays_as_deployed(checkout: Checkout) -> None:
-    """And what the stack reserves already is no concurrency of others: 20 of 530."""
+def test_a_parameter_that_the_section_omits_stays_as_deployed(checkout: Checkout) -> None:
+    """What the stack itself reserves, 20 of 530, counts as available."""
     checkout.configure(parameter_overrides="AuthorizerConcurrency=100")
     checkout.account.has(530, 504)
-    code, said = checkout.check()
-    assert "SenderConcurrency=400 and reserves 120 more" in said
-    assert "leave 524" in said
-    assert "parameter_overrides = 'AuthorizerConcurrency=100 SenderConcurrency=399'\n" in said
+    code, printed = checkout.check()
+    assert "SenderConcurrency=400, 120 reserved" in printed
+    assert "leave 524" in printed
+    assert "parameter_overrides = 'AuthorizerConcurrency=100 SenderConcurrency=399'\n" in printed
     assert code == 1
     checkout.account.limit["UnreservedConcurrentExecutions"] = 505
     assert checkout.check() == (0, "")
 
 
 @pytest.mark.parametrize("service", ["lambda", "cloudformation"])
-def test_what_may_not_be_asked_refuses_nothing(checkout: Checkout, service: str) -> None:
+def test_a_denied_check_refuses_nothing(checkout: Checkout, service: str) -> None:
     checkout.account.refused[service] = "AccessDenied" if service == "cloudformation" else "AccessDeniedException"
-    code, said = checkout.check()
+    code, printed = checkout.check()
     assert code == 0
-    assert ("lambda:GetAccountSettings" in said) == (service == "lambda")
+    assert ("lambda:GetAccountSettings" in printed) == (service == "lambda")
 
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId", "SignatureDoesNotMatch"])
 def test_credentials_that_do_not_work_are_refused(checkout: Checkout, code: str) -> None:
     checkout.account.refused["sts"] = code
-    ended, said = checkout.check()
-    assert ended == 1
-    assert code in said
-    assert "\n    aws sso login\n" in said
+    exit_code, printed = checkout.check()
+    assert exit_code == 1
+    assert code in printed
+    assert "\n    aws sso login\n" in printed
 
 
 def test_no_credentials_no_region_and_no_profile_are_refused(checkout: Checkout) -> None:
     none = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    code, said = checkout.check(**none)
-    assert (code, "\n    aws sso login\n    aws configure " in said) == (1, True)
-    code, said = checkout.check(AWS_DEFAULT_REGION="")
-    assert (code, "\n    aws configure set region " in said) == (1, True)
+    code, printed = checkout.check(**none)
+    assert (code, "\n    aws sso login\n    aws configure " in printed) == (1, True)
+    code, printed = checkout.check(AWS_DEFAULT_REGION="")
+    assert (code, "\n    aws configure set region " in printed) == (1, True)
     checkout.configure(profile="acme")
-    code, said = checkout.check()
-    assert (code, "acme" in said, "\n    aws configure sso --profile acme\n" in said) == (1, True, True)
+    code, printed = checkout.check()
+    assert (code, "acme" in printed, "\n    aws configure sso --profile acme\n" in printed) == (1, True, True)
 
 
-def test_the_sections_own_region_is_the_one_that_is_asked(checkout: Checkout) -> None:
+def test_the_sections_region_is_checked(checkout: Checkout) -> None:
     checkout.configure(region="ap-south-1")
     checkout.account.has(10)
     assert "--region ap-south-1" in checkout.check(AWS_DEFAULT_REGION="")[1]
 
 
-def test_aws_out_of_reach_is_refused(checkout: Checkout) -> None:
-    code, said = checkout.check(endpoint="http://127.0.0.1:9")
+def test_an_unreachable_aws_is_refused(checkout: Checkout) -> None:
+    code, printed = checkout.check(endpoint="http://127.0.0.1:9")
     assert code == 1
-    assert "\n    aws sts get-caller-identity\n" in said
+    assert "\n    aws sts get-caller-identity\n" in printed
 
 
-def test_a_section_that_there_is_not_is_refused(checkout: Checkout) -> None:
-    code, said = checkout.check("--config-env", "staging")
+def test_an_unknown_section_is_refused(checkout: Checkout) -> None:
+    code, printed = checkout.check("--config-env", "staging")
     assert code == 1
-    assert "[staging.deploy.parameters]" in said
-    assert "one of: prod\n" in said
+    assert "[staging.deploy.parameters]" in printed
+    assert "one of: prod\n" in printed
 
 
-def test_a_concurrency_that_is_no_number_is_refused(checkout: Checkout) -> None:
+def test_a_concurrency_that_is_not_a_number_is_refused(checkout: Checkout) -> None:
     checkout.configure(parameter_overrides="SenderConcurrency=many")
-    code, said = checkout.check()
-    assert (code, "'many'" in said) == (1, True)
+    code, printed = checkout.check()
+    assert (code, "SenderConcurrency must be a whole number, not 'many'." in printed) == (1, True)
 
 
 NO_PYTHON = {
     "a shim that only prints an error": "echo 'pyenv: python3.13: command not found' >&2; exit 127",
-    "one that says so on standard output": "echo 'pyenv: python3.13: command not found'",
+    "a shim that prints it to standard output": "echo 'pyenv: python3.13: command not found'",
     "another Python": "echo 3 12",
-    "one that dies": "echo 3 13; exit 1",
+    "one that fails": "echo 3 13; exit 1",
 }
 
 
 @pytest.mark.parametrize("line", NO_PYTHON.values(), ids=NO_PYTHON)
-def test_a_python_that_does_not_work_is_none(checkout: Checkout, tmp_path: Path, line: str) -> None:
+def test_a_python_that_does_not_work_is_refused(checkout: Checkout, tmp_path: Path, line: str) -> None:
     shim = script(tmp_path / "shim", line)
-    code, said = checkout.check(LAYER_PYTHON=shim)
+    code, printed = checkout.check(LAYER_PYTHON=shim)
     assert code == 1
-    assert "\n    .venv/bin/uv python install 3.13\n" in said
-    assert "make deploy NO_BYTECODE=1" in said
+    assert "\n    .venv/bin/uv python install 3.13\n" in printed
+    assert "make deploy NO_BYTECODE=1" in printed
     assert checkout.check("--no-bytecode", LAYER_PYTHON=shim) == (0, "")
 
 
-def test_all_that_is_wrong_is_said_at_once(checkout: Checkout) -> None:
+def test_all_faults_are_reported_at_once(checkout: Checkout) -> None:
     checkout.account.has(10)
-    code, said = checkout.check(LAYER_PYTHON="/no/such/python")
+    code, printed = checkout.check(LAYER_PYTHON="/no/such/python")
     assert code == 1
-    assert "Python 3.13" in said
-    assert RAISE in said
+    assert "Python 3.13" in printed
+    assert RAISE in printed
 
 
 def make(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`make deploy` with a SAM CLI that only says how it was called, and with what Python for the layer."""
+    """Run `make deploy` with a SAM CLI that prints its arguments and the Python for the layer."""
     tools = tmp_path / "bin"
     tools.mkdir(exist_ok=True)
     script(tools / "sam", 'echo "sam $*: $LAYER_PYTHON"')
-    installed = ["--old-file=.venv/ready", "--old-file=.venv-stack/ready"]  # whatever else was edited meanwhile
+    installed = ["--old-file=.venv/ready", "--old-file=.venv-stack/ready"]  # do not reinstall after an edit
     return subprocess.run(
         ["make", "-s", "deploy", *installed, f"STACK_PATH={tools}:{os.environ['PATH']}", *words],
         cwd=ROOT,
@@ -318,11 +320,11 @@ def test_make_deploy_builds_nothing_after_a_refusal(tmp_path: Path) -> None:
     assert "Python 3.13" in made.stderr
 
 
-def test_make_deploy_compiles_with_the_python_that_works(tmp_path: Path, python: str, account: Account) -> None:
+def test_make_deploy_compiles_with_a_working_python(tmp_path: Path, python: str, account: Account) -> None:
     asked = {"AWS_ENDPOINT_URL": account.url}
     made = make(tmp_path, "CONFIG_ENV=staging", f"PYTHON_3_13={python}", **asked)
-    said = [f"sam {command} --config-env staging: {python}" for command in ("build", "deploy")]
-    assert (made.stdout.splitlines(), made.returncode) == (said, 0), made.stderr
+    printed = [f"sam {command} --config-env staging: {python}" for command in ("build", "deploy")]
+    assert (made.stdout.splitlines(), made.returncode) == (printed, 0), made.stderr
     own = script(tmp_path / "own", "echo 3 13")
     assert f": {own}" in make(tmp_path, f"PYTHON_3_13={python}", LAYER_PYTHON=own, **asked).stdout
     without = make(tmp_path, "PYTHON_3_13=", "NO_BYTECODE=1", **asked)

@@ -1,4 +1,4 @@
-"""What the command line takes, and what it makes of what it is given."""
+"""The command line's options, exit codes and output."""
 
 import argparse
 import io
@@ -17,27 +17,27 @@ import pytest
 from rich.console import Console
 
 from cli.__main__ import main
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.failure import ExitCode
-from cli.history import FAILURES
-from cli.moments import executed_at, iso, moment, span
+from cli.history import FAILURE_COLUMNS
 from cli.output import Output
 from cli.sender_log import FAILED_EXECUTION
-from cli.top import screen, summary
+from cli.times import executed_at, format_time, parse_duration, parse_time
+from cli.top import render, summarise
 from tests.template import ROOT
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3600), ("7d", 604_800), ("9999d", 9999 * 86_400)]
 )
-def test_a_span_is_a_number_and_a_unit(text: str, seconds: int) -> None:
-    assert span(text) == timedelta(seconds=seconds)
+def test_a_duration_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["", "1", "h", "0h", "-1h", "1.5h", "1 h", "1w", "٣h", "10000s", "1h30m"])
-def test_nothing_else_is_a_span(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="write 90s, 15m, 1h or 7d"):
-        span(text)
+def test_anything_else_is_not_a_duration(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="not a duration: write 90s, 15m, 1h or 7d"):
+        parse_duration(text)
 
 
 @pytest.mark.parametrize(
@@ -49,32 +49,32 @@ def test_nothing_else_is_a_span(text: str) -> None:
         ("2026-11-24", "2026-11-24T00:00:00.000000Z"),
     ],
 )
-def test_a_time_is_of_utc_unless_it_names_a_zone(text: str, utc: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_without_a_zone_is_in_utc(text: str, utc: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as elsewhere:
         elsewhere.setenv("TZ", "Asia/Tokyo")
         time.tzset()
-        assert iso(moment(text)) == utc
+        assert format_time(parse_time(text)) == utc
     time.tzset()
 
 
-def test_a_span_as_a_time_is_so_long_ago() -> None:
+def test_a_duration_is_a_time_in_the_past() -> None:
     before = datetime.now(UTC)
-    assert before - timedelta(hours=1) <= moment("1h") <= datetime.now(UTC) - timedelta(hours=1)
+    assert before - timedelta(hours=1) <= parse_time("1h") <= datetime.now(UTC) - timedelta(hours=1)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "", "10000d"])
-def test_nothing_else_is_a_time(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError):
-        moment(text)
+def test_anything_else_is_not_a_time(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"is not a (time|duration): write"):
+        parse_time(text)
 
 
-def test_an_execution_id_tells_when() -> None:
+def test_an_execution_id_contains_its_time() -> None:
     assert executed_at("20261124T022030.387442Z-c406244c") == "2026-11-24T02:20:30.387442Z"
 
 
 @pytest.mark.parametrize("words", ["--stack prod top --json", "top --stack prod --json", "--json --stack prod top"])
-def test_common_options_go_before_or_after_the_command(words: str) -> None:
-    arguments = parser().parse_args(words.split())
+def test_common_options_are_valid_before_and_after_the_command(words: str) -> None:
+    arguments = build_parser().parse_args(words.split())
     assert (arguments.stack, arguments.json) == ("prod", True)
 
 
@@ -89,9 +89,10 @@ def test_common_options_go_before_or_after_the_command(words: str) -> None:
         "token",
         "tail acme.orders --last 0",
         "send --header X-Shop",
+        "send --timeout soon",
     ],
 )
-def test_wrong_usage_is_said_and_has_its_code(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(words.split())
     assert ended.value.code == ExitCode.USAGE
@@ -99,7 +100,7 @@ def test_wrong_usage_is_said_and_has_its_code(words: str, capsys: pytest.Capture
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """Gives the same answer to whatever it is asked."""
+    """Answers every request alike."""
 
     status, answer = 0, ""
 
@@ -116,25 +117,29 @@ class CloudFormation(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[CloudFormation]]:
-    """The AWS that the environment leads to."""
+    """The AWS endpoint that the environment variables name."""
     with ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        there = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_MAX_ATTEMPTS": "1"}
-        somebody = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-        for name, value in {**NOBODY, **there, **somebody}.items():
+        endpoint = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}", "AWS_MAX_ATTEMPTS": "1"}
+        credentials = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+        for name, value in {**NO_CREDENTIALS, **endpoint, **credentials}.items():
             monkeypatch.setenv(name, value)
         yield CloudFormation
         server.shutdown()
         thread.join()
 
 
-NOBODY = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": os.devnull, "AWS_REGION": "eu-west-1"}
+NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_REGION": "eu-west-1",
+}
 ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
 
 
 @pytest.mark.parametrize(
-    ("code", "ends"),
+    ("code", "exit_code"),
     [
         ("ExpiredToken", ExitCode.NOT_ALLOWED),
         ("RequestExpired", ExitCode.NOT_ALLOWED),
@@ -145,16 +150,16 @@ ON_AWS = ["--stack", "prod", "--region", "eu-west-1", "redrive"]
         ("Whatever", ExitCode.FAILED),
     ],
 )
-def test_what_aws_refuses_has_its_exit_code(
-    cloudformation: type[CloudFormation], code: str, ends: ExitCode, capsys: pytest.CaptureFixture[str]
+def test_an_error_of_aws_has_its_exit_code(
+    cloudformation: type[CloudFormation], code: str, exit_code: ExitCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>why</Message></Error>"
     cloudformation.status, cloudformation.answer = 403, f"<ErrorResponse>{error}</ErrorResponse>"
-    assert main(ON_AWS) == ends
+    assert main(ON_AWS) == exit_code
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_another_stack_is_known_by_the_outputs_that_it_lacks(
+def test_a_stack_without_our_outputs_is_not_a_hooklog_stack(
     cloudformation: type[CloudFormation], capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack = "<StackName>prod</StackName><CreationTime>2026-11-24T02:00:00Z</CreationTime>"
@@ -173,11 +178,11 @@ def test_another_stack_is_known_by_the_outputs_that_it_lacks(
         "sso_start_url = https://sso.example/start\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = oncall",
     ],
 )
-def test_credentials_that_are_none_or_have_expired_have_their_exit_code(
+def test_missing_and_expired_credentials_have_their_exit_code(
     profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "config").write_text(f"[default]\n{profile}\n")
-    for name, value in {**NOBODY, "AWS_CONFIG_FILE": str(tmp_path / "config"), "HOME": str(tmp_path)}.items():
+    for name, value in {**NO_CREDENTIALS, "AWS_CONFIG_FILE": str(tmp_path / "config"), "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
@@ -187,15 +192,15 @@ def test_credentials_that_are_none_or_have_expired_have_their_exit_code(
 
 def test_every_command_is_documented() -> None:
     document = (ROOT / "docs/cli.md").read_text()
-    (commands,) = [action for action in parser()._actions if isinstance(action.choices, dict)]  # noqa: SLF001
+    (commands,) = [action for action in build_parser()._actions if isinstance(action.choices, dict)]  # noqa: SLF001
     assert [name for name in commands.choices or () if f"hooklog {name}" not in document] == []
 
 
 def test_every_exit_code_is_in_the_help_and_documented() -> None:
-    said = " ".join((parser().epilog or "").split())
+    epilog = " ".join((build_parser().epilog or "").split())
     document = (ROOT / "docs/cli.md").read_text()
     for code in ExitCode:
-        assert f" {code} " in said
+        assert f" {code} " in epilog
         assert f"| {code} |" in document
 
 
@@ -212,8 +217,8 @@ LINES: list[dict[str, Any]] = [
 ]
 
 
-def test_top_adds_up_what_the_sender_has_written() -> None:
-    assert summary(LINES) == {
+def test_top_adds_up_the_senders_log_lines() -> None:
+    assert summarise(LINES) == {
         "delivered": 8,
         "failed": 3,
         "success_rate": 0.7273,
@@ -226,8 +231,8 @@ def test_top_adds_up_what_the_sender_has_written() -> None:
     }
 
 
-def test_top_says_nothing_of_what_was_not_sent() -> None:
-    figures = summary([{"message": "batch", "delivered": 0, "failed": 0}])
+def test_top_has_no_rates_if_nothing_was_sent() -> None:
+    figures = summarise([{"message": "batch", "delivered": 0, "failed": 0}])
     assert (figures["success_rate"], figures["delivery_ms"], figures["webhooks"]) == (None, None, [])
 
 
@@ -245,8 +250,8 @@ FAILURE: Mapping[str, Any] = {
 }
 
 
-def test_a_table_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=False).table(FAILURES, [FAILURE])
+def test_a_table_contains_every_value(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).print_table(FAILURE_COLUMNS, [FAILURE])
     printed = capsys.readouterr().out
     for shown in ("acme.[red]orders", FAILURE["execution_id"], "retry 5", "dns_failure", "87 ms"):
         assert shown in printed
@@ -262,53 +267,53 @@ def printed(output: Output) -> str:
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
-def test_ids_are_whole_on_every_terminal(width: int) -> None:
-    """What is cut or folded cannot be handed to `hooklog show`."""
+def test_ids_are_never_cut_however_narrow_the_terminal(width: int) -> None:
+    """An ID that is cut or wrapped cannot be pasted into `hooklog show`."""
     output = terminal(width)
-    output.table(FAILURES, [FAILURE])
+    output.print_table(FAILURE_COLUMNS, [FAILURE])
     for shown in (FAILURE["webhook_id"], FAILURE["execution_id"], "dns_failure"):
         assert shown in printed(output)
     assert ("┃" in printed(output)) == (width >= 120)
 
 
-def test_nothing_of_a_long_value_is_left_out() -> None:
+def test_a_long_value_is_wrapped_and_not_cut() -> None:
     output = terminal(60)
-    output.fields({"url": "https://shop.example/" + 40 * "0123456789"})
+    output.print_fields({"url": "https://shop.example/" + 40 * "0123456789"})
     assert re.sub(r"[^0-9]", "", printed(output)) == 40 * "0123456789"
     assert "…" not in printed(output)
 
 
-def test_top_names_the_webhooks_however_many_reasons_there_are() -> None:
+def test_top_shows_a_webhook_with_many_reasons() -> None:
     lines = [{"message": FAILED_EXECUTION, "webhook_id": "acme.orders", "result": 500 + number} for number in range(60)]
     output = terminal(60)
-    output.console.print(screen("hooklog", {"window_seconds": 60, **summary(lines)}, 15))
+    output.console.print(render("hooklog", {"window_seconds": 60, **summarise(lines)}, 15))
     assert "│ acme.orders │ 60 " in printed(output)
     assert "56 more" in printed(output)
 
 
-def test_top_shows_as_many_rows_as_asked_for() -> None:
+def test_top_shows_the_requested_number_of_rows() -> None:
     lines = [{"message": FAILED_EXECUTION, "webhook_id": f"acme.{number:02}", "result": 500} for number in range(20)]
     output = terminal(80)
-    output.console.print(screen("hooklog", {"window_seconds": 60, **summary(lines)}, 15))
+    output.console.print(render("hooklog", {"window_seconds": 60, **summarise(lines)}, 15))
     assert re.findall(r"acme\.\d\d", printed(output)) == [f"acme.{number:02}" for number in range(15)]
-    assert "Webhooks that fail: 20" in printed(output)
+    assert "Failing webhooks: 20" in printed(output)
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [({}, "dns_failure"), ({"error_type": None}, "hard error"), ({"error_type": None, "result": 503}, "503")],
 )
-def test_a_failure_says_why(change: dict[str, Any], why: str) -> None:
+def test_a_failure_has_a_reason(change: dict[str, Any], why: str) -> None:
     output = terminal(200)
-    output.table(FAILURES, [{**FAILURE, **change}])
+    output.print_table(FAILURE_COLUMNS, [{**FAILURE, **change}])
     assert f"│ {why} " in printed(output)
 
 
-def test_json_is_one_record_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=True).table(FAILURES, [FAILURE, FAILURE])
+def test_json_is_one_record_per_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).print_table(FAILURE_COLUMNS, [FAILURE, FAILURE])
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [FAILURE, FAILURE]
 
 
-def test_what_a_receiver_answered_is_shown_and_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    Output(as_json=False).fields({"response_body": "[red]a\x1b[2Jb\rc\x9bd\u202ee\n\tf"})
+def test_control_characters_of_a_response_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).print_fields({"response_body": "[red]a\x1b[2Jb\rc\x9bd\u202ee\n\tf"})
     assert "[red]a\\x1b[2Jb\\x0dc\\x9bd\\u202ee" in capsys.readouterr().out

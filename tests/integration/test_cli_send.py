@@ -1,33 +1,33 @@
-"""What `hooklog send` puts on the queue, and what it refuses to."""
+"""The messages that `hooklog send` queues, and those that it refuses."""
 
 import json
 
 import pytest
 
-from cli.arguments import parser
+from cli.arguments import build_parser
 from cli.failure import CliFailure
 from cli.output import Output
-from cli.sending import send
+from cli.send import send
 from cli.stack import Stack
 from tests.aws import MockAws
 
 
-def put(aws: MockAws, *words: str) -> None:
+def run_send(aws: MockAws, *words: str) -> None:
     stack = Stack("hooklog-local", {"QueueUrl": aws.refs["WebhookQueue"]}, lambda _: aws.sqs, is_local=True)
-    send(stack, parser().parse_args(["send", *words]), Output(as_json=True))
+    send(stack, build_parser().parse_args(["send", *words]), Output(as_json=True))
 
 
-def test_a_message_of_a_topic_is_sent_as_well(aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
-    put(aws, "--topic", "acme", "--message-id", "m1", "--payload", "1")
+def test_a_message_to_a_topic_is_queued(aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
+    run_send(aws, "--topic", "acme", "--message-id", "m1", "--payload", "1")
     assert json.loads(capsys.readouterr().out) == {"topic": "acme", "message_id": "m1"}
     (record,) = aws.take("WebhookQueue")["Records"]
     assert json.loads(record["body"]) == {"message_id": "m1", "topic": "acme", "payload": 1}
     assert record["attributes"]["MessageGroupId"] == "acme"
 
 
-def test_a_message_is_sent_with_all_that_was_said(aws: MockAws) -> None:
+def test_a_message_contains_every_option(aws: MockAws) -> None:
     words = "--webhook a --url https://shop.example/ --event order.paid --message-id m1 --timeout 5 --payload 1"
-    put(aws, *words.split(), "--header", "X-Shop: berlin", "--header", "X-Till:7")
+    run_send(aws, *words.split(), "--header", "X-Shop: berlin", "--header", "X-Till:7")
     (record,) = aws.take("WebhookQueue")["Records"]
     assert json.loads(record["body"]) == {
         "webhook_id": "a",
@@ -50,7 +50,7 @@ def test_a_message_is_sent_with_all_that_was_said(aws: MockAws) -> None:
         (["--webhook", "a b"], "webhook_id must be"),
     ],
 )
-def test_what_could_never_be_sent_is_refused(aws: MockAws, words: list[str], reason: str) -> None:
+def test_a_message_that_can_never_be_sent_is_refused(aws: MockAws, words: list[str], reason: str) -> None:
     with pytest.raises(CliFailure, match=reason):
-        put(aws, *words)
+        run_send(aws, *words)
     assert aws.waiting("WebhookQueue") == 0

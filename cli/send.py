@@ -1,4 +1,4 @@
-"""Putting messages on the queue: send."""
+"""The command send: puts messages on the queue."""
 
 import argparse
 import json
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
-from cli.progress import bar
+from cli.progress import show_bar
 from cli.stack import Stack
 from hooklog.errors import InvalidMessage
 from hooklog.messages.message import Message
@@ -19,53 +19,57 @@ from hooklog.sending.topics import Origin, Publication
 
 _STDIN: Final = "-"
 _ADDRESSES: Final = ("webhook_id", "topic")
-"""Whom a message is for: one of the two."""
+"""A message has one of these fields."""
 
 
 def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Put messages on the queue. All are checked before the first is sent; one without a `message_id` gets one."""
-    messages = [_checked(number, fields) for number, fields in enumerate(_asked_for(arguments), start=1)]
+    """Queue messages, after checking all of them. A message without a `message_id` gets one."""
+    messages = [_check(number, fields) for number, fields in enumerate(_read_input(arguments), start=1)]
     if not messages:
-        raise CliFailure("There is no message to send", ExitCode.USAGE)
+        raise CliFailure("The input contains no messages", ExitCode.USAGE)
     sqs, queue_url = stack.client("sqs"), stack.outputs["QueueUrl"]
-    with bar("sending", len(messages), output) as advance:
+    with show_bar("sending", len(messages), output) as advance:
         for start in range(0, len(messages), MAX_BATCH_ENTRIES):
             batch = messages[start : start + MAX_BATCH_ENTRIES]
             send_messages(sqs, queue_url, batch)
             advance(len(batch))
     if output.as_json:
-        output.lines({name: one[name] for name in (*_ADDRESSES, "message_id") if name in one} for one in messages)
+        output.print_json_lines(
+            {name: one[name] for name in (*_ADDRESSES, "message_id") if name in one} for one in messages
+        )
     elif len(messages) == 1:
-        output.console.print(f"On the queue as {messages[0]['message_id']}", soft_wrap=True)
+        output.console.print(f"Queued as {messages[0]['message_id']}", soft_wrap=True)
     else:
-        output.console.print(f"{len(messages)} messages are on the queue")
+        output.console.print(f"Queued {len(messages)} messages")
 
 
 def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
-    """Put messages on the queue, each in its webhook's or topic's group. Raises NotQueued unless all were taken."""
+    """Queue messages, grouped by webhook or topic. Raises NotQueued unless SQS accepts all of them."""
     send_all(sqs, queue_url, [_entry(message) for message in messages])
 
 
-def _asked_for(arguments: argparse.Namespace) -> Iterator[Any]:
+def _read_input(arguments: argparse.Namespace) -> Iterator[Any]:
     if arguments.file:
-        return iter(_read_messages(_text(arguments.file)))
+        return iter(_parse_messages(_read_text(arguments.file)))
     if not (arguments.webhook or arguments.topic):
-        raise CliFailure("Say --webhook or --topic, or name a file of messages (- for standard input)", ExitCode.USAGE)
-    return iter([_built(arguments)])
+        raise CliFailure(
+            "Nothing to send: give --webhook, --topic or a file of messages (- for standard input)", ExitCode.USAGE
+        )
+    return iter([_build_message(arguments)])
 
 
-def _read_messages(text: str) -> list[Any]:
-    """One JSON object, an array of them, or one on each line."""
+def _parse_messages(text: str) -> list[Any]:
+    """Parse one JSON object, an array of them, or one per line."""
     try:
         whole = json.loads(text)
         return whole if isinstance(whole, list) else [whole]
     except ValueError:
-        return [_json(line, f"line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        return [_parse_json(line, f"Line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
-def _built(arguments: argparse.Namespace) -> dict[str, Any]:
+def _build_message(arguments: argparse.Namespace) -> dict[str, Any]:
     payload = arguments.payload
-    text = _text(payload.removeprefix("@")) if payload == _STDIN or payload.startswith("@") else payload
+    text = _read_text(payload.removeprefix("@")) if payload == _STDIN or payload.startswith("@") else payload
     fields = {
         "webhook_id": arguments.webhook,
         "topic": arguments.topic,
@@ -76,28 +80,28 @@ def _built(arguments: argparse.Namespace) -> dict[str, Any]:
         "timeout_seconds": arguments.timeout,
     }
     return {name: value for name, value in fields.items() if value is not None} | {
-        "payload": _json(text, "the payload")
+        "payload": _parse_json(text, "The payload")
     }
 
 
-def _text(name: str) -> str:
+def _read_text(name: str) -> str:
     try:
         return sys.stdin.read() if name == _STDIN else Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CliFailure(f"Cannot read {name}: {error}", ExitCode.USAGE) from None
 
 
-def _json(text: str, what: str) -> Any:
+def _parse_json(text: str, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CliFailure(f"{what} is no JSON: {error}", ExitCode.USAGE) from None
+        raise CliFailure(f"{what} is not valid JSON: {error}", ExitCode.USAGE) from None
 
 
-def _checked(number: int, fields: Any) -> dict[str, Any]:
-    """With an id, so that whoever sent it can ask for it."""
+def _check(number: int, fields: Any) -> dict[str, Any]:
+    """Return the message with a `message_id`, by which its executions can be found. Raises CliFailure if invalid."""
     if not isinstance(fields, dict):
-        raise CliFailure(f"Message {number} is no JSON object", ExitCode.USAGE)
+        raise CliFailure(f"Message {number} is not a JSON object", ExitCode.USAGE)
     message = {"message_id": f"cli_{uuid.uuid4().hex}", **fields}
     try:
         if "topic" in message:
@@ -111,7 +115,7 @@ def _checked(number: int, fields: Any) -> dict[str, Any]:
 
 def _entry(message: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(message, ensure_ascii=False)
-    # An unpaired surrogate has no UTF-8: it goes as the JSON escape that it came as.
+    # An unpaired surrogate has no UTF-8 form: send it as a JSON escape.
     body = text.encode("utf-8", "backslashreplace").decode()
     group = next(message[name] for name in _ADDRESSES if name in message)
     return {"MessageBody": body, "MessageGroupId": group}

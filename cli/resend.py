@@ -1,0 +1,47 @@
+"""The commands resend and recover."""
+
+import argparse
+import time
+from typing import Any, Final
+
+from cli.api import Api, quote_segment
+from cli.failure import CliFailure
+from cli.output import Output
+from cli.progress import create_progress
+from cli.stack import Stack
+from cli.times import format_time
+
+_POLL_SECONDS: Final = 0.5
+
+
+def resend(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Queue one execution's webhook again."""
+    path = f"/webhooks/{quote_segment(arguments.webhook)}/executions/{quote_segment(arguments.execution)}/resend"
+    answer = Api(stack).post(path)
+    output.print_result(f"Queued again as {answer['message_id']}", answer)
+
+
+def recover(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
+    """Resend everything that failed on a webhook in a period, and wait until all of it is queued."""
+    api, path = Api(stack), f"/webhooks/{quote_segment(arguments.webhook)}/recover"
+    until = {"until": format_time(arguments.until)} if arguments.until else {}
+    recovery_id = api.post(path, {"since": format_time(arguments.since), **until})["recovery_id"]
+    state = _await_recovery(api, f"{path}/{quote_segment(recovery_id)}", recovery_id, output)
+    output.print_result(
+        f"{recovery_id}: queued {state['queued']} of {state['found']}", {"recovery_id": recovery_id, **state}
+    )
+
+
+def _await_recovery(api: Api, path: str, recovery_id: str, output: Output) -> dict[str, Any]:
+    """Return the recovery's state once it is done. Raises CliFailure if it was stopped."""
+    with create_progress(output) as progress:
+        task = progress.add_task(recovery_id, total=None)
+        while (state := api.get(path))["status"] == "running":
+            progress.update(task, total=state["found"] or None, completed=state["queued"])
+            time.sleep(_POLL_SECONDS)
+    if state["status"] == "stopped":
+        raise CliFailure(
+            f"{recovery_id} made no progress for an hour, and a later recovery replaced it: "
+            f"queued {state['queued']} of {state['found']}"
+        )
+    return state
