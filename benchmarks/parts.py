@@ -37,7 +37,7 @@ def figures() -> Iterator[Figure]:
 
 
 def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
-    courier, connection, pool = app.sender._clerk._courier, app.sender._archive.connection, app.sender._pool
+    courier, connection, pool = _client(app), app.sender._archive.connection, app.sender._pool
     calls, executions = _calls(records), _executions(app, records)
     retention = Retention(90, 30)
     yield "parse", lambda: [Order.parse(record) for record in records]
@@ -48,12 +48,16 @@ def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str
     yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")
 
 
+def _client(app: ModuleType) -> Any:
+    return app.sender._processor._dispatcher._client
+
+
 def _calls(records: list[dict[str, Any]]) -> list[Call]:
     return [Call.of(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
 
 
 def _executions(app: ModuleType, records: list[dict[str, Any]]) -> list[Execution]:
-    return [_execution(app.sender._clerk._courier.deliver(call, 1)) for call in _calls(records)]
+    return [_execution(_client(app).deliver(call, 1)) for call in _calls(records)]
 
 
 def _execution(delivery: Delivery) -> Execution:

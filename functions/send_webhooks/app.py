@@ -19,9 +19,10 @@ from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive
+from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.batch import Outcome, Sender, WaysOn
-from hooklog.sending.clerk import NOT_SUBSCRIBED, Clerk
 from hooklog.sending.disabling import EventTopic, Watch
+from hooklog.sending.processor import NOT_SUBSCRIBED, MessageProcessor
 from hooklog.sending.samples import samples
 from hooklog.sending.topics import Published, Publisher
 from hooklog.settings import SenderSettings
@@ -50,9 +51,10 @@ def make_sender(settings: SenderSettings) -> Sender:
         settings.queue_url, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
     cache = WebhookCache(read, KeyEncryption(clients, settings.webhook_key))
-    publisher = Publisher(clients, settings.queue_url)
+    details_stored = settings.details_of is not DetailsOf.NONE
+    dispatcher = Dispatcher(courier, settings.retry_schedule, details_stored=details_stored)
     return Sender(
-        Clerk(courier, cache, publisher, settings.retry_schedule, carry=settings.details_of is DetailsOf.NONE),
+        MessageProcessor(dispatcher, cache, Publisher(clients, settings.queue_url)),
         Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
         WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
         Watch(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),

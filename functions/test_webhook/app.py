@@ -9,16 +9,14 @@ from aws_lambda_powertools import Logger
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.access.grants import Scope
-from hooklog.api import lease
+from hooklog.api import lease, time_limit
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
-from hooklog.api.time_limit import TimeLimit
-from hooklog.api.trial import RESERVE_SECONDS, Laboratory, Trial, execution_of, log, rehearsed, shown
 from hooklog.aws import Clients, connect
 from hooklog.delivery.courier import Courier
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
-from hooklog.errors import NotFound, NothingSent, NoTimeLeft, cause_of
+from hooklog.errors import NotFound, NothingSent, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
@@ -26,7 +24,17 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.message import Message
 from hooklog.queues.unlogged import UnloggedQueue
 from hooklog.sending.archive import Archive
+from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.locks import LockRow
+from hooklog.sending.time_limit import TimeLimit
+from hooklog.sending.webhook_test import (
+    NO_RETRIES,
+    RESERVE_SECONDS,
+    WebhookTest,
+    WebhookTester,
+    dry_run_shown,
+    shown,
+)
 from hooklog.settings import TryWebhookSettings
 from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.encryption import KeyEncryption
@@ -53,35 +61,38 @@ courier = Courier(
     allow_http=settings.allow_http,
     capture_limit=settings.capture_limit_bytes,
 )
-laboratory = Laboratory(courier, Transformer())
+dispatcher = Dispatcher(courier, NO_RETRIES, details_stored=settings.details_of is not DetailsOf.NONE)
+tester = WebhookTester(dispatcher, Transformer())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    limit = TimeLimit.of_call(event, context)
+    limit = time_limit.of_call(event, context)
     return answer(event, partial(test_webhook, limit), settings.allowed_origin, logger)
 
 
 def test_webhook(limit: TimeLimit, event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
-    trial = Trial.parse(request.document if request.body else {}, request.webhook_id)
+    test = WebhookTest.parse(request.document if request.body else {}, request.webhook_id)
     try:
         entry = limit.run(partial(find, request.webhook_id), "reading the webhook", RESERVE_SECONDS)
-        if trial.dry_run:
-            return rehearsed(carry_out(trial, entry, limit), settings.sensitive_headers)
-        with only_test(trial.message, limit):
-            execution = carry_out(trial, entry, limit)
-            if cause := log(execution, archive, limit):
-                logger.error("a test was not logged", cause=cause)
-            return shown(execution, archive, settings.sensitive_headers)
+        if test.dry_run:
+            return dry_run_shown(tester.run(test, entry, limit), settings.sensitive_headers)
+        with only_test(test.message, limit):
+            execution = tester.run(test, entry, limit)
+            log(execution, limit)
+            return shown(execution, settings.execution_retention_days, settings.sensitive_headers)
     except NoTimeLeft as late:
         logger.error("a test was not sent", cause=str(late))  # noqa: TRY400 - it says what took too long
         raise NothingSent(f"Nothing was sent: {late}. Try again.") from None
 
 
-def carry_out(trial: Trial, entry: Entry, limit: TimeLimit) -> Execution:
-    """Raises NoTimeLeft, EvaluatorLost."""
-    return execution_of(laboratory.run(trial, entry, limit), unkept=settings.details_of is DetailsOf.NONE)
+def log(execution: Execution, limit: TimeLimit) -> None:
+    """Log it, or let it wait to be logged. It has been sent: the answer holds it whatever comes of that."""
+    try:
+        limit.run(partial(archive.keep, [execution]), "logging it")
+    except (NotQueued, NoTimeLeft) as error:
+        logger.error("a test was not logged", cause=str(error))  # noqa: TRY400 - it names what AWS said
 
 
 @contextmanager

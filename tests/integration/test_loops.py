@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hooklog.queues.repeats import LONGEST_WAIT
-from hooklog.sending.clerk import MAX_DEFERRALS
+from hooklog.sending.processor import MAX_DEFERRALS
 from hooklog.sending.recovery import MAX_RUNS
 from hooklog.sending.topics import MAX_TRIPS, STRETCH
 from tests.aws import MockAws

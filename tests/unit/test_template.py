@@ -12,8 +12,8 @@ from hooklog.errors import InvalidSetting
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
-from hooklog.sending.clerk import LOG_SECONDS
 from hooklog.sending.disabling import WATCH_SECONDS
+from hooklog.sending.processor import LOG_SECONDS
 from hooklog.sending.recovery import RecoveryRow
 from hooklog.webhooks.rows import WebhookRow
 from tests import template

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from hooklog.api.time_limit import GATEWAY_SECONDS
 from hooklog.errors import TooManyRequests
 from hooklog.sending import locks
 from hooklog.sending.locks import Lock
+from hooklog.sending.time_limit import GATEWAY_SECONDS
 
 LEASE_SECONDS: Final = int(GATEWAY_SECONDS) + 1
 """Longer than a test can take, its function's end included."""

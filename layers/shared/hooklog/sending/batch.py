@@ -14,9 +14,9 @@ from hooklog.executions.log import take_back_plan
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.sending.archive import Archive
-from hooklog.sending.clerk import Clerk, Deferred, Done, Settled
 from hooklog.sending.disabling import WATCH_SECONDS, SwitchedOff, Watch
 from hooklog.sending.orders import Order
+from hooklog.sending.processor import Deferred, Done, MessageProcessor, Settled
 from hooklog.sending.topics import Published
 
 FLUSH_SECONDS: Final = 0.25
@@ -67,8 +67,10 @@ class WaysOn(NamedTuple):
 class Sender:
     """Sends batches, of `threads` messages at once; its threads are kept from one invocation to the next."""
 
-    def __init__(self, clerk: Clerk, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int) -> None:
-        self._clerk = clerk
+    def __init__(
+        self, processor: MessageProcessor, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int
+    ) -> None:
+        self._processor = processor
         self._archive = archive
         self._ways_on = ways_on
         self._watch = watch
@@ -92,7 +94,7 @@ class Sender:
             except InvalidMessage as invalid:
                 poison.append((record, str(invalid)))
             else:
-                pending[self._pool.submit(self._clerk.carry_out, order, seconds_left)] = record
+                pending[self._pool.submit(self._processor.process, order, seconds_left)] = record
         for finished, waiting in _gathered(pending):
             reserved = DYNAMODB_UNANSWERED_SECONDS if waiting else 0.0  # for their log
             executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)

@@ -28,7 +28,7 @@ MAX_PAUSES: Final = 1000
 
 WATCH_SECONDS: Final = 2 * DYNAMODB_UNANSWERED_SECONDS
 """What one webhook may take, a read and an update that DynamoDB does not answer; it is let be where less is left. Less
-than clerk.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
+than processor.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
 _ANSWERED_GONE = "The receiver answered 410: it is gone for good."
 

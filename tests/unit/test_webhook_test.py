@@ -1,4 +1,4 @@
-"""How a webhook is tried out."""
+"""How a webhook is tested."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -6,12 +6,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hooklog.api.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
-from hooklog.api.trial import LOG_SECONDS, MAX_TRIAL_SECONDS, MIN_TRIAL_SECONDS, RESERVE_SECONDS, Laboratory, Trial
 from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import NoTimeLeft
 from hooklog.messages.call import Call
+from hooklog.sending.attempt import Dispatcher
+from hooklog.sending.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.sending.webhook_test import (
+    LOG_SECONDS,
+    MAX_TEST_SECONDS,
+    MIN_TEST_SECONDS,
+    NO_RETRIES,
+    RESERVE_SECONDS,
+    WebhookTest,
+    WebhookTester,
+)
 from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Witness:
-    """A courier that sends nothing."""
+    """A client that sends nothing."""
 
     calls: list[Call] = field(default_factory=list)
 
@@ -35,18 +44,19 @@ class Witness:
 def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delivery:
     fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": timeout_seconds}
     webhook = Webhook.parse(fields, "acme.orders", None)
-    laboratory = Laboratory(cast("Courier", witness), Transformer())
-    return laboratory.run(Trial.parse({}, "acme.orders"), Entry(webhook, b"key"), TimeLimit(seconds_left))
+    tester = WebhookTester(Dispatcher(cast("Courier", witness), NO_RETRIES), Transformer())
+    test = WebhookTest.parse({}, "acme.orders")
+    return tester.run(test, Entry(webhook, b"key"), TimeLimit(seconds_left)).delivery
 
 
 @pytest.mark.parametrize(
     ("seconds", "left", "given"),
     [
-        (30, 29, MAX_TRIAL_SECONDS),
+        (30, 29, MAX_TEST_SECONDS),
         (2.5, 29, 2.5),
         (30, LOG_SECONDS + 12, 12),
         (1, RESERVE_SECONDS + 0.5, 1),
-        (30, RESERVE_SECONDS + 0.5, MIN_TRIAL_SECONDS + 0.5),
+        (30, RESERVE_SECONDS + 0.5, MIN_TEST_SECONDS + 0.5),
     ],
 )
 def test_a_receiver_has_no_longer_than_the_answer_can_wait(seconds: float, left: float, given: float) -> None:
@@ -63,6 +73,6 @@ def test_nothing_is_sent_that_a_receiver_would_have_no_time_for() -> None:
 
 def test_there_is_time_to_log_it() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
-    assert MAX_TRIAL_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
+    assert MAX_TEST_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
     assert DYNAMODB_UNANSWERED_SECONDS + 1 <= LOG_SECONDS

@@ -1,29 +1,27 @@
-"""What is done for one order from the queue: a message sent, a logged execution sent again, or nothing."""
+"""What one queue message leads to: a message sent, a logged execution sent again, copies, or nothing."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.delivery.courier import Courier
-from hooklog.delivery.delivery import Delivery
-from hooklog.errors import ErrorType, InvalidMessage, NoTimeLeft, Undelivered
+from hooklog.errors import InvalidMessage, NoTimeLeft
 from hooklog.executions.attempts import attempts_on, recent_attempts
 from hooklog.executions.details import read_message
-from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import Attempt, ExecutionRow, accepted_id
-from hooklog.messages.call import Call
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
-from hooklog.queues.repeats import LONGEST_WAIT, MAX_INLINE_LENGTH, Repeat
+from hooklog.queues.repeats import LONGEST_WAIT, Repeat
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
+from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget
 from hooklog.sending.orders import Order
 from hooklog.sending.topics import Publication, Published, Publisher
 from hooklog.webhooks.cache import WebhookCache
-from hooklog.webhooks.retry import RetrySchedule, jitter
 from hooklog.webhooks.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
@@ -61,49 +59,33 @@ Done = Execution | Deferred | Settled | Published
 LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
-class Turn(NamedTuple):
-    """Why a message is sent now, and how often it has been."""
-
-    attempt: int = 1
-    trigger: Trigger = Trigger.EVENT
-    retries_used: int = 0
-    follows: str = ""
-    """The execution before it, if that may say when it would be retried."""
-
-
 class _Ready(NamedTuple):
     """A logged execution that is to be sent again now."""
 
-    order: Order
     message: Message
-    turn: Turn
+    context: AttemptContext
 
 
-class Clerk:
-    """Carries out orders. Safe to use from several threads."""
+class MessageProcessor:
+    """Does what queue messages ask for. Safe to use from several threads."""
 
     def __init__(
         self,
-        courier: Courier,
-        cache: WebhookCache,
+        dispatcher: Dispatcher,
+        webhooks: WebhookCache,
         publisher: Publisher,
-        schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
         *,
         transformer: Transformer | None = None,
-        carry: bool = False,
     ) -> None:
-        """`carry` says that the log keeps no details, so that each retry has to carry its message."""
-        self._courier = courier
-        self._carry = carry
-        self._cache = cache
+        self._dispatcher = dispatcher
+        self._webhooks = webhooks
         self._publisher = publisher
-        self._schedule = schedule
         self._transformer = transformer or Transformer()
         self._clock = clock or (lambda: datetime.now(UTC))
 
-    def carry_out(self, order: Order, seconds_left: Callable[[], float]) -> Done:
-        """Do what the order asks for.
+    def process(self, order: Order, seconds_left: Callable[[], float]) -> Done:
+        """Do what the queue message asks for.
 
         Raises NoTimeLeft where it could not be finished in time, InvalidMessage where it can never be,
         RegistryUnreachable where its webhook must be known first, EvaluatorLost where it must be transformed, what
@@ -120,7 +102,7 @@ class Clerk:
         again = order.redelivered or order.unique_until <= self._clock().timestamp()
         if again and (settled := self._logged_before(order, content, _sent_before(order, content))):
             return settled
-        return self._send(order, content, Turn(), seconds_left)
+        return self._send(content, _context(order), seconds_left)
 
     def _logged_before(self, order: Order, content: Message | Repeat, attempts: Iterable[Attempt]) -> Settled | None:
         for attempt in attempts:
@@ -173,68 +155,38 @@ class Clerk:
             used = int(row.retries_used or 0) + 1
             due_at = row.next_attempt_at and datetime.fromisoformat(row.next_attempt_at)
             order = order._replace(due_at=due_at or order.due_at)
-        follows = last if later or row.next_attempt_at else ""
-        return _Ready(order, message, Turn(attempt, repeat.trigger, used, follows))
-
-    def _send(self, order: Order, message: Message, turn: Turn, seconds_left: Callable[[], float]) -> Done:
-        """Send it where it says itself, or where its registered webhook says now.
-
-        Who asks for it has often just mended the webhook: that is not to be taken as it was before.
-        """
-        if message.url is not None:
-            return self._deliver(order, Call.of(message), turn, self._schedule, seconds_left)
-        entry = self._cache.find(message.webhook_id, as_of=order.due_at if turn.trigger is Trigger.RESEND else None)
-        if entry is None:
-            return self._refuse(order, Call.of(message), turn, Undelivered(ErrorType.UNKNOWN_WEBHOOK))
-        webhook = entry.webhook
-        if turn.trigger is Trigger.EVENT and not webhook.takes(message.event_type):
-            return Settled(NOT_SUBSCRIBED)
-        call = webhook.call(message, entry.keys(self._clock()))
-        if not webhook.enabled:
-            return self._refuse(order, call, turn, Undelivered(ErrorType.DISABLED_WEBHOOK))
-        try:
-            shaped = self._transformer.shape(message, webhook.transformation, lambda: seconds_left() - LOG_SECONDS)
-        except Undelivered as failure:
-            return self._refuse(order, call, turn, failure)
-        if shaped is None:
-            return self._execution(order, Delivery.skip(call, turn.attempt, self._clock()), turn, None)
-        call = call._replace(message=shaped)
-        return self._deliver(order, call, turn, webhook.retry_schedule or self._schedule, seconds_left)
-
-    def _deliver(
-        self, order: Order, call: Call, turn: Turn, schedule: RetrySchedule, seconds_left: Callable[[], float]
-    ) -> Execution:
-        if call.timeout_seconds + LOG_SECONDS > seconds_left():
-            raise NoTimeLeft(f"{call.timeout_seconds:g} s may be needed to send this")
-        delivery = self._courier.deliver(call, turn.attempt)
-        again = None
-        if not delivery.success:
-            again = schedule.next_attempt(delivery, turn.retries_used, self._clock(), jitter)
-        return self._execution(order, delivery, turn, again)
-
-    def _refuse(self, order: Order, call: Call, turn: Turn, refusal: Undelivered) -> Execution:
-        """What is logged where nothing is sent; its body is kept, where any is, so that it can be sent then."""
-        return self._execution(order, Delivery.refused(call, turn.attempt, self._clock(), refusal), turn, None)
-
-    def _execution(self, order: Order, delivery: Delivery, turn: Turn, next_attempt_at: datetime | None) -> Execution:
-        unkept = self._carry and not delivery.success
-        packed = to_inline(delivery.message) if unkept and next_attempt_at else ""
-        if len(packed) > MAX_INLINE_LENGTH:
-            packed, next_attempt_at = "", None
-        return Execution(
-            execution_id=name_execution(delivery.started_at),
-            delivery=delivery,
-            trigger=turn.trigger,
-            queue_message_id=order.queue_message_id,
-            task_id=order.repeat_id,
-            follows=turn.follows,
-            retries_used=turn.retries_used,
-            next_attempt_at=next_attempt_at,
-            redelivered=order.redelivered,
-            due_at=order.due_at,
-            details_not_stored=unkept,
-            inline_payload=packed,
+        context = _context(order)._replace(
+            attempt=attempt,
+            trigger=repeat.trigger,
+            retries_used=used,
+            follows=last if later or row.next_attempt_at else "",
         )
+        return _Ready(message, context)
+
+    def _send(self, message: Message, context: AttemptContext, seconds_left: Callable[[], float]) -> Done:
+        """Send it to its own URL, or to its registered webhook as that is now.
+
+        A resend usually follows a fix, so it does not use what was read before it was asked for.
+        """
+        budget = TimeBudget(seconds_left, LOG_SECONDS)
+        entry = None
+        if message.url is None:
+            as_of = context.due_at if context.trigger is Trigger.RESEND else None
+            entry = self._webhooks.find(message.webhook_id, as_of=as_of)
+        if entry and context.trigger is Trigger.EVENT and not entry.webhook.takes(message.event_type):
+            return Settled(NOT_SUBSCRIBED)
+        transform = partial(self._transformer.shape, seconds_left=budget.left)
+        return self._dispatcher.dispatch(message, entry, context, budget, transform)
+
+
+def _context(order: Order) -> AttemptContext:
+    """Of a first attempt; that of a retry or resend follows from the log."""
+    return AttemptContext(
+        queue_message_id=order.queue_message_id,
+        task_id=order.repeat_id,
+        redelivered=order.redelivered,
+        due_at=order.due_at,
+    )
 
 
 def _sent_before(order: Order, content: Message | Repeat) -> Iterator[Attempt]:
