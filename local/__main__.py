@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 from local import places, stack
-from local.demo import demo
+from local.demo import run_demo
 from local.failure import LocalFailure
 from local.outputs import read_outputs
 from local.progress import console
@@ -14,7 +14,9 @@ from local.progress import console
 
 def up() -> None:
     outputs = stack.up()
-    console.print(f"The local AWS is up at {outputs['EndpointUrl']}; see {places.OUTPUTS.relative_to(places.ROOT)}.")
+    console.print(
+        f"The local AWS runs at {outputs['EndpointUrl']}. Its outputs: {places.OUTPUTS.relative_to(places.ROOT)}"
+    )
 
 
 def down() -> None:
@@ -25,15 +27,15 @@ def show_outputs() -> None:
     sys.stdout.write(json.dumps(read_outputs(), indent=2) + "\n")
 
 
-def run_demo() -> None:
-    demo(stack.up())
+def demo() -> None:
+    run_demo(stack.up())
 
 
-COMMANDS: dict[str, Callable[[], None]] = {"up": up, "down": down, "outputs": show_outputs, "demo": run_demo}
+COMMANDS: dict[str, Callable[[], None]] = {"up": up, "down": down, "outputs": show_outputs, "demo": demo}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m local", description="The local AWS.")
+    parser = argparse.ArgumentParser(prog="python -m local", description="Manage the local AWS.")
     parser.add_argument("command", choices=COMMANDS)
     arguments = parser.parse_args()
     try:

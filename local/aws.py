@@ -1,4 +1,4 @@
-"""Clients for the local AWS, whatever the user's own AWS configuration or proxy says."""
+"""Clients for the local AWS, independent of the user's AWS configuration and proxies."""
 
 import os
 from functools import cache
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @cache
 def session() -> boto3.Session:
-    """A session that reads neither AWS_PROFILE nor any file of the user's; one, for it reads its models once."""
+    """Return a session that ignores AWS_PROFILE and the user's files. Cached, because loading its models is slow."""
     variables = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
@@ -34,7 +34,7 @@ def session() -> boto3.Session:
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
-    """A client of any service, where HOOKLOG_PORT says or at `endpoint`; those below have types."""
+    """Return a client of any service, at HOOKLOG_PORT or at `endpoint`. The functions below add types."""
     config = Config(proxies={}, retries={"mode": "standard"})
     create = cast("Any", session().client)
     return create(service, endpoint_url=endpoint or places.endpoint(), config=config)

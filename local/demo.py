@@ -1,4 +1,4 @@
-"""Sends three webhooks through the queue to a sample receiver and shows the history that the API gives."""
+"""Sends three webhooks through the queue to a sample receiver, and shows their history from the API."""
 
 import json
 import socket
@@ -15,28 +15,28 @@ from local import aws
 from local.failure import LocalFailure
 from local.ministack import LOG
 from local.outputs import DEMO_WEBHOOK, Outputs
-from local.progress import console, step
+from local.progress import console, show_step
 from local.receiver import sample_receiver
 
 _DEADLINE_SECONDS: Final = 60
 Execution = dict[str, Any]
 
 
-def demo(outputs: Outputs) -> None:
+def run_demo(outputs: Outputs) -> None:
     with sample_receiver() as receiver:
-        messages = _messages(receiver)
-        with step("sending three webhooks: a success, a 500 and an unreachable server"):
+        messages = _build_messages(receiver)
+        with show_step("sending three webhooks: a success, a 500 and an unreachable server"):
             _enqueue(outputs["QueueUrl"], messages)
             executions = _wait_for_executions(outputs, [message["message_id"] for message in messages])
     _check(executions, messages)
     _show_history(executions)
-    _show_execution(_details_of_the_500(outputs, executions))
+    _show_execution(_read_failed_execution(outputs, executions))
     _show_next_steps(outputs)
 
 
-def _messages(receiver: str) -> list[dict[str, Any]]:
-    """One webhook for each way that it can end."""
-    targets = {"order.created": f"{receiver}/ok", "order.paid": f"{receiver}/fail", "order.shipped": _unreachable()}
+def _build_messages(receiver: str) -> list[dict[str, Any]]:
+    """Build one message per outcome: a success, a failure and a hard error."""
+    targets = {"order.created": f"{receiver}/ok", "order.paid": f"{receiver}/fail", "order.shipped": _closed_port_url()}
     return [
         {
             "webhook_id": DEMO_WEBHOOK,
@@ -49,11 +49,11 @@ def _messages(receiver: str) -> list[dict[str, Any]]:
     ]
 
 
-def _unreachable() -> str:
-    """The URL of a port that nobody listens on."""
-    with socket.socket() as closed_again:
-        closed_again.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{closed_again.getsockname()[1]}/"
+def _closed_port_url() -> str:
+    """Return the URL of a port that nothing listens on."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{unused.getsockname()[1]}/"
 
 
 def _enqueue(queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
@@ -63,7 +63,7 @@ def _enqueue(queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
 
 
 def _wait_for_executions(outputs: Outputs, message_ids: Sequence[str]) -> list[Execution]:
-    """The executions of these messages, newest first, once there is one for each."""
+    """Wait until each message has an execution; return them, newest first."""
     deadline = time.monotonic() + _DEADLINE_SECONDS
     while True:
         history = _get(outputs, f"/webhooks/{DEMO_WEBHOOK}/executions?limit=50")["executions"]
@@ -71,7 +71,7 @@ def _wait_for_executions(outputs: Outputs, message_ids: Sequence[str]) -> list[E
         if {execution["message_id"] for execution in ours} == set(message_ids):
             return ours
         if time.monotonic() > deadline:
-            raise LocalFailure(f"Only {len(ours)} of 3 executions were logged in {_DEADLINE_SECONDS} s: see {LOG}")
+            raise LocalFailure(f"Only {len(ours)} of 3 executions were logged in {_DEADLINE_SECONDS} s. See {LOG}.")
         time.sleep(0.2)
 
 
@@ -82,29 +82,29 @@ def _get(outputs: Outputs, path: str) -> dict[str, Any]:
             outputs["ApiUrl"] + path, headers={"Authorization": f"Bearer {outputs['Token']}"}, timeout=30
         )
     if response.status_code != requests.codes.ok:
-        raise LocalFailure(f"GET {path} answered {response.status_code} {response.text:.300}: see {LOG}")
+        raise LocalFailure(f"GET {path} answered {response.status_code} {response.text:.300}. See {LOG}.")
     answer: dict[str, Any] = response.json()
     return answer
 
 
 def _check(executions: Sequence[Execution], messages: Sequence[dict[str, Any]]) -> None:
-    """Fail unless the history says what was sent: 200, 500 and 0, the last one a hard error."""
+    """Raise LocalFailure unless the history holds the expected results: 200, 500 and 0, which is a hard error."""
     expected = dict(zip((message["message_id"] for message in messages), (200, 500, 0), strict=True))
     for execution in executions:
         result = expected[execution["message_id"]]
-        wanted = {"result": result, "success": result == 200, "hard_error": result == 0}
-        if wanted != {name: execution.get(name) for name in wanted}:
-            raise LocalFailure(f"The history is wrong: expected {wanted} in {execution}; see {LOG}")
+        expected_fields = {"result": result, "success": result == 200, "hard_error": result == 0}
+        if expected_fields != {name: execution.get(name) for name in expected_fields}:
+            raise LocalFailure(f"The history is wrong: expected {expected_fields} in {execution}. See {LOG}.")
 
 
-def _details_of_the_500(outputs: Outputs, executions: Sequence[Execution]) -> Execution:
+def _read_failed_execution(outputs: Outputs, executions: Sequence[Execution]) -> Execution:
     failed = next(execution for execution in executions if execution["result"] == 500)
     return _get(outputs, f"/webhooks/{DEMO_WEBHOOK}/executions/{failed['execution_id']}")
 
 
 def _show_history(executions: Sequence[Execution]) -> None:
     table = Table(title=f"History of {DEMO_WEBHOOK}", title_justify="left")
-    for column in ("Executed at", "Event", "Result", "", "Duration"):
+    for column in ("Executed at", "Event", "Result", "Outcome", "Duration"):
         table.add_column(column, no_wrap=True)
     for execution in executions:
         outcome = "[green]success[/green]" if execution["success"] else "[red]failure[/red]"
@@ -121,22 +121,22 @@ def _show_history(executions: Sequence[Execution]) -> None:
 def _show_execution(execution: Execution) -> None:
     table = Table(title="One failed execution", title_justify="left", show_header=False)
     for name, value in execution.items():
-        table.add_row(name, Text(_pretty(_parsed(value) if name.endswith("_body") else value)))
+        table.add_row(name, Text(_format(_parse(value) if name.endswith("_body") else value)))
     console.print(table)
 
 
-def _parsed(body: str) -> Any:
+def _parse(body: str) -> Any:
     try:
         return json.loads(body)
     except ValueError:
         return body
 
 
-def _pretty(value: object) -> str:
+def _format(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _show_next_steps(outputs: Outputs) -> None:
     console.print(f"History page: {outputs['HistoryPageUrl']}", soft_wrap=True)
     console.print("The queue, the API and a token for them are in .local/outputs.json.")
-    console.print("The local AWS stays up: make down stops it, make test runs the tests against it.")
+    console.print("The local AWS keeps running: make down stops it, make test runs the tests against it.")

@@ -1,4 +1,4 @@
-"""Builds template.yaml and deploys it to the local AWS, when something that it is made of has changed."""
+"""Builds template.yaml and deploys it to the local AWS if its sources have changed."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ _RECORD: Final = places.STATE / "deployed.json"
 _SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers")
 
 
-def deployed(ministack: Ministack) -> bool:
-    """Whether this very MiniStack already runs what the sources say now."""
+def is_deployed(ministack: Ministack) -> bool:
+    """Whether this MiniStack process already runs the current sources."""
     return _RECORD.exists() and json.loads(_RECORD.read_text()) == _record(ministack)
 
 
@@ -33,8 +33,8 @@ def deploy(ministack: Ministack) -> None:
     _RECORD.write_text(json.dumps(record))
 
 
-def stack_outputs() -> dict[str, str]:
-    """What the deployed stack names in its Outputs."""
+def read_stack_outputs() -> dict[str, str]:
+    """Return the Outputs of the deployed stack."""
     stack = aws.cloudformation().describe_stacks(StackName=places.STACK_NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
@@ -44,7 +44,7 @@ def _record(ministack: Ministack) -> dict[str, str | int]:
 
 
 def _fingerprint() -> str:
-    """A hash of everything that the deployment is made of."""
+    """Hash every source file of the deployment."""
     digest = hashlib.sha256()
     for path in _source_files():
         content = path.read_bytes()

@@ -1,6 +1,6 @@
-"""MiniStack, with a gap of its EventBridge Scheduler closed; a program of .venv-stack.
+"""Runs MiniStack with a patched EventBridge Scheduler. Runs in .venv-stack.
 
-MiniStack 1.5 puts messages on queues for a schedule, but drops a schedule that calls AWS ("universal target").
+MiniStack 1.5 sends a schedule's message to a queue, but ignores a schedule with a universal target, which calls AWS.
 """
 
 import json
@@ -14,11 +14,11 @@ from ministack.services import eventbridge, scheduler  # type: ignore[import-not
 
 SEND_MESSAGE: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 TICK_SECONDS: Final = 1
-"""Between one look at the schedules and the next; MiniStack takes 10."""
+"""How often due schedules are looked up; MiniStack's default is 10."""
 
 
 def invoke_target(original: Any, target: dict[str, Any], *others: Any) -> None:
-    """Call SendMessage with the target's input, as Scheduler does; leave every other target to MiniStack."""
+    """Call SendMessage with the target's input, as Scheduler does; pass every other target to MiniStack."""
     if target.get("Arn") != SEND_MESSAGE:
         original(target, *others)
         return

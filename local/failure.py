@@ -2,4 +2,4 @@
 
 
 class LocalFailure(Exception):
-    """Something that the person at the terminal can act on; its text is all that is shown."""
+    """A failure that the user can act on. Only its text is shown."""

@@ -1,7 +1,7 @@
 """Starts and stops MiniStack.
 
-MiniStack holds a lock on .local/ministack.lock for as long as it lives, so neither a stale pid file nor a pid
-that another program has taken over can be mistaken for it.
+MiniStack holds a lock on .local/ministack.lock while it runs, so a stale pid file, or a reused pid, cannot be mistaken
+for it.
 """
 
 import contextlib
@@ -34,18 +34,18 @@ class Ministack:
     port: int
 
 
-def running() -> Ministack | None:
-    """The MiniStack that this checkout started, if it still lives."""
-    if not _locked():
+def find_running() -> Ministack | None:
+    """Return the MiniStack that this checkout started, if it still runs."""
+    if not _is_locked():
         return None
     with contextlib.suppress(FileNotFoundError):
         return Ministack(**json.loads(_PID.read_text()))
-    raise LocalFailure(f"{_LOCK} is held but {_PID} is gone: stop the ministack process by hand")
+    raise LocalFailure(f"MiniStack runs, but {_PID} is missing. Stop the process that holds {_LOCK}.")
 
 
 def start() -> Ministack:
-    """Start MiniStack in a session of its own; it answers once wait_until_ready() has returned."""
-    refuse_taken_port()
+    """Start MiniStack in its own session. It accepts requests once wait_until_ready() has returned."""
+    check_port_is_free()
     (places.STATE / "tmp").mkdir(parents=True, exist_ok=True)
     with _LOCK.open("wb") as lock, LOG.open("wb") as log:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -59,50 +59,51 @@ def start() -> Ministack:
             start_new_session=True,
             pass_fds=[lock.fileno()],
         )
-    process.returncode = 0  # it is left running; a Popen that is thrown away would warn of that
+    process.returncode = 0  # it keeps running; a Popen without a return code would warn when it is deleted
     started = Ministack(process.pid, places.port())
     _PID.write_text(json.dumps(asdict(started)))
     return started
 
 
-def refuse_taken_port() -> None:
+def check_port_is_free() -> None:
+    """Raises LocalFailure if another program listens on the port."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", places.port())) == 0:
             raise LocalFailure(
-                f"Port {places.port()} is taken by another program: stop it, or choose with HOOKLOG_PORT=<port>"
+                f"Port {places.port()} is in use by another program. Stop it, or set HOOKLOG_PORT to another port."
             )
 
 
 def wait_until_ready() -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _healthy():
-        if not _locked() or time.monotonic() > deadline:
+    while not _is_ready():
+        if not _is_locked() or time.monotonic() > deadline:
             raise LocalFailure(f"MiniStack did not start:\n{LOG.read_text(errors='replace')[-2000:]}")
         time.sleep(0.05)
 
 
 def stop() -> bool:
-    """Stop our MiniStack and its Lambda workers; whether there was one."""
-    ministack = running()
+    """Stop our MiniStack and its Lambda workers. Returns whether there was one."""
+    ministack = find_running()
     if ministack is None:
         return False
-    for stopping in (signal.SIGTERM, signal.SIGKILL):
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(ministack.pid, stopping)
-        if _ended():
+            os.killpg(ministack.pid, signal_number)
+        if _has_ended():
             _PID.unlink()
             return True
-    raise LocalFailure(f"MiniStack (pid {ministack.pid}) does not end")
+    raise LocalFailure(f"MiniStack (pid {ministack.pid}) did not stop. Stop it by hand.")
 
 
-def _ended() -> bool:
+def _has_ended() -> bool:
     deadline = time.monotonic() + _STOP_SECONDS
-    while _locked() and time.monotonic() < deadline:
+    while _is_locked() and time.monotonic() < deadline:
         time.sleep(0.05)
-    return not _locked()
+    return not _is_locked()
 
 
-def _locked() -> bool:
+def _is_locked() -> bool:
     if not _LOCK.exists():
         return False
     with _LOCK.open("rb") as lock:
@@ -113,7 +114,7 @@ def _locked() -> bool:
     return False
 
 
-def _healthy() -> bool:
+def _is_ready() -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", places.port(), timeout=5)
     try:
         connection.request("GET", "/_ministack/ready")

@@ -1,6 +1,6 @@
-"""Puts back what MiniStack 1.5 leaves out of a deployed template, so that the local AWS answers as AWS does.
+"""Applies what MiniStack 1.5 ignores in a deployed template, so that the local AWS behaves as AWS does.
 
-Everything is read from the deployed stack: what template.yaml says stays the only truth.
+Reads every value from the deployed stack, so that template.yaml stays the only source.
 """
 
 import re
@@ -14,40 +14,42 @@ def close_gaps() -> None:
     template = aws.cloudformation().get_template(StackName=places.STACK_NAME, TemplateStage="Processed")
     resources: Mapping[str, Any] = template["TemplateBody"]["Resources"]
     _poll_the_queues()
-    for table, properties in _of_type(resources, "AWS::DynamoDB::Table"):
+    for table, properties in _find_by_type(resources, "AWS::DynamoDB::Table"):
         _expire_items(table, properties)
-    for api, properties in _of_type(resources, "AWS::ApiGateway::RestApi"):
-        _complete_api(api, _resolved(properties["Body"], _parameters()))
+    for api, properties in _find_by_type(resources, "AWS::ApiGateway::RestApi"):
+        _complete_api(api, _resolve(properties["Body"], _read_parameters()))
 
 
 def _poll_the_queues() -> None:
-    """A number that comes from a template's parameter is taken for a string, and then no queue is polled."""
+    """MiniStack takes a number from a parameter as a string, and then polls no queue."""
     lambdas = aws.lambdas()
     for source in lambdas.list_event_source_mappings()["EventSourceMappings"]:
         scaling = source.get("ScalingConfig", {})
         lambdas.update_event_source_mapping(
             UUID=source["UUID"],
             BatchSize=int(source["BatchSize"]),
-            ScalingConfig={"MaximumConcurrency": int(most)} if (most := scaling.get("MaximumConcurrency")) else {},
+            ScalingConfig={"MaximumConcurrency": int(maximum)}
+            if (maximum := scaling.get("MaximumConcurrency"))
+            else {},
         )
 
 
 def _expire_items(table: str, properties: Mapping[str, Any]) -> None:
-    """TimeToLiveSpecification is left out."""
+    """MiniStack ignores TimeToLiveSpecification."""
     if wanted := properties.get("TimeToLiveSpecification"):
         specification = {"AttributeName": wanted["AttributeName"], "Enabled": True}
         aws.client("dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
 
 
 def _complete_api(api_id: str, body: Mapping[str, Any]) -> None:
-    """Gateway responses and what a mock integration answers are left out of an OpenAPI body."""
+    """MiniStack ignores gateway responses and the responses of mock integrations in an OpenAPI body."""
     gateway = aws.client("apigateway")
     for response_type, response in body.get("x-amazon-apigateway-gateway-responses", {}).items():
-        gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **_texts(response))
+        gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **_stringify_status(response))
     resource_ids = {item["path"]: item["id"] for item in gateway.get_resources(restApiId=api_id, limit=500)["items"]}
     for path, response in _preflight_responses(body):
         gateway.put_integration_response(
-            restApiId=api_id, resourceId=resource_ids[path], httpMethod="OPTIONS", **_texts(response)
+            restApiId=api_id, resourceId=resource_ids[path], httpMethod="OPTIONS", **_stringify_status(response)
         )
     for stage in gateway.get_stages(restApiId=api_id)["item"]:
         gateway.create_deployment(restApiId=api_id, stageName=stage["stageName"])
@@ -59,27 +61,27 @@ def _preflight_responses(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
             yield path, methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
 
 
-def _texts(response: Mapping[str, Any]) -> dict[str, Any]:
-    """A response of the OpenAPI body as API Gateway's own API takes it: a status code is a string there."""
+def _stringify_status(response: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert a response of the OpenAPI body for API Gateway's API, in which a status code is a string."""
     return {name: str(value) if name == "statusCode" else value for name, value in response.items()}
 
 
-def _of_type(resources: Mapping[str, Any], resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The physical id and the properties of each resource of this type."""
+def _find_by_type(resources: Mapping[str, Any], resource_type: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the physical ID and the properties of each resource of a type."""
     for item in aws.cloudformation().describe_stack_resources(StackName=places.STACK_NAME)["StackResources"]:
         if item["ResourceType"] == resource_type:
             yield item["PhysicalResourceId"], resources[item["LogicalResourceId"]]["Properties"]
 
 
-def _parameters() -> dict[str, str]:
+def _read_parameters() -> dict[str, str]:
     stack = aws.cloudformation().describe_stacks(StackName=places.STACK_NAME)["Stacks"][0]
     return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
 
 
-def _resolved(value: Any, parameters: Mapping[str, str]) -> Any:
-    """`value` with each Fn::Sub of parameters carried out."""
+def _resolve(value: Any, parameters: Mapping[str, str]) -> Any:
+    """Replace each Fn::Sub in `value` by its result for these parameters."""
     if isinstance(value, dict):
         if isinstance(text := value.get("Fn::Sub"), str):
             return re.sub(r"\$\{(\w+)}", lambda match: parameters.get(match[1], match[0]), text)
-        return {name: _resolved(inner, parameters) for name, inner in value.items()}
-    return [_resolved(inner, parameters) for inner in value] if isinstance(value, list) else value
+        return {name: _resolve(inner, parameters) for name, inner in value.items()}
+    return [_resolve(inner, parameters) for inner in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What the local stack offers, and the file that says so: .local/outputs.json."""
+"""The outputs of the local stack, in .local/outputs.json."""
 
 import json
 import time
@@ -39,8 +39,8 @@ class Outputs(TypedDict):
 
 
 def write_outputs() -> Outputs:
-    """Ask the deployed stack what it offers, mint a token that may do everything, and write it down."""
-    stack = deployment.stack_outputs()
+    """Read the stack's outputs, mint a token with all scopes, and write both to .local/outputs.json."""
+    stack = deployment.read_stack_outputs()
     secret = aws.secrets_manager().get_secret_value(SecretId=stack["SigningKeySecret"])["SecretString"]
     token = mint_token(secret)
     outputs = Outputs(
@@ -67,17 +67,18 @@ def write_outputs() -> Outputs:
 
 
 def read_outputs() -> Outputs:
+    """Raises LocalFailure if the local stack is not running."""
     if not places.OUTPUTS.exists():
-        raise LocalFailure("The local stack is not up: run make up")
+        raise LocalFailure("The local stack is not running. Run make up.")
     return cast("Outputs", json.loads(places.OUTPUTS.read_text()))
 
 
 def mint_token(signing_key: str) -> str:
-    """A token for all webhooks and all scopes, good for 30 days."""
+    """Return a token for all webhooks and scopes that expires in 30 days."""
     claims = {"exp": int(time.time()) + _TOKEN_SECONDS, "webhooks": "*", "scope": _SCOPE}
     return jwt.encode(claims, signing_key, algorithm="HS256")
 
 
 def _local_url(stack: dict[str, str], output: str) -> str:
-    """Where the local AWS serves what API Gateway serves at this output's URL."""
+    """Return the local AWS's URL for an output that is a URL of API Gateway."""
     return f"{places.endpoint()}/_aws/execute-api/{stack['ApiId']}{urlsplit(stack[output]).path}"

@@ -1,4 +1,4 @@
-"""Where the local AWS lives: its files, its address, and the environment of what runs against it."""
+"""The files, the address and the environment variables of the local AWS."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ REGION: Final = "us-east-1"
 STACK_NAME: Final = "hooklog-local"
 BUCKET: Final = "hooklog-local-artifacts"
 BUILD: Final = STATE / "build"
-"""What `sam build` made of template.yaml; samconfig.toml names the same folder."""
+"""The output of `sam build`; samconfig.toml names the same folder."""
 
 DUMMY_KEY: Final = "test"
 DEFAULT_PORT: Final = 4566
@@ -26,10 +26,10 @@ _OWN_PYTHON: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "COND
 
 
 def port() -> int:
-    """The port of the local AWS: HOOKLOG_PORT, or 4566."""
+    """Return the port of the local AWS: HOOKLOG_PORT, or 4566. Raises LocalFailure for an invalid one."""
     value = os.environ.get("HOOKLOG_PORT", "") or str(DEFAULT_PORT)
     if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 65_535):
-        raise LocalFailure(f"HOOKLOG_PORT must be a port number, not {value!r}")
+        raise LocalFailure(f"HOOKLOG_PORT must be a port number from 1 to 65535, not {value!r}.")
     return int(value)
 
 
@@ -38,7 +38,7 @@ def endpoint() -> str:
 
 
 def ministack_environment() -> dict[str, str]:
-    """Only what MiniStack needs: the Lambda workers inherit it, proxies and certificate settings included."""
+    """Return only what MiniStack needs: Lambda workers inherit it, and must not inherit proxies or certificates."""
     kept = {name: os.environ[name] for name in _KEPT_FOR_MINISTACK if name in os.environ}
     return (
         kept
@@ -60,7 +60,7 @@ def ministack_environment() -> dict[str, str]:
 
 
 def tool_environment() -> dict[str, str]:
-    """The user's environment, except whatever could lead a tool to real AWS or to another Python."""
+    """Return the user's environment without anything that leads a tool to real AWS or to another Python."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     no_proxy = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1")))
     kept = {name: value for name, value in kept.items() if name not in _OWN_PYTHON}

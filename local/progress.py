@@ -1,4 +1,4 @@
-"""Shows which step is running and for how long."""
+"""Shows which step is running, and for how long."""
 
 import time
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ console = Console(highlight=False)
 
 
 @contextmanager
-def step(doing: str) -> Iterator[None]:
-    """Show `doing` with a running clock, then for good with the seconds that it took."""
+def show_step(description: str) -> Iterator[None]:
+    """Show the step with a running clock; when it ends, print how long it took."""
     started = time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         if not console.is_terminal:
-            console.print(f"{doing} ...", soft_wrap=True)
-        progress.add_task(doing, total=None)
+            console.print(f"{description} ...", soft_wrap=True)
+        progress.add_task(description, total=None)
         yield
-    console.print(f"[green]done[/green] {doing} ({time.monotonic() - started:.1f} s)", soft_wrap=True)
+    console.print(f"[green]done[/green] {description} ({time.monotonic() - started:.1f} s)", soft_wrap=True)

@@ -11,11 +11,11 @@ _ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
     "/ok": (200, {"received": True}),
     "/fail": (500, {"error": {"code": "out_of_stock", "message": "The order could not be booked."}}),
 }
-_UNKNOWN = (404, {"error": {"code": "not_found", "message": "This receiver knows /ok and /fail."}})
+_UNKNOWN = (404, {"error": {"code": "not_found", "message": "This receiver only has /ok and /fail."}})
 
 
 class SampleReceiver(BaseHTTPRequestHandler):
-    """Answers by the path of the request alone."""
+    """Chooses its answer by the path of the request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -30,12 +30,12 @@ class SampleReceiver(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Keep the terminal for the demo."""
+        """Do not log requests to the terminal."""
 
 
 @contextmanager
 def sample_receiver() -> Iterator[str]:
-    """Run the receiver on a free port of 127.0.0.1; gives its base URL."""
+    """Run the receiver on a free port of 127.0.0.1; yields its base URL."""
     with ThreadingHTTPServer(("127.0.0.1", 0), SampleReceiver) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

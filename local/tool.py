@@ -1,4 +1,4 @@
-"""Runs a command-line tool quietly: its output goes to a log, and to the terminal only when it fails."""
+"""Runs a command-line tool. Its output goes to a log file, and to the terminal only if it fails."""
 
 import subprocess
 import sys
@@ -23,4 +23,4 @@ def run_tool(name: str, command: Sequence[str]) -> None:
         )
     if result.returncode != 0:
         sys.stderr.write(log.read_text(errors="replace"))
-        raise LocalFailure(f"{name} failed with exit code {result.returncode}; its output is above and in {log}")
+        raise LocalFailure(f"{name} failed with exit code {result.returncode}. Its output is above and in {log}.")

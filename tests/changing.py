@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 
 from local import aws, places
-from local.ministack import running
+from local.ministack import find_running
 
 SETTLE_SECONDS = 60
 
@@ -112,7 +112,7 @@ def kill_senders() -> int:
 
 def _workers(logical_id: str) -> list[psutil.Process]:
     """The processes in which our own MiniStack runs a function."""
-    ministack = running()
+    ministack = find_running()
     assert ministack
     found, name = [], physical_id(logical_id)
     for process in psutil.Process(ministack.pid).children(recursive=True):

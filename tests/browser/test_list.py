@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from local.demo import demo
+from local.demo import run_demo
 from tests.browser.conftest import Open, Stack, url_of
 from tests.receiver import Receiver
 
@@ -34,7 +34,7 @@ def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiv
 def test_the_address_that_make_run_prints_opens_on_what_it_sent(
     page: Page, stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    demo(stack.outputs)
+    run_demo(stack.outputs)
     printed = re.search(r"^History page: (\S+)$", capsys.readouterr().out, re.MULTILINE)
     assert printed
     page.goto(printed[1])

@@ -189,7 +189,7 @@ def secret_restored(secret_id: str) -> Iterator[None]:
 
 
 def test_the_signing_key_is_rotated_without_a_gap(deployment: Deployment) -> None:
-    manager, secret_id = aws.secrets_manager(), deployed_stack.stack_outputs()["SigningKeySecret"]
+    manager, secret_id = aws.secrets_manager(), deployed_stack.read_stack_outputs()["SigningKeySecret"]
     old, new = deployment.outputs["SigningKey"], secrets.token_hex(32)
 
     def status(key: str) -> int:

@@ -11,7 +11,7 @@ import requests
 from standardwebhooks import Webhook as Verifier
 
 from local import aws
-from local.deployment import stack_outputs
+from local.deployment import read_stack_outputs
 from tests.changing import configured, kill_senders, left_on, replace_senders, visibility
 from tests.deployment import Deployment, Receiver, mint, received, until
 from tests.faults import FaultyService
@@ -130,7 +130,7 @@ def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     sqs, sns = aws.client("sqs"), aws.client("sns")
     url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = stack_outputs()["WebhookEventsTopicArn"]
+    topic = read_stack_outputs()["WebhookEventsTopicArn"]
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
 
     def told() -> list[dict[str, Any]]:
