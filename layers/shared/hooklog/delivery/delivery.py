@@ -67,5 +67,10 @@ class Delivery(NamedTuple):
         return self.answer.status if self.answer and not self.error else 0
 
     @property
+    def was_attempted(self) -> bool:
+        """Whether the receiver was tried, so that the outcome says something about it."""
+        return not self.skipped and (self.error is None or self.error.error_type.was_attempted)
+
+    @property
     def success(self) -> bool:
         return self.skipped or 200 <= self.result <= 299
