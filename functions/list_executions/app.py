@@ -28,6 +28,6 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def list_executions(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event, PARAMETERS)
     request.grant.require(Scope.EXECUTIONS_READ, request.webhook_id)
-    query = request.query
-    page = history.list_executions(query, request.limit, request.after(query))
+    query, limit, after = request.executions_page
+    page = history.list_executions(query, limit, after)
     return {"executions": page.executions, "next_cursor": make_cursor(query, page.more_after)}

@@ -28,7 +28,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def list_webhooks(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event, PARAMETERS)
     request.grant.require_scope(Scope.WEBHOOKS_READ)
-    page = lists.covered(request.grant.webhooks, request.webhook_limit, request.after_webhook)
+    page = lists.covered(request.grant.webhooks, *request.webhooks_page)
     sensitive = None if Scope.WEBHOOKS_MANAGE in request.grant.scopes else settings.sensitive_headers
     webhooks = fitting([webhook.shown(sensitive) for webhook in page.webhooks])
     more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]

@@ -1,6 +1,7 @@
 """PUT /webhooks/{webhook_id}: set a webhook up, or put another form of it in its place."""
 
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ from hooklog.api.request import Event, Request
 from hooklog.aws import Clients, connect
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.signature import new_key, secret_of
-from hooklog.errors import Conflict, ErrorType, InvalidRequest, Undelivered
+from hooklog.errors import Conflict, InvalidRequest, Undelivered
 from hooklog.settings import PutWebhookSettings
 from hooklog.webhooks import lists, registry
 from hooklog.webhooks.encryption import KeyEncryption
@@ -41,14 +42,11 @@ def put_webhook(event: Event) -> Reply:
     request = Request.parse(event)
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
     stored = registry.read(request.webhook_id, consistent=True)
-    webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook)
+    checks = {"url": partial(check_url, event), "transformation": check_transformation}
+    webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook, checks)
     check_topic(webhook, stored and stored.webhook, request.grant)
     if stored is None:
         check_room(request.grant.prefix(webhook.webhook_id))
-    check_url(webhook.url)
-    refuse_own_url(webhook.url, event)
-    if webhook.transformation is not None:
-        transformer.check(webhook.transformation)
     now = datetime.now(UTC)
     if stored:
         return Reply(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
@@ -70,10 +68,17 @@ def check_room(prefix: str) -> None:
         raise Conflict(f"the prefix {prefix}* already has {most:,} webhooks, which is the limit: delete one first")
 
 
-def check_url(url: str) -> None:
-    """Raises InvalidRequest for what would not be sent to. A name that is not found may be so by then."""
+def check_url(event: Event, url: str) -> None:
+    """Raises InvalidRequest for what would not be sent to. A name that is not found now may be found later."""
     try:
         guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
     except Undelivered as refusal:
-        if refusal.error_type is not ErrorType.DNS_FAILURE:
+        if not refusal.error_type.is_retried:
             raise InvalidRequest(f"url: {refusal.message}") from None
+    refuse_own_url(url, event)
+
+
+def check_transformation(expression: str | None) -> None:
+    """Raises InvalidRequest where it does not compile."""
+    if expression is not None:
+        transformer.check(expression)

@@ -23,10 +23,10 @@ HooklogError
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Self
+from typing import Any, NamedTuple, Self
 
 _SHOWN_FRAMES = 12
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ufffd\U00010000-\U0010ffff]")  # XML's Char, without controls
@@ -132,14 +132,28 @@ class RequestRefused(HooklogError):
 
     status: int
     code: str
-    details: Mapping[str, str] = {}
-    """What else the answer's `error` holds."""
+    details: Mapping[str, Any] = {}
+    """Further fields of the response's `error`."""
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one parameter or body field of a request."""
+
+    field: str
+    message: str
 
 
 class InvalidRequest(RequestRefused):
-    """400: a parameter is wrong; the message says which one and what it takes."""
+    """400: a parameter or field is wrong; the message says which one and what it takes."""
 
     status, code = 400, "invalid_request"
+
+    def __init__(self, message: str, field: str = "", errors: Sequence[FieldError] = ()) -> None:
+        """`field` names the one that is wrong; `errors` has all of them where there are several."""
+        super().__init__(message)
+        self.errors = tuple(errors) or ((FieldError(field, message),) if field else ())
+        if self.errors:
+            self.details = {"field": self.errors[0].field, "errors": [error._asdict() for error in self.errors]}
 
 
 class Unauthorized(RequestRefused):

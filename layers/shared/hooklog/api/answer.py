@@ -64,7 +64,7 @@ def fitting(shown: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     return shown
 
 
-def _error(code: str, message: str, details: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+def _error(code: str, message: str, details: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     return {"error": {"code": code, "message": message, **(details or {})}}
 
 

@@ -17,15 +17,19 @@ def make_cursor(query: Query, after: str | None) -> str | None:
     return None if after is None else _closed(f"{_fingerprint(query)}{after}")
 
 
-def read_cursor(cursor: str, query: Query) -> str:
-    """The execution id in it. Raises InvalidRequest if it was not made for `query`."""
+def read_cursor(cursor: str, query: Query | None) -> str:
+    """The execution id in it. Raises InvalidRequest if it was not made for `query`, where there is one."""
     text = _opened(cursor)
     fingerprint, after = text[:16], text[16:]
     if not EXECUTION_ID.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
-    if fingerprint != _fingerprint(query) or not (query.since or "") <= after < (query.until or "~"):
+    if query and not _is_of(query, fingerprint, after):
         raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
     return after
+
+
+def _is_of(query: Query, fingerprint: str, after: str) -> bool:
+    return fingerprint == _fingerprint(query) and (query.since or "") <= after < (query.until or "~")
 
 
 def make_webhook_cursor(after: str | None) -> str | None:

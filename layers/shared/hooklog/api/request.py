@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
@@ -13,6 +13,7 @@ from hooklog.api.cursor import read_cursor, read_webhook_cursor
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
 from hooklog.executions.history import Query, Status
+from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 
 DEFAULT_LIMIT: Final = 50
@@ -20,6 +21,9 @@ MAX_LIMIT: Final = 200
 MAX_WEBHOOK_LIMIT: Final = 100
 MAX_BODY_LENGTH: Final = 131_072
 """In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
+
+BODY: Final = "body"
+"""The `field` of an error that is about the body as a whole."""
 
 Event = Mapping[str, Any]
 
@@ -36,12 +40,7 @@ class Request(NamedTuple):
     def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
         """Raises InvalidRequest for a query parameter that is not among `known`, or is there twice."""
         given = event.get("multiValueQueryStringParameters") or {}
-        for name, values in given.items():
-            if name not in known:
-                hint = f"known: {', '.join(sorted(known))}" if known else "this call takes none"
-                raise InvalidRequest(f"unknown parameter {name!r:.80}; {hint}")
-            if len(values) != 1:
-                raise InvalidRequest(f"{name} is given {len(values)} times; give it once")
+        _check_names(given, known)
         grant = Grant.from_authorizer((event.get("requestContext") or {}).get("authorizer") or {})
         parameters = {name: values[0] for name, values in given.items()}
         return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event))
@@ -53,7 +52,7 @@ class Request(NamedTuple):
         if not IDENTIFIER.fullmatch(webhook_id):
             if not self.grant.covers_all:
                 raise Forbidden("the token does not allow this webhook")
-            raise InvalidRequest(f"webhook_id {IDENTIFIER_RULE}")
+            raise InvalidRequest(f"webhook_id {IDENTIFIER_RULE}", "webhook_id")
         return webhook_id
 
     @property
@@ -67,7 +66,7 @@ class Request(NamedTuple):
     def message_id(self) -> str:
         message_id = unquote(self.path["message_id"])
         if not IDENTIFIER.fullmatch(message_id):
-            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}")
+            raise InvalidRequest(f"message_id {IDENTIFIER_RULE}", "message_id")
         return message_id
 
     @property
@@ -78,22 +77,45 @@ class Request(NamedTuple):
         return recovery_id
 
     @property
-    def limit(self) -> int:
-        return self._limit(MAX_LIMIT)
+    def executions_page(self) -> tuple[Query, int, str | None]:
+        """The query, how many executions, and the id after which the page begins.
+
+        Raises InvalidRequest with all parameters that are wrong.
+        """
+        webhook_id, errors = self.webhook_id, FieldErrors()
+        status = since = until = after = None
+        limit = 0
+        with errors.of("limit"):
+            limit = self._limit(MAX_LIMIT)
+        with errors.of("status"):
+            status = self._status()
+        with errors.of("from"):
+            since = self._time("from")
+        with errors.of("to"):
+            until = self._time("to")
+        query = None if errors else Query(webhook_id, status, since, until)
+        with errors.of("cursor"):
+            after = read_cursor(cursor, query) if (cursor := self.parameters.get("cursor")) is not None else None
+        if query is None or errors:
+            raise errors.refusal()
+        return query, limit, after
 
     @property
-    def webhook_limit(self) -> int:
-        return self._limit(MAX_WEBHOOK_LIMIT)
+    def webhooks_page(self) -> tuple[int, str | None]:
+        """How many webhooks, and the id after which the page begins. Raises InvalidRequest."""
+        errors, limit, after = FieldErrors(), 0, None
+        with errors.of("limit"):
+            limit = self._limit(MAX_WEBHOOK_LIMIT)
+        with errors.of("cursor"):
+            after = read_webhook_cursor(cursor) if (cursor := self.parameters.get("cursor")) is not None else None
+        errors.raise_any()
+        return limit, after
 
     def _limit(self, most: int) -> int:
         limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
         if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= most:
             raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
         return int(limit)
-
-    @property
-    def query(self) -> Query:
-        return Query(self.webhook_id, self._status(), self._time("from"), self._time("to"))
 
     def _status(self) -> Status | None:
         status = self.parameters.get("status")
@@ -108,43 +130,46 @@ class Request(NamedTuple):
         text = self.parameters.get(name)
         return None if text is None else _time(text, name)
 
-    def after(self, query: Query) -> str | None:
-        """The execution id in this request's cursor. Raises InvalidRequest if it was not made for `query`."""
-        cursor = self.parameters.get("cursor")
-        return None if cursor is None else read_cursor(cursor, query)
-
-    @property
-    def after_webhook(self) -> str | None:
-        """The webhook id in this request's cursor. Raises InvalidRequest if it was not made for a list of them."""
-        cursor = self.parameters.get("cursor")
-        return None if cursor is None else read_webhook_cursor(cursor)
-
     @property
     def document(self) -> Mapping[str, Any]:
         """The body, a JSON object."""
         try:
             body = json.loads(self.body)
         except (ValueError, RecursionError):
-            raise InvalidRequest("the body must be JSON") from None
+            raise InvalidRequest("the body must be JSON", BODY) from None
         if not isinstance(body, dict):
-            raise InvalidRequest("the body must be a JSON object")
+            raise InvalidRequest("the body must be a JSON object", BODY)
         return body
 
     def period(self, now: datetime) -> tuple[str, str]:
         """`since` and `until` of the body, as ids begin; `until` is now by default, and at the latest.
 
-        What a recovery sends may fail in its turn, and must not be found by it again.
+        What a recovery sends may fail, and must not be found by it again. Raises InvalidRequest.
         """
-        body = self.document
-        if unknown := body.keys() - {"since", "until"}:
-            raise InvalidRequest(f"unknown field {min(unknown)!r:.80}; known: since, until")
-        since, until = _time(body.get("since"), "since"), body.get("until")
-        end = compact_time(now)
-        if until is not None:
-            end = min(end, _time(until, "until"))
-        if end <= since:
-            raise InvalidRequest("until must be later than since")
+        body, errors = self.document, FieldErrors()
+        errors.refuse_unknown(body, {"since", "until"})
+        since, end = "", compact_time(now)
+        with errors.of("since"):
+            since = _time(body.get("since"), "since")
+        with errors.of("until"):
+            if body.get("until") is not None:
+                end = min(end, _time(body["until"], "until"))
+            if end <= since:
+                raise InvalidRequest("until must be later than since")
+        errors.raise_any()
         return since, end
+
+
+def _check_names(given: Mapping[str, Sequence[str]], known: frozenset[str]) -> None:
+    """Raises InvalidRequest with all query parameters that are unknown or given twice."""
+    errors = FieldErrors()
+    hint = f"known: {', '.join(sorted(known))}" if known else "this call takes none"
+    for name, values in given.items():
+        if name not in known:
+            errors.add(name, f"unknown parameter {name!r:.80}; {hint}")
+        elif len(values) != 1:
+            errors.add(name, f"{name} is given {len(values)} times; give it once")
+    errors.raise_any()
 
 
 def _time(text: object, name: str) -> str:
@@ -159,8 +184,8 @@ def _time(text: object, name: str) -> str:
 def _decoded_body(event: Event) -> str:
     body = event.get("body") or ""
     if len(body) > MAX_BODY_LENGTH:
-        raise InvalidRequest(f"the body must be of {MAX_BODY_LENGTH:,} characters at most")
+        raise InvalidRequest(f"the body must be of {MAX_BODY_LENGTH:,} characters at most", BODY)
     try:
         return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
     except ValueError:
-        raise InvalidRequest("the body must be UTF-8") from None
+        raise InvalidRequest("the body must be UTF-8", BODY) from None

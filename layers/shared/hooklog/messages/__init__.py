@@ -1,4 +1,4 @@
 """What a producer asks for, read strictly.
 
-In order: fields, trace, message, codec, call.
+In order: fields, field_errors, trace, message, codec, call.
 """

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from hooklog.errors import InvalidMessage, InvalidRequest
+from hooklog.errors import InvalidRequest
 from hooklog.executions.details import masked_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import row_of, summary_of
-from hooklog.messages.fields import named
+from hooklog.messages.field_errors import FieldErrors
+from hooklog.messages.fields import read_event_type
 from hooklog.messages.message import Message
 from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget
 from hooklog.sending.time_limit import TimeLimit
@@ -52,23 +53,24 @@ class WebhookTest(NamedTuple):
     @classmethod
     def parse(cls, fields: Mapping[str, Any], webhook_id: str) -> "WebhookTest":
         """Each test is a message of its own. Raises InvalidRequest."""
-        if unknown := fields.keys() - _KNOWN:
-            raise InvalidRequest(f"unknown field{named(min(unknown))}; known: {', '.join(sorted(_KNOWN))}")
-        if type(dry_run := fields.get("dry_run", False)) is not bool:
-            raise InvalidRequest("dry_run must be true or false")
-        if "transformation" in fields and not dry_run:
-            raise InvalidRequest("transformation can be given with dry_run alone; save it to send with it")
-        return cls(_message(fields, webhook_id), dry_run, read_transformation(fields), "transformation" in fields)
-
-
-def _message(fields: Mapping[str, Any], webhook_id: str) -> Message:
-    given = {"webhook_id": webhook_id, "payload": fields.get("payload", PAYLOAD)}
-    if fields.get("event_type") is not None:
-        given["event_type"] = fields["event_type"]
-    try:
-        return Message.parse(given, f"test_{secrets.token_hex(12)}")
-    except InvalidMessage as error:
-        raise InvalidRequest(str(error)) from None
+        errors = FieldErrors()
+        errors.refuse_unknown(fields, _KNOWN)
+        dry_run = fields.get("dry_run", False)
+        with errors.of("dry_run"):
+            if type(dry_run) is not bool:
+                raise InvalidRequest("dry_run must be true or false")
+        with errors.of("transformation"):
+            transformation = read_transformation(fields)
+            if "transformation" in fields and dry_run is False:
+                raise InvalidRequest("transformation takes effect only with dry_run; save it to send with it")
+        given = {"webhook_id": webhook_id, "payload": fields.get("payload", PAYLOAD)}
+        with errors.of("event_type"):
+            if fields.get("event_type") is not None and read_event_type(fields):
+                given["event_type"] = fields["event_type"]
+        with errors.of("payload"):
+            message = Message.parse(given, f"test_{secrets.token_hex(12)}")
+        errors.raise_any()
+        return cls(message, dry_run, transformation, "transformation" in fields)
 
 
 class WebhookTester:

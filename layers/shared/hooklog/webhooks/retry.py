@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -40,6 +40,13 @@ class RetrySchedule(NamedTuple):
         if len(items) > MAX_RETRIES:
             raise InvalidSetting(f"RETRY_SCHEDULE must have at most {MAX_RETRIES} delays, not {len(items)}")
         return cls(tuple(map(int, items)))
+
+    @classmethod
+    def from_list(cls, delays: Iterable[int]) -> "RetrySchedule":
+        return cls(tuple(delays))
+
+    def to_list(self) -> list[int]:
+        return list(self.delays)
 
     def next_attempt(
         self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]

@@ -14,11 +14,17 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.tables import AttachedTable
-from hooklog.webhooks.retry import RetrySchedule
-from hooklog.webhooks.webhook import Webhook
+from hooklog.webhooks.webhook import FIELDS, Stored, Webhook
 
 LISTED: Final = "webhooks"
 """The `listed` of every row."""
+
+_ATTRIBUTES: Final = {
+    Stored.TEXT: UnicodeAttribute,
+    Stored.NUMBER: NumberAttribute,
+    Stored.BOOLEAN: BooleanAttribute,
+    Stored.JSON: JSONAttribute,
+}
 
 
 class ListedIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
@@ -51,17 +57,10 @@ class WebhookRow(AttachedTable):
 
     webhook_id = UnicodeAttribute(hash_key=True)
     listed = UnicodeAttribute()
-    topic = UnicodeAttribute(null=True)
-    name = UnicodeAttribute()
-    url = UnicodeAttribute()
-    headers = JSONAttribute()
-    event_types = JSONAttribute()
-    enabled = BooleanAttribute()
-    timeout_seconds = NumberAttribute()
-    retry_schedule = JSONAttribute(null=True)
-    transformation = UnicodeAttribute(null=True)
-    sensitive_headers = JSONAttribute()
-    version = NumberAttribute()
+    vars().update({name: _ATTRIBUTES[field.stored](null=True) for name, field in FIELDS.items()})
+    enabled: BooleanAttribute
+    event_types: JSONAttribute
+    version: NumberAttribute
     created_at = UnicodeAttribute()
     updated_at = UnicodeAttribute()
     disabled_reason = UnicodeAttribute(null=True)
@@ -98,20 +97,9 @@ class Registered(NamedTuple):
 
 
 def webhook_of(row: WebhookRow) -> Webhook:
-    schedule = row.retry_schedule
     return Webhook(
         webhook_id=row.webhook_id,
-        name=row.name,
-        url=row.url.strip(),
-        headers=row.headers,
-        event_types=tuple(row.event_types),
-        enabled=bool(row.enabled),
-        timeout_seconds=float(row.timeout_seconds),
-        retry_schedule=None if schedule is None else RetrySchedule(tuple(schedule)),
-        transformation=row.transformation,
-        sensitive_headers=tuple(row.sensitive_headers),
-        topic=row.topic,
-        version=int(row.version),
+        **{name: field.load(getattr(row, name)) for name, field in FIELDS.items()},
         created_at=row.created_at,
         updated_at=row.updated_at,
         disabled_reason=row.disabled_reason,
@@ -127,21 +115,11 @@ def registered_of(row: WebhookRow) -> Registered:
 def row_of(registered: Registered) -> WebhookRow:
     """As a change writes it: without `failing_since`."""
     webhook, keys = registered.webhook, registered.keys
-    schedule, until = webhook.retry_schedule, keys.previous_until
+    until = keys.previous_until
     return WebhookRow(
         webhook_id=webhook.webhook_id,
         listed=LISTED,
-        topic=webhook.topic,
-        name=webhook.name,
-        url=webhook.url,
-        headers=dict(webhook.headers),
-        event_types=list(webhook.event_types),
-        enabled=webhook.enabled,
-        timeout_seconds=webhook.timeout_seconds,
-        retry_schedule=None if schedule is None else list(schedule.delays),
-        transformation=webhook.transformation,
-        sensitive_headers=list(webhook.sensitive_headers),
-        version=webhook.version,
+        **webhook.to_json(),
         created_at=webhook.created_at,
         updated_at=webhook.updated_at,
         disabled_reason=webhook.disabled_reason,

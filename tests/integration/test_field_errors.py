@@ -1,0 +1,170 @@
+"""Every 400 names the parameters and body fields that are wrong, all of a body's at once."""
+
+import json
+from collections.abc import Mapping
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from hooklog.api.cursor import make_cursor
+from hooklog.executions.history import Query
+from hooklog.executions.masking import MASK
+from hooklog.messages.field_errors import MAX_UNKNOWN
+from tests.aws import MockAws
+from tests.events import api_event
+from tests.openapi import DOCUMENT, check, operations
+from tests.webhooks import ID, Api
+
+SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
+CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
+EXECUTION_ID = "20261123T173600.123456Z-9f3a2c1d"
+
+WRONG_WEBHOOK = {
+    "webhook_id": "another",
+    "name": 7,
+    "url": "https://10.1.2.3/hooks",
+    "headers": {"Host": "x"},
+    "event_types": ["order.*"],
+    "enabled": "yes",
+    "timeout_seconds": 31,
+    "retry_schedule": [0],
+    "transformation": "payload.(",
+    "sensitive_headers": ["a b"],
+    "topic": "a b",
+    "version": -1,
+}
+
+
+class Calls:
+    """The functions of the API, each started when it is first called."""
+
+    def __init__(self, aws: MockAws) -> None:
+        self._aws = aws
+        self._apps: dict[str, ModuleType] = {}
+
+    def refused(self, function: str, event: Mapping[str, Any]) -> dict[str, str]:
+        """What is wrong, by field, of a call that is refused; `field` is the first of them."""
+        app = self._apps.get(function) or self._apps.setdefault(function, self._aws.start(f"{function}Function"))
+        answer = app.lambda_handler(event, CONTEXT)
+        body = json.loads(answer["body"])
+        assert answer["statusCode"] == 400, body
+        check(body, DOCUMENT["components"]["schemas"]["Error"])
+        error = body["error"]
+        assert error["field"] == error["errors"][0]["field"]
+        assert all(each["message"] in error["message"] for each in error["errors"])
+        return {each["field"]: each["message"] for each in error["errors"]}
+
+    def put(self, body: object) -> dict[str, str]:
+        return self.refused("PutWebhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
+
+    def of_body(self, function: str, body: object) -> list[str]:
+        """The fields of a body that are wrong; text is taken as it is."""
+        event = api_event({"webhook_id": ID}, scope=SCOPES, body=body)
+        return list(self.refused(function, {**event, "body": body} if isinstance(body, str) else event))
+
+
+@pytest.fixture
+def calls(aws: MockAws) -> Calls:
+    return Calls(aws)
+
+
+def test_a_webhook_with_every_field_wrong_is_told_each(calls: Calls) -> None:
+    found = calls.put({**WRONG_WEBHOOK, "colour": "red", "size": 1})
+    assert sorted(found) == sorted([*WRONG_WEBHOOK, "colour", "size"])
+    assert found["headers"] == "header Host is refused: it is set by Hooklog or belongs to the connection"
+    assert found["transformation"].startswith("transformation does not compile: ")
+    assert found["url"] == "url: The URL leads to an address that webhooks are not sent to."
+    assert found["colour"].startswith("unknown field colour; known: ")
+
+
+def test_a_wrong_field_of_a_webhook_is_named_alone(calls: Calls) -> None:
+    for field, value in WRONG_WEBHOOK.items():
+        assert list(calls.put({"url": "https://shop.example/hooks", field: value})) == [field]
+
+
+def test_a_mask_without_a_stored_value_and_the_apis_own_url(calls: Calls) -> None:
+    own = f"https://{api_event({})['requestContext']['domainName']}/live/webhooks"
+    assert list(calls.put({"url": own, "headers": {"X-Key": MASK}})) == ["headers", "url"]
+
+
+def test_nothing_is_stored_of_a_webhook_with_a_wrong_field(api: Api, calls: Calls) -> None:
+    calls.put({"url": "https://shop.example/hooks", "name": 7})
+    assert api.get()[0] == 404
+
+
+def test_what_is_unknown_is_named_as_far_as_there_is_room(calls: Calls) -> None:
+    found = calls.put({"url": "https://shop.example/hooks", **{f"x{number}" * 200: 1 for number in range(100)}})
+    assert len(found) == MAX_UNKNOWN
+    assert max(map(len, found)) == 128
+
+
+@pytest.mark.parametrize("function", ["PutWebhook", "StartRecovery", "TestWebhook"])
+def test_a_body_that_is_no_object_is_named_as_a_whole(calls: Calls, function: str) -> None:
+    for body in ("{", "[]", "7", "null", '{"url": 1', "x" * 131_073, *([] if function == "TestWebhook" else [""])):
+        assert calls.of_body(function, body) == ["body"]
+    binary = api_event({"webhook_id": ID}, scope=SCOPES) | {"body": "/w==", "isBase64Encoded": True}
+    assert list(calls.refused(function, binary)) == ["body"]
+
+
+def test_a_recovery(calls: Calls) -> None:
+    for body, fields in (
+        ({}, ["since"]),
+        ({"since": 7}, ["since"]),
+        ({"since": "yesterday", "until": "today", "til": 1}, ["til", "since", "until"]),
+        ({"since": "2026-11-24", "until": "2026-11-23"}, ["until"]),
+        ({"since": "2026-11-24", "until": ""}, ["until"]),
+        ({"since": "9999-01-01"}, ["until"]),
+    ):
+        assert calls.of_body("StartRecovery", body) == fields, body
+
+
+def test_a_test_of_a_webhook(calls: Calls) -> None:
+    for body, fields in (
+        ({"payload": 1, "colour": 1, "size": 1}, ["colour", "size"]),
+        ({"dry_run": "yes"}, ["dry_run"]),
+        ({"transformation": "payload"}, ["transformation"]),
+        ({"transformation": 7, "dry_run": True}, ["transformation"]),
+        ({"event_type": 7}, ["event_type"]),
+        ('{"payload": 1e999, "event_type": ""}', ["event_type", "payload"]),
+        ({"colour": 1, "dry_run": 1, "transformation": ""}, ["colour", "dry_run", "transformation"]),
+    ):
+        assert calls.of_body("TestWebhook", body) == fields, body
+
+
+def test_a_list_of_executions(calls: Calls) -> None:
+    cursor = make_cursor(Query(ID), EXECUTION_ID) or ""
+    for parameters, fields in (
+        ({"limit": "0"}, ["limit"]),
+        ({"limit": "201"}, ["limit"]),
+        ({"status": "failed"}, ["status"]),
+        ({"from": "yesterday"}, ["from"]),
+        ({"to": "2026-13-01"}, ["to"]),
+        ({"cursor": "x"}, ["cursor"]),
+        ({"cursor": cursor, "status": "failure"}, ["cursor"]),
+        ({"cursor": cursor, "limit": "0"}, ["limit"]),
+        (dict.fromkeys(("limit", "status", "from", "to", "cursor"), ""), ["limit", "status", "from", "to", "cursor"]),
+        ({"colour": "red", "size": "1"}, ["colour", "size"]),
+    ):
+        event = api_event({"webhook_id": ID}, parameters)
+        assert list(calls.refused("ListExecutions", event)) == fields, parameters
+    event = api_event({"webhook_id": ID}, {"limit": "1"})
+    event["multiValueQueryStringParameters"] = {"limit": ["1", "2"], "to": ["2026-11-23", "2026-11-24"]}
+    assert list(calls.refused("ListExecutions", event)) == ["limit", "to"]
+
+
+def test_a_list_of_webhooks(calls: Calls) -> None:
+    for parameters, fields in (({"limit": "101", "cursor": "x"}, ["limit", "cursor"]), ({"from": "x"}, ["from"])):
+        assert list(calls.refused("ListWebhooks", api_event({}, parameters, scope=SCOPES))) == fields
+
+
+def test_an_id_in_the_path_and_an_unknown_parameter(calls: Calls) -> None:
+    """Of every call; an id of an execution or a recovery that cannot be one is a 404."""
+    for (_, path), operation in operations().items():
+        function = operation["operationId"][0].upper() + operation["operationId"][1:]
+        unknown = api_event({"webhook_id": ID, "message_id": "m"}, {"colour": "red"}, scope=SCOPES)
+        assert list(calls.refused(function, unknown)) == ["colour"]
+        for name in ("webhook_id", "message_id"):
+            if f"{{{name}}}" in path:
+                ids = {name: "a b", "execution_id": EXECUTION_ID, "recovery_id": "rec_1"}
+                assert list(calls.refused(function, api_event(ids, scope=SCOPES, body={"url": 1}))) == [name]
