@@ -206,7 +206,7 @@ def check_signing_key(stack: CheckedStack) -> Finding:
     age = stack.now - changed
     found = f"Changed {age.days} days ago." if age.days else "Changed today."
     if age > OLD_KEY:
-        return Finding(Status.WARNING, found, "Rotate it: docs/operations.md#rotate-it")
+        return Finding(Status.WARNING, found, "Rotate it: docs/operations.md#rotate-the-signing-key")
     return Finding(Status.OK, found)
 
 

@@ -65,7 +65,7 @@ def test_every_call_of_the_api_is_listed_with_its_scope() -> None:
 
 
 def test_every_refused_header_is_named() -> None:
-    _, _, section = PRODUCERS.partition("\n## What is refused\n")
+    _, _, section = PRODUCERS.partition("\n## Rejected messages\n")
     assert {name.lower() for name in re.findall(r"`([\w-]+)`", section.partition("\n## ")[0])} >= REFUSED_HEADERS
 
 

@@ -74,7 +74,7 @@ def test_what_needs_two_deployments_is_documented(
     assert re.search(r"`WriteCapacityMin`[^.]*`TableClass`[^.]*two deployments", DOCUMENTED)
 
 
-DOCUMENTED = (template.ROOT / "docs/operations.md").read_text().partition("### What needs two deployments")[2]
+DOCUMENTED = (template.ROOT / "docs/operations.md").read_text().partition("### Changes that need two deployments")[2]
 
 
 def test_capacity_and_class_change_one_after_the_other(schemas: Schemas) -> None:
