@@ -1,4 +1,4 @@
-"""AWS's quotas in us-east-1, with where and when they were read, and what a load takes of each."""
+"""AWS's quotas in us-east-1, with source and date, and how much of each a load uses."""
 
 import math
 from collections.abc import Callable
@@ -9,23 +9,23 @@ from benchmarks.capacity import Load, Receivers
 from tests.template import default
 
 BUSIEST: Final = 0.1
-"""Share of the webhook that has most."""
+"""Share of the busiest webhook."""
 
 _OTHERS: Final = Receivers(1 - BUSIEST)
 _WELL: Final = Receivers(BUSIEST, one_webhook=True)
 _HANGING: Final = Receivers(BUSIEST, failing=0, hanging=1, lasting=1, one_webhook=True)
 
 SCENARIOS: Final[dict[str, Load]] = {
-    "an ordinary day": Load(1, (_OTHERS, _WELL)),
-    "the busiest receiver hangs, for half an hour": Load(1, (_OTHERS, _HANGING), since_seconds=1800),
+    "a normal day": Load(1, (_OTHERS, _WELL)),
+    "the busiest receiver hangs for half an hour": Load(1, (_OTHERS, _HANGING), since_seconds=1800),
     "… for a day": Load(1, (_OTHERS, _HANGING), since_seconds=86_400),
 }
-"""Each at one webhook a second."""
+"""Each at one webhook per second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit, and what reaches it."""
+    """A limit, and the load that reaches it."""
 
     name: str
     limit: float
@@ -35,7 +35,7 @@ class Quota:
     read: str
 
     def breaks_at(self, scenario: Load) -> float:
-        """The webhooks a second at which this load reaches it; infinite beyond a million."""
+        """Return the webhooks per second at which this load reaches it; infinite above a million."""
         low, high = 0.0, 20.0  # as powers of two
         if self.taken(at(scenario, 2**high)) < self.limit:
             return math.inf
@@ -58,15 +58,15 @@ QUOTAS: Final = (
         "`SenderConcurrency`",
         float(default({"Ref": "SenderConcurrency"})),
         lambda load: load.concurrency,
-        "the parameter, up to 1,000",
+        "raise the parameter, up to 1,000",
         "template.yaml",
         "-",
     ),
     Quota(
-        "Lambda: invocations at one time, of an account and of one queue",
+        "Lambda: concurrent invocations of an account and of one queue",
         1000,
         lambda load: load.concurrency,
-        "ask AWS; the template's limit of the parameter with it",
+        "request an increase; raise the template's limit of the parameter",
         f"{_AWS}/lambda/latest/dg/services-sqs-scaling.html",
         _READ,
     ),
@@ -74,71 +74,71 @@ QUOTAS: Final = (
         "SQS: messages in flight",
         120_000,
         lambda load: load.in_flight,
-        "ask AWS; or a second stack for some of the webhooks",
+        "request an increase, or move some webhooks to a second stack",
         f"{_AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
         _READ,
     ),
     Quota(
-        "DynamoDB: write units a second of a new table",
+        "DynamoDB: write units per second of a new table",
         4000,
         lambda load: load.executions,
-        "grows by itself as the load does, to twice its peak of half an hour ago; or set warm throughput beforehand",
+        "grows automatically, to twice its peak of half an hour ago; or set warm throughput in advance",
         "repost.aws/knowledge-center/on-demand-table-throttling-dynamodb",
         _READ,
     ),
     Quota(
-        "`WriteCapacityMax`, where `WriteCapacityMin` is set",
+        "`WriteCapacityMax`, if `WriteCapacityMin` is set",
         float(default({"Ref": "WriteCapacityMax"})),
         lambda load: load.executions,
-        "the parameter; what is beyond is logged later",
+        "raise the parameter; executions above it are logged later",
         "template.yaml",
         "-",
     ),
     Quota(
-        "DynamoDB: write units a second of a table and its indexes",
+        "DynamoDB: write units per second of a table and its indexes",
         40_000,
         lambda load: load.write_units,
-        "ask AWS",
+        "request an increase",
         f"{_AWS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode-max-throughput.html",
         _READ,
     ),
     Quota(
-        "DynamoDB: write units a second of one webhook (a partition)",
+        "DynamoDB: write units per second of one webhook (a partition)",
         1000,
         lambda load: load.hottest_partition,
-        "cannot be raised: its log lags by way of UnloggedExecutions; send under several webhook ids",
+        "cannot be raised: its log lags through UnloggedExecutions; use several webhook IDs",
         "repost.aws/knowledge-center/on-demand-table-throttling-dynamodb",
         _READ,
     ),
     Quota(
-        "Scheduler: CreateSchedule calls a second",
+        "Scheduler: CreateSchedule calls per second",
         5000,
         lambda load: load.schedules_set,
-        "ask AWS; messages come back after 12 minutes and set their retry anew",
+        "request an increase; messages return after 12 minutes and schedule their retry again",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
     ),
     Quota(
-        "Scheduler: invocations a second",
+        "Scheduler: invocations per second",
         1000,
         lambda load: load.schedules_set,
-        "ask AWS; retries come later",
+        "request an increase; retries are late",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
     ),
     Quota(
-        "Scheduler: schedules that wait",
+        "Scheduler: pending schedules",
         10_000_000,
         lambda load: load.schedules_kept,
-        "ask AWS; or shorten `RetrySchedule`",
+        "request an increase, or shorten `RetrySchedule`",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
     ),
     Quota(
-        "KMS: calls a second",
+        "KMS: calls per second",
         10_000,
         lambda load: load.decrypts,
-        "ask AWS",
+        "request an increase",
         "not confirmed: the smallest region's, as known in 2025",
         "-",
     ),

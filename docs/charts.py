@@ -45,14 +45,14 @@ def main() -> None:
 
 
 def cost() -> str:
-    """USD per million webhooks, by how many there are a month."""
+    """Draw USD per million webhooks by monthly volume."""
     across, up = Scale(VOLUMES[0], VOLUMES[-1], 70, WIDTH - 250), Scale(1, 1000, 400, 50)
     lines: dict[str, Callable[[float], float]] = {
         "Hooklog, defaults": per_million,
         "Hooklog, lean": lean_per_million,
         **{offer.name: _each(offer.usd) for offer in OFFERS},
     }
-    marks = [_text(20, 26, "USD per million webhooks, by webhooks a month (list prices)", weight="bold")]
+    marks = [_text(20, 26, "USD per million webhooks, by webhooks per month (list prices)", weight="bold")]
     for value in up.decades():
         marks += [
             _line(across.start, up.at(value), across.end, up.at(value)),
@@ -77,11 +77,11 @@ def _each(usd: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def scaling() -> str:
-    """At how many webhooks a second each quota is reached."""
+    """Draw the webhooks per second at which each quota is reached."""
     left, row = 400, 30
     across = Scale(10, MILLION, left, WIDTH - 40)
     bottom = 90 + row * len(QUOTAS)
-    marks = [_text(20, 26, "Webhooks a second at which a quota is reached", weight="bold")]
+    marks = [_text(20, 26, "Webhooks per second at which a quota is reached", weight="bold")]
     for number, (name, colour) in enumerate(zip(SCENARIOS, COLOURS[::2], strict=True)):
         at = 24 + (0, 150, 500)[number]
         marks += [_dot(at, 50, colour), _text(at + 12, 54, name, colour=colour)]
@@ -104,12 +104,12 @@ def _short(name: str) -> str:
         name.replace("`", "")
         .replace(", of an account and of one queue", "")
         .replace(" (a partition)", "")
-        .partition(", where")[0]
+        .partition(", if")[0]
     )
 
 
 def _apart(heights: list[float], least: float) -> list[float]:
-    """The same heights, no two of them nearer than that."""
+    """Move heights apart, so that no two are closer than `least`."""
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     moved = list(heights)
     for above, below in pairwise(order):

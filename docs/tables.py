@@ -1,7 +1,6 @@
-"""Puts the tables that are reckoned into docs/cost.md and docs/scaling.md: python -m docs.tables
+"""Put the calculated tables into docs/cost.md and docs/scaling.md: python -m docs.tables
 
-Each stands between `<!-- name -->` and `<!-- end -->`. A test holds their words to what this makes, and their numbers
-to within a tenth of it.
+Each is between `<!-- name -->` and `<!-- end -->`. A test compares the text exactly and the numbers within a tenth.
 """
 
 import math
@@ -43,7 +42,7 @@ RECIPE: Final = recipe.overrides()
 LEAN: Final = recipe.deployment(RECIPE)
 SUDDEN: Final = (10, 100, 1000)
 USED: Final = (0.7, 0.6, 0.5)
-"""Shares of the provisioned capacity."""
+"""Utilization of provisioned capacity."""
 
 Row = Iterable[str]
 
@@ -56,7 +55,7 @@ def main() -> None:
 
 
 def filled(text: str) -> str:
-    """The document with each of its tables as it is by now."""
+    """Return the document with its tables recalculated."""
     return _MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
 
 
@@ -78,10 +77,10 @@ def cost_table() -> str:
             "**USD per million**",
             *(f"**{_per(total, volume):.2f}**" for total, volume in zip(totals, VOLUMES, strict=True)),
         ],
-        ["USD a month", *(f"{total:,.0f}" for total in totals)],
-        ["webhooks in a batch", *(f"{load.fill:.1f}" for load in loads)],
+        ["USD per month", *(f"{total:,.0f}" for total in totals)],
+        ["webhooks per batch", *(f"{load.fill:.1f}" for load in loads)],
     ]
-    return _table(["webhooks a month", *_volumes()], rows)
+    return _table(["webhooks per month", *_volumes()], rows)
 
 
 def offers_table() -> str:
@@ -89,41 +88,41 @@ def offers_table() -> str:
     for offer in OFFERS:
         each = (f"{_per(offer.usd(volume), volume):.2f}" for volume in VOLUMES)
         rows.append([offer.name, *each, f"{offer.source}, {offer.read}: {offer.remark}"])
-    return _table(["USD per million, at a month's", *_volumes(), "source"], rows)
+    return _table(["USD per million, at a monthly volume of", *_volumes(), "source"], rows)
 
 
 def levers_table() -> str:
-    """The recipe's parameters, each with those before it."""
+    """Show the recipe's parameters, each added to those before it."""
     rows = [["the template's defaults", *_each_volume({})]]
     for count, (name, value) in enumerate(RECIPE.items(), 1):
         rows.append([f"… `{name}={value}`", *_each_volume(dict(list(RECIPE.items())[:count]))])
     rows[-1] = [f"**{cell}**" for cell in rows[-1]]
-    rows += [[f"the same, where {used:.0%} of the capacity is used", *_each_volume(RECIPE, used)] for used in USED[1:]]
-    return _table(["USD per million, at a month's", *_volumes()], rows)
+    rows += [[f"the same, at {used:.0%} utilization", *_each_volume(RECIPE, used)] for used in USED[1:]]
+    return _table(["USD per million, at a monthly volume of", *_volumes()], rows)
 
 
 def lean_table() -> str:
-    """The recipe's bill beside that of the defaults, at a hundred million a month."""
+    """Compare the recipe's bill with the defaults, at a hundred million a month."""
     volume = VOLUMES[2]
     loads = load_of(volume), load_of(volume, deployment=LEAN)
     bills = monthly(volume, loads[0]), monthly(volume, loads[1], recipe.terms(RECIPE))
     rows = [[unit, *(_usd(_per(bill[unit], volume)) for bill in bills)] for unit in Unit]
     rows += [
         ["**USD per million**", *(f"**{_per(sum(bill.values()), volume):.2f}**" for bill in bills)],
-        ["USD a month", *(f"{sum(bill.values()):,.0f}" for bill in bills)],
-        ["webhooks in a batch", *(f"{load.fill:.1f}" for load in loads)],
+        ["USD per month", *(f"{sum(bill.values()):,.0f}" for bill in bills)],
+        ["webhooks per batch", *(f"{load.fill:.1f}" for load in loads)],
     ]
     return _table(["100 million a month", "the defaults", "`lean`"], rows)
 
 
 def rise_table() -> str:
-    """What the recipe's capacity does under a sudden load."""
+    """Show how the recipe's capacity follows a sudden load."""
     first = int(RECIPE["WriteCapacityMin"])
     rows = []
     for rate in SUDDEN:
         risen = rise(rate, first)
         rows.append([f"{rate:,}", f"{risen.minutes:,.0f}", f"{risen.late:,.0f}"])
-    head = [f"from {first} units: executions a second", "minutes until it is enough", "executions logged late"]
+    head = [f"executions per second, from {first} units", "minutes until it suffices", "executions logged late"]
     return _table(head, rows)
 
 
@@ -138,18 +137,18 @@ def _each_volume(parameters: dict[str, str], used: float = USED[0]) -> Iterator[
 
 
 def receivers_table() -> str:
-    """What the receivers' time costs, at a hundred million a month."""
+    """Show what slow receivers cost, at a hundred million a month."""
     rows = []
     for name, receivers in (
-        ("all answer in 100 ms", Receivers(slow_seconds=0.1, hanging=0)),
-        ("half in 100 ms, 1 % takes 1 s or more", Receivers(hanging=0)),
-        ("… and 0.1 % does not answer within 15 s: the tables above", Receivers()),
-        ("… and 1 % does not", Receivers(hanging=0.01)),
+        ("all respond within 100 ms", Receivers(slow_seconds=0.1, hanging=0)),
+        ("half within 100 ms, 1 % takes 1 s or more", Receivers(hanging=0)),
+        ("… and 0.1 % time out after 15 s (the tables above)", Receivers()),
+        ("… and 1 % time out", Receivers(hanging=0.01)),
     ):
         load = load_of(VOLUMES[2], receivers=(receivers,), deployment=WINDOW)
         total = _per(sum(monthly(VOLUMES[2], load).values()), VOLUMES[2])
         rows.append([name, f"{1000 * load.batch_seconds:,.0f}", f"{load.fill:.1f}", f"{total:.2f}"])
-    return _table(["receivers", "a batch, ms", "webhooks in it", "USD per million"], rows)
+    return _table(["receivers", "batch, ms", "webhooks per batch", "USD per million"], rows)
 
 
 def taken_table() -> str:
@@ -173,25 +172,25 @@ def prices_table() -> str:
         ["storage", *_priced(INFREQUENT_GB)],
         ["units and capacity", *_priced(INFREQUENT_UNITS)],
     ]
-    return _table(["", "USD", "for", "source", "as of"], rows)
+    return _table(["", "USD", "per", "source", "as of"], rows)
 
 
 def standing_table() -> str:
     rows = [[name, f"{count:,.0f}", f"{price.of(count):.2f}"] for name, (count, price) in stock().items()]
-    rows.append(["**together**", "", f"**{standing():.2f}**"])
+    rows.append(["**total**", "", f"**{standing():.2f}**"])
     turned = rotations()
-    rows.append(["from the third year on: KMS rotations", f"{turned:,}", f"{KMS_ROTATION.of(turned):.2f} more"])
-    return _table(["", "how many", "USD a month"], rows)
+    rows.append(["KMS rotations, from the third year on", f"{turned:,}", f"+{KMS_ROTATION.of(turned):.2f}"])
+    return _table(["", "count", "USD per month"], rows)
 
 
 def scaling_table() -> str:
-    """The first scenario: how much of each quota is taken at each rate."""
-    scenario = SCENARIOS["an ordinary day"]
+    """Show how much of each quota a normal day uses at each rate."""
+    scenario = SCENARIOS["a normal day"]
     rows = [
         [quota.name, f"{quota.limit:,.0f}", *(_of(quota, at(scenario, rate)) for rate in RATES), quota.remedy]
         for quota in QUOTAS
     ]
-    return _table(["", "quota", *(f"{rate:,}/s" for rate in RATES), "what to do"], rows)
+    return _table(["", "quota", *(f"{rate:,}/s" for rate in RATES), "action"], rows)
 
 
 def breaks_table() -> str:
@@ -199,11 +198,11 @@ def breaks_table() -> str:
     for quota in QUOTAS:
         rates = (quota.breaks_at(scenario) for scenario in SCENARIOS.values())
         rows.append([quota.name, *("-" if rate == math.inf else f"{float(f'{rate:.2g}'):,.0f}" for rate in rates)])
-    return _table(["reached at webhooks a second", *SCENARIOS], rows)
+    return _table(["reached at webhooks per second", *SCENARIOS], rows)
 
 
 def loads_table() -> str:
-    """What each scenario is like at a thousand a second."""
+    """Show each scenario at a thousand webhooks per second."""
     rows = []
     for name, scenario in SCENARIOS.items():
         load = at(scenario, 1000)
@@ -219,13 +218,13 @@ def loads_table() -> str:
                 f"{load.schedules_kept:,.0f}",
             ]
         )
-    head = ["1,000 webhooks a second", "executions/s", "a batch, s", "at one time", "in flight", "write units/s"]
-    return _table([*head, "schedules set/s", "schedules waiting"], rows)
+    head = ["1,000 webhooks per second", "executions/s", "batch, s", "concurrency", "in flight", "write units/s"]
+    return _table([*head, "schedules created/s", "schedules pending"], rows)
 
 
 def quotas_table() -> str:
     rows = [[quota.name, f"{quota.limit:,.0f}", quota.source, quota.read] for quota in QUOTAS]
-    return _table(["", "quota", "source", "read"], rows)
+    return _table(["", "quota", "source", "as of"], rows)
 
 
 def _of(quota: Quota, load: Load) -> str:
@@ -242,7 +241,7 @@ def _priced(price: Price) -> Iterator[str]:
 
 
 def _per(usd: float, webhooks: float) -> float:
-    """USD a month as USD per million webhooks."""
+    """Convert USD per month to USD per million webhooks."""
     return usd * MILLION / webhooks
 
 
