@@ -44,8 +44,8 @@ class DetailsRow(AttachedTable):
     expires_at = NumberAttribute()
 
 
-def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
-    """The items that hold an execution's details, and what a retry needs that View does not show."""
+def pack(execution: Execution, days: int) -> Iterator[DetailsRow]:
+    """The items that hold an execution's details for so many days, and what a retry needs that View does not show."""
     call, message = execution.delivery.call, execution.delivery.message
     repeat = codec.to_details(message)
     if call.sensitive_headers:
@@ -59,7 +59,7 @@ def pack(execution: Execution, expires_at: int) -> Iterator[DetailsRow]:
             executed_at=f"{execution.execution_id}#{part}" if part else execution.execution_id,
             content=content[start : start + MAX_PART_BYTES],
             parts=-(-len(content) // MAX_PART_BYTES),
-            expires_at=expires_at,
+            expires_at=execution.expires_at(days),
         )
 
 

@@ -6,18 +6,12 @@ its summary. The mark comes first and the summary last: one that says so is done
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
-
-from pynamodb.exceptions import UpdateError
+from typing import Final
 
 from hooklog.executions import details
 from hooklog.executions.attempts import all_attempts
 from hooklog.executions.history import find
-from hooklog.executions.rows import ExecutionRow
-from hooklog.executions.tables import CONDITION_FAILED
-
-if TYPE_CHECKING:
-    from pynamodb.expressions.update import Action
+from hooklog.executions.rows import ExecutionRow, mark_erased
 
 MARK_SECONDS: Final = 29 * 86_400
 """How long a mark stands at least: a day more than an item may wait to be logged, 14 days before it is redriven from
@@ -46,22 +40,11 @@ def erase_again(written: Iterable[Key]) -> int:
     erased = details.marked(set(written))
     for webhook_id, execution_id in erased:
         details.delete(webhook_id, execution_id)
-        _say_so(webhook_id, execution_id)
+        mark_erased(webhook_id, execution_id)
     return len(erased)
 
 
 def _erase(row: ExecutionRow) -> None:
     details.mark(row.webhook_id, row.executed_at, max(int(row.expires_at), int(time.time()) + MARK_SECONDS))
     details.delete(row.webhook_id, row.executed_at)
-    _say_so(row.webhook_id, row.executed_at)
-
-
-def _say_so(webhook_id: str, execution_id: str) -> None:
-    """In the summary, whose retry is due no more, unless that has expired, or has yet to come."""
-    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
-    try:
-        actions: list[Action] = [ExecutionRow.erased.set(True), ExecutionRow.next_attempt_at.remove()]
-        row.update(actions, condition=ExecutionRow.webhook_id.exists())
-    except UpdateError as error:
-        if error.cause_response_code != CONDITION_FAILED:
-            raise
+    mark_erased(row.webhook_id, row.executed_at)

@@ -62,6 +62,10 @@ class Execution(NamedTuple):
     def webhook_id(self) -> str:
         return self.delivery.message.webhook_id
 
+    def expires_at(self, days: int) -> int:
+        """When what is kept for so many days expires, in Unix seconds."""
+        return int((self.delivery.started_at + timedelta(days=days)).timestamp())
+
 
 def name_execution(started_at: datetime) -> str:
     """A new execution's id: when it started, in UTC and sortable as text, and eight random hex digits."""

@@ -12,7 +12,7 @@ from hooklog.errors import NotFound
 from hooklog.executions.attempts import all_attempts
 from hooklog.executions.details import read_details
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.rows import ExecutionRow, Summary, summary_of
+from hooklog.executions.rows import ExecutionRow, Summary, error_of, summary_of
 
 MAX_READ: Final = 1000
 """Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
@@ -92,12 +92,9 @@ def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Cond
 def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
     """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
     row = find(webhook_id, execution_id)
-    return {**summary_of(row), **_error(row), **read_details(webhook_id, execution_id, sensitive)}
-
-
-def _error(row: ExecutionRow) -> dict[str, Any]:
-    """Why no status came, where there are no details to say so."""
-    return {"error": {"type": row.error_type, "message": row.error_message}} if row.error_message else {}
+    error = error_of(row)
+    details = read_details(webhook_id, execution_id, sensitive)
+    return {**summary_of(row), **({"error": error} if error else {}), **details}
 
 
 def find(webhook_id: str, execution_id: str) -> ExecutionRow:

@@ -8,13 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
-from pynamodb.exceptions import UpdateError
 
 from hooklog.errors import code_of
 from hooklog.executions.details import DetailsRow, pack
 from hooklog.executions.execution import Execution
 from hooklog.executions.rows import ExecutionRow, row_of
-from hooklog.executions.tables import CONDITION_FAILED
 
 MAX_BATCH_ITEMS: Final = 25
 MAX_BATCH_BYTES: Final = 8_000_000
@@ -22,8 +20,6 @@ MAX_BATCH_BYTES: Final = 8_000_000
 
 WRITE_SECONDS: Final = 4.0
 """How long, over all requests of one call, unprocessed items are sent again before they count as not taken."""
-
-_DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +56,8 @@ def puts_of(executions: Sequence[Execution], retention: Retention, *, details_of
     """The items of these executions, details first, so that a summary is never without its details."""
     failed = [each for each in executions if not each.delivery.success and not each.details_not_stored]
     detailed = executions if details_of_all else failed
-    details = [put for execution in detailed for put in _details(execution, retention)]
+    parts = (part for execution in detailed for part in pack(execution, retention.details_days))
+    details = [Put(DetailsRow.Meta.table_name, part.serialize(), len(part.content) + 1024) for part in parts]
     return details + [summary_put(execution, retention) for execution in executions]
 
 
@@ -68,23 +65,6 @@ def summary_put(execution: Execution, retention: Retention) -> Put:
     """The item of an execution's summary."""
     row = row_of(execution, retention.execution_days)
     return Put(ExecutionRow.Meta.table_name, row.serialize(), 1024)
-
-
-def take_back_plan(webhook_id: str, execution_id: str) -> None:
-    """Remove an execution's `next_attempt_at`, as another attempt has followed it. Raises UpdateError."""
-    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
-    planned = ExecutionRow.next_attempt_at
-    try:
-        row.update([planned.remove()], condition=planned.exists())
-    except UpdateError as error:
-        if error.cause_response_code != CONDITION_FAILED:
-            raise
-
-
-def _details(execution: Execution, retention: Retention) -> Iterator[Put]:
-    expires_at = int(execution.delivery.started_at.timestamp()) + retention.details_days * _DAY_SECONDS
-    for row in pack(execution, expires_at):
-        yield Put(DetailsRow.Meta.table_name, row.serialize(), len(row.content) + 1024)
 
 
 def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], None] = time.sleep) -> Refused | None:

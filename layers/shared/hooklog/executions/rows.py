@@ -5,16 +5,19 @@ A row leaves out what is usual (trigger event, no hard error), because there are
 """
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import AttachedTable
+from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
+
+if TYPE_CHECKING:
+    from pynamodb.expressions.update import Action
 
 _BETWEEN = "/"  # in no id
-_DAY_SECONDS = 86_400
 
 
 class Summary(TypedDict):
@@ -162,7 +165,7 @@ def row_of(execution: Execution, days: int) -> ExecutionRow:
         details_not_stored=execution.details_not_stored or None,
         error_type=str(error.error_type) if error else None,
         error_message=error.message if error and execution.details_not_stored else None,
-        expires_at=int(delivery.started_at.timestamp()) + days * _DAY_SECONDS,
+        expires_at=execution.expires_at(days),
     )
 
 
@@ -201,9 +204,35 @@ def attempt_of(item: Mapping[str, Any]) -> Attempt:
     )
 
 
+def error_of(row: ExecutionRow) -> dict[str, str] | None:
+    """Why no status came, if there are no details to say so."""
+    return {"type": str(row.error_type), "message": row.error_message} if row.error_message else None
+
+
 def accepted_id(row: ExecutionRow) -> str:
     """The id of the queue message that was accepted; empty if the row, of an earlier release, does not say."""
     return _parted(row.message_id, int(row.attempt), row.queue_message_id)[0]
+
+
+def mark_erased(webhook_id: str, execution_id: str) -> None:
+    """Say that its details are erased, so that no retry is due; nothing if it has expired or is not logged yet."""
+    changes: list[Action] = [ExecutionRow.erased.set(True), ExecutionRow.next_attempt_at.remove()]
+    _update(webhook_id, execution_id, changes, if_there_is=ExecutionRow.webhook_id)
+
+
+def remove_next_attempt(webhook_id: str, execution_id: str) -> None:
+    """Say that no retry is due, because another attempt has followed; nothing if none was. Raises UpdateError."""
+    planned = ExecutionRow.next_attempt_at
+    _update(webhook_id, execution_id, [planned.remove()], if_there_is=planned)
+
+
+def _update(webhook_id: str, execution_id: str, changes: "list[Action]", if_there_is: UnicodeAttribute) -> None:
+    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
+    try:
+        row.update(changes, condition=if_there_is.exists())
+    except UpdateError as error:
+        if error.cause_response_code != CONDITION_FAILED:
+            raise
 
 
 def _joined(message_id: str, queue_message_id: str, task_id: str) -> str | None:

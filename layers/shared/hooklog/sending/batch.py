@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS, UNANSWERED_SECONDS
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
 from hooklog.executions.execution import Execution, Trigger
-from hooklog.executions.log import take_back_plan
+from hooklog.executions.rows import remove_next_attempt
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
 from hooklog.sending.archive import Archive
@@ -112,7 +112,7 @@ class Sender:
         followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
         if outcome.unlogged or seconds_left() < DYNAMODB_UNANSWERED_SECONDS + WATCH_SECONDS:
             return
-        updates = [self._pool.submit(take_back_plan, *ids) for ids in followed]
+        updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
         for update in updates:
             if error := update.exception():
                 outcome.stale_cause = cause_of(error)

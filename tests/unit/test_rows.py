@@ -1,0 +1,142 @@
+"""An execution's row: what is written is read, and what is shown is what the API's document names."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.errors import ErrorType, Undelivered
+from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.rows import ExecutionRow, Summary, accepted_id, attempt_of, error_of, row_of, summary_of
+from hooklog.messages.call import Call
+from hooklog.messages.message import Message
+from tests.openapi import DOCUMENT
+
+AT = datetime(2026, 11, 23, 17, 36, tzinfo=UTC)
+MESSAGE = Message("acme.orders", "msg_1", "https://example.com/", b"{}", {}, "order.created", 15)
+IDS = st.from_regex(r"[A-Za-z0-9_.-]{1,128}", fullmatch=True)
+
+
+def execution(**given: Any) -> Execution:
+    """A failed retry that says as much as one can, unless something else is given."""
+    refusal = Undelivered(ErrorType.CONNECTION_REFUSED)
+    fields: dict[str, Any] = {
+        "execution_id": name_execution(AT),
+        "delivery": Delivery.refused(Call.of(MESSAGE), 2, AT, refusal)._replace(resent=True),
+        "trigger": Trigger.RETRY,
+        "queue_message_id": "q1",
+        "retries_used": 1,
+        "redelivered": True,
+        "details_not_stored": True,
+        "task_id": "q2",
+    }
+    return Execution(**(fields | given))
+
+
+ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.skip(Call.of(MESSAGE), 2, AT))]
+"""Executions that together have whatever an execution can have."""
+
+
+def test_every_attribute_is_written() -> None:
+    written = {name for each in ALL for name in row_of(each, 90).serialize()}
+    attributes = {attribute.attr_name for attribute in ExecutionRow.get_attributes().values()}
+    assert written == attributes - {"erased"}, "erasure writes that"
+
+
+def test_every_field_of_a_summary_is_read() -> None:
+    shown: dict[str, Any] = {}
+    for each in ALL:
+        row = row_of(each, 90)
+        row.erased = True
+        shown |= summary_of(read(row))
+    assert shown.keys() == Summary.__annotations__.keys()
+
+
+def read(row: ExecutionRow) -> ExecutionRow:
+    """As it comes back from the table."""
+    return ExecutionRow.from_raw_data(row.serialize())
+
+
+def test_what_is_usual_is_left_out() -> None:
+    call = Call.of(MESSAGE._replace(event_type=None))
+    response = Answer(200, {}, b"", truncated=False, length=0)
+    delivery = Delivery(call, 1, AT, 87, {}, response, None)
+    row = row_of(Execution(name_execution(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
+    assert row.serialize().keys() == {
+        "webhook_id",
+        "executed_at",
+        "message_id",
+        "attempt",
+        "duration_ms",
+        "result",
+        "expires_at",
+    }
+    assert summary_of(read(row)).keys() == Summary.__required_keys__
+
+
+@pytest.mark.parametrize("schema", ["Summary", "Execution"])
+def test_the_document_of_the_api_names_the_same_fields(schema: str) -> None:
+    described = DOCUMENT["components"]["schemas"][schema]
+    assert set(described["required"]) == Summary.__required_keys__
+    assert described["properties"].keys() >= Summary.__annotations__.keys()
+
+
+@given(message_id=IDS, accepted=IDS, task=st.just("") | IDS)
+def test_the_ids_of_an_attempt_come_back(message_id: str, accepted: str, task: str) -> None:
+    first = Delivery.skip(Call.of(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
+    row = row_of(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
+    attempt = attempt_of(row.serialize())
+    assert (attempt.queue_message_id, attempt.task_id) == (accepted, task)
+    assert accepted_id(read(row)) == accepted
+
+
+def test_a_rows_error_is_shown_if_no_details_hold_it() -> None:
+    assert error_of(row_of(execution(details_not_stored=False), 90)) is None
+    assert error_of(row_of(execution(), 90)) == {
+        "type": "connection_refused",
+        "message": ErrorType.CONNECTION_REFUSED.message,
+    }
+
+
+def test_what_an_earlier_release_wrote_is_read() -> None:
+    row = {
+        "webhook_id": {"S": "acme.orders"},
+        "executed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"},
+        "failed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"},
+        "message_id": {"S": "msg_1"},
+        "attempt": {"N": "2"},
+        "trigger": {"S": "retry"},
+        "duration_ms": {"N": "87"},
+        "result": {"N": "0"},
+        "hard_error": {"BOOL": True},
+        "queue_message_id": {"S": "q2"},
+        "unkept": {"BOOL": True},
+        "exhausted": {"BOOL": True},
+        "error_type": {"S": "dns_failure"},
+        "error_message": {"S": "The receiver's name could not be looked up."},
+        "expires_at": {"N": "4000000000"},
+    }
+    old = ExecutionRow.from_raw_data(row)
+    assert (old.details_not_stored, accepted_id(old), error_of(old)) == (
+        True,
+        "",
+        {"type": "dns_failure", "message": "The receiver's name could not be looked up."},
+    )
+    assert summary_of(old) == {
+        "execution_id": "20261123T173600.123456Z-9f3a2c1d",
+        "webhook_id": "acme.orders",
+        "message_id": "msg_1",
+        "attempt": 2,
+        "trigger": "retry",
+        "executed_at": "2026-11-23T17:36:00.123456Z",
+        "duration_ms": 87,
+        "result": 0,
+        "success": False,
+        "hard_error": True,
+        "exhausted": True,
+    }
+    attempt = attempt_of(row)
+    assert (attempt.asked_by, attempt.queue_message_id, attempt.follows("any")) == ("q2", "", True)
