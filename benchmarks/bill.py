@@ -1,8 +1,8 @@
-"""A month's bill: what a load takes, times list prices.
+"""A month's bill: a load's usage times list prices.
 
-Beside what `benchmarks.cost` counts there is what Lambda and the producer do. The producer sends ten messages in a
-request; Lambda receives and deletes a batch in one request each; Scheduler sends each retry by one. A failure is taken
-to be alone in its batch, so that its retry has a request to itself. Month: 30 days.
+Adds what Lambda and the producer use to what `benchmarks.cost` counts. Assumptions: the producer sends ten messages per
+request; Lambda receives and deletes each batch with one request; Scheduler sends each retry with one request; a failure
+is alone in its batch, so its retry has its own request. A month has 30 days.
 """
 
 import math
@@ -22,7 +22,7 @@ from benchmarks.prices import (
     Price,
     Unit,
 )
-from benchmarks.taken import TAKEN
+from benchmarks.usage import USAGE
 from hooklog.executions.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
 from tests.template import TEMPLATE, default, functions, resources
@@ -33,103 +33,103 @@ MB_OF_GB: Final = 1024
 PRODUCERS_BATCH: Final = 10
 LONG_POLL_SECONDS: Final = 20
 RETRY_READS: Final = 0.5
-"""Units of each that a retry reads of the log: items of less than 4 KB, as they were a moment ago."""
+"""Units of each read of a retry: an eventually consistent read of an item below 4 KB."""
 SCALING_ALARMS: Final = 4
-"""What each scaling policy makes, on its own, of alarms on metrics of DynamoDB; as known in 2025."""
+"""CloudWatch alarms that each scaling policy creates; as known in 2025."""
 
 HISTORY_MONTHS: Final = int(default({"Ref": "ExecutionRetentionDays"})) / 30
 DETAILS_MONTHS: Final = int(default({"Ref": "DetailsRetentionDays"})) / 30
 
 Bill = dict[Unit, float]
-"""USD a month."""
+"""USD per month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Choices that change prices and no load."""
+    """Options that change prices but not the load."""
 
     recovery: bool = True
     """Point-in-time recovery."""
     infrequent: bool = False
-    """DynamoDB's class for infrequent access."""
+    """DynamoDB's table class for infrequent access."""
     capacity: "Capacity | None" = None
-    """None where units are paid for by the request."""
+    """None if units are billed on demand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Units a second that each table of the log and each of its indexes has at least, scaled by use."""
+    """Minimum units per second of each table and index of the log, scaled with use."""
 
     writes: int
     reads: int
     used: float = 0.7
-    """Share of the capacity, on average."""
+    """Average share of the capacity that is used."""
 
     def write_units(self, load: Load) -> float:
-        """Units of capacity that the load keeps there, in each place whole ones."""
-        return sum(self._scaled(units, self.writes) for units in writes(load))
+        """Return the capacity provisioned for the load, in whole units per table and index."""
+        return sum(self._scale(units, self.writes) for units in write_units(load))
 
     def read_units(self, load: Load) -> float:
-        return sum(self._scaled(units, self.reads) for units in reads(load))
+        return sum(self._scale(units, self.reads) for units in read_units(load))
 
-    def _scaled(self, units: float, least: int) -> int:
-        return max(least, math.ceil(units / self.used))
+    def _scale(self, units: float, minimum: int) -> int:
+        return max(minimum, math.ceil(units / self.used))
 
 
-def monthly(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
-    """What so many webhooks a month cost, that come like this load."""
+def monthly_bill(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
+    """Return the cost of this many webhooks per month, with this load's profile."""
     factor = webhooks / load.per_second
     bill = {unit: PRICES[unit].of(factor * quantity) for unit, quantity in _quantities(load).items()}
-    written, read = _units(load, factor, terms)
-    bill[Unit.WRITE_UNIT] += written  # to those of the registry, which is paid for by the request
+    written, read = _price_units(load, factor, terms)
+    bill[Unit.WRITE_UNIT] += written  # the registry's are already counted, always on demand
     bill[Unit.READ_UNIT] += read
     if terms.infrequent:
         bill[Unit.STORED_GB] *= INFREQUENT_GB.usd / PRICES[Unit.STORED_GB].usd
     if not terms.recovery:
         bill[Unit.BACKED_UP_GB] = 0
-    return bill | {Unit.STANDING: standing() + (_scaling() if terms.capacity else 0)}
+    return bill | {Unit.STANDING: standing_cost() + (_scaling_alarms_cost() if terms.capacity else 0)}
 
 
-def _units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:
-    """What the log's write and read units cost, at this load for so many seconds."""
-    dearer = INFREQUENT_UNITS.usd if terms.infrequent else 1
+def _price_units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:
+    """Return the cost of the log's write and read units at this load for this many seconds."""
+    surcharge = INFREQUENT_UNITS.usd if terms.infrequent else 1
     if terms.capacity:
         hours = seconds / 3600
         written = WRITE_CAPACITY.of(hours * terms.capacity.write_units(load))
         read = READ_CAPACITY.of(hours * terms.capacity.read_units(load))
     else:
-        written = PRICES[Unit.WRITE_UNIT].of(seconds * sum(writes(load)))
-        read = PRICES[Unit.READ_UNIT].of(seconds * sum(reads(load)))
-    return dearer * written, dearer * read
+        written = PRICES[Unit.WRITE_UNIT].of(seconds * sum(write_units(load)))
+        read = PRICES[Unit.READ_UNIT].of(seconds * sum(read_units(load)))
+    return surcharge * written, surcharge * read
 
 
-def writes(load: Load) -> tuple[float, ...]:
-    """Units a second of Executions, by_message, failures, ExecutionDetails. The rest of a load's is the registry's.
+def write_units(load: Load) -> tuple[float, ...]:
+    """Return write units per second of Executions, by_message, failures and ExecutionDetails, without the registry.
 
-    A retry takes back when the execution before it would be retried.
+    A retry clears the previous execution's `next_attempt_at`.
     """
     return load.executions + load.retries, load.executions, load.failures + load.retries, load.failures
 
 
-def reads(load: Load) -> tuple[float, ...]:
-    """Likewise: each retry reads its execution, its message's chain and its details."""
+def read_units(load: Load) -> tuple[float, ...]:
+    """Return read units in the same order: a retry reads its execution, its message's attempts and its details."""
     each = (load.executions - load.per_second) * RETRY_READS
     return each, each, 0, each
 
 
-def _scaling() -> float:
+def _scaling_alarms_cost() -> float:
     policies = len(resources("AWS::ApplicationAutoScaling::ScalingPolicy"))
     return STANDING["AWS::CloudWatch::Alarm"].of(policies * SCALING_ALARMS)
 
 
-def load_of(webhooks: float, **others: object) -> Load:
-    """A month's webhooks as they come, evenly."""
+def monthly_load(webhooks: float, **others: object) -> Load:
+    """Return the load of this many webhooks per month, evenly spread."""
     return Load(webhooks / MONTH_SECONDS, **others)  # type: ignore[arg-type]
 
 
 def _quantities(load: Load) -> dict[Unit, float]:
-    """A second, in the units of the price lists; of what is kept, all of its months at once."""
-    delivered, failed, retried = TAKEN["delivered"], TAKEN["failed"], TAKEN["retried"]
+    """Return quantities per second, in the units of the price lists; storage for all of its months."""
+    delivered, failed, retried = USAGE["delivered"], USAGE["failed"], USAGE["retried"]
     retries = load.executions - load.per_second
     soon = load.failures - load.schedules_set
     successes = load.executions - load.failures
@@ -139,12 +139,12 @@ def _quantities(load: Load) -> dict[Unit, float]:
     details = load.failures * failed.details_bytes
     history, kept_details = summaries * HISTORY_MONTHS / GB, details * DETAILS_MONTHS / GB
     lines = successes * delivered.log_bytes + load.failures * failed.log_bytes
-    logged = load.invocations * TAKEN["invocation"].log_bytes + lines
+    logged = load.invocations * USAGE["invocation"].log_bytes + lines
     return {
-        Unit.WRITE_UNIT: load.write_units - sum(writes(load)),
-        Unit.READ_UNIT: load.executions * TAKEN["met first"].read_units
+        Unit.WRITE_UNIT: load.write_units - sum(write_units(load)),
+        Unit.READ_UNIT: load.executions * USAGE["not cached"].read_units
         + retries * retried.read_units
-        - sum(reads(load)),
+        - sum(read_units(load)),
         Unit.STORED_GB: history + copies * HISTORY_MONTHS / GB + kept_details,
         Unit.BACKED_UP_GB: history + kept_details,
         Unit.INVOCATION: load.invocations,
@@ -158,32 +158,32 @@ def _quantities(load: Load) -> dict[Unit, float]:
     }
 
 
-def standing() -> float:
-    """USD a month, whether anything is sent or not."""
-    return sum(price.of(count) for count, price in stock().values())
+def standing_cost() -> float:
+    """Return the fixed cost: USD per month even if nothing is sent."""
+    return sum(price.of(count) for count, price in list_standing_resources().values())
 
 
-def stock() -> dict[str, tuple[float, Price]]:
-    """What stands there: how many of each, and the price of one."""
+def list_standing_resources() -> dict[str, tuple[float, Price]]:
+    """Map each kind of fixed resource to its number and the price of one."""
     kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
-    kinds["AWS::CloudWatch::Alarm"] = sum(map(_watched, resources("AWS::CloudWatch::Alarm").values()))
-    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(set(Trigger) - {Trigger.TEST})  # which is not counted
-    polls = _queues_polled() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
+    kinds["AWS::CloudWatch::Alarm"] = sum(map(_count_metrics, resources("AWS::CloudWatch::Alarm").values()))
+    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(set(Trigger) - {Trigger.TEST})  # tests are not counted
+    polls = _count_polled_queues() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
     kept = {kind.removeprefix("AWS::"): (float(kinds[kind]), price) for kind, price in STANDING.items()}
     return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}
 
 
-def rotations() -> int:
-    """Of the template's KMS keys, those that are paid for: the first two of each, a year apart."""
+def count_key_rotations() -> int:
+    """Return the number of billed key rotations: the first two of each KMS key with yearly rotation."""
     return 2 * sum(bool(key.get("EnableKeyRotation")) for key in resources("AWS::KMS::Key").values())
 
 
-def _watched(alarm: Mapping[str, Any]) -> int:
-    """An alarm is paid for by the metric."""
+def _count_metrics(alarm: Mapping[str, Any]) -> int:
+    """Return the number of metrics of an alarm, by which it is billed."""
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", [])) or 1
 
 
-def _queues_polled() -> int:
+def _count_polled_queues() -> int:
     events = [event for function in functions().values() for event in function.get("Events", {}).values()]
     polled = [event for event in events if event["Type"] == "SQS"]
     return len(polled) + len(resources("AWS::Lambda::EventSourceMapping"))

@@ -1,7 +1,7 @@
-"""What one webhook takes of what AWS bills for: counted where the handler calls AWS and where it reaches its receivers.
+"""What AWS bills for one webhook, counted from the handler's requests to AWS and to receivers.
 
-Batches of ten go through the deployed handler, with tables, queues and key from template.yaml in a mock AWS, to a real
-local receiver. Not counted, for it is Lambda's and the producer's: see `benchmarks.bill`.
+Sends batches of ten through the deployed handler, with tables, queues and key from template.yaml in a mock AWS, to a
+real local receiver. `benchmarks.bill` adds what Lambda and the producer use.
 """
 
 import io
@@ -18,18 +18,18 @@ from types import SimpleNamespace
 from typing import Final
 from unittest.mock import patch
 
-from benchmarks.counting import CountedAws, Tally, counted_aws, log_bytes_of
-from benchmarks.environment import environment, only
+from benchmarks.counting import CountedAws, Tally, count_log_bytes, run_counted_aws
+from benchmarks.environment import function_environment, replace_environment
 from benchmarks.figures import Figure
-from benchmarks.sender import BATCH, PAYLOAD, load_quietly, make_event
-from benchmarks.stub import stub
-from benchmarks.taken import TAKEN, Taken
+from benchmarks.sender import BATCH, PAYLOAD, build_event, load_sender
+from benchmarks.stub import run_stub
+from benchmarks.usage import USAGE, Usage
 from tests.aws import CREDENTIALS, LOOPBACK, MockAws, mock_aws
 from tests.events import api_event, sqs_event
 from tests.receiver import ReceivedRequest, Receiver
 
-CODES: Final = {"well": "200", "ill": "200,500,200", "down": "200,500"}
-"""What the webhooks of each name are answered, in turn."""
+CODES: Final = {"fine": "200", "odd": "200,500,200", "down": "200,500"}
+"""The status codes that the webhooks of each name get, in turn."""
 
 CPU_ROUNDS, CPU_BATCHES = 15, 10
 
@@ -39,7 +39,7 @@ PLATFORM_LINES: Final = (
     f"REPORT RequestId: {'0' * 36}\tDuration: 123.45 ms\tBilled Duration: 124 ms\t"
     "Memory Size: 512 MB\tMax Memory Used: 110 MB\t\n",
 )
-"""What Lambda itself logs of each invocation."""
+"""Lambda's own log lines of each invocation."""
 
 CONTEXT: Final = SimpleNamespace(
     aws_request_id="0" * 36,
@@ -51,64 +51,70 @@ CONTEXT: Final = SimpleNamespace(
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What one batch took."""
+class BatchUsage:
+    """What one batch used."""
 
     tally: Tally
     log_bytes: int
     sent_bytes: int
 
 
-def figures() -> Iterator[Figure]:
-    """Each of what is in `benchmarks.taken`, which the documents' prices are reckoned from, is the bound."""
-    for name, counted in count().items():
-        recorded = asdict(TAKEN[name])
+def measure() -> Iterator[Figure]:
+    """Count usage, bounded by the numbers in `benchmarks.usage`, from which the documents' prices are computed."""
+    for name, counted in count_usage().items():
+        recorded = asdict(USAGE[name])
         for unit, value in asdict(counted).items():
             yield Figure(
                 f"cost: {name}",
                 round(value, 2),
-                at_most=round(recorded[unit] + slack(unit, recorded[unit]), 2),
+                at_most=round(recorded[unit] + tolerance(unit, recorded[unit]), 2),
                 unit=unit,
             )
-    one, ten = _cpu(1), _cpu(BATCH)
+    one, ten = _measure_cpu(1), _measure_cpu(BATCH)
     yield Figure("cost: CPU of a batch of one", 1000 * one, unit="ms")
     yield Figure("cost: CPU of each further webhook", 1000 * (ten - one) / (BATCH - 1), unit="ms")
 
 
-def slack(unit: str, recorded: float) -> float:
-    """How far a count may be from what is recorded: bytes differ from run to run, by the digits of durations."""
+def tolerance(unit: str, recorded: float) -> float:
+    """Return how far a count may differ from the recorded one: bytes vary with the digits of durations."""
     return 0.05 * recorded + 5 if unit.endswith("_bytes") else 0
 
 
-def count() -> dict[str, Taken]:
-    """What each kind of delivery takes, for one webhook of a batch of ten; and `invocation`, what a batch adds."""
+def count_usage() -> dict[str, Usage]:
+    """Count each kind of delivery per webhook of a batch of ten, and `invocation`, the overhead of a batch."""
     with (
-        counted_aws() as aws,
+        run_counted_aws() as aws,
         Receiver() as receiver,
         patch.dict(os.environ, CREDENTIALS, AWS_ENDPOINT_URL=aws.endpoint),
     ):
         mock, output = mock_aws(aws.endpoint), io.StringIO()
-        with redirect_stdout(output):  # for Powertools gives all functions of a process one logger
-            register(mock, receiver)
-        bench = Bench(aws, mock, receiver, output, RETRY_SCHEDULE="1")
-        met, ten = bench.send(messages("well")), bench.send(messages("well"))
-        one = bench.send(messages("well", 1))
-        bench.send(messages("ill"))  # so that its webhooks are known
-        failed = bench.send(messages("ill"))
-        retried = bench.send([record["body"] for record in mock.take("WebhookQueue", BATCH)["Records"]])
-        bench = Bench(aws, mock, receiver, output, RETRY_SCHEDULE="1800")
-        bench.send(messages("down"))
-        late = bench.send(messages("down"))
+        with redirect_stdout(output):  # Powertools has one logger per process
+            register_webhooks(mock, receiver)
+        sender = MeteredSender(aws, mock, receiver, output, RETRY_SCHEDULE="1")
+        not_cached, ten = sender.send(build_messages("fine")), sender.send(build_messages("fine"))
+        one = sender.send(build_messages("fine", 1))
+        sender.send(build_messages("odd"))  # fills the cache
+        failed = sender.send(build_messages("odd"))
+        retried = sender.send([record["body"] for record in mock.take("WebhookQueue", BATCH)["Records"]])
+        sender = MeteredSender(aws, mock, receiver, output, RETRY_SCHEDULE="1800")
+        sender.send(build_messages("down"))
+        scheduled = sender.send(build_messages("down"))
     further = (ten.log_bytes - one.log_bytes) / (BATCH - 1)
     invocation = one.log_bytes - further
-    kinds = {"delivered": ten, "met first": met, "failed": failed, "retried": retried, "failed late": late}
-    taken = {name: _each(counted, invocation) for name, counted in kinds.items()}
-    return {"invocation": Taken(log_bytes=invocation), **taken}
+    kinds = {
+        "delivered": ten,
+        "not cached": not_cached,
+        "failed": failed,
+        "retried": retried,
+        "failed, scheduled": scheduled,
+    }
+    taken = {name: _per_webhook(counted, invocation) for name, counted in kinds.items()}
+    return {"invocation": Usage(log_bytes=invocation), **taken}
 
 
-def _each(counted: Counted, invocation: float) -> Taken:
+def _per_webhook(counted: BatchUsage, invocation: float) -> Usage:
     tally = counted.tally
-    return Taken(
+    return Usage(
         sqs_requests=tally.sqs_requests / BATCH,
         schedules=tally.schedules / BATCH,
         decrypts=tally.decrypts / BATCH,
@@ -122,8 +128,8 @@ def _each(counted: Counted, invocation: float) -> Taken:
     )
 
 
-class Bench:
-    """A sender, between a mock AWS and receivers, both of which keep what they were asked."""
+class MeteredSender:
+    """A sender whose requests to AWS and to receivers are recorded."""
 
     def __init__(
         self, aws: CountedAws, mock: MockAws, receiver: Receiver, output: io.StringIO, **settings: str
@@ -135,8 +141,8 @@ class Bench:
         with redirect_stdout(self._output):
             self._app = mock.start("SendWebhooksFunction", ALLOW_HTTP="true", **settings)
 
-    def send(self, bodies: list[str]) -> Counted:
-        """One batch, each webhook of which must be received."""
+    def send(self, bodies: list[str]) -> BatchUsage:
+        """Send one batch, and check that each webhook is received."""
         self._aws.take()
         self._output.truncate(self._output.seek(0))
         before = len(self._receiver.requests)
@@ -149,11 +155,11 @@ class Bench:
         for request in self._aws.take():
             tally.add(request)
         lines = [*self._output.getvalue().splitlines(keepends=True), *PLATFORM_LINES]
-        return Counted(tally, log_bytes_of(lines), sum(map(_size, received)))
+        return BatchUsage(tally, count_log_bytes(lines), sum(map(_request_size, received)))
 
 
-def register(mock: MockAws, receiver: Receiver) -> None:
-    """Ten webhooks of each name, whose receivers answer with its status codes, one after another."""
+def register_webhooks(mock: MockAws, receiver: Receiver) -> None:
+    """Register ten webhooks of each name, whose receivers answer with its status codes in turn."""
     app = mock.start("PutWebhookFunction", ALLOW_HTTP="true")
     for name, codes in CODES.items():
         for number in range(BATCH):
@@ -163,8 +169,8 @@ def register(mock: MockAws, receiver: Receiver) -> None:
             assert answer["statusCode"] == HTTPStatus.CREATED, answer
 
 
-def messages(name: str, count: int = BATCH) -> list[str]:
-    """For as many of the webhooks registered by that name."""
+def build_messages(name: str, count: int = BATCH) -> list[str]:
+    """Build a message for each of the first `count` webhooks of a name."""
     return [
         json.dumps(
             {
@@ -178,17 +184,17 @@ def messages(name: str, count: int = BATCH) -> list[str]:
     ]
 
 
-def _size(request: ReceivedRequest) -> int:
-    """On the wire, without TLS: the request line, the headers, the body."""
+def _request_size(request: ReceivedRequest) -> int:
+    """Return the bytes on the wire without TLS: request line, headers and body."""
     line = len(f"{request.method} {request.path}?{request.query} HTTP/1.1\r\n")
     return line + sum(len(name) + len(value) + 4 for name, value in request.headers) + 2 + len(request.body)
 
 
-def _cpu(size: int) -> float:
-    """Seconds of CPU that a batch of this size takes: the median."""
-    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
-    with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
-        app, event = load_quietly(), make_event(f"{receivers.base}/status/200")
+def _measure_cpu(size: int) -> float:
+    """Return the median CPU seconds of a batch of this size."""
+    variables = function_environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
+    with run_stub() as receivers, replace_environment(variables | {"AWS_ENDPOINT_URL": receivers.base}):
+        app, event = load_sender(), build_event(f"{receivers.base}/status/200")
         event["Records"] = event["Records"][:size]
         spent = []
         for _ in range(CPU_ROUNDS):

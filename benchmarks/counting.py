@@ -1,4 +1,4 @@
-"""What AWS would bill for, counted at the wire: the requests that a handler makes of a mock AWS, and its log lines."""
+"""Counts what AWS would bill: a handler's requests to a mock AWS, and its log lines."""
 
 import io
 import json
@@ -14,21 +14,21 @@ from werkzeug.serving import make_server
 
 from tests import template
 
-KEPT_BESIDE_EACH_ITEM: Final = 100
-"""Bytes that DynamoDB's storage price counts on top of each item and each index entry."""
+ITEM_OVERHEAD_BYTES: Final = 100
+"""DynamoDB bills this in addition to each stored item and index entry."""
 LOG_EVENT_BYTES: Final = 26
-"""What CloudWatch Logs counts on top of each line."""
+"""CloudWatch Logs bills this in addition to each line."""
 SQS_CHUNK_BYTES: Final = 65_536
-"""A request is billed once for each started chunk."""
+"""SQS bills a request once per started chunk."""
 
 Item = Mapping[str, Mapping[str, Any]]
-"""As DynamoDB spells it: `{"attempt": {"N": "1"}}`."""
+"""In DynamoDB's JSON: `{"attempt": {"N": "1"}}`."""
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of AWS, and its answer."""
+    """One request to AWS, and its response."""
 
     operation: str
     asked: Document
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(slots=True)
 class Tally:
-    """What a batch took, in the units of the price lists."""
+    """What a batch used, in the units of AWS's price lists."""
 
     sqs_requests: int = 0
     schedules: int = 0
@@ -46,73 +46,75 @@ class Tally:
     write_units: Counter[str] = field(default_factory=Counter)
     """By table, or `Table/index`."""
     kept_bytes: Counter[str] = field(default_factory=Counter)
-    """What those writes leave behind, likewise."""
+    """Bytes stored by those writes, by the same keys."""
 
     def add(self, request: Request) -> None:
-        """Count one request. Raises KeyError for an operation that has no price here: nothing goes uncounted."""
+        """Count one request. Raises KeyError for an operation without a price, so that none is missed."""
         _PRICED[request.operation](self, request)
 
-    def _sqs(self, request: Request) -> None:
+    def _count_sqs(self, request: Request) -> None:
         entries = request.asked.get("Entries", [request.asked])
         size = sum(len(entry["MessageBody"].encode()) for entry in entries)
         self.sqs_requests += -(-size // SQS_CHUNK_BYTES)
 
-    def _schedule(self, _: Request) -> None:
+    def _count_schedule(self, _: Request) -> None:
         self.schedules += 1
 
-    def _decrypt(self, _: Request) -> None:
+    def _count_decrypt(self, _: Request) -> None:
         self.decrypts += 1
 
-    def _get(self, request: Request) -> None:
-        self._read(size_of(request.answered.get("Item", {})), consistent=request.asked.get("ConsistentRead", False))
+    def _count_get(self, request: Request) -> None:
+        self._count_read(
+            measure_size(request.answered.get("Item", {})), consistent=request.asked.get("ConsistentRead", False)
+        )
 
-    def _query(self, request: Request) -> None:
-        size = sum(map(size_of, request.answered["Items"]))
-        self._read(size, consistent=request.asked.get("ConsistentRead", False))
+    def _count_query(self, request: Request) -> None:
+        size = sum(map(measure_size, request.answered["Items"]))
+        self._count_read(size, consistent=request.asked.get("ConsistentRead", False))
 
-    def _read(self, size: int, *, consistent: bool) -> None:
-        self.read_units += units(size, 4096) * (1 if consistent else 0.5)
+    def _count_read(self, size: int, *, consistent: bool) -> None:
+        self.read_units += count_units(size, 4096) * (1 if consistent else 0.5)
 
-    def _write(self, request: Request) -> None:
-        assert not request.answered["UnprocessedItems"], "the mock refuses nothing"
+    def _count_write(self, request: Request) -> None:
+        assert not request.answered["UnprocessedItems"], "the mock accepts every item"
         for table, puts in request.asked["RequestItems"].items():
             for put in puts:
-                for place, entry in entries_of(table, put["PutRequest"]["Item"]):
-                    self.write_units[place] += units(size_of(entry), 1024)
-                    self.kept_bytes[place] += size_of(entry) + KEPT_BESIDE_EACH_ITEM
+                for place, entry in list_entries(table, put["PutRequest"]["Item"]):
+                    self.write_units[place] += count_units(measure_size(entry), 1024)
+                    self.kept_bytes[place] += measure_size(entry) + ITEM_OVERHEAD_BYTES
 
-    def _update(self, request: Request) -> None:
-        """Of the whole item, as it is afterwards, and of its copies in indexes that hold all of it."""
+    def _count_update(self, request: Request) -> None:
+        """Count the whole updated item, and its copies in indexes that project every attribute."""
         table, item = request.asked["TableName"], request.answered.get("Attributes", {})
-        for place, entry in entries_of(table, item):
+        for place, entry in list_entries(table, item):
             if entry == item:
-                self.write_units[place] += units(size_of(entry), 1024)
+                self.write_units[place] += count_units(measure_size(entry), 1024)
 
 
 _PRICED: Final[dict[str, Callable[[Tally, Request], None]]] = {
-    "SendMessage": Tally._sqs,
-    "SendMessageBatch": Tally._sqs,
-    "BatchWriteItem": Tally._write,
-    "UpdateItem": Tally._update,
-    "GetItem": Tally._get,
-    "Query": Tally._query,
-    "CreateSchedule": Tally._schedule,
-    "Decrypt": Tally._decrypt,
+    "SendMessage": Tally._count_sqs,
+    "SendMessageBatch": Tally._count_sqs,
+    "BatchWriteItem": Tally._count_write,
+    "UpdateItem": Tally._count_update,
+    "GetItem": Tally._count_get,
+    "Query": Tally._count_query,
+    "CreateSchedule": Tally._count_schedule,
+    "Decrypt": Tally._count_decrypt,
 }
 
 
-def log_bytes_of(lines: Iterable[str]) -> int:
-    """What CloudWatch Logs bills for these lines."""
+def count_log_bytes(lines: Iterable[str]) -> int:
+    """Return the bytes that CloudWatch Logs bills for these lines."""
     return sum(len(line.encode()) + LOG_EVENT_BYTES for line in lines)
 
 
-def units(size: int, unit: int) -> int:
-    """Started units; one at least, also for what is not there."""
+def count_units(size: int, unit: int) -> int:
+    """Round up to units; at least one, even if nothing is found."""
     return max(-(-size // unit), 1)
 
 
-def entries_of(table: str, item: Item) -> Iterator[tuple[str, Item]]:
-    """The item, and its copy in each index of the template that it has the keys of."""
+def list_entries(table: str, item: Item) -> Iterator[tuple[str, Item]]:
+    """Yield the item, and its copy in each index of the template whose keys it has."""
     yield table, item
     properties = template.resources("AWS::DynamoDB::Table")[table]
     table_keys = {key["AttributeName"] for key in properties["KeySchema"]}
@@ -125,8 +127,8 @@ def entries_of(table: str, item: Item) -> Iterator[tuple[str, Item]]:
             yield f"{table}/{index['IndexName']}", {n: value for n, value in item.items() if whole or n in kept}
 
 
-def size_of(item: Item) -> int:
-    """An item's size by DynamoDB's rules: its names, and its values."""
+def measure_size(item: Item) -> int:
+    """Return an item's size in bytes by DynamoDB's rules: names and values."""
     return sum(len(name.encode()) + _size(*next(iter(value.items()))) for name, value in item.items())
 
 
@@ -136,17 +138,17 @@ def _size(kind: str, value: Any) -> int:
             return len(str(value).encode())
         case "N":
             digits = str(value).strip("-").replace(".", "").strip("0")
-            return (len(digits) + 1) // 2 + 1  # a byte for two of them, and one more
+            return (len(digits) + 1) // 2 + 1  # one byte per two digits, plus one
         case "B":
             padding = str(value)[-2:].count("=")
             return len(value) * 3 // 4 - padding
         case "BOOL" | "NULL":
             return 1
-    raise ValueError(f"no rule for the size of a {kind}")
+    raise ValueError(f"no size rule for type {kind}")
 
 
 class CountedAws:
-    """A mock AWS at `endpoint` that keeps what it was asked."""
+    """A mock AWS at `endpoint` that records its requests."""
 
     def __init__(self) -> None:
         self._app: Any = DomainDispatcherApplication(create_backend_app)
@@ -155,7 +157,7 @@ class CountedAws:
         self.endpoint = ""
 
     def take(self) -> list[Request]:
-        """What came since the last call."""
+        """Return the requests since the last call."""
         with self._lock:
             taken, self._requests = self._requests, []
         return taken
@@ -182,8 +184,8 @@ def _document(body: bytes) -> Document:
 
 
 @contextmanager
-def counted_aws() -> Iterator[CountedAws]:
-    """A mock AWS on a port of its own, for as long as it runs."""
+def run_counted_aws() -> Iterator[CountedAws]:
+    """Run a mock AWS on a free port."""
     aws = CountedAws()
     server = make_server("127.0.0.1", 0, aws, threaded=True, request_handler=MotoRequestHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

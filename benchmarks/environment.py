@@ -1,4 +1,4 @@
-"""The environment of the deployed functions, as template.yaml gives it, and nothing of the machine's own."""
+"""The environment variables of the deployed functions, from template.yaml, without the machine's own."""
 
 import os
 from collections.abc import Iterator
@@ -10,22 +10,23 @@ from tests import template
 from tests.aws import CREDENTIALS
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
-"""Without proxies and certificate bundles, which `requests` would look up for each request of the bare loop."""
+"""Excludes proxies and certificate bundles, which `requests` would look up for each request of the bare loop."""
 
 
-def environment(function: str, **overrides: str) -> dict[str, str]:
-    """A function's variables, each parameter at its default and each resource by its logical id."""
+def function_environment(function: str, **overrides: str) -> dict[str, str]:
+    """Return a function's variables, with parameters at their defaults and resources by logical ID."""
     variables = template.environment(function) | template.TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    values = {name: _text(template.default(value)) for name, value in variables.items()}
-    return {name: os.environ[name] for name in _KEPT if name in os.environ} | CREDENTIALS | values | overrides
+    values = {name: _resolve(template.default(value)) for name, value in variables.items()}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | CREDENTIALS | values | overrides
 
 
-def _text(value: Any) -> str:
+def _resolve(value: Any) -> str:
     return str(value.get("Ref") or value["Fn::GetAtt"][0]) if isinstance(value, dict) else str(value)
 
 
 @contextmanager
-def only(variables: dict[str, str]) -> Iterator[None]:
-    """Run with these environment variables alone."""
+def replace_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Run with only these environment variables."""
     with patch.dict(os.environ, variables, clear=True):
         yield

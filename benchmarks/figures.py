@@ -1,4 +1,4 @@
-"""A measured figure, as the table and the JSON lines show it."""
+"""A measured figure, for the table and the JSON lines."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`at_most` is the bound that the project holds itself to."""
+    """A value; `at_most` is its bound, if it has one."""
 
     name: str
     value: float
@@ -14,9 +14,9 @@ class Figure:
     unit: str = "ratio"
 
     @property
-    def held(self) -> bool:
+    def is_held(self) -> bool:
         return self.at_most is None or self.value <= self.at_most
 
-    def line(self) -> dict[str, Any]:
-        """As one JSON line, rounded to what a machine like this can tell apart."""
-        return {**asdict(self), "value": round(self.value, 4), "held": self.held}
+    def as_json(self) -> dict[str, Any]:
+        """Return the JSON line's fields, with the value rounded to four digits."""
+        return {**asdict(self), "value": round(self.value, 4), "held": self.is_held}

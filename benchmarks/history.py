@@ -1,4 +1,4 @@
-"""A history to read pages of: written as the sender writes it, fast, and growing without changing its newest page."""
+"""Writes a history for the benchmark of pages: as the sender writes it, but faster. It grows behind its newest page."""
 
 import base64
 import secrets
@@ -24,16 +24,16 @@ LARGEST: Final = 100_000
 
 _NEWEST: Final = datetime(2026, 11, 23, 17, 36, tzinfo=UTC)
 _FIRST_READ: Final = 51
-"""A page of 50, and the one behind it that says whether there are more."""
+"""A page of 50, and one more that shows whether there is another page."""
 _ACCOUNT: Final = "123456789012"
 
 
 class History:
-    """The executions of one webhook, each with a request body of `body_size` bytes that no compression shrinks much.
+    """The executions of one webhook, each with a request body of `body_size` bytes that hardly compresses.
 
-    Age is counted in seconds. One execution in a thousand has failed, and three of the newest 51. The first hundred
-    written are the newest 51 and failures; those that follow fill the time between, so that at every size there is a
-    page of 50 of either kind, with none, a few hundred or a thousand successes between two failures.
+    There is one execution per second of age. One in a thousand has failed, and three of the newest 51. The newest 51
+    and the failures are written first; the others fill the gaps. So at every size there is a page of 50 of either kind,
+    with none, a few hundred or a thousand successes between two failures.
     """
 
     def __init__(self, aws: MockAws, body_size: int) -> None:
@@ -43,24 +43,24 @@ class History:
         self._api = connect()
         ExecutionRow.attach(self._api, aws.refs["Executions"])
         DetailsRow.attach(self._api, aws.refs["ExecutionDetails"])
-        self._short_cut = cast("Connection", _ShortCut(self._api, aws.refs["Executions"]))
-        self._ages = iter(sorted(range(LARGEST), key=_rank))
+        self._direct = cast("Connection", _DirectWrites(self._api, aws.refs["Executions"]))
+        self._ages = iter(sorted(range(LARGEST), key=_write_order))
         self._size = 0
 
     def grow(self, size: int) -> None:
         """Write executions until there are `size`."""
         ages = islice(self._ages, size - self._size)
         while batch := list(islice(ages, MAX_BATCH_ITEMS)):
-            _write(self._short_cut, [self._execution(age) for age in batch])
+            _write(self._direct, [self._execution(age) for age in batch])
             self._size += len(batch)
 
-    def prove(self) -> None:
-        """That the short cut leaves in the table what DynamoDB's own API does."""
+    def check_direct_writes(self) -> None:
+        """Check that a direct write stores the same row as DynamoDB's API."""
         execution = self._execution(LARGEST)
-        assert self._written(self._short_cut, execution) == self._written(self._api, execution)
+        assert self._write_and_delete(self._direct, execution) == self._write_and_delete(self._api, execution)
 
-    def _written(self, connection: Connection, execution: Execution) -> dict[str, Any]:
-        """The summary as it stood in the table, which it leaves again."""
+    def _write_and_delete(self, connection: Connection, execution: Execution) -> dict[str, Any]:
+        """Write an execution, delete it, and return the row that was stored."""
         _write(connection, [execution])
         answer = self._aws.dynamodb.delete_item(
             TableName=self._aws.refs["Executions"],
@@ -70,19 +70,19 @@ class History:
         return dict(answer["Attributes"])
 
     def _execution(self, age: int) -> Execution:
-        answer = Answer(500 if _failed(age) else 200, {}, b"", truncated=False, length=0)
+        answer = Answer(500 if _has_failed(age) else 200, {}, b"", truncated=False, length=0)
         at = _NEWEST - timedelta(seconds=age)
         delivery = Delivery(self._call, 1, at, 87, {}, answer, None)
         return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="msg_1")
 
 
-def _failed(age: int) -> bool:
+def _has_failed(age: int) -> bool:
     return age % 1000 == 0 or age in {25, 50}
 
 
-def _rank(age: int) -> int:
-    """Which executions are written first."""
-    if age < _FIRST_READ or (_failed(age) and age < 50_000):
+def _write_order(age: int) -> int:
+    """Return the sort key: lower keys are written first."""
+    if age < _FIRST_READ or (_has_failed(age) and age < 50_000):
         return 0
     return 1 if age % 10 == 5 else 2
 
@@ -92,8 +92,8 @@ def _write(connection: Connection, executions: list[Execution]) -> None:
     assert refused is None, refused
 
 
-class _ShortCut:
-    """A connection that puts summaries straight into the mock, and all else through DynamoDB's API."""
+class _DirectWrites:
+    """A connection that writes summaries directly into the mock, and passes other requests to DynamoDB's API."""
 
     def __init__(self, api: Connection, summaries: str) -> None:
         self._summaries = summaries

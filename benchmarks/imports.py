@@ -1,8 +1,8 @@
-"""What a cold start imports and initialises, in CPU seconds, against `boto3.client("dynamodb")`.
+"""The CPU time of a cold start's imports and initialisation, compared with `boto3.client("dynamodb")`.
 
-Each runs in a process of its own, with what is deployed on its path and nothing else, under the Python that runs the
-benchmarks; bytecode is cached for all. Deployed is `python3.13` on `arm64`: here the layer's compiled modules do not
-fit, and their pure-Python fallbacks are imported.
+Each program runs in its own process with only the deployed files on its path, under the Python that runs the
+benchmarks, with cached bytecode. The deployed runtime is `python3.13` on `arm64`: the layer's compiled modules do not
+load here, so their pure-Python fallbacks are imported.
 """
 
 import os
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.environment import environment
+from benchmarks.environment import function_environment
 from benchmarks.figures import Figure
 from local import deployment, places
 
@@ -30,7 +30,7 @@ _LAST_LINE: Final = "import os, time; os.write(1, str(time.process_time()).encod
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """CPU seconds of one process: until all is initialised, and until it has ended."""
+    """CPU seconds of one process: until it is initialised, and until it has ended."""
 
     ready: float
     ended: float
@@ -38,7 +38,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What one process imports, from which folders alone."""
+    """The code of one process, and the only folders that it imports from."""
 
     code: str
     path: tuple[str, ...]
@@ -57,22 +57,24 @@ class Program:
         return Start(ready, usage.ru_utime + usage.ru_stime)
 
 
-def figures() -> Iterator[Figure]:
-    """The best of ROUNDS interleaved runs of each."""
+def measure() -> Iterator[Figure]:
+    """Measure the fastest of ROUNDS interleaved runs of each program."""
     places.STATE.mkdir(exist_ok=True)
     deployment.build()
-    best = _best(_compared() | {name: _built(name) for name in BOUNDS})
-    boto3 = best["boto3"]
+    fastest = _find_fastest(_reference_programs() | {name: _program_of(name) for name in BOUNDS})
+    boto3 = fastest["boto3"]
     for name, bound in BOUNDS.items():
-        yield Figure(f"imports: {name} / boto3 client", best[name].ended / boto3.ended, at_most=bound)
+        yield Figure(f"imports: {name} / boto3 client", fastest[name].ended / boto3.ended, at_most=bound)
     for name in BOUNDS:
-        yield Figure(f"imports: {name} / boto3 client, without the process's end", best[name].ready / boto3.ready)
-    yield Figure("imports: trimmed botocore's client / botocore's", best["trimmed"].ended / best["botocore"].ended)
+        yield Figure(f"imports: {name} / boto3 client, without the process's end", fastest[name].ready / boto3.ready)
+    yield Figure(
+        "imports: trimmed botocore's client / botocore's", fastest["trimmed"].ended / fastest["botocore"].ended
+    )
     yield Figure("imports: boto3 client", boto3.ended * 1000, unit="ms of CPU")
-    yield Figure("imports: Python itself", best["python"].ended * 1000, unit="ms of CPU")
+    yield Figure("imports: Python itself", fastest["python"].ended * 1000, unit="ms of CPU")
 
 
-def _best(programs: Mapping[str, Program]) -> Mapping[str, Start]:
+def _find_fastest(programs: Mapping[str, Program]) -> Mapping[str, Start]:
     with tempfile.TemporaryDirectory() as bytecode:
         for program in programs.values():
             program.start(bytecode)
@@ -83,12 +85,12 @@ def _best(programs: Mapping[str, Program]) -> Mapping[str, Start]:
     }
 
 
-def _built(function: str) -> Program:
+def _program_of(function: str) -> Program:
     folders = BUILD / function, LAYER
-    return Program("import app", tuple(map(str, folders)), environment(function))
+    return Program("import app", tuple(map(str, folders)), function_environment(function))
 
 
-def _compared() -> dict[str, Program]:
+def _reference_programs() -> dict[str, Program]:
     installed, layer = sysconfig.get_path("purelib"), str(LAYER)
     return {
         "python": _program("pass"),
@@ -99,4 +101,4 @@ def _compared() -> dict[str, Program]:
 
 
 def _program(code: str, *path: str) -> Program:
-    return Program(code, path, environment("SendWebhooksFunction"))
+    return Program(code, path, function_environment("SendWebhooksFunction"))

@@ -1,7 +1,7 @@
-"""What a page of the history costs, however long the history and however large its bodies.
+"""The cost of a page of the history, which must not grow with the history or its bodies.
 
-The list_executions handler reads tables built from template.yaml in a mock DynamoDB. What a page costs is what the
-client sees: requests made, items that DynamoDB read (`ScannedCount`) and bytes of its answers.
+The handler reads tables built from template.yaml in a mock DynamoDB. The cost is what the client sees: requests, items
+that DynamoDB read (`ScannedCount`) and bytes of its responses.
 """
 
 import json
@@ -24,37 +24,37 @@ QUERIES: Final[dict[str, dict[str, str]]] = {"all": {}, "failures": {"status": "
 PAGE: Final = 50
 
 MOCK_SECONDS: Final = 60
-"""The mock sorts the whole table for each query; the deployed read timeout would end in a second request."""
+"""The mock sorts the whole table for each query; with the deployed read timeout, a second request would follow."""
 
 
 @dataclass(slots=True)
 class Cost:
-    """What reading one page took."""
+    """The cost of reading one page."""
 
     requests: int = 0
     items: int = 0
     bytes: int = 0
 
     def add(self, response_dict: dict[str, Any], **_: Any) -> None:
-        """Count one answer of DynamoDB, as botocore hands it over before it parses it."""
+        """Count one response of DynamoDB, in botocore's form before parsing."""
         self.requests += 1
         self.items += json.loads(response_dict["body"])["ScannedCount"]
         self.bytes += len(response_dict["body"])
 
 
 Costs = dict[tuple[str, str], list[Cost]]
-"""For each kind of page and body size: the costs, by size of the history."""
+"""The costs by query and body size, in the order of SIZES."""
 
 
-def figures() -> Iterator[Figure]:
-    """What each page costs, and last how far the largest cost of a kind is from its smallest."""
+def measure() -> Iterator[Figure]:
+    """Measure the cost of each page, and the ratio of the largest cost of a query to its smallest."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     costs: Costs = {(query, body): [] for query in QUERIES for body in BODIES}
     for body, size in BODIES.items():
-        for executions, query, cost in _measured(size):
+        for executions, query, cost in _measure_pages(size):
             costs[query, body].append(cost)
             yield from _figures(f"pages: {query}, {executions:,} of {body}", cost)
-    yield Figure("pages: largest cost / smallest cost", _spread(costs), at_most=1.0)
+    yield Figure("pages: largest cost / smallest cost", _largest_ratio(costs), at_most=1.0)
 
 
 def _figures(name: str, cost: Cost) -> Iterator[Figure]:
@@ -62,11 +62,11 @@ def _figures(name: str, cost: Cost) -> Iterator[Figure]:
         yield Figure(name, value, unit=field)
 
 
-def _measured(body_size: int) -> Iterator[tuple[int, str, Cost]]:
+def _measure_pages(body_size: int) -> Iterator[tuple[int, str, Cost]]:
     with moto_server() as endpoint:
         mock = mock_aws(endpoint)
         history = History(mock, body_size)
-        history.prove()
+        history.check_direct_writes()
         with patch.object(aws, "DYNAMODB", aws.DYNAMODB._replace(read_seconds=MOCK_SECONDS)):
             app = mock.start("ListExecutionsFunction")
         for executions in SIZES:
@@ -87,8 +87,8 @@ def _read(app: ModuleType, parameters: dict[str, str]) -> Cost:
     return cost
 
 
-def _spread(costs: Costs) -> float:
-    """The same query must cost the same whatever the bodies' and the history's size."""
+def _largest_ratio(costs: Costs) -> float:
+    """Return 1 if each query costs the same at every size of the bodies and of the history."""
     spreads: list[float] = []
     for query in QUERIES:
         of_query = [astuple(cost) for (kind, _), several in costs.items() if kind == query for cost in several]

@@ -80,7 +80,7 @@ INFREQUENT_UNITS: Final = Price(1.25, 1, "times the price, infrequent access", _
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class Alternative:
     """A competitor's price for the same webhooks."""
 
     name: str
@@ -96,11 +96,17 @@ class Offer:
         return self.monthly + max(webhooks - self.included, 0) / _MILLION * self.million
 
 
-OFFERS: Final = (
-    Offer("Svix Professional", 490, 100, 50_000, "svix.com/pricing, via api-evangelist/svix", "2026-09-20",
-          "$490, plus $100 per million; payloads for 90 days"),
-    Offer("Hookdeck Growth", 499, 3.30, 10_000, "hookdeck.com/pricing, via api-evangelist/hookdeck", "2026-09-20",
-          "30 days; at its lowest event price ($0.33 per 100,000; the highest is $1), without throughput"),
-    Offer("EventBridge API destinations", 0, 1.20, 0, "cloudburn.io/blog/amazon-eventbridge-pricing", "2026-03-13",
-          "no history; 5 s timeout; $1 per event and $0.20 per delivery, plus data out"),
+ALTERNATIVES: Final = (
+    Alternative(
+        "Svix Professional", 490, 100, 50_000, "svix.com/pricing, via api-evangelist/svix", "2026-09-20",
+        "$490, plus $100 per million; payloads for 90 days",
+    ),
+    Alternative(
+        "Hookdeck Growth", 499, 3.30, 10_000, "hookdeck.com/pricing, via api-evangelist/hookdeck", "2026-09-20",
+        "30 days; at its lowest event price ($0.33 per 100,000; the highest is $1), without throughput",
+    ),
+    Alternative(
+        "EventBridge API destinations", 0, 1.20, 0, "cloudburn.io/blog/amazon-eventbridge-pricing", "2026-03-13",
+        "no history; 5 s timeout; $1 per event and $0.20 per delivery, plus data out",
+    ),
 )  # fmt: skip

@@ -12,11 +12,11 @@ BUSIEST: Final = 0.1
 """Share of the busiest webhook."""
 
 _OTHERS: Final = Receivers(1 - BUSIEST)
-_WELL: Final = Receivers(BUSIEST, one_webhook=True)
+_HEALTHY: Final = Receivers(BUSIEST, one_webhook=True)
 _HANGING: Final = Receivers(BUSIEST, failing=0, hanging=1, lasting=1, one_webhook=True)
 
 SCENARIOS: Final[dict[str, Load]] = {
-    "a normal day": Load(1, (_OTHERS, _WELL)),
+    "a normal day": Load(1, (_OTHERS, _HEALTHY)),
     "the busiest receiver hangs for half an hour": Load(1, (_OTHERS, _HANGING), since_seconds=1800),
     "… for a day": Load(1, (_OTHERS, _HANGING), since_seconds=86_400),
 }
@@ -29,7 +29,7 @@ class Quota:
 
     name: str
     limit: float
-    taken: Callable[[Load], float]
+    usage: Callable[[Load], float]
     remedy: str
     source: str
     read: str
@@ -37,16 +37,16 @@ class Quota:
     def breaks_at(self, scenario: Load) -> float:
         """Return the webhooks per second at which this load reaches it; infinite above a million."""
         low, high = 0.0, 20.0  # as powers of two
-        if self.taken(at(scenario, 2**high)) < self.limit:
+        if self.usage(at_rate(scenario, 2**high)) < self.limit:
             return math.inf
         for _ in range(24):
             middle = (low + high) / 2
-            low, high = (low, middle) if self.taken(at(scenario, 2**middle)) >= self.limit else (middle, high)
+            low, high = (low, middle) if self.usage(at_rate(scenario, 2**middle)) >= self.limit else (middle, high)
         return float(2**high)
 
 
-def at(scenario: Load, per_second: float) -> Load:
-    """The same load at another rate."""
+def at_rate(scenario: Load, per_second: float) -> Load:
+    """Return the same load at another rate."""
     return replace(scenario, per_second=per_second)
 
 

@@ -1,4 +1,4 @@
-"""What the sender costs: its CPU per delivery and its wall time, against a bare loop in the same run."""
+"""The sender's CPU per delivery and its wall time, compared with a bare loop in the same run."""
 
 import gc
 import json
@@ -15,16 +15,16 @@ from typing import Any, TextIO
 
 import requests
 
-from benchmarks.environment import environment, only
+from benchmarks.environment import function_environment, replace_environment
 from benchmarks.figures import Figure
-from benchmarks.stub import Counts, Stub, stub
+from benchmarks.stub import Counts, Stub, run_stub
 from tests.aws import LOOPBACK, load_app
 
 BATCH = 10
 CPU_ROUNDS, CPU_BATCHES = 30, 20
 WALL_ROUNDS, WALL_BATCHES = 40, 1
 
-_NOWHERE: TextIO = Path(os.devnull).open("w")  # noqa: SIM115 - as long as the process runs
+_NOWHERE: TextIO = Path(os.devnull).open("w")  # noqa: SIM115 - open until the process ends
 CONTEXT = SimpleNamespace(aws_request_id="benchmark", get_remaining_time_in_millis=lambda: 60_000)
 
 PAYLOAD = {"order": 1742, "lines": [{"sku": f"SKU-{n:05}", "quantity": n, "price": "19.90"} for n in range(18)]}
@@ -35,81 +35,81 @@ Send = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """One of the two that are compared; `items` is what it must have put into the log for each delivery."""
+class Candidate:
+    """One side of a comparison; `items` is the number of items that it must log per delivery."""
 
     send: Send
     items: int
 
 
-def figures() -> Iterator[Figure]:
-    """Ratios: the median over rounds, each of which measures both, taking turns at being first."""
-    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
-    with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
-        race = Race(receivers, _handler(), bare_loop())
-        ratio = race.median_ratio("status/200", time.process_time, CPU_ROUNDS, CPU_BATCHES)
+def measure() -> Iterator[Figure]:
+    """Measure median ratios. Each round measures both sides, alternating which goes first."""
+    variables = function_environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
+    with run_stub() as receivers, replace_environment(variables | {"AWS_ENDPOINT_URL": receivers.base}):
+        comparison = Comparison(receivers, _create_handler(), create_bare_loop())
+        ratio = comparison.median_ratio("status/200", time.process_time, CPU_ROUNDS, CPU_BATCHES)
         yield Figure("sender: CPU per delivery / bare loop", ratio, at_most=1.5)
-        ratio = race.median_ratio("delay/100", time.perf_counter, WALL_ROUNDS, WALL_BATCHES)
+        ratio = comparison.median_ratio("delay/100", time.perf_counter, WALL_ROUNDS, WALL_BATCHES)
         yield Figure("sender: wall time of a batch, receivers of 100 ms / bare loop", ratio, at_most=1.08)
-        race = Race(receivers, _handler(), bare_loop(), items=2)
-        ratio = race.median_ratio("status/500", time.process_time, CPU_ROUNDS, CPU_BATCHES)
+        comparison = Comparison(receivers, _create_handler(), create_bare_loop(), items=2)
+        ratio = comparison.median_ratio("status/500", time.process_time, CPU_ROUNDS, CPU_BATCHES)
         yield Figure("sender: CPU per delivery, all of them failures with details / bare loop", ratio)
 
 
-class Race:
-    """Sends the same events by the handler and by the bare loop, and sees to it that both did send them."""
+class Comparison:
+    """Sends the same events with the handler and with the bare loop, and checks that both sent them."""
 
     def __init__(self, receivers: Stub, handler: Send, bare: Send, items: int = 1) -> None:
         self._receivers = receivers
-        self._contenders = Contender(handler, items), Contender(bare, 0)
+        self._candidates = Candidate(handler, items), Candidate(bare, 0)
 
     def median_ratio(self, path: str, clock: Callable[[], float], rounds: int, batches: int) -> float:
-        event = make_event(f"{self._receivers.base}/{path}")
+        event = build_event(f"{self._receivers.base}/{path}")
         ratios = []
-        for number in range(-1, rounds):  # the round before the first warms both up
-            order = self._contenders if number % 2 else reversed(self._contenders)
-            spent = {contender: self._spent(contender, event, clock, batches) for contender in order}
-            ours, theirs = (spent[contender] for contender in self._contenders)
+        for number in range(-1, rounds):  # round -1 is the warm-up
+            order = self._candidates if number % 2 else reversed(self._candidates)
+            spent = {candidate: self._measure(candidate, event, clock, batches) for candidate in order}
+            ours, theirs = (spent[candidate] for candidate in self._candidates)
             ratios.append(ours / theirs)
         return statistics.median(ratios[1:])
 
-    def _spent(self, contender: Contender, event: Event, clock: Callable[[], float], batches: int) -> float:
+    def _measure(self, candidate: Candidate, event: Event, clock: Callable[[], float], batches: int) -> float:
         self._receivers.counts()
         gc.collect()
         started = clock()
         for _ in range(batches):
-            contender.send(event)
+            candidate.send(event)
         spent = clock() - started
         sent = batches * BATCH
         counts = self._receivers.counts()
-        assert counts == Counts(webhooks=sent, items=sent * contender.items), counts
+        assert counts == Counts(webhooks=sent, items=sent * candidate.items), counts
         return spent
 
 
-def _handler() -> Send:
-    app = load_quietly()
+def _create_handler() -> Send:
+    app = load_sender()
 
     def send(event: Event) -> None:
-        with quietly():
+        with silence_output():
             answer = app.lambda_handler(event, CONTEXT)
         assert answer == {"batchItemFailures": []}, answer
 
     return send
 
 
-def load_quietly() -> ModuleType:
-    """The function's app as deployed; its log lines are written, to /dev/null."""
-    with quietly():
+def load_sender() -> ModuleType:
+    """Load the function's app as deployed; its log goes to /dev/null."""
+    with silence_output():
         return load_app("SendWebhooksFunction")
 
 
-def quietly() -> redirect_stdout[TextIO]:
-    """What is printed meanwhile, the metrics above all, is written to /dev/null."""
+def silence_output() -> redirect_stdout[TextIO]:
+    """Send printed output, mainly metrics, to /dev/null."""
     return redirect_stdout(_NOWHERE)
 
 
-def bare_loop() -> Send:
-    """Ten threads, one Session, JSON; no log, no checks, and none of the environment's proxies and netrc."""
+def create_bare_loop() -> Send:
+    """Return a sender of ten threads and one Session: no log, no checks, no proxies or netrc of the environment."""
     session, pool = requests.Session(), ThreadPoolExecutor(BATCH)
     session.trust_env = False
 
@@ -123,7 +123,7 @@ def bare_loop() -> Send:
     return send
 
 
-def make_event(url: str) -> Event:
+def build_event(url: str) -> Event:
     body = json.dumps({"webhook_id": "acme.orders", "event_type": "order.created", "url": url, "payload": PAYLOAD})
     attributes = {"ApproximateReceiveCount": "1", "SentTimestamp": "1764000000000"}
     return {

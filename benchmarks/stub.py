@@ -1,7 +1,7 @@
-"""A stub that accepts everything at once, in a process of its own, so that only the sender's work is counted.
+"""A stub of receivers and DynamoDB in its own process, so that only the sender's work is measured.
 
-It answers each POST at once: a webhook's with an empty body (200; or the status, or after the milliseconds, that its
-path names), DynamoDB's with what BatchWriteItem answers when all was taken. It counts both.
+It answers a webhook with an empty body, and with the status or after the milliseconds that its path names. It answers
+BatchWriteItem as if every item were stored. It counts both.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import requests
 
 @dataclass(slots=True)
 class Counts:
-    """What the stub was asked: webhooks delivered, and items put into the log."""
+    """The number of webhooks delivered and of items written to the log."""
 
     webhooks: int = 0
     items: int = 0
@@ -30,11 +30,11 @@ class Stub:
     base: str
 
     def counts(self) -> Counts:
-        """What came since the last call."""
+        """Return the counts since the last call."""
         return Counts(**requests.get(f"{self.base}/counts", timeout=5).json())
 
 
-_TAKEN = b'{"UnprocessedItems":{}}'
+_ALL_STORED = b'{"UnprocessedItems":{}}'
 
 
 class _Exchange(asyncio.Protocol):
@@ -57,17 +57,17 @@ class _Exchange(asyncio.Protocol):
         _, kind, *rest = path.split("/")
         match kind:
             case "status":
-                self._webhook(_response(int(rest[0])), 0)
+                self._answer_webhook(_build_response(int(rest[0])), 0)
             case "delay":
-                self._webhook(_response(200), int(rest[0]))
+                self._answer_webhook(_build_response(200), int(rest[0]))
             case "counts":
-                self._transport.write(_response(200, json.dumps(asdict(self.counts)).encode()))
+                self._transport.write(_build_response(200, json.dumps(asdict(self.counts)).encode()))
                 _Exchange.counts = Counts()
             case _:
                 self.counts.items += body.count(b'"PutRequest"')
-                self._transport.write(_response(200, _TAKEN))
+                self._transport.write(_build_response(200, _ALL_STORED))
 
-    def _webhook(self, response: bytes, delay_ms: int) -> None:
+    def _answer_webhook(self, response: bytes, delay_ms: int) -> None:
         self.counts.webhooks += 1
         if delay_ms:
             asyncio.get_running_loop().call_later(delay_ms / 1000, self._transport.write, response)
@@ -75,7 +75,7 @@ class _Exchange(asyncio.Protocol):
             self._transport.write(response)
 
 
-def _response(status: int, body: bytes = b"") -> bytes:
+def _build_response(status: int, body: bytes = b"") -> bytes:
     return b"HTTP/1.1 %d Stub\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
@@ -91,8 +91,8 @@ async def _serve() -> None:
 
 
 @contextlib.contextmanager
-def stub() -> Iterator[Stub]:
-    """A stub, for as long as it runs."""
+def run_stub() -> Iterator[Stub]:
+    """Run the stub in its own process."""
     with subprocess.Popen([sys.executable, "-m", "benchmarks.stub"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

@@ -1,4 +1,4 @@
-"""What a transformation costs: the first of an environment, which starts a process, and each further one."""
+"""The duration of a transformation: the first of an environment, which starts a process, and later ones."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,17 +15,17 @@ EXPRESSION: Final = '{"text": "Order " & payload.order & ": " & $join(payload.it
 PAYLOAD: Final = {"order": 1742, "items": [{"name": f"thing {number}", "price": number} for number in range(25)]}
 
 
-def figures() -> Iterator[Figure]:
-    """Wall time, for another process is waited for; of a payload of 1 KB."""
+def measure() -> Iterator[Figure]:
+    """Measure wall time, because another process does the work, with a payload of 1 KB."""
     message = Message.parse({"webhook_id": "acme.orders", "payload": PAYLOAD}, "msg_1")
-    first = [_seconds(lambda: Transformer().shape(message, EXPRESSION)) for _ in range(STARTS)]
+    first = [_measure_seconds(lambda: Transformer().shape(message, EXPRESSION)) for _ in range(STARTS)]
     yield Figure("transformation: the first", min(first) * 1000, unit="ms")
     transformer = Transformer()
-    further = [_seconds(lambda: transformer.shape(message, EXPRESSION)) for _ in range(ROUNDS)]
+    further = [_measure_seconds(lambda: transformer.shape(message, EXPRESSION)) for _ in range(ROUNDS)]
     yield Figure("transformation: each further one", median(further) * 1_000_000, unit="µs")
 
 
-def _seconds(run: Callable[[], object]) -> float:
+def _measure_seconds(run: Callable[[], object]) -> float:
     started = time.perf_counter()
     run()
     return time.perf_counter() - started

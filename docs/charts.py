@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
-from benchmarks.prices import OFFERS
+from benchmarks.prices import ALTERNATIVES
 from benchmarks.quotas import QUOTAS, SCENARIOS
 from docs.tables import MILLION, VOLUMES, lean_per_million, per_million
 
@@ -44,13 +44,13 @@ def main() -> None:
         (FOLDER / name).write_text(draw())
 
 
-def cost() -> str:
+def draw_cost() -> str:
     """Draw USD per million webhooks by monthly volume."""
     across, up = Scale(VOLUMES[0], VOLUMES[-1], 70, WIDTH - 250), Scale(1, 1000, 400, 50)
     lines: dict[str, Callable[[float], float]] = {
         "Hooklog, defaults": per_million,
         "Hooklog, lean": lean_per_million,
-        **{offer.name: _each(offer.usd) for offer in OFFERS},
+        **{alternative.name: _to_per_million(alternative.usd) for alternative in ALTERNATIVES},
     }
     marks = [_text(20, 26, "USD per million webhooks, by webhooks per month (list prices)", weight="bold")]
     for value in up.decades():
@@ -65,18 +65,18 @@ def cost() -> str:
         _text(across.start + 6, up.at(GOAL_USD) - 5, f"goal: ${GOAL_USD} at 100 million"),
     ]
     volumes = [VOLUMES[0] * 10 ** (step / 10) for step in range(31)]
-    ends = _apart([up.at(usd(VOLUMES[-1])) for usd in lines.values()], 16)
+    ends = _spread([up.at(usd(VOLUMES[-1])) for usd in lines.values()], 16)
     for (label, usd), colour, end in zip(lines.items(), COLOURS, ends, strict=True):
         marks.append(_path([(across.at(volume), up.at(usd(volume))) for volume in volumes], colour))
         marks.append(_text(across.end + 8, end + 4, f"{label}: ${usd(VOLUMES[-1]):.2f}", colour=colour))
     return _svg(440, marks)
 
 
-def _each(usd: Callable[[float], float]) -> Callable[[float], float]:
+def _to_per_million(usd: Callable[[float], float]) -> Callable[[float], float]:
     return lambda volume: usd(volume) * MILLION / volume
 
 
-def scaling() -> str:
+def draw_scaling() -> str:
     """Draw the webhooks per second at which each quota is reached."""
     left, row = 400, 30
     across = Scale(10, MILLION, left, WIDTH - 40)
@@ -92,14 +92,14 @@ def scaling() -> str:
         ]
     for number, quota in enumerate(QUOTAS):
         height = 92 + number * row
-        marks.append(_text(left - 14, height + 4, _short(quota.name), "end"))
+        marks.append(_text(left - 14, height + 4, _shorten(quota.name), "end"))
         places = [across.at(min(quota.breaks_at(scenario), across.high)) for scenario in SCENARIOS.values()]
         marks.append(_line(min(places), height, max(places), height, colour=INK))
         marks += [_dot(place, height, colour) for place, colour in zip(places, COLOURS[::2], strict=True)]
     return _svg(bottom + 24, marks)
 
 
-def _short(name: str) -> str:
+def _shorten(name: str) -> str:
     return (
         name.replace("`", "")
         .replace(", of an account and of one queue", "")
@@ -108,12 +108,12 @@ def _short(name: str) -> str:
     )
 
 
-def _apart(heights: list[float], least: float) -> list[float]:
-    """Move heights apart, so that no two are closer than `least`."""
+def _spread(heights: list[float], minimum: float) -> list[float]:
+    """Move heights apart, so that no two are closer than `minimum`."""
     order = sorted(range(len(heights)), key=lambda number: heights[number])
     moved = list(heights)
     for above, below in pairwise(order):
-        moved[below] = round(max(moved[below], moved[above] + least), 1)
+        moved[below] = round(max(moved[below], moved[above] + minimum), 1)
     return moved
 
 
@@ -145,7 +145,7 @@ def _path(points: Iterable[tuple[float, float]], colour: str) -> str:
     return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 
-CHARTS: Final[dict[str, Callable[[], str]]] = {"cost.svg": cost, "scaling.svg": scaling}
+CHARTS: Final[dict[str, Callable[[], str]]] = {"cost.svg": draw_cost, "scaling.svg": draw_scaling}
 
 if __name__ == "__main__":
     main()

@@ -16,7 +16,7 @@ from unittest.mock import patch
 
 import pytest
 
-from benchmarks.counting import Request, Tally, size_of, units
+from benchmarks.counting import Request, Tally, count_units, measure_size
 from tests import dynalite
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
@@ -65,7 +65,7 @@ class Meter(Proxy):
         self.write_units[consumed["TableName"]] += consumed["Table"]["CapacityUnits"]
 
     def modelled(self) -> Tally:
-        """What benchmarks/counting.py makes of the same requests."""
+        """Count the same requests with benchmarks/counting.py."""
         tally = Tally()
         for request in self.requests:
             tally.add(request)
@@ -125,7 +125,7 @@ def incompressible(kilobytes: int) -> str:
 def details_units(aws: MockAws) -> int:
     """A write unit for each started KB of the one execution's details."""
     (row,) = aws.rows("ExecutionDetails")
-    return units(size_of(plain(row)), 1024)
+    return count_units(measure_size(plain(row)), 1024)
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:

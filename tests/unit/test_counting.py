@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.counting import Item, Request, Tally, entries_of, log_bytes_of, size_of
+from benchmarks.counting import Item, Request, Tally, count_log_bytes, list_entries, measure_size
 
 SUMMARY = {
     "webhook_id": {"S": "w"},
@@ -30,15 +30,15 @@ SUMMARY = {
         ({}, 0),
     ],
 )
-def test_an_item_s_size(item: Item, size: int) -> None:
-    assert size_of(item) == size
+def test_an_items_size(item: Item, size: int) -> None:
+    assert measure_size(item) == size
 
 
-def test_an_item_is_in_the_indexes_that_it_has_the_keys_of() -> None:
-    entries = dict(entries_of("Executions", SUMMARY))
+def test_an_item_is_in_the_indexes_whose_keys_it_has() -> None:
+    entries = dict(list_entries("Executions", SUMMARY))
     assert entries.keys() == {"Executions", "Executions/by_message"}
     assert entries["Executions/by_message"].keys() == SUMMARY.keys() - {"duration_ms"}
-    failed = dict(entries_of("Executions", {**SUMMARY, "failed_at": {"S": "e"}}))
+    failed = dict(list_entries("Executions", {**SUMMARY, "failed_at": {"S": "e"}}))
     assert failed["Executions/failures"] == {**SUMMARY, "failed_at": {"S": "e"}}
 
 
@@ -53,10 +53,10 @@ def test_writes_are_counted_by_the_started_kilobyte() -> None:
     request = {"RequestItems": {"Executions": [{"PutRequest": {"Item": item}}]}}
     counted = tally("BatchWriteItem", request, {"UnprocessedItems": {}})
     assert counted.write_units == {"Executions": 2, "Executions/by_message": 1}
-    assert counted.kept_bytes["Executions"] == size_of(item) + 100
+    assert counted.kept_bytes["Executions"] == measure_size(item) + 100
 
 
-def test_an_update_is_counted_in_the_indexes_that_hold_all_of_an_item() -> None:
+def test_an_update_is_counted_in_indexes_that_project_every_attribute() -> None:
     failed = {**SUMMARY, "failed_at": {"S": "e"}}
     counted = tally("UpdateItem", {"TableName": "Executions"}, {"Attributes": failed})
     assert counted.write_units == {"Executions": 1, "Executions/failures": 1}
@@ -76,10 +76,10 @@ def test_sqs_counts_started_64_kib() -> None:
     assert tally("SendMessageBatch", {"Entries": [body, body]}).sqs_requests == 2
 
 
-def test_what_has_no_price_is_not_passed_over() -> None:
+def test_an_operation_without_a_price_is_an_error() -> None:
     with pytest.raises(KeyError, match="Scan"):
         tally("Scan", {})
 
 
-def test_a_log_line_counts_26_bytes_more_than_it_has() -> None:
-    assert log_bytes_of([json.dumps({}), "é"]) == 2 + 26 + 2 + 26
+def test_a_log_line_counts_26_bytes_more_than_its_length() -> None:
+    assert count_log_bytes([json.dumps({}), "é"]) == 2 + 26 + 2 + 26

@@ -1,7 +1,7 @@
-"""Holds the model to a run: python -m benchmarks.rehearsal
+"""Compares the model with a run on the local AWS: python -m benchmarks.model_check
 
-A minute of webhooks at a steady rate through the local AWS, to receivers that all take the same time and of which one
-in five fails at first. What was seen on the queue and at the receivers stands beside what the model predicts.
+Sends webhooks at a steady rate for a minute. All receivers take the same time, and one in five fails at first. Prints
+what the model predicts next to what was measured on the queue and at the receivers.
 """
 
 import json
@@ -29,13 +29,13 @@ FAILING_EVERY: Final = 5
 ANSWER_SECONDS: Final = 1.5
 RETRY_SECONDS: Final = 10
 WARM_UP_SECONDS: Final = 25
-"""Retries have begun by then."""
+"""By then, retries have started."""
 LONGEST_WARM_UP_SECONDS: Final = 90
 SECONDS: Final = 60
-LOOK_SECONDS: Final = 0.25
-QUIET_LOOKS: Final = 8
-WITHIN: Final = 0.25
-"""By how much a measurement may differ from what is predicted: the machine's own work counts."""
+POLL_SECONDS: Final = 0.25
+EMPTY_POLLS: Final = 8
+TOLERANCE: Final = 0.25
+"""How much a measurement may differ from the prediction: the machine's own work is included."""
 
 MODEL: Final = Load(
     PER_SECOND,
@@ -47,9 +47,9 @@ MODEL: Final = Load(
 def main() -> int:
     outputs = stack.up()
     with Receiver() as receiver, configured("SendWebhooksFunction", RETRY_SCHEDULE=str(RETRY_SECONDS)):
-        measured = run(receiver, outputs["QueueUrl"])
+        measured = measure(receiver, outputs["QueueUrl"])
     predicted = {
-        "executions a second": MODEL.executions,
+        "executions per second": MODEL.executions,
         "messages in flight": MODEL.in_flight,
         "messages delayed": MODEL.messages_delayed,
     }
@@ -58,59 +58,59 @@ def main() -> int:
     for name, value in predicted.items():
         ratio = measured[name] / value
         ratios.append(ratio)
-        print(json.dumps(Figure(f"rehearsal: {name}, measured / predicted", ratio, at_most=1 + WITHIN).line()))
+        print(json.dumps(Figure(f"model check: {name}, measured / predicted", ratio, at_most=1 + TOLERANCE).as_json()))
         table.add_row(name, f"{value:.2f}", f"{measured[name]:.2f}", f"{ratio:.2f}")
     Console(stderr=True).print(table)
-    return 0 if all(abs(ratio - 1) <= WITHIN for ratio in ratios) else 1
+    return 0 if all(abs(ratio - 1) <= TOLERANCE for ratio in ratios) else 1
 
 
-def run(receiver: Receiver, queue_url: str) -> Mapping[str, float]:
-    """What was seen once it had become steady."""
-    seen: dict[str, list[int]] = {"NotVisible": [], "Delayed": []}
-    with sending(receiver, queue_url):
+def measure(receiver: Receiver, queue_url: str) -> Mapping[str, float]:
+    """Return the averages of a minute, once the load is steady."""
+    counts: dict[str, list[int]] = {"NotVisible": [], "Delayed": []}
+    with send_steadily(receiver, queue_url):
         _warm_up(queue_url)
         started, before = time.monotonic(), len(receiver.requests)
         while time.monotonic() - started < SECONDS:
-            for state, counts in seen.items():
-                counts.append(_count(queue_url, state))
-            time.sleep(LOOK_SECONDS)
-        came = (len(receiver.requests) - before) / (time.monotonic() - started)
+            for state, samples in counts.items():
+                samples.append(_count(queue_url, state))
+            time.sleep(POLL_SECONDS)
+        arrived = (len(receiver.requests) - before) / (time.monotonic() - started)
     return {
-        "executions a second": came,
-        "messages in flight": statistics.mean(seen["NotVisible"]),
-        "messages delayed": statistics.mean(seen["Delayed"]),
+        "executions per second": arrived,
+        "messages in flight": statistics.mean(counts["NotVisible"]),
+        "messages delayed": statistics.mean(counts["Delayed"]),
     }
 
 
 def _warm_up(queue_url: str) -> None:
-    """Until there are as many senders as it takes: nothing waits for one, for a few looks on end."""
-    started, quiet = time.monotonic(), 0
+    """Wait until there are enough senders: the queue is empty for a few polls in a row."""
+    started, empty = time.monotonic(), 0
     while time.monotonic() - started < LONGEST_WARM_UP_SECONDS:
-        quiet = 0 if _count(queue_url, "") else quiet + 1
-        if quiet >= QUIET_LOOKS and time.monotonic() - started > WARM_UP_SECONDS:
+        empty = 0 if _count(queue_url, "") else empty + 1
+        if empty >= EMPTY_POLLS and time.monotonic() - started > WARM_UP_SECONDS:
             return
-        time.sleep(LOOK_SECONDS)
-    raise LocalFailure(f"the local AWS does not keep up with {PER_SECOND} webhooks a second")
+        time.sleep(POLL_SECONDS)
+    raise LocalFailure(f"The local AWS does not keep up with {PER_SECOND} webhooks per second.")
 
 
 @contextmanager
-def sending(receiver: Receiver, queue_url: str) -> Iterator[None]:
-    """Put a message on the queue every so often, meanwhile."""
-    enough = threading.Event()
-    thread = threading.Thread(target=_send, args=(receiver, queue_url, enough))
+def send_steadily(receiver: Receiver, queue_url: str) -> Iterator[None]:
+    """Queue PER_SECOND messages per second in the background."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_send, args=(receiver, queue_url, stop))
     thread.start()
     try:
         yield
     finally:
-        enough.set()
+        stop.set()
         thread.join()
 
 
-def _send(receiver: Receiver, queue_url: str, enough: threading.Event) -> None:
+def _send(receiver: Receiver, queue_url: str, stop: threading.Event) -> None:
     sqs, name = aws.sqs(), uuid.uuid4().hex[:8]
     started = time.monotonic()
     for number in range(PER_SECOND * (LONGEST_WARM_UP_SECONDS + SECONDS) * 2):
-        if enough.wait(max(started + number / PER_SECOND - time.monotonic(), 0)):
+        if stop.wait(max(started + number / PER_SECOND - time.monotonic(), 0)):
             return
         codes = "500,200" if number % FAILING_EVERY == 0 else "200"
         url = receiver.url(f"/sequence/{name}-{number}", codes=codes, delay=ANSWER_SECONDS)

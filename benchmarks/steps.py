@@ -1,14 +1,14 @@
-"""Where the sender's CPU goes: each of its steps on a batch of ten, for the profile in docs/performance.md."""
+"""The CPU of each step of the sender on a batch of ten, for the profile in docs/performance.md."""
 
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any, Final
 
-from benchmarks.environment import environment, only
+from benchmarks.environment import function_environment, replace_environment
 from benchmarks.figures import Figure
-from benchmarks.sender import BATCH, CONTEXT, bare_loop, load_quietly, make_event, quietly
-from benchmarks.stub import stub
+from benchmarks.sender import BATCH, CONTEXT, build_event, create_bare_loop, load_sender, silence_output
+from benchmarks.stub import run_stub
 from hooklog.delivery.delivery import Delivery
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of, write
@@ -22,18 +22,21 @@ from tests.aws import LOOPBACK
 ROUNDS: Final = 200
 
 
-def figures() -> Iterator[Figure]:
-    """CPU of each step, as a share of the bare loop's for the same deliveries."""
-    variables = environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
-    with stub() as receivers, only(variables | {"AWS_ENDPOINT_URL": receivers.base}):
-        app, bare = load_quietly(), bare_loop()
-        event = make_event(f"{receivers.base}/status/200")
-        whole = _spent(lambda: bare(event))
+def measure() -> Iterator[Figure]:
+    """Measure the CPU of each step as a share of the bare loop's for the same deliveries."""
+    variables = function_environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
+    with run_stub() as receivers, replace_environment(variables | {"AWS_ENDPOINT_URL": receivers.base}):
+        app, bare = load_sender(), create_bare_loop()
+        event = build_event(f"{receivers.base}/status/200")
+        whole = _measure_cpu(lambda: bare(event))
         for step, run in _steps(app, event["Records"]):
-            yield Figure(f"parts: {step} / bare loop", _spent(run) / whole)
+            yield Figure(f"steps: {step} / bare loop", _measure_cpu(run) / whole)
         outcome = Outcome(executions=_executions(app, event["Records"]))
-        metrics, sender = _spent(lambda: app.count(outcome, BATCH)), _spent(lambda: app.lambda_handler(event, CONTEXT))
-        yield Figure("parts: metrics / the whole sender", metrics / sender, at_most=0.03)
+        metrics, sender = (
+            _measure_cpu(lambda: app.count(outcome, BATCH)),
+            _measure_cpu(lambda: app.lambda_handler(event, CONTEXT)),
+        )
+        yield Figure("steps: metrics / the whole sender", metrics / sender, at_most=0.03)
 
 
 def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -64,8 +67,8 @@ def _execution(delivery: Delivery) -> Execution:
     return Execution(name_execution(delivery.started_at), delivery, Trigger.EVENT, delivery.message.message_id)
 
 
-def _spent(run: Callable[[], object]) -> float:
-    with quietly():
+def _measure_cpu(run: Callable[[], object]) -> float:
+    with silence_output():
         for _ in range(ROUNDS // 10):
             run()
         started = time.process_time()

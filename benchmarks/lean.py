@@ -1,4 +1,4 @@
-"""samconfig.toml's section `lean`: the parameters of the cheapest deployment, and what the model makes of them."""
+"""The section `lean` of samconfig.toml, the cheapest deployment, as input of the model."""
 
 import tomllib
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from tests.template import ROOT, default
 SECTION: Final = "lean"
 
 
-def overrides() -> dict[str, str]:
-    """The parameters that it sets, but for the stage, in its order."""
+def read_overrides() -> dict[str, str]:
+    """Return the parameters that it sets, in its order, except `Stage`."""
     config = tomllib.loads((ROOT / "samconfig.toml").read_text())
     words = config[SECTION]["deploy"]["parameters"]["parameter_overrides"].split()
     parameters = dict(word.split("=", 1) for word in words)
@@ -20,14 +20,14 @@ def overrides() -> dict[str, str]:
     return parameters
 
 
-def deployment(parameters: Mapping[str, str]) -> Deployment:
+def to_deployment(parameters: Mapping[str, str]) -> Deployment:
     names = ("BatchSize", "BatchWindowSeconds", "SenderMemoryMb")
     size, window, memory = (int(_value(name, parameters)) for name in names)
     return Deployment(batch_size=size, window_seconds=window, memory_mb=memory)
 
 
-def terms(parameters: Mapping[str, str], used: float = 0.7) -> Terms:
-    """`used` is the share of the capacity that is used on average, where it is provisioned."""
+def to_terms(parameters: Mapping[str, str], used: float = 0.7) -> Terms:
+    """`used` is the average share of provisioned capacity that is used."""
     writes, reads = (int(_value(name, parameters)) for name in ("WriteCapacityMin", "ReadCapacityMin"))
     return Terms(
         recovery=_value("PointInTimeRecovery", parameters) == "true",
