@@ -16,7 +16,7 @@ from hooklog.messages.call import Call
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
 from hooklog.sending.batch import Outcome
-from hooklog.sending.orders import Order
+from hooklog.sending.queue_message import QueueMessage
 from tests.aws import LOOPBACK
 
 ROUNDS: Final = 200
@@ -40,12 +40,12 @@ def measure() -> Iterator[Figure]:
 
 
 def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str, Callable[[], object]]]:
-    courier, connection, pool = _client(app), app.sender._archive.connection, app.sender._pool
+    client, connection, pool = _client(app), app.sender._log_writer.connection, app.sender._pool
     calls, executions = _calls(records), _executions(app, records)
     retention = Retention(90, 30)
-    yield "parse", lambda: [Order.parse(record) for record in records]
-    yield "deliver, one after another", lambda: [courier.deliver(call, 1) for call in calls]
-    yield "deliver, on ten threads", lambda: list(pool.map(lambda call: courier.deliver(call, 1), calls))
+    yield "parse", lambda: [QueueMessage.parse(record) for record in records]
+    yield "deliver, one after another", lambda: [client.deliver(call, 1) for call in calls]
+    yield "deliver, on ten threads", lambda: list(pool.map(lambda call: client.deliver(call, 1), calls))
     yield "make the summaries' rows", lambda: puts_of(executions, retention, details_of_all=False)
     yield "make and write them", lambda: write(connection, puts_of(executions, retention, details_of_all=False))
     yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")

@@ -15,7 +15,7 @@ from cli.stack import Stack
 from hooklog.errors import InvalidMessage
 from hooklog.messages.message import Message
 from hooklog.queues.sqs import MAX_BATCH_ENTRIES, send_all
-from hooklog.sending.topics import Origin, Publication
+from hooklog.sending.fan_out import FanOutTask, Origin
 
 _STDIN: Final = "-"
 _ADDRESSES: Final = ("webhook_id", "topic")
@@ -105,7 +105,7 @@ def _check(number: int, fields: Any) -> dict[str, Any]:
     message = {"message_id": f"cli_{uuid.uuid4().hex}", **fields}
     try:
         if "topic" in message:
-            Publication.parse(message, Origin("", 0))
+            FanOutTask.parse(message, Origin("", 0))
         else:
             Message.parse(message, "")
     except InvalidMessage as error:

@@ -1,6 +1,6 @@
 """Takes docs/*.png of the History page on the local AWS: python -m docs.screenshots
 
-What they show are real deliveries by the product's own courier; only its clock is turned back, so that a day's worth
+What they show are real deliveries by the product's own client; only its clock is turned back, so that a day's worth
 of them is there at once.
 """
 
@@ -22,7 +22,7 @@ import requests
 from playwright.sync_api import Page
 
 from hooklog.aws import connect
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
@@ -153,11 +153,11 @@ def deliver(url: str, number: int, line: Line) -> Execution:
         "event_type": line.event_type,
         "payload": PAYLOADS[line.event_type],
     }
-    courier = Courier(
+    client = WebhookClient(
         EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
     )
     parsed = Message.parse(message, "none")
-    delivery = courier.deliver(Call.of(parsed), line.attempt)
+    delivery = client.deliver(Call.of(parsed), line.attempt)
     trigger = Trigger.EVENT if line.attempt == 1 else Trigger.RETRY
     due = None if line.next_minutes is None else at + timedelta(minutes=line.next_minutes)
     return Execution(name_execution(at), delivery, trigger, parsed.message_id, line.attempt - 1, due)

@@ -11,7 +11,7 @@ from hooklog.executions.details import DetailsRow
 from hooklog.executions.erasure import erase_again
 from hooklog.executions.log import Put, write
 from hooklog.executions.rows import ExecutionRow
-from hooklog.queues.unlogged import from_body
+from hooklog.queues.pending import from_body
 from hooklog.settings import LogUnloggedSettings
 
 logger = Logger()

@@ -12,7 +12,7 @@ from hooklog.api.request import Event, Request
 from hooklog.aws import Clients, connect
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
-from hooklog.queues.repeats import RepeatQueue
+from hooklog.queues.retry_tasks import RetryQueue
 from hooklog.sending.resend import resend
 from hooklog.settings import ResendSettings
 
@@ -21,7 +21,7 @@ settings = ResendSettings.from_environment()
 connection = connect()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
-repeats = RepeatQueue(Clients(), settings.queue_url)
+retries = RetryQueue(Clients(), settings.queue_url)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -31,4 +31,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def resend_execution(event: Event) -> Mapping[str, Any]:
     request = Request.parse(event)
     request.grant.require(Scope.EXECUTIONS_RESEND, request.webhook_id)
-    return {"message_id": resend(request.webhook_id, request.execution_id, repeats)}
+    return {"message_id": resend(request.webhook_id, request.execution_id, retries)}

@@ -10,7 +10,7 @@ from hooklog.errors import InvalidMessage
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
 from hooklog.queues.dead_letters import DeadLetterQueue
-from hooklog.queues.repeats import RepeatQueue
+from hooklog.queues.retry_tasks import RetryQueue
 from hooklog.sending import recovery
 from hooklog.settings import RunRecoverySettings
 
@@ -20,7 +20,7 @@ connection, clients = connect(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 recovery.RecoveryRow.attach(connection, settings.recoveries_table)
-repeats = RepeatQueue(clients, settings.queue_url)
+retries = RetryQueue(clients, settings.queue_url)
 queue = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
 dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
 
@@ -37,7 +37,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
             bury(record, str(invalid))
             continue
         ids = task.webhook_id, task.recovery_id
-        ended = recovery.run(*ids, repeats, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+        ended = recovery.run(*ids, retries, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
         if not ended:
             let_it_go_on(record, task._replace(runs=task.runs + 1))
         logger.info("recovery", webhook_id=ids[0], recovery_id=ids[1], ended=ended)

@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 
 from hooklog.aws import Clients, connect
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.executions.details import DetailsRow
@@ -16,15 +16,15 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.trace import trace_id
 from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
-from hooklog.queues.repeats import RepeatQueue, RetryTimer, SchedulerTarget
-from hooklog.queues.unlogged import UnloggedQueue
-from hooklog.sending.archive import Archive
+from hooklog.queues.pending import PendingLogWrites
+from hooklog.queues.retry_tasks import RetryQueue, RetryTimer, SchedulerTarget
 from hooklog.sending.attempt import Dispatcher
-from hooklog.sending.batch import Outcome, Sender, WaysOn
-from hooklog.sending.disabling import EventTopic, Watch
+from hooklog.sending.batch import Destinations, Outcome, Sender
+from hooklog.sending.failure_monitor import EventTopic, FailureMonitor
+from hooklog.sending.fan_out import FannedOut, FanOut
+from hooklog.sending.log_writer import LogWriter
 from hooklog.sending.processor import NOT_SUBSCRIBED, MessageProcessor
 from hooklog.sending.samples import samples
-from hooklog.sending.topics import Published, Publisher
 from hooklog.settings import SenderSettings
 from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.encryption import KeyEncryption
@@ -43,21 +43,22 @@ def make_sender(settings: SenderSettings) -> Sender:
     DetailsRow.attach(connection, settings.execution_details_table)
     WebhookRow.attach(connection, settings.webhooks_table)
     adapter = EgressAdapter(Guard(settings.allowed_networks))
-    courier = Courier(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
+    client = WebhookClient(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
-    unlogged = UnloggedQueue(clients, settings.unlogged_queue_url)
-    repeats = RepeatQueue(clients, settings.queue_url)
+    pending = PendingLogWrites(clients, settings.unlogged_queue_url)
+    retries = RetryQueue(clients, settings.queue_url)
     target = SchedulerTarget(
         settings.queue_url, settings.dead_letter_queue_arn, settings.scheduler_role_arn, settings.schedule_group
     )
     cache = WebhookCache(read, KeyEncryption(clients, settings.webhook_key))
     details_stored = settings.details_of is not DetailsOf.NONE
-    dispatcher = Dispatcher(courier, settings.retry_schedule, details_stored=details_stored)
+    dispatcher = Dispatcher(client, settings.retry_schedule, details_stored=details_stored)
+    dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
     return Sender(
-        MessageProcessor(dispatcher, cache, Publisher(clients, settings.queue_url)),
-        Archive(connection, retention, settings.details_of is DetailsOf.ALL, unlogged),
-        WaysOn(RetryTimer(clients, repeats, target), repeats, DeadLetterQueue(clients, settings.dead_letter_queue_url)),
-        Watch(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
+        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url)),
+        LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
+        Destinations(RetryTimer(clients, retries, target), retries, dead_letters),
+        FailureMonitor(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
         settings.batch_size,
     )
 
@@ -69,8 +70,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch item failure is a fault of ours, or a message without time left; a receiver's failure is an execution."""
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
-    report_published(outcome.published)
-    report_switched_off(outcome)
+    report_fanned_out(outcome.fanned_out)
+    report_disabled(outcome)
     report(outcome, context.aws_request_id)
     count(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
@@ -88,29 +89,29 @@ def report(outcome: Outcome, request_id: str) -> None:
         logger.warning("message moved to the dead-letter queue", queue_message_id=queue_message_id, reason=reason)
     for queue_message_id, cause in outcome.faults.items():
         logger.error("message goes back to the queue", queue_message_id=queue_message_id, cause=cause)
-    if outcome.unlogged:
-        logger.warning("log lags behind", items=outcome.unlogged, cause=outcome.unlogged_cause)
+    if outcome.pending:
+        logger.warning("log lags behind", items=outcome.pending, cause=outcome.pending_cause)
     if outcome.stale_cause:
         logger.warning("next attempt not taken back", cause=outcome.stale_cause)
     logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
 
 
-def report_published(published: Sequence[Published]) -> None:
+def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
     """Log a line for each topic's message that has been copied for the last of its webhooks."""
-    for each in published:
+    for each in fanned_out:
         if each.complete:
             ids = {"topic": each.topic, "message_id": each.message_id}
-            logger.info("message published", extra={**ids, "webhooks": each.copies})
+            logger.info("message fanned out", extra={**ids, "webhooks": each.copies})
 
 
-def report_switched_off(outcome: Outcome) -> None:
-    """Log a line for each webhook that was switched off, and one where nobody could be told or it could not be kept."""
-    for each in outcome.switched_off:
-        logger.info("webhook switched off", extra={"webhook_id": each.webhook_id, "reason": each.reason})
-        if each.untold:
-            logger.error("event not published", extra={"webhook_id": each.webhook_id, "cause": each.untold})
-    if outcome.unwatched_cause:
-        logger.warning("failing webhooks not noted", extra={"cause": outcome.unwatched_cause})
+def report_disabled(outcome: Outcome) -> None:
+    """Log a line for each disabled webhook, each event that was not published, and if the monitor failed."""
+    for each in outcome.disabled:
+        logger.info("webhook disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason})
+        if each.unpublished:
+            logger.error("event not published", extra={"webhook_id": each.webhook_id, "cause": each.unpublished})
+    if outcome.monitor_cause:
+        logger.warning("failing webhooks not noted", extra={"cause": outcome.monitor_cause})
 
 
 def line(execution: Execution) -> dict[str, Any]:
@@ -150,12 +151,12 @@ def counts(outcome: Outcome) -> dict[str, int]:
         "failed": len(outcome.executions) - succeeded,
         "skipped": skipped,
         "invalid": len(outcome.invalid),
-        "settled": len(outcome.settled),
-        "not_subscribed": outcome.settled.count(NOT_SUBSCRIBED),
-        "published": len(outcome.published),
-        "unmatched": sum(each.complete and not each.copies for each in outcome.published),
-        "switched_off": len(outcome.switched_off),
-        "deferred": outcome.deferred,
+        "ignored": len(outcome.ignored),
+        "not_subscribed": outcome.ignored.count(NOT_SUBSCRIBED),
+        "fanned_out": len(outcome.fanned_out),
+        "unmatched": sum(each.complete and not each.copies for each in outcome.fanned_out),
+        "disabled": len(outcome.disabled),
+        "postponed": outcome.postponed,
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),
     }

@@ -13,7 +13,7 @@ from hooklog.api import lease, time_limit
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.aws import Clients, connect
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.errors import NotFound, NothingSent, NoTimeLeft, NotQueued, cause_of
@@ -22,10 +22,10 @@ from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.message import Message
-from hooklog.queues.unlogged import UnloggedQueue
-from hooklog.sending.archive import Archive
+from hooklog.queues.pending import PendingLogWrites
 from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.locks import LockRow
+from hooklog.sending.log_writer import LogWriter
 from hooklog.sending.time_limit import TimeLimit
 from hooklog.sending.webhook_test import (
     NO_RETRIES,
@@ -50,18 +50,18 @@ DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
 LockRow.attach(connection, settings.recoveries_table)
 encryption = KeyEncryption(clients, settings.webhook_key)
-archive = Archive(
+log_writer = LogWriter(
     connection,
     Retention(settings.execution_retention_days, settings.details_retention_days),
     settings.details_of is DetailsOf.ALL,
-    UnloggedQueue(clients, settings.unlogged_queue_url),
+    PendingLogWrites(clients, settings.unlogged_queue_url),
 )
-courier = Courier(
+client = WebhookClient(
     EgressAdapter(Guard(settings.allowed_networks)),
     allow_http=settings.allow_http,
     capture_limit=settings.capture_limit_bytes,
 )
-dispatcher = Dispatcher(courier, NO_RETRIES, details_stored=settings.details_of is not DetailsOf.NONE)
+dispatcher = Dispatcher(client, NO_RETRIES, details_stored=settings.details_of is not DetailsOf.NONE)
 tester = WebhookTester(dispatcher, Transformer())
 
 
@@ -90,7 +90,7 @@ def test_webhook(limit: TimeLimit, event: Event) -> Mapping[str, Any]:
 def log(execution: Execution, limit: TimeLimit) -> None:
     """Log it, or let it wait to be logged. It has been sent: the answer holds it whatever comes of that."""
     try:
-        limit.run(partial(archive.keep, [execution]), "logging it")
+        limit.run(partial(log_writer.write, [execution]), "logging it")
     except (NotQueued, NoTimeLeft) as error:
         logger.error("a test was not logged", cause=str(error))  # noqa: TRY400 - it names what AWS said
 

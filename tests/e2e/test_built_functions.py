@@ -14,7 +14,7 @@ import pytest
 
 from hooklog.executions.execution import name_execution
 from hooklog.executions.log import Put
-from hooklog.queues.unlogged import to_body
+from hooklog.queues.pending import to_body
 from local import aws, places
 from tests import template
 from tests.changing import physical_id

@@ -13,7 +13,7 @@ import requests
 from cli.failure import ExitCode
 from hooklog.executions.execution import name_execution
 from hooklog.executions.log import Put
-from hooklog.queues.unlogged import to_body
+from hooklog.queues.pending import to_body
 from local import places
 from tests.deployment import Deployment, Receiver, until
 

@@ -19,7 +19,7 @@ import requests
 
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.log import Put
-from hooklog.queues.unlogged import to_body
+from hooklog.queues.pending import to_body
 from hooklog.sending.recovery import MAX_RUNS
 from local import aws, places
 from tests import template

@@ -121,7 +121,7 @@ class TestGone:
             "at": event["at"],
         }
         lines = {log.message: log.__dict__ for log in caplog.records}
-        assert (lines["batch"]["switched_off"], lines["webhook switched off"]["webhook_id"]) == (1, ID)
+        assert (lines["batch"]["disabled"], lines["webhook disabled"]["webhook_id"]) == (1, ID)
 
     def test_what_arrives_then_can_be_sent_when_it_is_on_again(
         self, api: Api, aws: MockAws, receiver: Receiver

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from hooklog.queues.repeats import LONGEST_WAIT
-from hooklog.sending.processor import MAX_DEFERRALS
+from hooklog.queues.retry_tasks import LONGEST_WAIT
+from hooklog.sending.fan_out import MAX_TRIPS, PAGE_SIZE
+from hooklog.sending.processor import MAX_POSTPONEMENTS
 from hooklog.sending.recovery import MAX_RUNS
-from hooklog.sending.topics import MAX_TRIPS, STRETCH
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
@@ -57,7 +57,7 @@ def reasons(aws: MockAws, queue: str = "WebhookDeadLetterQueue") -> list[str]:
     [
         (going_on(trips=MAX_TRIPS), going_on(trips=MAX_TRIPS - 1), "again 10,000 times, with 5 copies made"),
         (going_on(trips=-1), going_on(), "copy_of must be"),
-        ({**REPEAT, "deferrals": MAX_DEFERRALS}, {**REPEAT, "deferrals": MAX_DEFERRALS - 1}, "not in the log"),
+        ({**REPEAT, "deferrals": MAX_POSTPONEMENTS}, {**REPEAT, "deferrals": MAX_POSTPONEMENTS - 1}, "not in the log"),
         (waiting(LONGEST_WAIT + timedelta(minutes=1)), waiting(LONGEST_WAIT - timedelta(minutes=1)), "within 29 hours"),
         (waiting(timedelta(days=365_000)), waiting(timedelta(minutes=20)), "within 29 hours"),
     ],
@@ -86,10 +86,10 @@ def test_each_trip_of_a_topics_message_is_counted(
     """In the message that goes on alone: copies do not come back."""
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
     (row,) = aws.rows("Webhooks")
-    for number in range(STRETCH + 1):
+    for number in range(PAGE_SIZE + 1):
         aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
     send(sender, going_on(trips=7))
-    bodies = [json.loads(record["body"]) for record in aws.take("WebhookQueue", STRETCH + 1)["Records"]]
+    bodies = [json.loads(record["body"]) for record in aws.take("WebhookQueue", PAGE_SIZE + 1)["Records"]]
     assert [body["copy_of"]["trips"] for body in bodies if "topic" in body] == [8]
     assert all(body["copy_of"] == ORIGIN for body in bodies if "topic" not in body)
 

@@ -11,7 +11,7 @@ import pytest
 
 from hooklog.executions.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
-from hooklog.queues.repeats import Repeat
+from hooklog.queues.retry_tasks import RetryTask
 from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
@@ -169,7 +169,7 @@ def everything(aws: MockAws, receiver: Receiver) -> None:
     send(app, message(receiver.url("/status/200")), message(receiver.refused_url), "not JSON")
     app.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
     row = next(row for row in aws.rows("Executions") if "failed_at" in row)
-    resend = Repeat("acme.orders", row["message_id"]["S"], row["executed_at"]["S"], Trigger.RESEND, once=False)
+    resend = RetryTask("acme.orders", row["message_id"]["S"], row["executed_at"]["S"], Trigger.RESEND, once=False)
     send(app, resend.to_body())
     send(app, message(receiver.url("/status/200"), message_id="msg_2"), ApproximateReceiveCount="2")
     send(app, message("http://10.0.0.1/"))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hooklog.executions.execution import Trigger
-from hooklog.queues.repeats import Repeat
-from hooklog.sending.topics import STRETCH
+from hooklog.queues.retry_tasks import RetryTask
+from hooklog.sending.fan_out import PAGE_SIZE
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
@@ -242,9 +242,9 @@ def last_batch(app: ModuleType, caplog: pytest.LogCaptureFixture) -> dict[str, A
 def test_a_batch_counts_each_message_by_what_became_of_it(
     app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    counted = ("delivered", "failed", "invalid", "settled", "deferred", "unsent", "faults")
+    counted = ("delivered", "failed", "invalid", "ignored", "postponed", "unsent", "faults")
     good = message(receiver.url("/status/200"), message_id="msg_1")
-    missing = Repeat("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, once=True)
+    missing = RetryTask("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, once=True)
 
     def counts(app: ModuleType) -> tuple[int, ...]:
         batch = last_batch(app, caplog)["batch"]
@@ -320,18 +320,18 @@ class TestNoTraceOfOurs:
     def test_on_the_copies_of_a_topics_message(
         self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
     ) -> None:
-        """Those of the second stretch, too."""
+        """Those of the second page, too."""
         receiver.reset()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
         put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
         body = {"url": receiver.url("/status/200"), "enabled": True, "topic": "acme"}
-        for webhook_id in ("w000", f"w{STRETCH:03}"):
+        for webhook_id in ("w000", f"w{PAGE_SIZE:03}"):
             put.lambda_handler(api_event({"webhook_id": webhook_id}, scope="webhooks:manage", body=body), None)
         row, _ = aws.rows("Webhooks")
-        for number in range(1, STRETCH):
+        for number in range(1, PAGE_SIZE):
             aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
         traced(app, trace, {"topic": "acme", "payload": 1})
-        first = from_the_queue(aws, count=STRETCH + 1)["Records"]
+        first = from_the_queue(aws, count=PAGE_SIZE + 1)["Records"]
         app.lambda_handler({"Records": [record for record in first if "topic" in json.loads(record["body"])]}, CONTEXT)
         copies = [record for record in first if json.loads(record["body"]).get("webhook_id") == "w000"]
         app.lambda_handler({"Records": [*copies, *from_the_queue(aws)["Records"]]}, CONTEXT)

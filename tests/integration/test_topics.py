@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hooklog.sending.topics import STRETCH, UNIQUE_SECONDS
+from hooklog.sending.fan_out import PAGE_SIZE, UNIQUE_SECONDS
 from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
@@ -60,8 +60,8 @@ def received(receiver: Receiver) -> Counter[str]:
 def on_the_queue(aws: MockAws) -> tuple[list[Event], list[Any]]:
     """What goes on with a topic's message, and the copies."""
     records = aws.take("WebhookQueue", aws.waiting("WebhookQueue"))["Records"]
-    stretches = [{"Records": [record]} for record in records if "topic" in json.loads(record["body"])]
-    return stretches, [record for record in records if "topic" not in json.loads(record["body"])]
+    pages = [{"Records": [record]} for record in records if "topic" in json.loads(record["body"])]
+    return pages, [record for record in records if "topic" not in json.loads(record["body"])]
 
 
 def webhook_of(copy: Any) -> str:
@@ -142,8 +142,8 @@ class TestWho:
         assert send(sender, published()) == []
         assert (aws.rows("Executions"), aws.waiting("WebhookQueue")) == ([], 0)
         lines = {log.message: log.__dict__ for log in caplog.records}
-        assert (lines["batch"]["published"], lines["batch"]["unmatched"]) == (1, 1)
-        told = lines["message published"]
+        assert (lines["batch"]["fanned_out"], lines["batch"]["unmatched"]) == (1, 1)
+        told = lines["message fanned out"]
         assert (told["topic"], told["message_id"], told["webhooks"]) == (TOPIC, "m1", 0)
 
     def test_its_id_is_the_queues_where_it_has_none(
@@ -219,7 +219,9 @@ class TestLimits:
 
 
 class TestCrashes:
-    @pytest.mark.parametrize(("webhooks", "dies_at", "requests"), [(4 * STRETCH, 2 * STRETCH, 4), (STRETCH + 1, 0, 10)])
+    @pytest.mark.parametrize(
+        ("webhooks", "dies_at", "requests"), [(4 * PAGE_SIZE, 2 * PAGE_SIZE, 4), (PAGE_SIZE + 1, 0, 10)]
+    )
     def test_every_webhook_gets_it_once_though_the_sender_dies(
         self,
         api: Api,
@@ -232,22 +234,22 @@ class TestCrashes:
         dies_at: int,
         requests: int,
     ) -> None:
-        """At a stretch of copies, after so many of the requests with which it puts them on the queue."""
+        """At a page of copies, after so many of the requests with which it puts them on the queue."""
         names = register(aws, api, receiver, webhooks, range(dies_at, dies_at + 5))
         with FaultyService(aws_endpoint) as sqs:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
             mortal = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-            stretches = [published()]
+            pages = [published()]
             copies: list[Any] = []
-            while stretches:
-                event = stretches.pop()
+            while pages:
+                event = pages.pop()
                 if len(copies) == dies_at:
                     with sqs.breaking(after(requests)):
                         assert len(send(mortal, event)) == 1
                     event = again(event)
                 assert send(mortal, event) == []
                 more, made = on_the_queue(aws)
-                stretches += more
+                pages += more
                 copies += made
         assert {webhook_of(copy) for copy in copies} == set(names)
         assert len(copies) == webhooks + 10 * requests
@@ -257,19 +259,19 @@ class TestCrashes:
     def test_a_message_that_comes_again_when_all_of_it_was_done_is_sent_to_nobody_twice(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
-        names = register(aws, api, receiver, STRETCH + 5, range(STRETCH, STRETCH + 5))
+        names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
         event = published()
         copies: list[Any] = []
         for first in (event, again(event)):
-            stretches = [first]
-            while stretches:
-                assert send(sender, stretches.pop()) == []
+            pages = [first]
+            while pages:
+                assert send(sender, pages.pop()) == []
                 more, made = on_the_queue(aws)
-                stretches += more
+                pages += more
                 copies += made
         assert len(copies) == 2 * len(names)
-        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[STRETCH:]])
-        assert received(receiver) == dict.fromkeys(names[STRETCH:], 1)
+        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[PAGE_SIZE:]])
+        assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)
 
     def test_copies_that_waited_long_look_for_their_doubles(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

@@ -12,9 +12,9 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.codec import from_inline, to_copy, to_details, to_inline
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
-from hooklog.queues.repeats import Repeat
-from hooklog.sending.orders import Order
-from hooklog.sending.topics import Origin, Publication
+from hooklog.queues.retry_tasks import RetryTask
+from hooklog.sending.fan_out import FanOutTask, Origin
+from hooklog.sending.queue_message import QueueMessage
 from tests.aws import MockAws
 from tests.template import ROOT
 
@@ -28,7 +28,7 @@ def samples(form: str) -> pytest.MarkDecorator:
 
 def received(body: str) -> Any:
     attributes = {"SentTimestamp": "1795455360000", "ApproximateReceiveCount": "1"}
-    return Order.parse({"messageId": QUEUE_ID, "body": body, "attributes": attributes}).content
+    return QueueMessage.parse({"messageId": QUEUE_ID, "body": body, "attributes": attributes}).content
 
 
 def expected(sample: dict[str, Any]) -> Message:
@@ -57,7 +57,7 @@ def test_a_fan_out_copy(sample: dict[str, Any]) -> None:
 @samples("continuation")
 def test_a_topics_message_that_goes_on(sample: dict[str, Any]) -> None:
     task = received(sample["body"])
-    assert task == Publication(expected(sample), Origin(*sample["origin"]), sample["after"], sample["copies"])
+    assert task == FanOutTask(expected(sample), Origin(*sample["origin"]), sample["after"], sample["copies"])
     own = {"topic": task.message.webhook_id, "after": task.after, "copies": task.copies, **task.origin.to_fields()}
     written = to_copy(task.message, own)
     assert json.loads(written) == json.loads(sample["body"])
@@ -66,16 +66,16 @@ def test_a_topics_message_that_goes_on(sample: dict[str, Any]) -> None:
 
 @samples("retry")
 def test_a_retry(sample: dict[str, Any]) -> None:
-    repeat = received(sample["body"])
-    assert isinstance(repeat, Repeat)
+    task = received(sample["body"])
+    assert isinstance(task, RetryTask)
     document = json.loads(sample["body"])
-    assert json.loads(repeat.to_body()) == (json.loads(document["MessageBody"]) if "QueueUrl" in document else document)
+    assert json.loads(task.to_body()) == (json.loads(document["MessageBody"]) if "QueueUrl" in document else document)
     if sample["message"] is None:
-        assert repeat.carried == ""
+        assert task.inline_payload == ""
         return
-    message = from_inline(repeat.carried, repeat.webhook_id, repeat.message_id)
+    message = from_inline(task.inline_payload, task.webhook_id, task.message_id)
     assert message == expected(sample)
-    assert holds(unpacked(to_inline(message)), unpacked(repeat.carried))
+    assert holds(unpacked(to_inline(message)), unpacked(task.inline_payload))
 
 
 def unpacked(inline: str) -> Any:

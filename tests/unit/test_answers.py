@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -71,11 +71,11 @@ def outcome_of(receiver: Receiver) -> Iterator[OutcomeOf]:
 def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
     row = ROWS[name]
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(receiver.ca_path))
-    courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
 
     def deliver(path: str, timeout_seconds: float, **query: str) -> Delivery:
         url = receiver.url(path, https=scheme == "https", **query)
-        return courier.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=timeout_seconds)), 1)
+        return client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=timeout_seconds)), 1)
 
     timeout = OVER_SECONDS if "waits" in row else NEVER_SECONDS
     paths = f"/answer/{name}/{scheme}", f"/status/299/{name}/{scheme}"
@@ -148,9 +148,9 @@ def test_tls_tells_an_end_from_a_cut(tmp_path: Path, says_goodbye: bool) -> None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=answer, daemon=True).start()
         adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
-        courier = Courier(adapter, allow_http=False, capture_limit=LIMIT)
+        client = WebhookClient(adapter, allow_http=False, capture_limit=LIMIT)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-        delivery = courier.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
+        delivery = client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
         adapter.close()
     assert delivery.answer
     assert (delivery.result, delivery.answer.body) == (200, b"until the end")

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -255,9 +255,9 @@ def test_no_answer_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
 
 def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> Delivery:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
-    courier = Courier(adapter, allow_http=True, capture_limit=limit)
+    client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
     started = time.monotonic()
-    delivery = courier.deliver(Call.of(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
+    delivery = client.deliver(Call.of(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
     assert time.monotonic() - started < timeout_seconds + SLACK
     adapter.close()
     return delivery

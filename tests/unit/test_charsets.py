@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
@@ -63,8 +63,8 @@ def adapter() -> Iterator[EgressAdapter]:
 
 def deliver(adapter: EgressAdapter, receiver: Receiver, text: str, charset: str, limit: int) -> dict[str, Any]:
     url = receiver.url("/status/500", body=text.encode(charset), content_type=f"text/plain; charset={charset.upper()}")
-    courier = Courier(adapter, allow_http=True, capture_limit=limit)
-    delivery = courier.deliver(Call.of(MESSAGE._replace(url=url)), 1)
+    client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
+    delivery = client.deliver(Call.of(MESSAGE._replace(url=url)), 1)
     return details_of(Execution("", delivery, Trigger.EVENT, ""))
 
 
@@ -93,7 +93,7 @@ def test_a_body_is_cut_at_a_whole_character(adapter: EgressAdapter, receiver: Re
 @pytest.mark.parametrize("name", ["unicode_escape", "punycode", "idna", "undefined", "hex", "rot13", "klingon", ""])
 def test_what_is_no_charset_changes_no_text(adapter: EgressAdapter, receiver: Receiver, name: str) -> None:
     url = receiver.url("/status/500", body=r"6e6f \u0041 xn--a", content_type=f"text/plain; charset={name}")
-    courier = Courier(adapter, allow_http=True, capture_limit=65_536)
-    details = details_of(Execution("", courier.deliver(Call.of(MESSAGE._replace(url=url)), 1), Trigger.EVENT, ""))
+    client = WebhookClient(adapter, allow_http=True, capture_limit=65_536)
+    details = details_of(Execution("", client.deliver(Call.of(MESSAGE._replace(url=url)), 1), Trigger.EVENT, ""))
     assert details["response_body"] == r"6e6f \u0041 xn--a"
     assert "response_body_charset" not in details

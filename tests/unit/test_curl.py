@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pycurl
 import pytest
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
@@ -53,8 +53,8 @@ def readings(receiver: Receiver) -> Iterator[Read]:
 
 def _ours(url: str, seconds: float) -> Reading:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
-    courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
-    delivery = courier.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
+    client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
+    delivery = client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
     adapter.close()
     if delivery.error:
         return Reading(0, {}, b"", is_complete=False)

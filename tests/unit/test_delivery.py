@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.delivery.courier import Courier, request_headers
+from hooklog.delivery.client import WebhookClient, request_headers
 from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
@@ -40,53 +40,53 @@ MESSAGE = Message(
 
 
 @pytest.fixture(scope="module")
-def courier(receiver: Receiver) -> Iterator[Courier]:
-    with a_courier(receiver) as courier:
-        yield courier
+def client(receiver: Receiver) -> Iterator[WebhookClient]:
+    with a_client(receiver) as client:
+        yield client
 
 
 @pytest.fixture
-def new_courier(receiver: Receiver) -> Iterator[Courier]:
+def new_client(receiver: Receiver) -> Iterator[WebhookClient]:
     """One that has kept no connection."""
-    with a_courier(receiver) as courier:
-        yield courier
+    with a_client(receiver) as client:
+        yield client
 
 
 @contextmanager
-def a_courier(receiver: Receiver) -> Iterator[Courier]:
+def a_client(receiver: Receiver) -> Iterator[WebhookClient]:
     adapter = EgressAdapter(LOOPBACK, ca_bundle=str(receiver.ca_path))
-    yield Courier(adapter, allow_http=True, capture_limit=LIMIT)
+    yield WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
     adapter.close()
 
 
-def deliver(courier: Courier, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
+def deliver(client: WebhookClient, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
     message = MESSAGE._replace(url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
-    return courier.deliver(Call.of(message), attempt=1)
+    return client.deliver(Call.of(message), attempt=1)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
-def test_a_2xx_is_success(courier: Courier, receiver: Receiver, status: int) -> None:
-    delivery = deliver(courier, receiver.url(f"/status/{status}"))
+def test_a_2xx_is_success(client: WebhookClient, receiver: Receiver, status: int) -> None:
+    delivery = deliver(client, receiver.url(f"/status/{status}"))
     assert (delivery.result, delivery.success, delivery.error) == (status, True, None)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 304, 307, 308, 400, 401, 404, 410, 429, 500, 503, 599, 999])
-def test_any_other_status_is_a_failure_with_that_result(courier: Courier, receiver: Receiver, status: int) -> None:
-    delivery = deliver(courier, receiver.url(f"/status/{status}"))
+def test_any_other_status_is_a_failure_with_that_result(client: WebhookClient, receiver: Receiver, status: int) -> None:
+    delivery = deliver(client, receiver.url(f"/status/{status}"))
     assert (delivery.result, delivery.success, delivery.error) == (status, False, None)
 
 
-def test_a_redirect_is_not_followed(courier: Courier, receiver: Receiver) -> None:
+def test_a_redirect_is_not_followed(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
-    delivery = deliver(courier, receiver.url("/status/302", location=receiver.url("/status/200")))
+    delivery = deliver(client, receiver.url("/status/302", location=receiver.url("/status/200")))
     assert delivery.result == 302
     assert [request.path for request in receiver.requests] == ["/status/302"]
 
 
-def test_the_request_is_what_the_contract_says(courier: Courier, receiver: Receiver) -> None:
+def test_the_request_is_what_the_contract_says(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     before = int(time.time())
-    delivery = deliver(courier, f"{receiver.http_url}/status/200?n=1", headers={"X-Shop": "berlin"})
+    delivery = deliver(client, f"{receiver.http_url}/status/200?n=1", headers={"X-Shop": "berlin"})
     (request,) = receiver.requests
     assert (request.method, request.path, request.query) == ("POST", "/status/200", "n=1")
     assert request.body == b'{"order":1742}'
@@ -109,7 +109,7 @@ def test_the_request_is_what_the_contract_says(courier: Courier, receiver: Recei
     assert dict(request.headers) == dict(delivery.request_headers)
 
 
-def test_own_headers_win_over_user_agent_and_content_type_only(courier: Courier, receiver: Receiver) -> None:
+def test_own_headers_win_over_user_agent_and_content_type_only(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     own = {
         "user-agent": "Acme/1",
@@ -118,7 +118,7 @@ def test_own_headers_win_over_user_agent_and_content_type_only(courier: Courier,
         "accept-encoding": "br",
         "X-Hooklog-Event": "forged",
     }
-    deliver(courier, receiver.url("/status/200"), headers=own, event_type=None)
+    deliver(client, receiver.url("/status/200"), headers=own, event_type=None)
     (request,) = receiver.requests
     values = {name: [value for key, value in request.headers if key.lower() == name.lower()] for name in own}
     assert values == {
@@ -148,39 +148,39 @@ def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
 
 
 def test_proxies_of_the_environment_are_ignored(
-    courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    client: WebhookClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", receiver.refused_url)
     monkeypatch.setenv("no_proxy", "")
-    assert deliver(courier, receiver.url("/status/200")).success
+    assert deliver(client, receiver.url("/status/200")).success
 
 
-def test_connections_are_kept(courier: Courier, receiver: Receiver) -> None:
-    deliver(courier, receiver.url("/status/200"))
+def test_connections_are_kept(client: WebhookClient, receiver: Receiver) -> None:
+    deliver(client, receiver.url("/status/200"))
     receiver.reset()
     for status in (200, 500, 302, 204):
-        deliver(courier, receiver.url(f"/status/{status}", body="read to its end"))
+        deliver(client, receiver.url(f"/status/{status}", body="read to its end"))
     assert len({request.connection for request in receiver.requests}) == 1
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
-    courier: Courier, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    client: WebhookClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receiver may have closed it while Lambda kept us frozen, so that nobody heard of it."""
     receiver.reset()
-    assert deliver(courier, receiver.url("/status/200")).success
+    assert deliver(client, receiver.url("/status/200")).success
     thawed = time.time() + 5
     monkeypatch.setattr("time.time", lambda: thawed)
-    assert deliver(courier, receiver.url("/status/200")).success
+    assert deliver(client, receiver.url("/status/200")).success
     first, second = receiver.requests
     assert first.connection != second.connection
 
 
-def test_a_receiver_that_closes_after_each_answer_is_no_failure(courier: Courier, receiver: Receiver) -> None:
+def test_a_receiver_that_closes_after_each_answer_is_no_failure(client: WebhookClient, receiver: Receiver) -> None:
     """Whether the connection ends before the next request, as it goes out, or while its answer is awaited."""
     for number in range(100):
         time.sleep(number % 5 / 200)
-        assert deliver(courier, receiver.url("/close-after")).result == 200
+        assert deliver(client, receiver.url("/close-after")).result == 200
 
 
 ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "unread")] + [(True, "alert")]
@@ -190,25 +190,25 @@ ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "u
 @pytest.mark.parametrize("size", [10, 1_000_000])
 @pytest.mark.parametrize(("https", "end"), ENDS)
 def test_what_a_kept_connection_did_not_answer_is_sent_again_on_a_new_one(
-    new_courier: Courier, receiver: Receiver, end: str, https: bool, size: int
+    new_client: WebhookClient, receiver: Receiver, end: str, https: bool, size: int
 ) -> None:
     url = receiver.url(f"/sequence/{end}{https}{size}", https=https, codes=f"200,{end},200")
     receiver.reset()
-    first, second = (deliver(new_courier, url, body=b"x" * size) for _ in range(2))
+    first, second = (deliver(new_client, url, body=b"x" * size) for _ in range(2))
     assert (first.result, first.resent, second.result, second.resent) == (200, False, 200, True)
     kept, lost, new = receiver.requests
     assert kept.connection == lost.connection != new.connection
     assert lost.headers == new.headers
-    assert deliver(new_courier, url).success
+    assert deliver(new_client, url).success
     assert receiver.requests[-1].connection == new.connection
 
 
 @pytest.mark.parametrize(("https", "end"), ENDS)
-def test_it_is_sent_again_once(new_courier: Courier, receiver: Receiver, end: str, https: bool) -> None:
+def test_it_is_sent_again_once(new_client: WebhookClient, receiver: Receiver, end: str, https: bool) -> None:
     """On a new connection, the same is a failure."""
     url = receiver.url(f"/sequence/once{end}{https}", https=https, codes=f"200,{end}")
     receiver.reset()
-    _, after_kept, after_new = (deliver(new_courier, url) for _ in range(3))
+    _, after_kept, after_new = (deliver(new_client, url) for _ in range(3))
     for delivery, resent in ((after_kept, True), (after_new, False)):
         assert delivery.error
         assert delivery.error.error_type is (ErrorType.TLS_ERROR if end == "alert" else ErrorType.CONNECTION_RESET)
@@ -216,13 +216,13 @@ def test_it_is_sent_again_once(new_courier: Courier, receiver: Receiver, end: st
     assert len(receiver.requests) == 4
 
 
-def test_it_is_not_sent_again_on_another_kept_connection(new_courier: Courier, receiver: Receiver) -> None:
+def test_it_is_not_sent_again_on_another_kept_connection(new_client: WebhookClient, receiver: Receiver) -> None:
     with ThreadPoolExecutor(5) as at_once:
-        list(at_once.map(lambda _: deliver(new_courier, receiver.url("/status/200", delay=0.3)), range(5)))
+        list(at_once.map(lambda _: deliver(new_client, receiver.url("/status/200", delay=0.3)), range(5)))
     kept = {request.connection for request in receiver.requests}
     url = receiver.url("/sequence/another", codes="close,200")
     receiver.reset()
-    assert deliver(new_courier, url).resent
+    assert deliver(new_client, url).resent
     lost, new = receiver.requests
     assert lost.connection in kept
     assert new.connection not in kept
@@ -231,19 +231,19 @@ def test_it_is_not_sent_again_on_another_kept_connection(new_courier: Courier, r
 @pytest.mark.parametrize("path", ["/cut-status", "/cut-status?bytes=8", "/interim", "/garbage", "/silent"])
 @pytest.mark.parametrize("https", [False, True])
 def test_what_was_answered_or_took_too_long_is_not_sent_again(
-    new_courier: Courier, receiver: Receiver, path: str, https: bool
+    new_client: WebhookClient, receiver: Receiver, path: str, https: bool
 ) -> None:
     base = receiver.https_url if https else receiver.http_url
-    assert deliver(new_courier, f"{base}/status/200").success
+    assert deliver(new_client, f"{base}/status/200").success
     receiver.reset()
-    delivery = deliver(new_courier, base + path, timeout_seconds=1)
+    delivery = deliver(new_client, base + path, timeout_seconds=1)
     assert (delivery.success, delivery.resent, len(receiver.requests)) == (False, False, 1)
 
 
-def test_what_is_sent_again_has_the_time_that_is_left(new_courier: Courier, receiver: Receiver) -> None:
+def test_what_is_sent_again_has_the_time_that_is_left(new_client: WebhookClient, receiver: Receiver) -> None:
     url = receiver.url("/sequence/late", codes="200,close,silent", wait=0.7)
-    assert deliver(new_courier, url).success
-    delivery = deliver(new_courier, url, timeout_seconds=1)
+    assert deliver(new_client, url).success
+    delivery = deliver(new_client, url, timeout_seconds=1)
     assert delivery.error
     assert (delivery.error.error_type, delivery.resent) == (ErrorType.READ_TIMEOUT, True)
     assert "1 s" in delivery.error.message
@@ -261,15 +261,15 @@ EARLY = [
 @pytest.mark.parametrize("https", [False, True])
 @pytest.mark.parametrize(("size", "then", "status"), [*EARLY, (20_000_000, "stall", 302)])
 def test_an_answer_before_the_whole_request_was_read_is_the_answer(
-    new_courier: Courier, receiver: Receiver, https: bool, size: int, then: str, status: int
+    new_client: WebhookClient, receiver: Receiver, https: bool, size: int, then: str, status: int
 ) -> None:
     receiver.reset()
     url = receiver.url(f"/early/{status}", https=https, then=then, body="too much")
-    delivery = deliver(new_courier, url, body=b"x" * size)
+    delivery = deliver(new_client, url, body=b"x" * size)
     assert (delivery.result, delivery.error, delivery.resent) == (status, None, False)
     assert delivery.answer
     assert delivery.answer.body == b"too much"
-    assert deliver(new_courier, receiver.url("/status/200", https=https)).success
+    assert deliver(new_client, receiver.url("/status/200", https=https)).success
     early, after = receiver.requests
     assert (early.connection == after.connection) <= (then == "read")
 
@@ -277,29 +277,29 @@ def test_an_answer_before_the_whole_request_was_read_is_the_answer(
 @pytest.mark.parametrize("interim", [1, 90])
 @pytest.mark.parametrize("https", [False, True])
 def test_the_answer_after_interim_ones_stops_a_request(
-    courier: Courier, receiver: Receiver, https: bool, interim: int
+    client: WebhookClient, receiver: Receiver, https: bool, interim: int
 ) -> None:
     url = receiver.url("/early/422", https=https, then="stall", interim=interim)
-    assert deliver(courier, url, body=b"x" * 20_000_000).result == 422
+    assert deliver(client, url, body=b"x" * 20_000_000).result == 422
 
 
 @pytest.mark.parametrize("interim", [0, 90])
 @pytest.mark.parametrize("then", ["read", "stall"])
 @pytest.mark.parametrize("https", [False, True])
 def test_who_says_200_early_may_still_read_the_request(
-    courier: Courier, receiver: Receiver, https: bool, then: str, interim: int
+    client: WebhookClient, receiver: Receiver, https: bool, then: str, interim: int
 ) -> None:
     """It is sent to its end, or until time is over."""
     url = receiver.url("/early/200", https=https, then=then, interim=interim)
-    delivery = deliver(courier, url, timeout_seconds=1 if then == "stall" else 10, body=b"x" * 20_000_000)
+    delivery = deliver(client, url, timeout_seconds=1 if then == "stall" else 10, body=b"x" * 20_000_000)
     assert (delivery.result, delivery.error) == (200, None)
     assert delivery.duration_ms < (1000 if then == "stall" else 10_000)
 
 
-def test_cookies_are_not_kept(courier: Courier, receiver: Receiver) -> None:
+def test_cookies_are_not_kept(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
-    deliver(courier, receiver.url("/weird-headers"))
-    deliver(courier, receiver.url("/status/200"))
+    deliver(client, receiver.url("/weird-headers"))
+    deliver(client, receiver.url("/status/200"))
     assert all(request.header("Cookie") is None for request in receiver.requests)
 
 
@@ -315,10 +315,10 @@ HARD_ERRORS = {
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(("path", "error_type"), HARD_ERRORS.items())
 def test_no_status_is_a_hard_error(
-    courier: Courier, receiver: Receiver, path: str, error_type: ErrorType, scheme: str
+    client: WebhookClient, receiver: Receiver, path: str, error_type: ErrorType, scheme: str
 ) -> None:
     base = receiver.https_url if scheme == "https" else receiver.http_url
-    delivery = deliver(courier, base + path, timeout_seconds=1)
+    delivery = deliver(client, base + path, timeout_seconds=1)
     assert delivery.error
     assert delivery.error.error_type == error_type
     assert (delivery.result, delivery.success) == (0, False)
@@ -340,10 +340,10 @@ BROKEN_BODIES = [
 @pytest.mark.parametrize("path", BROKEN_BODIES)
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_body_that_breaks_leaves_the_status(
-    courier: Courier, receiver: Receiver, path: str, status: int, scheme: str
+    client: WebhookClient, receiver: Receiver, path: str, status: int, scheme: str
 ) -> None:
     base = receiver.https_url if scheme == "https" else receiver.http_url
-    delivery = deliver(courier, f"{base}{path}&status={status}", timeout_seconds=1)
+    delivery = deliver(client, f"{base}{path}&status={status}", timeout_seconds=1)
     assert (delivery.result, delivery.success, delivery.error) == (status, status == 200, None)
     assert delivery.answer
     assert delivery.answer.body
@@ -353,11 +353,13 @@ def test_a_body_that_breaks_leaves_the_status(
 
 @pytest.mark.parametrize("path", ["/silent", "/drip-header", "/drip-body?status=200", "/slow-read"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_the_timeout_bounds_the_whole_exchange(courier: Courier, receiver: Receiver, path: str, scheme: str) -> None:
+def test_the_timeout_bounds_the_whole_exchange(
+    client: WebhookClient, receiver: Receiver, path: str, scheme: str
+) -> None:
     base = receiver.https_url if scheme == "https" else receiver.http_url
     body = b'"' + b"x" * 20_000_000 + b'"' if path == "/slow-read" else MESSAGE.body
     started = time.monotonic()
-    delivery = deliver(courier, base + path, timeout_seconds=1, body=body)
+    delivery = deliver(client, base + path, timeout_seconds=1, body=body)
     assert 1 <= time.monotonic() - started < 2
     if path.startswith("/drip-body"):
         assert (delivery.result, delivery.error) == (200, None)
@@ -379,39 +381,39 @@ def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
             sock.sendall(b"x")
 
 
-def test_what_came_of_an_answer_before_the_deadline_is_kept(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=3)
+def test_what_came_of_an_answer_before_the_deadline_is_kept(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=3)
     assert delivery.answer
     assert (delivery.result, delivery.error) == (500, None)
     assert delivery.answer.truncated
     assert 1 <= len(delivery.answer.body) <= 30
 
 
-def test_nobody_listens(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.refused_url)
+def test_nobody_listens(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.refused_url)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.CONNECTION_REFUSED
     assert delivery.answer is None
 
 
-def test_nobody_accepts(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.unreachable_url, timeout_seconds=1)
+def test_nobody_accepts(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.unreachable_url, timeout_seconds=1)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.CONNECT_TIMEOUT
     assert delivery.duration_ms < 2000
 
 
-def test_the_name_does_not_exist(courier: Courier) -> None:
-    delivery = deliver(courier, "http://does-not-exist.invalid/")
+def test_the_name_does_not_exist(client: WebhookClient) -> None:
+    delivery = deliver(client, "http://does-not-exist.invalid/")
     assert delivery.error
     assert delivery.error.error_type == ErrorType.DNS_FAILURE
 
 
 @pytest.mark.parametrize("url", ["untrusted_https_url", "http_url"])
-def test_tls_that_does_not_hold_is_a_tls_error(courier: Courier, receiver: Receiver, url: str) -> None:
+def test_tls_that_does_not_hold_is_a_tls_error(client: WebhookClient, receiver: Receiver, url: str) -> None:
     address = getattr(receiver, url).replace("http://", "https://")
     receiver.reset()
-    delivery = deliver(courier, f"{address}/garbage", timeout_seconds=2)
+    delivery = deliver(client, f"{address}/garbage", timeout_seconds=2)
     assert delivery.error
     expected = {"untrusted_https_url": ErrorType.TLS_ERROR, "http_url": ErrorType.CONNECT_TIMEOUT}
     assert delivery.error.error_type == expected[url]
@@ -420,24 +422,26 @@ def test_tls_that_does_not_hold_is_a_tls_error(courier: Courier, receiver: Recei
 
 def test_tls_is_verified_against_the_name(receiver: Receiver) -> None:
     adapter = EgressAdapter(LOOPBACK)
-    courier = Courier(adapter, allow_http=False, capture_limit=LIMIT)
-    delivery = deliver(courier, receiver.url("/status/200", https=True))
+    client = WebhookClient(adapter, allow_http=False, capture_limit=LIMIT)
+    delivery = deliver(client, receiver.url("/status/200", https=True))
     adapter.close()
     assert delivery.error
     assert delivery.error.error_type == ErrorType.TLS_ERROR
     assert "certificate" in delivery.error.message
 
 
-def test_tls_that_holds(courier: Courier, receiver: Receiver) -> None:
+def test_tls_that_holds(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
-    assert [deliver(courier, receiver.url("/status/200", https=True)).result for _ in range(3)] == [200, 200, 200]
+    assert [deliver(client, receiver.url("/status/200", https=True)).result for _ in range(3)] == [200, 200, 200]
     assert len({request.connection for request in receiver.requests}) == 1
 
 
 @pytest.mark.parametrize("path", ["/big", "/big-no-length", "/chunked", "/endless-body"])
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_body_is_read_to_the_limit_and_cut_off(courier: Courier, receiver: Receiver, path: str, status: int) -> None:
-    delivery = deliver(courier, receiver.url(path, bytes=100_000_000, status=status))
+def test_a_body_is_read_to_the_limit_and_cut_off(
+    client: WebhookClient, receiver: Receiver, path: str, status: int
+) -> None:
+    delivery = deliver(client, receiver.url(path, bytes=100_000_000, status=status))
     assert delivery.answer
     assert delivery.result == status
     assert (len(delivery.answer.body), delivery.answer.truncated) == (LIMIT, True)
@@ -447,37 +451,37 @@ def test_a_body_is_read_to_the_limit_and_cut_off(courier: Courier, receiver: Rec
 
 @pytest.mark.parametrize("size", [0, 1, LIMIT - 1, LIMIT])
 @pytest.mark.parametrize("path", ["/big", "/chunked", "/big-no-length"])
-def test_a_body_up_to_the_limit_is_kept_whole(courier: Courier, receiver: Receiver, path: str, size: int) -> None:
-    delivery = deliver(courier, receiver.url(path, bytes=size, status=500))
+def test_a_body_up_to_the_limit_is_kept_whole(client: WebhookClient, receiver: Receiver, path: str, size: int) -> None:
+    delivery = deliver(client, receiver.url(path, bytes=size, status=500))
     assert delivery.answer
     assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (size, False, size)
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "9" * 19])
-def test_a_length_that_cannot_be_is_not_told(courier: Courier, receiver: Receiver, length: str) -> None:
+def test_a_length_that_cannot_be_is_not_told(client: WebhookClient, receiver: Receiver, length: str) -> None:
     url = receiver.url("/endless-body", status=500, header=f"Content-Length:{length}")
-    delivery = deliver(courier, url)
+    delivery = deliver(client, url)
     assert delivery.answer is None or delivery.answer.length is None
 
 
-def test_a_compressed_body_is_kept_readable(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/gzip", body="out of stock", status=500))
+def test_a_compressed_body_is_kept_readable(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/gzip", body="out of stock", status=500))
     assert delivery.answer
     assert (delivery.answer.body, delivery.answer.length) == (b"out of stock", len("out of stock"))
 
 
-def test_a_gzip_bomb_is_inflated_to_the_limit_alone(courier: Courier, receiver: Receiver) -> None:
-    deliver(courier, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
+def test_a_gzip_bomb_is_inflated_to_the_limit_alone(client: WebhookClient, receiver: Receiver) -> None:
+    deliver(client, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
     started = time.process_time()
-    delivery = deliver(courier, receiver.url("/gzip-bomb", status=500))
+    delivery = deliver(client, receiver.url("/gzip-bomb", status=500))
     assert delivery.answer
     assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (LIMIT, True, None)
     assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_what_is_not_compressed_is_kept_as_it_came(courier: Courier, receiver: Receiver, status: int) -> None:
-    delivery = deliver(courier, receiver.url("/bad-gzip", status=status))
+def test_what_is_not_compressed_is_kept_as_it_came(client: WebhookClient, receiver: Receiver, status: int) -> None:
+    delivery = deliver(client, receiver.url("/bad-gzip", status=status))
     assert delivery.answer
     assert (delivery.result, delivery.error, delivery.answer.body) == (status, None, b"this is not gzip")
     assert (delivery.answer.truncated, delivery.answer.incomplete) == (False, False)
@@ -486,24 +490,26 @@ def test_what_is_not_compressed_is_kept_as_it_came(courier: Courier, receiver: R
 
 def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
     adapter = EgressAdapter(LOOPBACK)
-    delivery = deliver(Courier(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret"))
+    delivery = deliver(
+        WebhookClient(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret")
+    )
     adapter.close()
     assert delivery.answer
     assert (delivery.answer.body, delivery.answer.truncated, delivery.answer.length) == (b"", True, 6)
 
 
-def test_bytes_that_are_not_utf8_are_kept(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/latin1", status=500))
+def test_bytes_that_are_not_utf8_are_kept(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/latin1", status=500))
     assert delivery.answer
     with pytest.raises(UnicodeDecodeError):
         delivery.answer.body.decode()
 
 
 @pytest.mark.parametrize(("lines", "line"), [(1, 400_000), (7, 60_000), (500, 1_000), (40_000, 10)])
-def test_headers_are_kept_up_to_a_limit(courier: Courier, receiver: Receiver, lines: int, line: int) -> None:
+def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receiver, lines: int, line: int) -> None:
     """Those at the end are read as well, such as how long to wait."""
     url = receiver.url("/huge-headers", status=503, bytes=lines * line, line=line, retry_after=60, body="later")
-    delivery = deliver(courier, url)
+    delivery = deliver(client, url)
     assert delivery.answer
     assert (delivery.result, delivery.answer.body, delivery.answer.incomplete) == (503, b"later", False)
     kept = delivery.answer.headers
@@ -511,28 +517,28 @@ def test_headers_are_kept_up_to_a_limit(courier: Courier, receiver: Receiver, li
     assert (delivery.answer.headers_truncated, kept["Retry-After"]) == (True, "60")
 
 
-def test_headers_without_end_leave_the_status(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/huge-headers", status=200, bytes=16_000_000))
+def test_headers_without_end_leave_the_status(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/huge-headers", status=200, bytes=16_000_000))
     assert delivery.answer
     assert (delivery.result, delivery.error) == (200, None)
     assert (delivery.answer.headers_truncated, delivery.answer.incomplete, delivery.answer.truncated) == (True,) * 3
 
 
-def test_many_headers_are_kept(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/many-headers", status=200, count=500))
+def test_many_headers_are_kept(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/many-headers", status=200, count=500))
     assert delivery.answer
     assert (delivery.result, delivery.answer.headers_truncated, len(delivery.answer.headers)) == (200, False, 501)
 
 
-def test_headers_that_come_twice_are_joined(courier: Courier, receiver: Receiver) -> None:
-    delivery = deliver(courier, receiver.url("/weird-headers", status=500))
+def test_headers_that_come_twice_are_joined(client: WebhookClient, receiver: Receiver) -> None:
+    delivery = deliver(client, receiver.url("/weird-headers", status=500))
     assert delivery.answer
     assert any(", " in value for value in delivery.answer.headers.values())
 
 
 @pytest.mark.parametrize("url", ["example.com/hooks", "https://[::1/", "https://user:secret@example.com/"])
-def test_a_url_that_cannot_be_requested(courier: Courier, url: str) -> None:
-    delivery = deliver(courier, url)
+def test_a_url_that_cannot_be_requested(client: WebhookClient, url: str) -> None:
+    delivery = deliver(client, url)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.INVALID_URL
     assert "URL" in delivery.error.message
@@ -540,15 +546,17 @@ def test_a_url_that_cannot_be_requested(courier: Courier, url: str) -> None:
 
 def test_http_only_where_the_deployment_allows_it(receiver: Receiver) -> None:
     receiver.reset()
-    delivery = deliver(Courier(EgressAdapter(LOOPBACK), allow_http=False, capture_limit=0), receiver.url("/status/200"))
+    delivery = deliver(
+        WebhookClient(EgressAdapter(LOOPBACK), allow_http=False, capture_limit=0), receiver.url("/status/200")
+    )
     assert delivery.error
     assert (delivery.error.error_type, receiver.requests) == (ErrorType.INVALID_URL, [])
     assert "https://" in delivery.error.message
 
 
-def test_started_at_is_when_it_started(courier: Courier, receiver: Receiver) -> None:
+def test_started_at_is_when_it_started(client: WebhookClient, receiver: Receiver) -> None:
     before = datetime.now(UTC)
-    delivery = deliver(courier, receiver.url("/status/200", delay=0.2))
+    delivery = deliver(client, receiver.url("/status/200", delay=0.2))
     assert before <= delivery.started_at <= datetime.now(UTC)
     assert 200 <= delivery.duration_ms < 2000
 
@@ -561,9 +569,9 @@ def test_interim_answers_are_read_past() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
         adapter = EgressAdapter(LOOPBACK)
-        courier = Courier(adapter, allow_http=True, capture_limit=LIMIT)
+        client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        assert [deliver(courier, url).result for _ in range(3)] == [201, 202, 203]
+        assert [deliver(client, url).result for _ in range(3)] == [201, 202, 203]
         adapter.close()
 
 
@@ -577,9 +585,9 @@ def _answer_late(server: socket.socket) -> None:
             connection.sendall(INTERIM + f"HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n".encode())
 
 
-def test_a_connection_whose_answer_was_cut_off_is_closed(courier: Courier, receiver: Receiver) -> None:
+def test_a_connection_whose_answer_was_cut_off_is_closed(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     for path in ("/big", "/status/200"):
-        assert deliver(courier, receiver.url(path, bytes=100_000_000)).success
+        assert deliver(client, receiver.url(path, bytes=100_000_000)).success
     first, second = receiver.requests
     assert first.connection != second.connection

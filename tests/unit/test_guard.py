@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -48,10 +48,10 @@ def _answer(address: str, port: int) -> Any:
 def send(guard: Guard, *urls: str, ca_bundle: str | None = None, timeout_seconds: float = 5) -> list[Delivery]:
     """One delivery each, over connections that are kept in between."""
     adapter = EgressAdapter(guard, ca_bundle)
-    courier = Courier(adapter, allow_http=True, capture_limit=0)
+    client = WebhookClient(adapter, allow_http=True, capture_limit=0)
     try:
         message = MESSAGE._replace(timeout_seconds=timeout_seconds)
-        return [courier.deliver(Call.of(message._replace(url=url)), attempt=1) for url in urls]
+        return [client.deliver(Call.of(message._replace(url=url)), attempt=1) for url in urls]
     finally:
         adapter.close()
 

@@ -19,7 +19,7 @@ CHECKSUM = "import sys; from samcli.lib.utils.hash import dir_checksum; print(di
 LEFTOVERS = {
     "hooklog/__pycache__/version.cpython-39.pyc": "of another Python",
     "hooklog/sending/__pycache__/processor.cpython-312.pyc": "of another Python",
-    f"hooklog/sending/__pycache__/orders.{TAG}.pyc": "of another source",
+    f"hooklog/sending/__pycache__/queue_message.{TAG}.pyc": "of another source",
     "hooklog/gone/__pycache__/module.cpython-311.pyc": "of a module that is no more",
     "hooklog/webhooks/rows.pyc": "of a very old Python",
     "hooklog/.mypy_cache/3.11/cache.json": "{}",

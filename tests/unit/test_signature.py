@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook as Verifier
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
@@ -60,7 +60,7 @@ def sent(receiver: Receiver) -> dict[str, str]:
     message = Message("acme.orders", "msg_1", receiver.url("/status/200"), BODY, {}, "order.created", 5)
     call = Call(message, message.url or "", {}, 5, keys=(new_key(), KEY))
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
-    assert Courier(adapter, allow_http=True, capture_limit=0).deliver(call, 1).success
+    assert WebhookClient(adapter, allow_http=True, capture_limit=0).deliver(call, 1).success
     (request,) = receiver.requests
     assert request.body == BODY
     return {name.lower(): value for name, value in request.headers}

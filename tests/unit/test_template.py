@@ -12,7 +12,7 @@ from hooklog.errors import InvalidSetting
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
-from hooklog.sending.disabling import WATCH_SECONDS
+from hooklog.sending.failure_monitor import MONITOR_SECONDS
 from hooklog.sending.processor import LOG_SECONDS
 from hooklog.sending.recovery import RecoveryRow
 from hooklog.webhooks.rows import WebhookRow
@@ -155,7 +155,7 @@ def test_the_log_has_its_time_though_aws_does_not_answer() -> None:
     assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_UNANSWERED_SECONDS
     assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.UNANSWERED_SECONDS
     assert aws.DYNAMODB_UNANSWERED_SECONDS + aws.UNANSWERED_SECONDS < LOG_SECONDS
-    assert WATCH_SECONDS < LOG_SECONDS
+    assert MONITOR_SECONDS < LOG_SECONDS
 
 
 OIDC = {"OIDC_ISSUER": "https://i.example", "OIDC_JWKS_URL": "https://i.example/jwks", "OIDC_AUDIENCE": "hooklog"}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -65,20 +65,20 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture(scope="module")
-def courier(certificates: Certificates) -> Iterator[Courier]:
+def client(certificates: Certificates) -> Iterator[WebhookClient]:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
-    yield Courier(adapter, allow_http=True, capture_limit=1000)
+    yield WebhookClient(adapter, allow_http=True, capture_limit=1000)
     adapter.close()
 
 
-def deliver(courier: Courier, url: str, body: bytes = b"1", timeout_seconds: float = 10) -> Delivery:
-    return courier.deliver(Call.of(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1)
+def deliver(client: WebhookClient, url: str, body: bytes = b"1", timeout_seconds: float = 10) -> Delivery:
+    return client.deliver(Call.of(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_tls_that_fails_says_why(courier: Courier, certificates: Certificates, fault: str) -> None:
+def test_tls_that_fails_says_why(client: WebhookClient, certificates: Certificates, fault: str) -> None:
     with serving(FAULTS[fault](certificates)) as url:
-        delivery = deliver(courier, url)
+        delivery = deliver(client, url)
     assert delivery.error
     assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, REASONS[fault])
     assert (delivery.result, delivery.resent) == (0, False)
@@ -87,10 +87,10 @@ def test_tls_that_fails_says_why(courier: Courier, certificates: Certificates, f
 
 @pytest.mark.parametrize("size", [20_000, 5_000_000])
 def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
-    courier: Courier, certificates: Certificates, size: int
+    client: WebhookClient, certificates: Certificates, size: int
 ) -> None:
     with serving(FAULTS["client certificate, TLS 1.3"](certificates)) as url:
-        delivery = deliver(courier, url, b"x" * size)
+        delivery = deliver(client, url, b"x" * size)
     assert delivery.error
     assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, CLIENT_CERTIFICATE)
 
@@ -98,7 +98,7 @@ def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="needs Linux's TCP_QUICKACK")
 @pytest.mark.parametrize("status", [401, 413])
 def test_an_answer_that_its_sender_holds_back_for_an_acknowledgement_is_heard(
-    courier: Courier, certificates: Certificates, status: int
+    client: WebhookClient, certificates: Certificates, status: int
 ) -> None:
     """Nagle's algorithm holds it back, and closing with the request unread throws it away: one time in three."""
 
@@ -110,22 +110,22 @@ def test_an_answer_that_its_sender_holds_back_for_an_acknowledgement_is_heard(
             secured.sendall(b"HTTP/1.1 %d No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n" % status)
 
     with serving(refuse) as url:
-        assert [deliver(courier, url, b"1" * 20_000).result for _ in range(25)] == [status] * 25
+        assert [deliver(client, url, b"1" * 20_000).result for _ in range(25)] == [status] * 25
 
 
-def test_a_port_that_speaks_tls_wants_another_url(courier: Courier) -> None:
+def test_a_port_that_speaks_tls_wants_another_url(client: WebhookClient) -> None:
     def answer(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(alert(22))
 
     with serving(answer) as url:
-        delivery = deliver(courier, url.replace("https://", "http://"))
+        delivery = deliver(client, url.replace("https://", "http://"))
     assert delivery.error
     assert delivery.error.error_type is ErrorType.PROTOCOL_ERROR
     assert delivery.error.message == "The receiver speaks TLS on this port: the URL must begin with https://."
 
 
-def test_a_slow_handshake_is_of_the_same_timeout(courier: Courier, certificates: Certificates) -> None:
+def test_a_slow_handshake_is_of_the_same_timeout(client: WebhookClient, certificates: Certificates) -> None:
     """What follows it has only the time that is left."""
 
     def delay(connection: socket.socket) -> None:
@@ -135,7 +135,7 @@ def test_a_slow_handshake_is_of_the_same_timeout(courier: Courier, certificates:
             time.sleep(2)
 
     with serving(delay) as url:
-        delivery = deliver(courier, url, b"x" * 20_000_000, timeout_seconds=1.5)
+        delivery = deliver(client, url, b"x" * 20_000_000, timeout_seconds=1.5)
     assert delivery.error
     assert delivery.error.error_type is ErrorType.DEADLINE_EXCEEDED
     assert 1500 <= delivery.duration_ms < 2000

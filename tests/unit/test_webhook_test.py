@@ -27,7 +27,7 @@ from hooklog.webhooks.webhook import Webhook
 from tests import template
 
 if TYPE_CHECKING:
-    from hooklog.delivery.courier import Courier
+    from hooklog.delivery.client import WebhookClient
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Witness:
 def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delivery:
     fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": timeout_seconds}
     webhook = Webhook.parse(fields, "acme.orders", None)
-    tester = WebhookTester(Dispatcher(cast("Courier", witness), NO_RETRIES), Transformer())
+    tester = WebhookTester(Dispatcher(cast("WebhookClient", witness), NO_RETRIES), Transformer())
     test = WebhookTest.parse({}, "acme.orders")
     return tester.run(test, Entry(webhook, b"key"), TimeLimit(seconds_left)).delivery
 

@@ -5,5 +5,5 @@ What it is made of stands in the order in which a webhook passes through it, and
     errors, version, aws, metrics, messages, delivery, executions, queues, webhooks, sending, access, api, settings
 
 Each package names its modules in the same way. Only what sends, the sender and a webhook's test, loads
-`delivery.courier`, and `requests` with it.
+`delivery.client`, and `requests` with it.
 """

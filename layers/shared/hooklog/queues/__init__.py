@@ -1,4 +1,4 @@
 """What has to wait: for its retry, for DynamoDB, for an operator.
 
-In order: sqs, repeats, unlogged, dead_letters.
+In order: sqs, retry_tasks, pending, dead_letters.
 """

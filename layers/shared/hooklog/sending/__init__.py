@@ -1,5 +1,5 @@
 """A batch of messages, all at once, each logged when it is done; and logged executions sent again.
 
-In order: topics, orders, attempt, processor, disabling, archive, batch, samples, locks, time_limit, webhook_test,
-resend, recovery.
+In order: fan_out, queue_message, attempt, processor, failure_monitor, log_writer, batch, samples, locks, time_limit,
+webhook_test, resend, recovery.
 """

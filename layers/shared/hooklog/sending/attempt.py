@@ -8,14 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from hooklog.delivery.courier import Courier
+from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, NoTimeLeft, Undelivered
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.messages.call import Call
 from hooklog.messages.codec import to_inline
 from hooklog.messages.message import Message
-from hooklog.queues.repeats import MAX_INLINE_LENGTH
+from hooklog.queues.retry_tasks import MAX_INLINE_LENGTH
 from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.retry import RetrySchedule, jitter
 
@@ -67,7 +67,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        client: Courier,
+        client: WebhookClient,
         schedule: RetrySchedule,
         clock: Callable[[], datetime] | None = None,
         *,
@@ -102,7 +102,7 @@ class Dispatcher:
         if prepared is None:
             return self._execution(Delivery.skip(call, context.attempt, self._clock()), context)
         if dry_run:
-            return self._execution(self._client.rehearse(prepared, context.attempt), context)
+            return self._execution(self._client.dry_run(prepared, context.attempt), context)
         prepared = prepared._replace(timeout_seconds=budget.for_receiver(prepared.timeout_seconds))
         delivery = self._client.deliver(prepared, context.attempt)
         if delivery.success:

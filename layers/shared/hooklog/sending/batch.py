@@ -1,4 +1,4 @@
-"""A batch of queue messages: all carried out at once, each logged as soon as it is done."""
+"""A batch of queue messages: all processed at once, each logged as soon as it is done."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -12,12 +12,12 @@ from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, 
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import remove_next_attempt
 from hooklog.queues.dead_letters import DeadLetterQueue
-from hooklog.queues.repeats import Repeat, RepeatQueue, RetryTimer
-from hooklog.sending.archive import Archive
-from hooklog.sending.disabling import WATCH_SECONDS, SwitchedOff, Watch
-from hooklog.sending.orders import Order
-from hooklog.sending.processor import Deferred, Done, MessageProcessor, Settled
-from hooklog.sending.topics import Published
+from hooklog.queues.retry_tasks import RetryQueue, RetryTask, RetryTimer
+from hooklog.sending.failure_monitor import MONITOR_SECONDS, Disabled, FailureMonitor
+from hooklog.sending.fan_out import FannedOut
+from hooklog.sending.log_writer import LogWriter
+from hooklog.sending.processor import Ignored, MessageProcessor, Postponed, Processed
+from hooklog.sending.queue_message import QueueMessage
 
 FLUSH_SECONDS: Final = 0.25
 """How long a finished delivery waits for others, to be logged in the same request."""
@@ -31,36 +31,36 @@ Poison = list[tuple[Record, str]]
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a batch."""
+    """The outcome of a batch."""
 
     executions: list[Execution] = field(default_factory=list)
-    unlogged: int = 0
-    """Items that went to the queue of what is to be logged later."""
-    unlogged_cause: str = ""
+    pending: int = 0
+    """Items that went to the queue of pending log writes."""
+    pending_cause: str = ""
     invalid: list[tuple[str, str]] = field(default_factory=list)
     """Queue message id and reason of those that went to the dead-letter queue."""
-    settled: list[str] = field(default_factory=list)
-    """Why nothing was sent, of those for which nothing was to be sent."""
-    published: list[Published] = field(default_factory=list)
-    """Messages of topics that were copied for some webhooks."""
-    switched_off: list[SwitchedOff] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    """Why nothing was to be sent, for each such message."""
+    fanned_out: list[FannedOut] = field(default_factory=list)
+    """Messages of topics that were copied for a page of webhooks."""
+    disabled: list[Disabled] = field(default_factory=list)
     stale_cause: str = ""
-    """Why a failure that was retried still says when it would be."""
-    unwatched_cause: str = ""
-    """Why it was not kept who is failing."""
-    deferred: int = 0
-    """Repeats that come again later, because the log could not be read or they are not due."""
+    """Why a failure that was retried still has its `next_attempt_at`."""
+    monitor_cause: str = ""
+    """Why the failure monitor did not note which webhooks are failing."""
+    postponed: int = 0
+    """Retries and resends that come again later, because the log could not be read or they are not due."""
     unsent: list[str] = field(default_factory=list)
     """Queue message ids of those for which there was no time; they go back to the queue."""
     faults: dict[str, str] = field(default_factory=dict)
     """Queue message id and cause of those that go back to the queue for a fault of ours."""
 
 
-class WaysOn(NamedTuple):
-    """Where an order goes from here, if it goes on."""
+class Destinations(NamedTuple):
+    """The queues that a message may go on to."""
 
     timer: RetryTimer
-    repeats: RepeatQueue
+    retries: RetryQueue
     dead_letters: DeadLetterQueue
 
 
@@ -68,12 +68,17 @@ class Sender:
     """Sends batches, of `threads` messages at once; its threads are kept from one invocation to the next."""
 
     def __init__(
-        self, processor: MessageProcessor, archive: Archive, ways_on: WaysOn, watch: Watch, threads: int
+        self,
+        processor: MessageProcessor,
+        log_writer: LogWriter,
+        destinations: Destinations,
+        monitor: FailureMonitor,
+        threads: int,
     ) -> None:
         self._processor = processor
-        self._archive = archive
-        self._ways_on = ways_on
-        self._watch = watch
+        self._log_writer = log_writer
+        self._destinations = destinations
+        self._monitor = monitor
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
         self._start(threads)
 
@@ -83,55 +88,59 @@ class Sender:
         wait([self._pool.submit(together.wait) for _ in range(threads)])
 
     def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
-        """Carry out each record's order and log what came of it. Never raises for one record's sake."""
+        """Process each record and log the outcome. Never raises because of one record."""
         outcome = Outcome()
-        pending: dict[Future[Done], Record] = {}
+        pending: dict[Future[Processed], Record] = {}
         poison: Poison = []
-        others: dict[str, Done] = {}
+        others: dict[str, Processed] = {}
         for record in {record["messageId"]: record for record in records}.values():
             try:
-                order = Order.parse(record)
+                received = QueueMessage.parse(record)
             except InvalidMessage as invalid:
                 poison.append((record, str(invalid)))
             else:
-                pending[self._pool.submit(self._processor.process, order, seconds_left)] = record
+                pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
         for finished, waiting in _gathered(pending):
             reserved = DYNAMODB_UNANSWERED_SECONDS if waiting else 0.0  # for their log
             executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
-            self._keep(executions, outcome, _less(seconds_left, reserved))
+            self._store(executions, outcome, _less(seconds_left, reserved))
         # What goes to queues comes last: it may take time that the log needs.
-        self._settle(others, outcome, seconds_left)
+        self._finish(others, outcome, seconds_left)
         for record, reason in poison:
-            self._bury(record, reason, outcome, seconds_left)
+            self._send_to_dlq(record, reason, outcome, seconds_left)
         self._take_back(outcome, seconds_left)
-        self._look(outcome, seconds_left)
+        self._observe(outcome, seconds_left)
         return outcome
 
     def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """What was planned after executions that others have followed now: under the same reserve as `_look`."""
+        """Remove the planned retry of executions that others have followed, under the same reserve as `_observe`."""
         followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
-        if outcome.unlogged or seconds_left() < DYNAMODB_UNANSWERED_SECONDS + WATCH_SECONDS:
+        if outcome.pending or seconds_left() < DYNAMODB_UNANSWERED_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
         for update in updates:
             if error := update.exception():
                 outcome.stale_cause = cause_of(error)
 
-    def _look(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """What the batch says of its webhooks; not while DynamoDB takes nothing, and at no delivery's expense."""
-        if outcome.unlogged:
+    def _observe(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """Show the batch to the failure monitor; not while DynamoDB takes nothing, and after all deliveries."""
+        if outcome.pending:
             return
         try:
-            for each in self._watch.look(outcome.executions, seconds_left):
-                outcome.switched_off.append(each)
+            for each in self._monitor.observe(outcome.executions, seconds_left):
+                outcome.disabled.append(each)
         except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
-            outcome.unwatched_cause = cause_of(error)
+            outcome.monitor_cause = cause_of(error)
 
     def _sort_out(
-        self, finished: Mapping[Future[Done], Record], outcome: Outcome, poison: Poison, others: dict[str, Done]
+        self,
+        finished: Mapping[Future[Processed], Record],
+        outcome: Outcome,
+        poison: Poison,
+        others: dict[str, Processed],
     ) -> Mapping[str, Execution]:
-        """What was sent; what came of the rest is put aside."""
-        done: dict[str, Done] = {}
+        """Returns the executions; adds the rest to `poison`, `others` and the outcome."""
+        done: dict[str, Processed] = {}
         for future, record in finished.items():
             error = future.exception()
             if error is None:
@@ -149,8 +158,8 @@ class Sender:
         else:
             outcome.faults[record["messageId"]] = cause_of(error)
 
-    def _keep(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Log them and set their retries: all together, or one by one where that fails, as for want of memory."""
+    def _store(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """Log them and schedule their retries: all together, or one by one if that fails, as for lack of memory."""
         try:
             logged = self._log(executions, outcome)
         except Exception as error:  # noqa: BLE001 - they have been sent: nothing may keep them out of the log
@@ -163,57 +172,57 @@ class Sender:
             outcome.faults |= dict.fromkeys(executions, f"not logged: {cause}")
             return
         for queue_message_id, execution in executions.items():
-            self._keep({queue_message_id: execution}, outcome, seconds_left)
+            self._store({queue_message_id: execution}, outcome, seconds_left)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
-        """Whether these are in the log, or on their way there."""
+        """Returns whether these are in the log, or on their way there."""
         try:
-            waiting = self._archive.keep(list(executions.values()))
+            waiting = self._log_writer.write(list(executions.values()))
         except NotQueued as error:
             outcome.faults |= dict.fromkeys(executions, f"not logged: {error}")
             return False
         if waiting:
-            outcome.unlogged += len(waiting.puts)
-            outcome.unlogged_cause = waiting.cause
+            outcome.pending += len(waiting.puts)
+            outcome.pending_cause = waiting.cause
         outcome.executions += executions.values()
         return True
 
     def _schedule(
         self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
     ) -> None:
-        """Or have it done when the message comes again, where no time is left: it is then found in the log."""
+        """If no time is left, it is done when the message comes again, which finds its execution in the log."""
         try:
             if due := {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}:
-                _take_time(seconds_left)
-                self._ways_on.timer.set(due, datetime.now(UTC))
+                _require_time(seconds_left)
+                self._destinations.timer.set(due, datetime.now(UTC))
         except Exception as error:  # noqa: BLE001 - whatever it was, what else has been sent must still be logged
             failed = (q for q, each in executions.items() if each.next_attempt_at)
             outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_why(error)}")
 
-    def _settle(self, others: Mapping[str, Done], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+    def _finish(self, others: Mapping[str, Processed], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         for queue_message_id, each in others.items():
             try:
-                self._settle_one(each, outcome, seconds_left)
+                self._finish_one(each, outcome, seconds_left)
             except Exception as error:  # noqa: BLE001 - as of a retry
-                outcome.faults[queue_message_id] = f"repeat not queued: {_why(error)}"
+                outcome.faults[queue_message_id] = f"retry or resend not queued: {_why(error)}"
 
-    def _settle_one(self, each: Done, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        if isinstance(each, Deferred):
-            _take_time(seconds_left)
-            self._ways_on.repeats.put({each.repeat: each.seconds})
-            outcome.deferred += 1
-        elif isinstance(each, Published):
-            outcome.published.append(each)
-        elif isinstance(each, Settled):
+    def _finish_one(self, each: Processed, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        if isinstance(each, Postponed):
+            _require_time(seconds_left)
+            self._destinations.retries.put({each.task: each.seconds})
+            outcome.postponed += 1
+        elif isinstance(each, FannedOut):
+            outcome.fanned_out.append(each)
+        elif isinstance(each, Ignored):
             if each.due:
-                _take_time(seconds_left)
-                self._ways_on.timer.set(dict([each.due]), datetime.now(UTC))
-            outcome.settled.append(each.reason)
+                _require_time(seconds_left)
+                self._destinations.timer.set(dict([each.due]), datetime.now(UTC))
+            outcome.ignored.append(each.reason)
 
-    def _bury(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+    def _send_to_dlq(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         try:
-            _take_time(seconds_left)
-            self._ways_on.dead_letters.bury(record, reason)
+            _require_time(seconds_left)
+            self._destinations.dead_letters.bury(record, reason)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
             cause = f"not put on the dead-letter queue ({reason}): {_why(error)}"
             outcome.faults[record["messageId"]] = cause
@@ -225,28 +234,28 @@ def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], fl
     return lambda: seconds_left() - reserved
 
 
-def _take_time(seconds_left: Callable[[], float]) -> None:
-    """Raises NotQueued where a queue that does not answer would end the invocation, and bring the whole batch back."""
+def _require_time(seconds_left: Callable[[], float]) -> None:
+    """Raises NotQueued if a queue that does not answer would end the invocation, and bring the whole batch back."""
     if seconds_left() < UNANSWERED_SECONDS:
         raise NotQueued("no time is left")
 
 
 def _why(error: Exception) -> str:
-    """The text where it is ours, which names what AWS said."""
+    """Its text if it is ours, which names AWS's error; else its kind and place."""
     return str(error) if isinstance(error, HooklogError) else cause_of(error)
 
 
-def _retry(execution: Execution) -> Repeat:
+def _retry(execution: Execution) -> RetryTask:
     message = execution.delivery.message
     ids = message.webhook_id, message.message_id, execution.execution_id
-    repeat = Repeat(*ids, Trigger.RETRY, once=True, carried=execution.inline_payload)
-    return repeat._replace(queue_message_id=execution.queue_message_id)
+    task = RetryTask(*ids, Trigger.RETRY, once=True, inline_payload=execution.inline_payload)
+    return task._replace(queue_message_id=execution.queue_message_id)
 
 
-def _gathered(futures: Mapping[Future[Done], Record]) -> Iterator[tuple[set[Future[Done]], bool]]:
+def _gathered(futures: Mapping[Future[Processed], Record]) -> Iterator[tuple[set[Future[Processed]], bool]]:
     """The futures as they finish, in groups: all that finish within FLUSH_SECONDS of a group's first.
 
-    With each group, whether others are still to finish.
+    With each group comes whether others are still to finish.
     """
     pending = set(futures)
     while pending:

@@ -21,7 +21,7 @@ from hooklog.executions.execution import Trigger, compact_time, iso_time
 from hooklog.executions.rows import ExecutionRow, accepted_id
 from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
 from hooklog.messages.fields import got, identifier, parse_object
-from hooklog.queues.repeats import Repeat, RepeatQueue
+from hooklog.queues.retry_tasks import RetryQueue, RetryTask
 from hooklog.queues.sqs import send_all
 from hooklog.sending import locks
 from hooklog.sending.locks import Lock
@@ -107,8 +107,8 @@ class _Stretch(NamedTuple):
     """Some failures that were looked at, those of them that are to be sent again, and those that can be."""
 
     looked_at: list[ExecutionRow]
-    found: list[Repeat]
-    kept: list[Repeat]
+    found: list[RetryTask]
+    kept: list[RetryTask]
     ends: bool
     """Whether none is left behind them."""
 
@@ -189,11 +189,11 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
     return {"status": row.status, "found": int(row.found), "queued": int(row.queued)}
 
 
-def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Callable[[], bool]) -> bool:
+def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
     """Go on until it is done or no time is left, by one failure at least. False where the rest is still to be queued.
 
     True as well where another run has taken over, or the recovery has expired or was stopped. What a crash left undone
-    of a page is looked at again: a repeat that was put on the queue twice is sent once.
+    of a page is looked at again: a task that was put on the queue twice is sent once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
@@ -202,7 +202,7 @@ def run(webhook_id: str, recovery_id: str, repeats: RepeatQueue, time_left: Call
     while row.status == "running" and time_left():
         stretch = _look_at(row, list(_failures(row)), time_left)
         if stretch.kept:
-            repeats.put(dict.fromkeys(stretch.kept, 0))
+            retries.put(dict.fromkeys(stretch.kept, 0))
         if not _advance(row, stretch):
             return True
     return row.status != "running"
@@ -213,20 +213,20 @@ def _look_at(row: RecoveryRow, page: Sequence[ExecutionRow], time_left: Callable
     stretch = _Stretch([], [], [], ends=len(page) < PAGE)
     for failure in page:
         stretch.looked_at.append(failure)
-        if repeat := _repeat(row, failure):
-            stretch.found.append(repeat)
-            if _can_be_sent(repeat):
-                stretch.kept.append(repeat)
+        if task := _task(row, failure):
+            stretch.found.append(task)
+            if _can_be_sent(task):
+                stretch.kept.append(task)
         if not time_left():
             break
     return stretch._replace(ends=stretch.ends and len(stretch.looked_at) == len(page))
 
 
-def _can_be_sent(repeat: Repeat) -> bool:
+def _can_be_sent(task: RetryTask) -> bool:
     """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
-    if repeat.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
-        return details.are_kept(repeat.webhook_id, repeat.execution_id)
-    row = ExecutionRow.get(repeat.webhook_id, repeat.execution_id, consistent_read=True)
+    if task.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
+        return details.are_kept(task.webhook_id, task.execution_id)
+    row = ExecutionRow.get(task.webhook_id, task.execution_id, consistent_read=True)
     return not row.erased and not row.details_not_stored
 
 
@@ -243,8 +243,8 @@ def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
     )
 
 
-def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
-    """The repeat of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
+def _task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
+    """The task of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
     if failure.trigger == Trigger.TEST:
         return None
     queue_message_id = accepted_id(failure)
@@ -255,8 +255,8 @@ def _repeat(row: RecoveryRow, failure: ExecutionRow) -> Repeat | None:
         return None
     if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
         return None
-    repeat = Repeat(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
-    return repeat._replace(queue_message_id=queue_message_id)
+    task = RetryTask(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
+    return task._replace(queue_message_id=queue_message_id)
 
 
 def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:

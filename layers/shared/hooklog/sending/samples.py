@@ -25,8 +25,8 @@ def samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample
             yield Sample(trigger, _by_trigger(of_trigger))
     counted = _of_all(executions) | {
         Metric.INVALID: len(outcome.invalid),
-        Metric.UNLOGGED: outcome.unlogged,
-        Metric.DISABLED: len(outcome.switched_off),
+        Metric.UNLOGGED: outcome.pending,
+        Metric.DISABLED: len(outcome.disabled),
         Metric.FAULTS: len(outcome.faults),
     }
     utilisation = {Metric.BATCH_UTILISATION: [100 * messages / batch_size]}

@@ -1,4 +1,4 @@
-"""The queue of items that DynamoDB did not take: they are written when it takes them again."""
+"""Pending log writes: items that DynamoDB did not take wait on a queue until it does."""
 
 import base64
 import json
@@ -11,8 +11,8 @@ from hooklog.executions.log import Put
 from hooklog.queues.sqs import send_all
 
 
-class UnloggedQueue:
-    """Holds one item a message, so that even the details of a 1 MiB body fit, in their parts."""
+class PendingLogWrites:
+    """The queue, with one item in each message: even the details of a 1 MiB body fit, in their parts."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients

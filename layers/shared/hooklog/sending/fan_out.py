@@ -1,4 +1,4 @@
-"""Messages of a topic: each is copied, a stretch at a time, for every webhook of the topic that takes it."""
+"""Fan-out: a topic's message is copied for every webhook of the topic that takes it, a page of webhooks at a time."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -12,12 +12,12 @@ from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from hooklog.queues.sqs import send_all
 from hooklog.webhooks.lists import subscribers
 
-STRETCH: Final = 100
-"""Webhooks looked at in one go, after which the message is put on the queue again with how far it has come: what a
-crash may have to do a second time."""
+PAGE_SIZE: Final = 100
+"""Webhooks of one page, after which the message is put on the queue again with how far it has come: what a crash may
+have to do a second time."""
 
-MAX_STRETCH_BYTES: Final = 10_000_000
-"""Of all copies of one go."""
+MAX_PAGE_BYTES: Final = 10_000_000
+"""Of all copies of one page."""
 
 UNIQUE_SECONDS: Final = 540
 """For how long, from the first receipt of a message of a topic, there can be no second copy for the same webhook. A
@@ -26,24 +26,24 @@ send a copy within this time is over by then."""
 
 MAX_TRIPS: Final = 10_000
 """How often a topic's message is put on the queue again: for a million webhooks, or a hundred thousand where it is very
-long. One that still has not ended goes round in circles."""
+long. One that still has not ended is in a loop."""
 
 _LONGEST_ID = "x" * MAX_ID_LENGTH
 
 
 class Origin(NamedTuple):
-    """The message of a topic that a copy was made of, or that another goes on with."""
+    """The message of a topic that a copy was made of, or that a continuation continues."""
 
     queue_message_id: str
     unique_until: int
     """Unix seconds from which on there may be a second copy; 0 where there may be one already."""
     trips: int = 0
-    """How often the topic's message has been put on the queue again. It stands in `copy_of`, where senders of an older
-    version read over it."""
+    """How often the topic's message was put on the queue again. It is inside `copy_of`, where senders of an older
+    version ignore it."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Origin | None":
-        """Read `copy_of`, where it is. Raises InvalidMessage."""
+        """Read `copy_of`, if it is there. Raises InvalidMessage."""
         if "copy_of" not in fields:
             return None
         value = fields["copy_of"]
@@ -57,20 +57,20 @@ class Origin(NamedTuple):
         return {"copy_of": {"queue_message_id": self.queue_message_id, "unique_until": self.unique_until, **trips}}
 
 
-class Publication(NamedTuple):
-    """A message of a topic, and how far it has come."""
+class FanOutTask(NamedTuple):
+    """A message of a topic, and how far its fan-out has come."""
 
     message: Message
-    """With the topic in the place of a webhook's id."""
+    """With the topic instead of a webhook's id."""
     origin: Origin
     after: str = ""
-    """The last webhook that was looked at; empty at the beginning."""
+    """The last webhook of the page before; empty on the first page."""
     copies: int = 0
-    """How many were made up to there."""
+    """How many copies were made up to there."""
 
     @classmethod
-    def parse(cls, fields: Mapping[str, Any], origin: Origin) -> "Publication":
-        """Read a producer's fields, or what `_going_on` wrote. Raises InvalidMessage."""
+    def parse(cls, fields: Mapping[str, Any], origin: Origin) -> "FanOutTask":
+        """Read a producer's fields, or what `_continuation` wrote. Raises InvalidMessage."""
         for name in ("webhook_id", "url"):
             if name in fields:
                 raise InvalidMessage(f"{name} must not come with topic: the webhooks of the topic have their own")
@@ -81,8 +81,8 @@ class Publication(NamedTuple):
         return cls(Message.parse({**own, "webhook_id": topic}, origin.queue_message_id), origin, after, copies)
 
 
-class Published(NamedTuple):
-    """A message of a topic was copied for some webhooks."""
+class FannedOut(NamedTuple):
+    """A message of a topic was copied for a page of webhooks."""
 
     topic: str
     message_id: str
@@ -92,42 +92,42 @@ class Published(NamedTuple):
     """Whether none of the topic's webhooks is left."""
 
 
-class Publisher:
-    """Puts copies on the webhook queue. Safe to use from several threads."""
+class FanOut:
+    """Puts copies of topics' messages on the webhook queue. Safe to use from several threads."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
-    def publish(self, publication: Publication) -> Published:
-        """Copy it for the next stretch of its topic's webhooks, then let it come again for the rest, if any is left.
+    def run(self, task: FanOutTask) -> FannedOut:
+        """Copy it for the next page of its topic's webhooks, then put it on the queue again if there are more.
 
-        Raises InvalidMessage where its copies would be too long or it has gone on MAX_TRIPS times, NotQueued, and
+        Raises InvalidMessage if its copies would be too long or it was put on the queue MAX_TRIPS times, NotQueued, and
         what reading the registry raises.
         """
-        if publication.origin.trips >= MAX_TRIPS:
+        if task.origin.trips >= MAX_TRIPS:
             raise InvalidMessage(
-                f"the topic's message has been put on the queue again {MAX_TRIPS:,} times, with {publication.copies:,} "
+                f"the topic's message has been put on the queue again {MAX_TRIPS:,} times, with {task.copies:,} "
                 f"copies made: redrive it to let it go on"
             )
-        size = _longest(publication)
-        message, topic = publication.message, publication.message.webhook_id
-        limit = max(min(STRETCH, MAX_STRETCH_BYTES // size), 1)
-        found = subscribers(topic, message.event_type, publication.after, limit)
-        copies = publication.copies + len(found.webhook_ids)
-        entries = [_entry(webhook_id, _copy(publication, webhook_id)) for webhook_id in found.webhook_ids]
+        size = _longest(task)
+        message, topic = task.message, task.message.webhook_id
+        limit = max(min(PAGE_SIZE, MAX_PAGE_BYTES // size), 1)
+        found = subscribers(topic, message.event_type, task.after, limit)
+        copies = task.copies + len(found.webhook_ids)
+        entries = [_entry(webhook_id, _copy(task, webhook_id)) for webhook_id in found.webhook_ids]
         if found.more_after:
-            origin = publication.origin._replace(trips=publication.origin.trips + 1)
-            rest = publication._replace(after=found.more_after, copies=copies, origin=origin)
-            entries.append(_entry(topic, _going_on(rest)))
+            origin = task.origin._replace(trips=task.origin.trips + 1)
+            rest = task._replace(after=found.more_after, copies=copies, origin=origin)
+            entries.append(_entry(topic, _continuation(rest)))
         send_all(self._clients.sqs, self._queue_url, entries)
-        return Published(topic, message.message_id, copies, complete=not found.more_after)
+        return FannedOut(topic, message.message_id, copies, complete=not found.more_after)
 
 
-def _longest(publication: Publication) -> int:
-    """The bytes of the longest that is put on the queue for it. Raises InvalidMessage where SQS would not take that."""
-    origin = publication.origin._replace(trips=MAX_TRIPS)
-    size = len(_going_on(publication._replace(after=_LONGEST_ID, origin=origin)).encode())
+def _longest(task: FanOutTask) -> int:
+    """The bytes of the longest message that it leads to. Raises InvalidMessage if SQS would not take that."""
+    origin = task.origin._replace(trips=MAX_TRIPS)
+    size = len(_continuation(task._replace(after=_LONGEST_ID, origin=origin)).encode())
     if size > MAX_MESSAGE_BYTES:
         raise InvalidMessage(
             f"the message is too long to be copied for each webhook: with what is added it has {size:,} bytes, "
@@ -140,14 +140,14 @@ def _entry(group: str, body: str) -> dict[str, Any]:
     return {"MessageBody": body, "MessageGroupId": group}
 
 
-def _copy(publication: Publication, webhook_id: str) -> str:
-    origin = publication.origin._replace(trips=0)
-    return to_copy(publication.message, {"webhook_id": webhook_id, **origin.to_fields()})
+def _copy(task: FanOutTask, webhook_id: str) -> str:
+    origin = task.origin._replace(trips=0)
+    return to_copy(task.message, {"webhook_id": webhook_id, **origin.to_fields()})
 
 
-def _going_on(publication: Publication) -> str:
-    own = {"topic": publication.message.webhook_id, "after": publication.after, "copies": publication.copies}
-    return to_copy(publication.message, own | publication.origin.to_fields())
+def _continuation(task: FanOutTask) -> str:
+    own = {"topic": task.message.webhook_id, "after": task.after, "copies": task.copies}
+    return to_copy(task.message, own | task.origin.to_fields())
 
 
 def _is_count(value: object) -> bool:

@@ -8,15 +8,15 @@ import pytest
 from hooklog.errors import InvalidMessage
 from hooklog.executions.execution import Trigger
 from hooklog.messages.fields import parse_object
-from hooklog.queues.repeats import Repeat
+from hooklog.queues.retry_tasks import RetryTask
 
-REPEAT = Repeat("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, once=True, deferrals=3)
+TASK = RetryTask("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, once=True, postponements=3)
 
 
-def test_a_repeat_comes_back_as_it_was_put() -> None:
-    carrying = REPEAT._replace(carried="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
-    for repeat in (REPEAT, carrying):
-        assert Repeat.parse(parse_object(repeat.to_body())) == repeat
+def test_a_retry_comes_back_as_it_was_put() -> None:
+    carrying = TASK._replace(inline_payload="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
+    for task in (TASK, carrying):
+        assert RetryTask.parse(parse_object(task.to_body())) == task
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,6 @@ def test_a_repeat_comes_back_as_it_was_put() -> None:
         ("due", 1),
     ],
 )
-def test_a_repeat_with_a_field_out_of_range_is_refused(field: str, value: Any) -> None:
+def test_a_retry_with_a_field_out_of_range_is_refused(field: str, value: Any) -> None:
     with pytest.raises(InvalidMessage, match=field):
-        Repeat.parse({**parse_object(REPEAT.to_body()), field: value})
+        RetryTask.parse({**parse_object(TASK.to_body()), field: value})

@@ -1,4 +1,4 @@
-"""The request that a receiver gets, and what comes of it."""
+"""The client that sends webhooks: the request that a receiver gets, and the delivery that follows."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ from hooklog.messages.message import METHOD
 from hooklog.version import __version__
 
 
-class Courier:
+class WebhookClient:
     """Sends messages, over connections that it keeps. Safe to use from several threads."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Courier:
         self._clock = clock
 
     def deliver(self, call: Call, attempt: int) -> Delivery:
-        """Send once and report what came of it; a receiver's failure is a value, never an exception."""
+        """Send once and report the outcome; a receiver's failure is a value, never an exception."""
         started_at, started = self._clock(), time.monotonic()
         headers: Mapping[str, str] = {}
         answer, error, resent = None, None, False
@@ -52,8 +52,8 @@ class Courier:
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(call, attempt, started_at, duration_ms, headers, answer, error, resent=resent)
 
-    def rehearse(self, call: Call, attempt: int) -> Delivery:
-        """What `deliver` would send now, with nobody asked; the error says what keeps it from being sent."""
+    def dry_run(self, call: Call, attempt: int) -> Delivery:
+        """The request that `deliver` would send now; its error says why it would not be sent."""
         at = self._clock()
         try:
             headers = request_headers(call, parse_target(call.url, self._schemes), attempt, at)

@@ -1,4 +1,4 @@
-"""Keeping what was sent: in the log, or on the queue of what DynamoDB did not take."""
+"""Writing executions to the log, or to the queue of pending log writes if DynamoDB does not take them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,23 +8,23 @@ from pynamodb.connection import Connection
 from hooklog.errors import NotQueued
 from hooklog.executions.execution import Execution
 from hooklog.executions.log import Put, Refused, Retention, puts_of, summary_put, write
-from hooklog.queues.unlogged import UnloggedQueue
+from hooklog.queues.pending import PendingLogWrites
 
 
-class Archive(NamedTuple):
-    """Where executions are logged, and where they wait if that cannot be done now."""
+class LogWriter(NamedTuple):
+    """Writes executions."""
 
     connection: Connection
     retention: Retention
     details_of_all: bool
-    unlogged: UnloggedQueue
+    pending: PendingLogWrites
 
-    def keep(self, executions: Sequence[Execution]) -> Refused | None:
-        """Write them; gives what waits on the queue instead. Raises NotQueued where that did not take it either."""
+    def write(self, executions: Sequence[Execution]) -> Refused | None:
+        """Returns what waits on the queue instead. Raises NotQueued if the queue did not take it either."""
         refused = write(self.connection, self._puts(executions))
         if refused:
             try:
-                self.unlogged.put(refused.puts)
+                self.pending.put(refused.puts)
             except NotQueued as error:
                 raise NotQueued(f"{refused.cause}, nor queued: {error}") from error
         return refused

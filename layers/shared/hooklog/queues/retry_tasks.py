@@ -1,4 +1,7 @@
-"""Logged executions to be sent again, and their way to the webhook queue: at once, by SQS's delay or by Scheduler."""
+"""Retries and resends as messages of the webhook queue: put there at once, with SQS's delay, or by Scheduler.
+
+Each names a logged execution. The names of their fields on the wire are those of release 0.1.0.
+"""
 
 import json
 import math
@@ -14,16 +17,16 @@ from hooklog.executions.execution import Trigger
 from hooklog.messages.fields import EXECUTION_ID, got, identifier, parse_object
 from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
 
-REPEATING: Final = (Trigger.RETRY, Trigger.RESEND)
-"""Why an execution is repeated."""
+TRIGGERS: Final = (Trigger.RETRY, Trigger.RESEND)
+"""Why an execution is sent again."""
 
 LONGEST_WAIT: Final = timedelta(hours=29)
-"""For how long a repeat may wait on the queue: a day, which is the longest delay of a schedule and the longest that a
-receiver can ask for, and the fifth that may be added to it by chance."""
+"""How long a task may wait on the queue: a day, the longest delay of a schedule and the longest that a receiver can ask
+for, and the fifth that jitter may add to it."""
 
 MAX_SCHEDULED_LENGTH: Final = 250_000
-"""Of a schedule's input: EventBridge Scheduler takes 256 KB. What is longer waits on the queue, which holds it back for
-a quarter of an hour again and again."""
+"""Of a schedule's input: EventBridge Scheduler takes 256 KB. A longer one waits on the queue, which holds it back for a
+quarter of an hour each time."""
 
 MAX_INLINE_LENGTH: Final = 1_047_000
 """Of an inline payload, in characters: with the retry's other fields it is under SQS's 1 MiB. Only a body of more than
@@ -33,26 +36,26 @@ _REQUEST: Final = frozenset({"QueueUrl", "MessageBody", "MessageGroupId"})
 """What a schedule asks SQS for."""
 
 
-class Repeat(NamedTuple):
-    """A logged execution to be sent again: what the product puts on the queue itself."""
+class RetryTask(NamedTuple):
+    """A retry or resend of a logged execution: what Hooklog puts on the queue itself."""
 
     webhook_id: str
     message_id: str
     execution_id: str
     trigger: Trigger
     once: bool
-    """Whether it is let be if the message has been sent again since that execution."""
-    deferrals: int = 0
-    """How often it was put off because the log could not be read."""
-    carried: str = ""
-    """The message itself, packed, where the log keeps none."""
+    """Whether it is ignored if the message was sent again after that execution."""
+    postponements: int = 0
+    """How often it was postponed because the log could not be read."""
+    inline_payload: str = ""
+    """The message itself, packed, if its details are not stored."""
     due: datetime | None = None
-    """Not before this; only where SQS cannot hold it back for so long, and Scheduler cannot hold it."""
+    """Not before this; only set if it has to wait longer than SQS can delay it and does not fit into a schedule."""
     queue_message_id: str = ""
-    """Of the message that was accepted; empty where a release that put this on the queue did not say."""
+    """Of the message that was accepted; empty if an earlier release, which did not say, put this on the queue."""
 
     @classmethod
-    def parse(cls, fields: Mapping[str, Any]) -> "Repeat":
+    def parse(cls, fields: Mapping[str, Any]) -> "RetryTask":
         """Read what `to_body` wrote. Raises InvalidMessage."""
         return cls(
             webhook_id=identifier(fields, "webhook_id"),
@@ -60,8 +63,8 @@ class Repeat(NamedTuple):
             execution_id=_execution_id(fields),
             trigger=_trigger(fields),
             once=_once(fields),
-            deferrals=_deferrals(fields),
-            carried=_carried(fields),
+            postponements=_deferrals(fields),
+            inline_payload=_inline_payload(fields),
             due=_due(fields),
             queue_message_id=identifier(fields, "queue_message_id") if "queue_message_id" in fields else "",
         )
@@ -73,14 +76,14 @@ class Repeat(NamedTuple):
             "repeat_of": self.execution_id,
             "trigger": self.trigger,
             "once": self.once,
-            "deferrals": self.deferrals,
+            "deferrals": self.postponements,
         }
         if self.queue_message_id:
             fields["queue_message_id"] = self.queue_message_id
         if self.due:
             fields["due"] = self.due.isoformat()
-        if self.carried:
-            fields["carried"] = self.carried
+        if self.inline_payload:
+            fields["carried"] = self.inline_payload
         return json.dumps(fields)
 
 
@@ -102,45 +105,45 @@ class SchedulerTarget(NamedTuple):
         }
 
 
-class RepeatQueue:
-    """The webhook queue, for what the product puts there itself."""
+class RetryQueue:
+    """The webhook queue, for retries and resends."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
-    def put(self, delays: Mapping[Repeat, int]) -> None:
+    def put(self, delays: Mapping[RetryTask, int]) -> None:
         """Let each come after its seconds, 900 at most. Raises NotQueued unless all were taken."""
-        entries = [{**_entry(repeat), "DelaySeconds": delay} for repeat, delay in delays.items()]
+        entries = [{**_entry(task), "DelaySeconds": delay} for task, delay in delays.items()]
         send_all(self._clients.sqs, self._queue_url, entries)
 
 
 class RetryTimer:
-    """Lets each retry come when it is due."""
+    """Delivers each retry when it is due."""
 
-    def __init__(self, clients: Clients, queue: RepeatQueue, target: SchedulerTarget) -> None:
+    def __init__(self, clients: Clients, queue: RetryQueue, target: SchedulerTarget) -> None:
         self._clients = clients
         self._queue = queue
         self._target = target
 
-    def set(self, due: Mapping[Repeat, datetime], now: datetime) -> None:
+    def set(self, due: Mapping[RetryTask, datetime], now: datetime) -> None:
         """Raises NotQueued unless all were taken; what is set a second time comes a second time at most."""
-        seconds = {repeat: max(math.ceil((at - now).total_seconds()), 0) for repeat, at in due.items()}
-        soon = {repeat: delay for repeat, delay in seconds.items() if delay <= MAX_DELAY_SECONDS}
+        seconds = {task: max(math.ceil((at - now).total_seconds()), 0) for task, at in due.items()}
+        soon = {task: delay for task, delay in seconds.items() if delay <= MAX_DELAY_SECONDS}
         if soon:
             self._queue.put(soon)
-        for repeat in due.keys() - soon.keys():
-            request = json.dumps({"QueueUrl": self._target.queue_url, **_entry(repeat)})
+        for task in due.keys() - soon.keys():
+            request = json.dumps({"QueueUrl": self._target.queue_url, **_entry(task)})
             if len(request) > MAX_SCHEDULED_LENGTH:
-                self._queue.put({repeat._replace(due=due[repeat]): MAX_DELAY_SECONDS})
+                self._queue.put({task._replace(due=due[task]): MAX_DELAY_SECONDS})
             else:
-                self._schedule(repeat, due[repeat], request)
+                self._schedule(task, due[task], request)
 
-    def _schedule(self, repeat: Repeat, at: datetime, request: str) -> None:
+    def _schedule(self, task: RetryTask, at: datetime, request: str) -> None:
         """A schedule that fires once and deletes itself, named after the execution: a second one is refused."""
         try:
             self._clients.scheduler.create_schedule(
-                Name=f"retry-{repeat.execution_id}",
+                Name=f"retry-{task.execution_id}",
                 GroupName=self._target.group,
                 ScheduleExpression=f"at({at.astimezone(UTC):%Y-%m-%dT%H:%M:%S})",
                 FlexibleTimeWindow={"Mode": "OFF"},
@@ -152,12 +155,12 @@ class RetryTimer:
                 raise NotQueued(code_of(error)) from error
 
 
-def _entry(repeat: Repeat) -> dict[str, Any]:
-    return {"MessageBody": repeat.to_body(), "MessageGroupId": repeat.webhook_id}
+def _entry(task: RetryTask) -> dict[str, Any]:
+    return {"MessageBody": task.to_body(), "MessageGroupId": task.webhook_id}
 
 
 def unscheduled(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A queue message's fields; those of the repeat, where it is a request of SQS that Scheduler could not make.
+    """A queue message's fields; those of the task inside, if this is a request that Scheduler could not make of SQS.
 
     Such a request is a dead letter, and comes back when that is redriven. Raises InvalidMessage.
     """
@@ -177,8 +180,8 @@ def _execution_id(fields: Mapping[str, Any]) -> str:
 
 
 def _trigger(fields: Mapping[str, Any]) -> Trigger:
-    if (value := fields.get("trigger")) not in REPEATING:
-        raise InvalidMessage(f"trigger must be one of {', '.join(REPEATING)}{got(fields, 'trigger')}")
+    if (value := fields.get("trigger")) not in TRIGGERS:
+        raise InvalidMessage(f"trigger must be one of {', '.join(TRIGGERS)}{got(fields, 'trigger')}")
     return Trigger(value)
 
 
@@ -194,7 +197,7 @@ def _deferrals(fields: Mapping[str, Any]) -> int:
     return value
 
 
-def _carried(fields: Mapping[str, Any]) -> str:
+def _inline_payload(fields: Mapping[str, Any]) -> str:
     if not isinstance(value := fields.get("carried", ""), str):
         raise InvalidMessage(f"carried must be a string{got(fields, 'carried')}")
     return value
