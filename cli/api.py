@@ -95,9 +95,11 @@ def quote_segment(value: str) -> str:
 
 
 def _describe_error(response: requests.Response) -> str:
-    """Return the API's error message. API Gateway's own responses may have a different body."""
+    """Return the API's error message, or a line for each wrong field. API Gateway's own responses may differ."""
     status = f"The API answered {response.status_code}"
     try:
-        return f"{status}: {response.json()['error']['message']}"
+        error = response.json()["error"]
+        fields = [f"\n  {each['field']}: {each['message']}" for each in error.get("errors", [])]
+        return f"{status}:{''.join(fields)}" if len(fields) > 1 else f"{status}: {error['message']}"
     except (ValueError, KeyError, TypeError):
         return f"{status} {response.reason}"

@@ -263,9 +263,9 @@ const isCurrent = (token) => claimsOf(token).exp * 1000 > apiNow();
 
 /** Status 0: no answer. */
 class Failed extends Error {
-	constructor(status, message) {
+	constructor(status, { message = `The API answered ${status}.`, errors = [] } = {}) {
 		super(message);
-		this.status = status;
+		Object.assign(this, { status, errors });
 	}
 }
 
@@ -320,9 +320,9 @@ class Api {
 			readClock(response.headers.get("Date"));
 			const answer = response.status === 204 ? null : await response.json();
 			if (response.ok) return answer;
-			throw new Failed(response.status, answer?.error?.message ?? `The API answered ${response.status}.`);
+			throw new Failed(response.status, answer?.error ?? {});
 		} catch (error) {
-			throw error instanceof Failed || signal.aborted ? error : new Failed(0, error.message);
+			throw error instanceof Failed || signal.aborted ? error : new Failed(0, error);
 		}
 	}
 
@@ -1182,7 +1182,6 @@ class WebhookSheet extends Sheet {
 		const fields = { ...this.#webhook, enabled: elements.enabled.checked };
 		for (const [name, [, , read]] of Object.entries(BOXES)) {
 			fields[name] = read(elements[name].value);
-			complain(elements[name], "");
 		}
 		if (!this.#webhook) this.id = elements.webhook_id.value;
 		const answer = await this.attempt("PUT", "", fields);
@@ -1195,16 +1194,28 @@ class WebhookSheet extends Sheet {
 	};
 
 	refused(error, rest) {
-		const { status, message } = error;
-		const name = Object.keys(BOXES).find((name) => message.startsWith(name.replace(/s$/, "")));
+		const { status, message, errors } = error;
+		const wrong = errors.map((each) => [this.#complaints.find(({ id }) => id === `wrong-${each.field}`), each.message]);
 		if (status === 409 && rest === "/recover") this.tell(sentence(message));
 		else if (status === 409 && this.#webhook) {
 			const reload = button("Reload", () => this.open(this.id));
 			this.tell("Changed by somebody else meanwhile: reload. What you typed is lost then.", reload);
-		} else if (name) {
-			complain(this.#form.elements[name], sentence(message));
-			this.#form.elements[name].focus();
+		} else if (wrong.some(([complaint]) => complaint)) {
+			const here = wrong.filter(([complaint]) => complaint);
+			const others = wrong.filter(([complaint]) => !complaint);
+			for (const [complaint, text] of here) fill(complaint, sentence(text));
+			if (others.length) this.tell(others.map(([, text]) => sentence(text)).join(" "));
+			here[0][0].previousElementSibling.focus();
 		} else super.refused(error);
+	}
+
+	get #complaints() {
+		return [...this.element.querySelectorAll("p.wrong[id]")];
+	}
+
+	attempt(method, rest, body) {
+		if (body) for (const complaint of this.#complaints) fill(complaint);
+		return super.attempt(method, rest, body);
 	}
 
 	async #secret(method) {

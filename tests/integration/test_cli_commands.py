@@ -173,6 +173,13 @@ def test_an_error_of_the_api_is_printed_and_has_its_exit_code(api: FakeApi, stat
     assert failed.value.code == code
 
 
+def test_each_wrong_field_has_a_line(api: FakeApi) -> None:
+    errors = [{"field": "limit", "message": "limit is 0"}, {"field": "from", "message": "from is no time"}]
+    api.answers = [(400, {"error": {"code": "x", "message": "both", "field": "limit", "errors": errors}})]
+    with pytest.raises(CliFailure, match=r"^The API answered 400:\n  limit: limit is 0\n  from: from is no time$"):
+        run("show acme.orders x", api)
+
+
 SHOWN: dict[str, tuple[Any, str]] = {
     "JSON": ('{"a": 1}', '"a": 1'),
     "text": ("out of stock", "out of stock"),

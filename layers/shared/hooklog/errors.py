@@ -127,6 +127,13 @@ class RegistryUnreachable(HooklogError):
         self.cause_response_code = cause  # as pynamodb has it; a log line shows it
 
 
+class FieldError(NamedTuple):
+    """What is wrong with one parameter or body field of a request."""
+
+    field: str
+    message: str
+
+
 class RequestRefused(HooklogError):
     """An API request that is answered with an error instead of what it asked for."""
 
@@ -135,25 +142,18 @@ class RequestRefused(HooklogError):
     details: Mapping[str, Any] = {}
     """Further fields of the response's `error`."""
 
-
-class FieldError(NamedTuple):
-    """What is wrong with one parameter or body field of a request."""
-
-    field: str
-    message: str
+    def __init__(self, message: str, field: str = "", errors: Sequence[FieldError] = ()) -> None:
+        """`field` names the parameter or field that it is about; `errors` has all of them if there are several."""
+        super().__init__(message)
+        self.errors = tuple(errors) or ((FieldError(field, message),) if field else ())
+        if self.errors:
+            self.details = {"field": self.errors[0].field, "errors": [error._asdict() for error in self.errors]}
 
 
 class InvalidRequest(RequestRefused):
     """400: a parameter or field is wrong; the message says which one and what it takes."""
 
     status, code = 400, "invalid_request"
-
-    def __init__(self, message: str, field: str = "", errors: Sequence[FieldError] = ()) -> None:
-        """`field` names the one that is wrong; `errors` has all of them where there are several."""
-        super().__init__(message)
-        self.errors = tuple(errors) or ((FieldError(field, message),) if field else ())
-        if self.errors:
-            self.details = {"field": self.errors[0].field, "errors": [error._asdict() for error in self.errors]}
 
 
 class Unauthorized(RequestRefused):

@@ -115,6 +115,38 @@ def test_a_topic_that_the_token_does_not_cover_is_told_at_its_field(
     assert call(stack, "GET", webhook_id)["topic"] == webhook_id
 
 
+def test_each_wrong_field_is_told_at_its_place(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    page = opened(webhook_id, token=token, view="webhooks")
+    dialog = edit(page)
+    wrong = {
+        "URL": ("ftp://shop.example/", "^Url: "),
+        "Headers": ("Host: shop.example", "^Header Host is refused"),
+        "Timeout in seconds": ("99", "^Timeout_seconds must be"),
+        "Topic": ("a b", "^Topic must be"),
+    }
+    for label, (typed, _) in wrong.items():
+        dialog.get_by_label(label).fill(typed)
+    press(dialog, "Save")
+    expect(dialog.get_by_label("URL")).to_be_focused()
+    for label, (_, said) in wrong.items():
+        expect(dialog.get_by_label(label)).to_have_accessible_description(re.compile(said))
+    expect(dialog.get_by_label("Name")).to_have_accessible_description("")
+    for label, right in (("URL", "https://example.com/"), ("Headers", ""), ("Timeout in seconds", "9"), ("Topic", "")):
+        dialog.get_by_label(label).fill(right)
+    elsewhere = {"code": "invalid_request", "message": "one; two", "field": "name"}
+    errors = [{"field": "name", "message": "whatever it says"}, {"field": "colour", "message": "unknown field colour"}]
+    refusal = {"error": {**elsewhere, "errors": errors}}
+    page.route("**/webhooks/*", lambda route: route.fulfill(status=400, json=refusal), times=1)
+    press(dialog, "Save")
+    expect(dialog.get_by_label("Name")).to_have_accessible_description("Whatever it says.")
+    expect(dialog.get_by_label("Topic")).to_have_accessible_description("")
+    told(dialog, "Unknown field colour.")
+    press(dialog, "Save")
+    told(dialog, re.compile("^Saved"))
+    expect(dialog.get_by_label("Name")).to_have_accessible_description("")
+
+
 def test_there_may_be_no_delays_or_those_of_the_deployment(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
@@ -287,7 +319,9 @@ def test_whatever_is_in_a_webhook_is_text(opened: Open, page: Page, webhook_id: 
     def answer(route: Route) -> None:
         asked = route.request
         if asked.method in refusals:
-            route.fulfill(status=400, json={"error": {"code": ALL, "message": refusals[asked.method]}})
+            message = refusals[asked.method]
+            errors = [{"field": field, "message": message} for field in ("url", ALL) if asked.method == "PUT"]
+            route.fulfill(status=400, json={"error": {"code": ALL, "message": message, "errors": errors}})
         elif "/webhooks?" in asked.url:
             route.fulfill(json={"webhooks": [webhook], "next_cursor": None})
         elif asked.url.endswith("/secret"):

@@ -70,7 +70,7 @@ class Grant(NamedTuple):
     def require_topic(self, topic: str) -> None:
         """Raises Forbidden unless a webhook may be given this topic."""
         if not covers(self.webhooks + self.topics, topic):
-            raise Forbidden(f"topic {topic} is not covered by the token")
+            raise Forbidden(f"topic {topic} is not covered by the token", "topic")
 
     def covers(self, webhook_id: str) -> bool:
         return covers(self.webhooks, webhook_id)
