@@ -18,10 +18,10 @@ PAYLOAD: Final = {"order": 1742, "items": [{"name": f"thing {number}", "price": 
 def measure() -> Iterator[Figure]:
     """Measure wall time, because another process does the work, with a payload of 1 KB."""
     message = Message.parse({"webhook_id": "acme.orders", "payload": PAYLOAD}, "msg_1")
-    first = [_measure_seconds(lambda: Transformer().shape(message, EXPRESSION)) for _ in range(STARTS)]
+    first = [_measure_seconds(lambda: Transformer().transform(message, EXPRESSION)) for _ in range(STARTS)]
     yield Figure("transformation: the first", min(first) * 1000, unit="ms")
     transformer = Transformer()
-    further = [_measure_seconds(lambda: transformer.shape(message, EXPRESSION)) for _ in range(ROUNDS)]
+    further = [_measure_seconds(lambda: transformer.transform(message, EXPRESSION)) for _ in range(ROUNDS)]
     yield Figure("transformation: each further one", median(further) * 1_000_000, unit="µs")
 
 

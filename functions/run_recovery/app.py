@@ -53,5 +53,5 @@ def let_it_go_on(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None
 
 
 def bury(record: Mapping[str, Any], reason: str) -> None:
-    dead_letters.bury(record, reason)
+    dead_letters.send(record, reason)
     logger.error("recovery moved to the dead-letter queue", queue_message_id=record["messageId"], reason=reason)

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.access.grants import Scope
-from hooklog.api import lease, time_limit
+from hooklog.api import time_limit
 from hooklog.api.answer import answer
 from hooklog.api.request import Event, Request
 from hooklog.aws import Clients, connect
@@ -33,7 +33,9 @@ from hooklog.sending.webhook_test import (
     WebhookTest,
     WebhookTester,
     dry_run_shown,
+    lock,
     shown,
+    unlock,
 )
 from hooklog.settings import TryWebhookSettings
 from hooklog.webhooks.cache import Entry, WebhookCache
@@ -97,16 +99,17 @@ def log(execution: Execution, limit: TimeLimit) -> None:
 
 @contextmanager
 def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
-    """Raises TooManyRequests where another test of the webhook is running, NoTimeLeft where that takes long to say."""
-    ids = message.webhook_id, message.message_id
-    limit.run(partial(lease.take, *ids), "looking for other tests of the webhook", RESERVE_SECONDS)
+    """Raises TooManyRequests if another test of the webhook is running, NoTimeLeft if that takes long to find out."""
+    limit.run(partial(lock, message), "looking for other tests of the webhook", RESERVE_SECONDS)
     try:
         yield
     finally:
         try:
-            limit.run(partial(lease.give_back, *ids), "giving the lease back")
+            limit.run(partial(unlock, message), "releasing the lock")
         except (NoTimeLeft, PynamoDBException) as error:
-            logger.warning("a webhook cannot be tested for a while", webhook_id=ids[0], cause=cause_of(error))
+            logger.warning(
+                "a webhook cannot be tested for a while", webhook_id=message.webhook_id, cause=cause_of(error)
+            )
 
 
 def find(webhook_id: str) -> Entry:

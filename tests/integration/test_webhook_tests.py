@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from hooklog.api.lease import LEASE_SECONDS
+from hooklog.sending.webhook_test import LOCK_SECONDS
 from tests.aws import MockAws
 from tests.events import api_event
 from tests.faults import FaultyService, failing
@@ -248,7 +248,7 @@ class TestOneAtATime:
         ask(tester, status)
         assert len(receiver.requests) == (status == 200)
 
-    def test_one_that_ends_late_leaves_anothers_lease(
+    def test_one_that_ends_late_leaves_anothers_lock(
         self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=2)
@@ -286,7 +286,7 @@ class TestOneAtATime:
             assert ask(start(aws))["result"] == 200
         assert "a webhook cannot be tested for a while" in caplog.messages
         (row,) = aws.rows("Recoveries")
-        assert 0 < int(row["expires_at"]["N"]) - time.time() <= LEASE_SECONDS
+        assert 0 < int(row["expires_at"]["N"]) - time.time() <= LOCK_SECONDS
 
 
 def lost_once(service: FaultyService, operation: str) -> Callable[[Asked], Answer | None]:

@@ -30,7 +30,7 @@ def transformer() -> Transformer:
 
 def made(transformer: Transformer, expression: str, payload: Any = None) -> Any:
     message = Message.parse({"webhook_id": "acme.orders", "payload": payload}, "059f36b4")
-    shaped = transformer.shape(message, expression)
+    shaped = transformer.transform(message, expression)
     return shaped and json.loads(shaped.body)
 
 
@@ -66,7 +66,7 @@ def made(transformer: Transformer, expression: str, payload: Any = None) -> Any:
 def test_integers_keep_every_digit(transformer: Transformer, expression: str, expected: str) -> None:
     for number in LARGE:
         message = Message.parse({"webhook_id": "acme.orders", "payload": number}, "059f36b4")
-        shaped = transformer.shape(message, expression)
+        shaped = transformer.transform(message, expression)
         assert shaped
         assert shaped.body.decode() == expected.format(number)
 

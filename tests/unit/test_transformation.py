@@ -36,14 +36,14 @@ def message(payload: Any = ORDER) -> Message:
 
 
 def body(transformer: Transformer, expression: str, payload: Any = ORDER) -> bytes | None:
-    shaped = transformer.shape(message(payload), expression)
+    shaped = transformer.transform(message(payload), expression)
     assert shaped is None or shaped.as_sent
     return shaped.body if shaped else None
 
 
 def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> str:
     with pytest.raises(Undelivered) as failed:
-        transformer.shape(message(payload), expression)
+        transformer.transform(message(payload), expression)
     assert failed.value.error_type is ErrorType.TRANSFORMATION_ERROR
     assert len(failed.value.message) < 300
     return failed.value.message
@@ -91,14 +91,14 @@ def test_a_payload_that_is_only_named_stays_as_it_is_to_the_byte(transformer: Tr
 
 def test_without_an_expression_no_process_is_started_and_the_body_stays() -> None:
     before = psutil.Process().children()
-    assert Transformer().shape(message(), None) == message()._replace(as_sent=True)
+    assert Transformer().transform(message(), None) == message()._replace(as_sent=True)
     assert psutil.Process().children() == before
 
 
 def test_what_was_sent_before_is_not_transformed_again(transformer: Transformer) -> None:
-    sent = transformer.shape(message(), "payload.items")
+    sent = transformer.transform(message(), "payload.items")
     assert sent
-    assert transformer.shape(sent, "payload.order") == sent
+    assert transformer.transform(sent, "payload.order") == sent
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
 
     def shape(webhook_id: str, expression: str) -> None:
         with contextlib.suppress(Undelivered):
-            transformer.shape(message()._replace(webhook_id=webhook_id), expression)
+            transformer.transform(message()._replace(webhook_id=webhook_id), expression)
         done.append(webhook_id)
 
     with ThreadPoolExecutor(len(asked)) as pool:
@@ -244,13 +244,13 @@ def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer
         return 60.0
 
     with pytest.raises(Undelivered):
-        transformer.shape(message(), SLOW)  # known to be slow, it has all of its time at once
+        transformer.transform(message(), SLOW)  # known to be slow, it has all of its time at once
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(transformer.shape, message(), SLOW, plenty)
+        slow = pool.submit(transformer.transform, message(), SLOW, plenty)
         assert begun.wait(10)
         waits_until = time.monotonic() + 0.3  # the other one takes longer
         with pytest.raises(NoTimeLeft):
-            transformer.shape(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
+            transformer.transform(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
         assert isinstance(slow.exception(), Undelivered)
 
 
@@ -266,7 +266,7 @@ def test_nothing_stays_from_one_evaluation_to_the_next(transformer: Transformer)
 
 def test_a_body_on_two_lines_is_one_request(transformer: Transformer) -> None:
     two = Message("acme.orders", "msg_1", None, b"[1,\n2]", {}, None, None)
-    shaped = transformer.shape(two, "payload[1]")
+    shaped = transformer.transform(two, "payload[1]")
     assert shaped
     assert (shaped.body, body(transformer, "payload.order")) == (b"2", b"1742")
 

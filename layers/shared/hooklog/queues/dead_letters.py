@@ -31,7 +31,7 @@ class DeadLetterQueue:
         self._clients = clients
         self._queue_url = queue_url
 
-    def bury(self, record: Mapping[str, Any], reason: str) -> None:
+    def send(self, record: Mapping[str, Any], reason: str) -> None:
         """Send the record's body with the attributes `Reason`, `QueueMessageId` and `TraceHeader`, its own kept.
 
         A body that leaves no room for the reason is compressed, or cut off where that does not make it short enough;

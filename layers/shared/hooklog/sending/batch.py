@@ -222,7 +222,7 @@ class Sender:
     def _send_to_dlq(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         try:
             _require_time(seconds_left)
-            self._destinations.dead_letters.bury(record, reason)
+            self._destinations.dead_letters.send(record, reason)
         except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
             cause = f"not put on the dead-letter queue ({reason}): {_why(error)}"
             outcome.faults[record["messageId"]] = cause

@@ -132,7 +132,7 @@ class FailureMonitor:
     def _disable(self, webhook: Webhook, reason: str) -> Iterator[Disabled]:
         """Of all senders that decide this at once, one disables it and publishes the event."""
         now = self._clock()
-        done = registry.switch_off(webhook, reason, now)
+        done = registry.disable(webhook, reason, now)
         self._cache.read_again(webhook.webhook_id)
         if done:
             yield Disabled(webhook.webhook_id, reason, self._events.publish(webhook.webhook_id, reason, now))

@@ -176,7 +176,7 @@ class MessageProcessor:
             entry = self._webhooks.find(message.webhook_id, as_of=as_of)
         if entry and context.trigger is Trigger.EVENT and not entry.webhook.takes(message.event_type):
             return Ignored(NOT_SUBSCRIBED)
-        transform = partial(self._transformer.shape, seconds_left=budget.left)
+        transform = partial(self._transformer.transform, seconds_left=budget.left)
         return self._dispatcher.dispatch(message, entry, context, budget, transform)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from hooklog.errors import InvalidRequest
+from hooklog.errors import InvalidRequest, TooManyRequests
 from hooklog.executions.details import masked_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.masking import SensitiveHeaders
@@ -13,8 +13,10 @@ from hooklog.executions.rows import row_of, summary_of
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import read_event_type
 from hooklog.messages.message import Message
+from hooklog.sending import locks
 from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget
-from hooklog.sending.time_limit import TimeLimit
+from hooklog.sending.locks import Lock
+from hooklog.sending.time_limit import GATEWAY_SECONDS, TimeLimit
 from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.retry import RetrySchedule
 from hooklog.webhooks.transformation import Transformer
@@ -28,6 +30,9 @@ MIN_TEST_SECONDS: Final = 1.0
 
 LOG_SECONDS: Final = 8.0
 """Kept free after the attempt: for DynamoDB, which may not answer, and then for the queue of pending log writes."""
+
+LOCK_SECONDS: Final = int(GATEWAY_SECONDS) + 1
+"""When the lock of a webhook's test expires: later than a test can take, the end of its function included."""
 
 PAYLOAD: Final = {"test": True, "text": "This is a test of your webhook."}
 """What is sent if no payload is given."""
@@ -90,7 +95,7 @@ class WebhookTester:
             webhook = webhook._replace(transformation=test.transformation)
 
         def transform(message: Message, expression: str | None) -> Message | None:
-            step = partial(self._transformer.shape, message, expression)
+            step = partial(self._transformer.transform, message, expression)
             return limit.run(step, "the transformation", RESERVE_SECONDS) if expression else step()
 
         return self._dispatcher.dispatch(
@@ -101,6 +106,17 @@ class WebhookTester:
             transform,
             dry_run=test.dry_run,
         )
+
+
+def lock(message: Message) -> None:
+    """Raises TooManyRequests while another test of the webhook is running: no receiver keeps the function busy."""
+    if not locks.take(Lock.TEST, message.webhook_id, message.message_id, LOCK_SECONDS):
+        raise TooManyRequests("a test of this webhook is running; try again when it is over")
+
+
+def unlock(message: Message) -> None:
+    """Let the webhook be tested again."""
+    locks.release(Lock.TEST, message.webhook_id, message.message_id)
 
 
 def shown(execution: Execution, retention_days: int, sensitive: SensitiveHeaders) -> dict[str, Any]:

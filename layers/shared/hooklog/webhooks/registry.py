@@ -91,7 +91,7 @@ def note_failing(webhook: Webhook, since: str | None) -> None:
     _update(webhook, [noted.set(since) if since else noted.remove()], unchanged)
 
 
-def switch_off(webhook: Webhook, reason: str, now: datetime) -> bool:
+def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
     """As a new version, for who changes it must know. False where it has been changed meanwhile.
 
     True as well where it was done and the answer was lost: what is asked again then finds what it asked for.

@@ -47,7 +47,7 @@ class Transformer:
         self._queue = FairQueue()
         self._evaluator = Evaluator()
 
-    def shape(
+    def transform(
         self, message: Message, expression: str | None, seconds_left: Callable[[], float] = lambda: math.inf
     ) -> Message | None:
         """The message as it is to be sent; None where the expression gives undefined or null.
