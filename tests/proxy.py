@@ -87,6 +87,7 @@ class Proxy:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 5
+            disable_nagle_algorithm = True  # headers and body are two packets: the second would wait 40 ms for an ACK
 
             def setup(self) -> None:
                 super().setup()
