@@ -53,7 +53,7 @@ def _order(file: str) -> int:
 
 
 def _uses_the_page(file: str) -> bool:
-    return file.startswith("tests/browser/") and not file.startswith("tests/browser/beside/")
+    return file.startswith("tests/browser/") and not file.startswith("tests/browser/parallel/")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,7 +1,7 @@
-"""A few thousand webhooks through the local stack while it is broken at random, and then the books.
+"""Sends a few thousand webhooks through the local stack under random faults, then reconciles the results.
 
-Three are kept: what was enqueued, what the receiver got, what the log says. The seed that is printed makes the same
-webhooks and the same faults again (not the same moments).
+Compares what was enqueued, what the receiver got and what is logged. The printed seed repeats the same webhooks and
+faults, but not their timing.
 """
 
 import argparse
@@ -31,10 +31,10 @@ T = TypeVar("T")
 WEBHOOKS = 20
 BATCH = 10
 MOST_WAITING = 200
-"""Messages on the queue before more are put there: the faults are to last as long as there is something to send."""
+"""The longest queue before enqueuing pauses, so that messages are sent throughout the faults."""
 SETTLE_SECONDS = 600
-"""A retry that finds no log three times comes after 60, 120 and 240 s more."""
-LOOK_SECONDS = 10
+"""A retry that cannot read the log three times is delayed by 60, 120 and 240 s."""
+DRAIN_SECONDS = 10
 PAUSE_SECONDS = (0.2, 2.0)
 FAULT_SECONDS = (0.5, 4.0)
 
@@ -52,87 +52,94 @@ BEHAVIOURS = {
     "/big?bytes=1000000&status=500": 1,
     "/status/200?delay=0.8": 1,
 }
-"""What receivers do, by weight. Those that never succeed run out of retries."""
+"""Behaviours of receivers, by weight. Those that never succeed exhaust their retries."""
 
-FILLING = {10: 60, 1000: 30, 50_000: 9, 1_000_000: 1}
+PADDING = {10: 60, 1000: 30, 50_000: 9, 1_000_000: 1}
 """Characters of a payload, by weight."""
 
 Attempt = tuple[str, str]
-"""A message's id and the number of an attempt, as a receiver sees them."""
+"""A message ID and the number of an attempt, as a receiver sees them."""
 
 
 @dataclass
-class Books:
-    """What was enqueued, what came, what is logged."""
+class Reconciliation:
+    """Compares the enqueued messages, the received requests and the logged executions."""
 
     enqueued: set[str] = field(default_factory=set)
     poison: int = 0
-    buried: int = 0
+    dead_letters: int = 0
     killed: int = 0
-    """Processes of the sender that were killed; each may have been at a batch."""
+    """Killed sender processes; each may have been sending a batch."""
     received: Counter[Attempt] = field(default_factory=Counter)
     logged: dict[Attempt, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def log(self, executions: Iterable[dict[str, Any]]) -> None:
+    def record_log(self, executions: Iterable[dict[str, Any]]) -> None:
         self.logged = {}
         for execution in executions:
             self.logged.setdefault((execution["message_id"], str(execution["attempt"])), []).append(execution)
 
     @property
-    def waiting(self) -> set[str]:
-        """Messages that have not had their last attempt, as far as the log knows."""
+    def unfinished(self) -> set[str]:
+        """Messages whose last attempt is not logged yet."""
         rows = [execution for executions in self.logged.values() for execution in executions]
         return self.enqueued - {e["message_id"] for e in rows if e["success"] or e.get("exhausted")}
 
-    def reconcile(self) -> bool:
-        """Print the closing line; whether nothing was lost and nothing was sent twice without an excuse."""
-        came, logged = ({message_id for message_id, _ in book} for book in (self.received, self.logged))
+    def report(self) -> bool:
+        """Print the result. Returns whether no message was lost and each duplicate is explained."""
+        received, logged = ({message_id for message_id, _ in each} for each in (self.received, self.logged))
         lost = (
-            (self.enqueued - came)
+            (self.enqueued - received)
             | (self.enqueued - logged)
             | {m for m, _ in self.received.keys() - self.logged.keys()}
         )
-        for message_id in sorted(self.waiting)[:5]:
-            print(f"{message_id} waits after {[rows for (m, _), rows in self.logged.items() if m == message_id]}")
+        for message_id in sorted(self.unfinished)[:5]:
+            print(
+                f"{message_id} is unfinished after {[rows for (m, _), rows in self.logged.items() if m == message_id]}"
+            )
         duplicates = self._duplicates()
         explained = sum(count for message_id, count in duplicates.items() if message_id in self._redelivered())
         bound = self.killed * BATCH
         print(
-            f"enqueued {len(self.enqueued)}, received {len(came & self.enqueued)}, "
+            f"enqueued {len(self.enqueued)}, received {len(received & self.enqueued)}, "
             f"resent on a new connection {sum(map(self._resent, self.logged))}, "
             f"duplicates {duplicates.total()} (expected {explained}: marked redelivered, at most {bound}), "
             f"logged {len(logged & self.enqueued)}, lost {len(lost)}; "
             f"{self.received.total()} requests, {self.killed} senders killed, "
-            f"poison {self.poison}, dead letters {self.buried}",
+            f"poison {self.poison}, dead letters {self.dead_letters}",
             flush=True,
         )
-        return not lost and not self.waiting and duplicates.total() == explained <= bound and self.buried == self.poison
+        return (
+            not lost
+            and not self.unfinished
+            and duplicates.total() == explained <= bound
+            and self.dead_letters == self.poison
+        )
 
     def _duplicates(self) -> Counter[str]:
-        """By message: requests that came again as the same attempt, and attempts after one that had succeeded.
+        """Count per message: repeated requests of one attempt, and attempts after a success.
 
-        Those apart that went out twice at once, as their executions say.
+        Requests that were resent on a new connection, as their executions say, are not counted.
         """
         duplicates: Counter[str] = Counter()
         for (message_id, attempt), count in self.received.items():
-            needless = any(
+            is_needless = any(
                 execution["success"]
                 for before in range(1, int(attempt))
                 for execution in self._rows(message_id, before)
             )
-            again = count if needless else count - 1
-            duplicates[message_id] += max(again - self._resent((message_id, attempt)), 0)
+            repeated = count if is_needless else count - 1
+            duplicates[message_id] += max(repeated - self._resent((message_id, attempt)), 0)
         return duplicates
 
     def _resent(self, attempt: Attempt) -> int:
-        """How often the attempt went out a second time, on a new connection."""
+        """Return how often the attempt was resent on a new connection."""
         return sum(row.get("resent_on_new_connection", False) for row in self.logged.get(attempt, []))
 
     def _rows(self, message_id: str, attempt: int) -> list[dict[str, Any]]:
         return self.logged.get((message_id, str(attempt)), [])
 
     def _redelivered(self) -> set[str]:
-        """Messages that say in the log that they may have been sent before: a sender was killed at them."""
+        """Return the messages that are marked redelivered: a sender was killed while sending them."""
         return {m for (m, _), rows in self.logged.items() if any(row.get("redelivered") for row in rows)}
 
 
@@ -145,7 +152,7 @@ class Soak:
         self._sqs = aws.sqs()
         self._run = f"soak.{seed}.{int(time.time())}"
         self._stop = threading.Event()
-        self.books = Books()
+        self.reconciliation = Reconciliation()
 
     def run(self) -> None:
         with ExitStack() as cleaning:
@@ -155,25 +162,25 @@ class Soak:
             cleaning.enter_context(configured("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url))
             cleaning.enter_context(visibility(self._outputs["UnloggedQueueUrl"], 5))
             cleaning.enter_context(visibility(self._outputs["QueueUrl"], 60))
-            breaking = threading.Thread(target=self._break, args=(dynamodb,))
-            breaking.start()
+            injector = threading.Thread(target=self._inject_faults, args=(dynamodb,))
+            injector.start()
             try:
                 self._enqueue()
             finally:
                 self._stop.set()
-                breaking.join()
+                injector.join()
             self._settle()
 
     def _enqueue(self) -> None:
-        """In batches of ten, no faster than they are sent; now and then one that is poison."""
+        """Enqueue batches of ten, no faster than they are sent, and now and then a poison message."""
         for start in range(0, self._messages, BATCH):
             entries = [self._entry(number) for number in range(start, min(start + BATCH, self._messages))]
-            for group in _within_a_request(entries):
+            for group in _split_by_size(entries):
                 self._put(group)
-            self.books.enqueued |= {entry["Id"] for entry in entries}
+            self.reconciliation.enqueued |= {entry["Id"] for entry in entries}
             if self._random.random() < 0.1:
                 self._put([{"Id": "poison", "MessageBody": f"{self._run} not json {start}"}])
-                self.books.poison += 1
+                self.reconciliation.poison += 1
             while self._count(self._outputs["QueueUrl"], "") > MOST_WAITING:
                 time.sleep(0.2)
 
@@ -187,66 +194,68 @@ class Soak:
         body = {
             "webhook_id": webhook_id,
             "message_id": message_id,
-            "url": self._receiver + self._one_of(BEHAVIOURS).format(id=f"{self._run}-{message_id}"),
-            "payload": {"number": number, "filling": "x" * self._one_of(FILLING)},
+            "url": self._receiver + self._choose(BEHAVIOURS).format(id=f"{self._run}-{message_id}"),
+            "payload": {"number": number, "padding": "x" * self._choose(PADDING)},
             "timeout_seconds": 1,
         }
         return {"Id": message_id, "MessageBody": json.dumps(body), "MessageGroupId": webhook_id}
 
-    def _one_of(self, weights: Mapping[T, int]) -> T:
+    def _choose(self, weights: Mapping[T, int]) -> T:
         return self._random.choices(list(weights), list(weights.values()))[0]
 
-    def _break(self, dynamodb: FaultyService) -> None:
-        """One fault after another, each in its turn of a shuffled deck, until told to stop."""
+    def _inject_faults(self, dynamodb: FaultyService) -> None:
+        """Inject one fault after another, in shuffled rounds, until stopped."""
         faults: list[tuple[str, Callable[[], AbstractContextManager[None]]]] = [
             ("DynamoDB fails", lambda: dynamodb.breaking(failing)),
             ("DynamoDB throttles", lambda: dynamodb.breaking(throttled)),
             ("DynamoDB takes nothing of a batch", lambda: dynamodb.breaking(unprocessed)),
             ("DynamoDB leaves items over", lambda: dynamodb.breaking(half_processed(dynamodb, 20))),
             ("DynamoDB is silent", dynamodb.silent),
-            ("the sender is killed", self._killed),
-            ("the sender is killed between sending and logging", lambda: self._killed_before_logging(dynamodb)),
+            ("the sender is killed", self._kill),
+            ("the sender is killed between sending and logging", lambda: self._kill_before_logging(dynamodb)),
         ]
         chance = random.Random(self._random.random())
         deck = itertools.chain.from_iterable(chance.sample(faults, len(faults)) for _ in itertools.repeat(None))
         while not self._stop.wait(chance.uniform(*PAUSE_SECONDS)):
             name, fault = next(deck)
-            print(f"{time.strftime('%H:%M:%S')} {name}; {len(self.books.enqueued)} enqueued", flush=True)
+            print(f"{time.strftime('%H:%M:%S')} {name}; {len(self.reconciliation.enqueued)} enqueued", flush=True)
             with fault():
                 self._stop.wait(chance.uniform(*FAULT_SECONDS))
 
     @contextmanager
-    def _killed(self) -> Iterator[None]:
-        self.books.killed += kill_senders()
+    def _kill(self) -> Iterator[None]:
+        self.reconciliation.killed += kill_senders()
         yield
 
     @contextmanager
-    def _killed_before_logging(self, dynamodb: FaultyService) -> Iterator[None]:
-        """While the log does not answer, what has been sent is not logged yet."""
+    def _kill_before_logging(self, dynamodb: FaultyService) -> Iterator[None]:
+        """Kill senders while DynamoDB does not answer: what they have sent is not logged."""
         with dynamodb.silent():
             self._stop.wait(1)
-            with self._killed():
+            with self._kill():
                 yield
 
     def _settle(self) -> None:
-        """Wait until every message has had its last attempt, and keep the books."""
+        """Wait until the last attempt of every message is logged, and record the results."""
         ends = time.monotonic() + SETTLE_SECONDS
         while True:
             self._drain()
-            self.books.log(self._log())
-            left = self.books.waiting
-            print(f"{time.strftime('%H:%M:%S')} {len(left)} messages have not had their last attempt", flush=True)
-            if (not left and self.books.buried >= self.books.poison) or time.monotonic() > ends:
+            self.reconciliation.record_log(self._read_log())
+            unfinished = self.reconciliation.unfinished
+            print(f"{time.strftime('%H:%M:%S')} {len(unfinished)} messages have not had their last attempt", flush=True)
+            if (
+                not unfinished and self.reconciliation.dead_letters >= self.reconciliation.poison
+            ) or time.monotonic() > ends:
                 break
-        self.books.received = self._received()
+        self.reconciliation.received = self._read_received()
 
     def _drain(self) -> None:
-        """Until nothing waits on the queues; not for longer than LOOK_SECONDS, for retries may wait for minutes."""
+        """Wait until the queues are empty, at most DRAIN_SECONDS: retries may be delayed for minutes."""
         queues = self._outputs["QueueUrl"], self._outputs["UnloggedQueueUrl"]
-        ends = time.monotonic() + LOOK_SECONDS
+        ends = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < ends:
             time.sleep(1)
-            self._bury()
+            self._take_dead_letters()
             if not sum(self._count(queue, "", "NotVisible", "Delayed") for queue in queues):
                 return
 
@@ -255,15 +264,15 @@ class Soak:
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
         return sum(map(int, attributes.values()))
 
-    def _bury(self) -> None:
+    def _take_dead_letters(self) -> None:
         letters = self._sqs.receive_message(QueueUrl=self._outputs["DeadLetterQueueUrl"], MaxNumberOfMessages=10)
         for letter in letters.get("Messages", []):
             if letter["Body"].startswith(self._run):
                 handle = letter["ReceiptHandle"]
                 self._sqs.delete_message(QueueUrl=self._outputs["DeadLetterQueueUrl"], ReceiptHandle=handle)
-                self.books.buried += 1
+                self.reconciliation.dead_letters += 1
 
-    def _log(self) -> Iterator[dict[str, Any]]:
+    def _read_log(self) -> Iterator[dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self._outputs['Token']}"}
         for number in range(WEBHOOKS):
             url = f"{self._outputs['ApiUrl']}/webhooks/{self._run}.{number}/executions"
@@ -274,15 +283,15 @@ class Soak:
                 yield from page["executions"]
                 cursor = page["next_cursor"]
 
-    def _received(self) -> Counter[Attempt]:
+    def _read_received(self) -> Counter[Attempt]:
         answer = requests.get(f"{self._receiver}/_received", {"bodies": "0"}, timeout=120).json()
         headers = [{name.lower(): value for name, value in request["headers"]} for request in answer]
         ours = [each for each in headers if each.get("x-hooklog-webhook", "").startswith(f"{self._run}.")]
         return Counter((each["webhook-id"], each["x-hooklog-attempt"]) for each in ours)
 
 
-def _within_a_request(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """In groups that SQS takes at once: 1 MiB together."""
+def _split_by_size(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield groups that fit into one SQS request: 1 MiB together."""
     group: list[dict[str, Any]] = []
     for entry in entries:
         if group and sum(len(each["MessageBody"]) for each in [*group, entry]) > MAX_MESSAGE_BYTES:
@@ -293,7 +302,7 @@ def _within_a_request(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[s
 
 
 @contextmanager
-def _receiver() -> Iterator[str]:
+def _run_receiver() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.receiver"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
@@ -308,11 +317,11 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.count} messages", flush=True)
     started = time.monotonic()
-    with _receiver() as receiver:
+    with _run_receiver() as receiver:
         soak = Soak(arguments.seed, arguments.count, receiver)
         soak.run()
         print(f"after {time.monotonic() - started:.0f} s:")
-        return 0 if soak.books.reconcile() else 1
+        return 0 if soak.reconciliation.report() else 1
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_books(receiver: Receiver) -> None:
+def _reset_receiver(receiver: Receiver) -> None:
     receiver.reset()
 
 

@@ -28,7 +28,7 @@ Event = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
-def _fresh_books(receiver: Receiver) -> None:
+def _reset_receiver(receiver: Receiver) -> None:
     receiver.reset()
 
 

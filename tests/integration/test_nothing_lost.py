@@ -34,7 +34,7 @@ def context(seconds: float = 60) -> SimpleNamespace:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_books(receiver: Receiver) -> None:
+def _reset_receiver(receiver: Receiver) -> None:
     receiver.reset()
 
 

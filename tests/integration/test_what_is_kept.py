@@ -24,7 +24,7 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_mill
 
 
 @pytest.fixture(autouse=True)
-def _fresh_books(receiver: Receiver) -> None:
+def _reset_receiver(receiver: Receiver) -> None:
     receiver.reset()
 
 

@@ -25,7 +25,7 @@ CLOSE = False
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 BEHAVIOURS: dict[str, Behaviour] = {}
 BEFORE_THE_BODY: set[Behaviour] = set()
-"""Those that begin when the request's head has come: its body is not read, and the books have it empty."""
+"""Those that start after the request's head: the body is not read, and is recorded as empty."""
 
 
 def behaviour(function: Behaviour) -> Behaviour:
@@ -45,7 +45,7 @@ def choose(exchange: Exchange) -> Behaviour:
     if name != "sequence":
         return BEHAVIOURS.get(name, _unknown)
     codes = exchange.parameters.text("codes", "200").split(",")
-    code = codes[min(exchange.books.next_turn(exchange.argument), len(codes) - 1)]
+    code = codes[min(exchange.request_log.count_visit(exchange.argument), len(codes) - 1)]
     return BEHAVIOURS.get(code) or partial(_answer, code=code)
 
 

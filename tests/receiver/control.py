@@ -1,4 +1,4 @@
-"""The books over HTTP, for a test in another process. These requests are not themselves recorded."""
+"""The request log over HTTP, for tests in another process. These requests are not recorded."""
 
 import contextlib
 import json
@@ -18,11 +18,11 @@ def received(exchange: Exchange) -> bool:
     path = parameters.text("path") or None
     if "count" in parameters:
         with contextlib.suppress(TimeoutError):
-            exchange.books.wait_for(parameters.integer("count", 1), parameters.seconds("timeout", 10), path)
+            exchange.request_log.wait_for(parameters.integer("count", 1), parameters.seconds("timeout", 10), path)
     since = parameters.integer("since", 0)
     entries = [
         {"number": number, **request.as_json()}
-        for number, request in enumerate(exchange.books.requests, start=1)
+        for number, request in enumerate(exchange.request_log.requests, start=1)
         if number > since and path in {None, request.path}
     ]
     if not parameters.integer("bodies", 1):
@@ -33,8 +33,8 @@ def received(exchange: Exchange) -> bool:
 
 
 def reset(exchange: Exchange) -> bool:
-    """`POST /_reset`: empties the books and starts every sequence anew."""
-    exchange.books.reset()
+    """`POST /_reset`: empty the request log and restart every sequence."""
+    exchange.request_log.reset()
     exchange.respond("204")
     return KEEP_OPEN
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import parse_qs
 
-from tests.receiver.books import Books
 from tests.receiver.connection import Connection
 from tests.receiver.reading import Head
+from tests.receiver.received import RequestLog
 
 _BLOCK = b"x" * 65_536
 
@@ -56,7 +56,7 @@ class Exchange:
     connection: Connection
     head: Head
     parameters: Parameters
-    books: Books
+    request_log: RequestLog
 
     @property
     def status(self) -> str:

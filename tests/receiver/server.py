@@ -12,9 +12,9 @@ from typing import Self
 from urllib.parse import urlencode
 
 from tests.leaks import PLANTED
-from tests.receiver.books import Books, Expected, ReceivedRequest
 from tests.receiver.certificates import make_certificates
 from tests.receiver.connection import Connection
+from tests.receiver.received import Expected, ReceivedRequest, RequestLog
 from tests.receiver.serving import serve
 
 _HOST = "127.0.0.1"
@@ -39,7 +39,7 @@ class Receiver:
     ca_path: Path
 
     def __init__(self) -> None:
-        self._books = Books()
+        self._request_log = RequestLog()
         self._stop = threading.Event()
         self._open: dict[int, Connection] = {}
         self._open_lock = threading.Lock()
@@ -72,12 +72,12 @@ class Receiver:
     @property
     def requests(self) -> list[ReceivedRequest]:
         """Every request received in full since the last reset, in order."""
-        return self._books.requests
+        return self._request_log.requests
 
     @property
     def connections(self) -> int:
         """Connections opened or used since the last reset, TLS handshakes that failed among them."""
-        return self._books.connections
+        return self._request_log.connections
 
     def received(self, path: str) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.path == path]
@@ -87,11 +87,11 @@ class Receiver:
 
         Raises TimeoutError, naming what did come.
         """
-        return self._books.wait_for(expected, timeout, path)
+        return self._request_log.wait_for(expected, timeout, path)
 
     def reset(self) -> None:
-        """Empties the books and starts every sequence anew; open connections stay."""
-        self._books.reset()
+        """Empty the request log and restart every sequence. Open connections stay open."""
+        self._request_log.reset()
 
     def url(self, path: str, /, *, https: bool = False, **query: str | bytes | float) -> str:
         """`url("/status/500", body="no")`."""
@@ -131,7 +131,7 @@ class Receiver:
             sock, _ = listener.accept()
         except OSError:
             return  # the client has left already
-        number = self._books.open_connection()
+        number = self._request_log.open_connection()
         try:
             sock.setblocking(True)
             if context:
@@ -146,7 +146,7 @@ class Receiver:
 
     def _serve(self, connection: Connection) -> None:
         try:
-            serve(connection, self._books)
+            serve(connection, self._request_log)
         finally:
             connection.close()
             with self._open_lock:
@@ -154,7 +154,7 @@ class Receiver:
 
     def _end(self, accepting: threading.Thread, waking: socket.socket) -> None:
         self._stop.set()
-        self._books.close()
+        self._request_log.close()
         waking.send(b"!")
         accepting.join()
         with self._open_lock:

@@ -5,18 +5,18 @@ import time
 from functools import partial
 
 from tests.receiver.behaviours import BEFORE_THE_BODY, choose
-from tests.receiver.books import Books, ReceivedRequest
 from tests.receiver.connection import ClientLeft, Connection, ShuttingDown
 from tests.receiver.control import CONTROLS
 from tests.receiver.exchange import BadParameter, Exchange, Parameters
 from tests.receiver.reading import Head, MalformedRequest, read_body, read_head
+from tests.receiver.received import ReceivedRequest, RequestLog
 
 
-def serve(connection: Connection, books: Books) -> None:
+def serve(connection: Connection, request_log: RequestLog) -> None:
     """Returns when the connection may be closed; a client may leave at any moment."""
     try:
         connection.handshake()
-        while _serve_request(connection, books):
+        while _serve_request(connection, request_log):
             pass
     except (OSError, ClientLeft, ShuttingDown):
         pass
@@ -24,17 +24,17 @@ def serve(connection: Connection, books: Books) -> None:
         _refuse(connection, str(problem))
 
 
-def _serve_request(connection: Connection, books: Books) -> bool:
+def _serve_request(connection: Connection, request_log: RequestLog) -> bool:
     head = read_head(connection)
-    exchange = Exchange(connection, head, Parameters(head.query), books)
+    exchange = Exchange(connection, head, Parameters(head.query), request_log)
     control = CONTROLS.get((head.method, head.segments[0]))
     try:
         behaviour = control or choose(exchange)
         body = b"" if behaviour in BEFORE_THE_BODY else _read(exchange)
         if control:
-            books.forget_connection(connection.number)
+            request_log.forget_connection(connection.number)
         else:
-            books.record(_received(head, body, connection))
+            request_log.record(_received(head, body, connection))
         stays = behaviour(exchange)
     except BadParameter as problem:
         exchange.respond("400", str(problem).encode())

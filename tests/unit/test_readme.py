@@ -1,4 +1,4 @@
-"""What the README and the references beside it promise, where a test can hold it."""
+"""The README and the references match the code."""
 
 import json
 import re

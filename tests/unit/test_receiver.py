@@ -279,11 +279,11 @@ def test_wait_for_waits_for_a_count_or_a_predicate(receiver: Receiver) -> None:
         assert [request.path for request in receiver.wait_for(2)] == ["/status/200", "/status/500"]
         assert len(receiver.wait_for(1, path="/status/500")) == 1
         assert receiver.wait_for(lambda requests: any(r.json() == {} for r in requests))
-    with pytest.raises(TimeoutError, match=r"3 requests did not come .* 2 came: /status/200"):
+    with pytest.raises(TimeoutError, match=r"3 requests did not arrive .* 2 did: /status/200"):
         receiver.wait_for(3, timeout=0.01)
 
 
-def test_the_books_are_read_and_emptied_over_http(receiver: Receiver) -> None:
+def test_the_request_log_is_read_and_reset_over_http(receiver: Receiver) -> None:
     def read(query: str) -> Any:
         with connected(receiver.http_url) as connection:
             connection.request("GET", f"/_received?{query}")

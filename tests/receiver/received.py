@@ -1,4 +1,4 @@
-"""What the receiver has received: every complete request, in order, from all connections."""
+"""The complete requests that the receiver has received, in order, from all connections."""
 
 import base64
 import json
@@ -45,15 +45,15 @@ class ReceivedRequest:
 Expected: TypeAlias = int | Callable[[list[ReceivedRequest]], bool]
 
 
-class Books:
-    """Thread-safe; every record wakes those who wait."""
+class RequestLog:
+    """A thread-safe log of requests. Each new one wakes the threads in wait_for()."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._requests: list[ReceivedRequest] = []
         self._connections: set[int] = set()
         self._opened = 0
-        self._turns: Counter[str] = Counter()
+        self._visits: Counter[str] = Counter()
         self._closed = False
 
     @property
@@ -63,7 +63,7 @@ class Books:
 
     @property
     def connections(self) -> int:
-        """Connections opened or used since the last reset, those that only read the books apart."""
+        """The number of connections opened or used since the last reset, except those that only read the log."""
         with self._changed:
             return len(self._connections)
 
@@ -83,42 +83,42 @@ class Books:
             self._connections.add(request.connection)
             self._changed.notify_all()
 
-    def next_turn(self, sequence: str) -> int:
-        """How many requests came for this sequence before."""
+    def count_visit(self, sequence: str) -> int:
+        """Return the number of earlier requests for this sequence, and count this one."""
         with self._changed:
-            turn = self._turns[sequence]
-            self._turns[sequence] += 1
-            return turn
+            earlier = self._visits[sequence]
+            self._visits[sequence] += 1
+            return earlier
 
     def wait_for(self, expected: Expected, timeout: float, path: str | None) -> list[ReceivedRequest]:
         """See Receiver.wait_for."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._met(expected, path), timeout)
-            requests = self._of(path)
-            if self._met(expected, path):
+            self._changed.wait_for(lambda: self._closed or self._is_met(expected, path), timeout)
+            requests = self._select(path)
+            if self._is_met(expected, path):
                 return requests
-        wanted = f"{expected} requests" if isinstance(expected, int) else "what was awaited"
-        raise TimeoutError(f"{wanted} did not come within {timeout} s; {len(requests)} came: {_paths(requests)}")
+        wanted = f"{expected} requests" if isinstance(expected, int) else "the expected requests"
+        raise TimeoutError(f"{wanted} did not arrive within {timeout} s; {len(requests)} did: {_paths(requests)}")
 
     def reset(self) -> None:
         with self._changed:
             self._requests.clear()
             self._connections.clear()
-            self._turns.clear()
+            self._visits.clear()
 
     def close(self) -> None:
-        """Ends every wait."""
+        """End every wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def _of(self, path: str | None) -> list[ReceivedRequest]:
+    def _select(self, path: str | None) -> list[ReceivedRequest]:
         return [request for request in self._requests if path in {None, request.path}]
 
-    def _met(self, expected: Expected, path: str | None) -> bool:
+    def _is_met(self, expected: Expected, path: str | None) -> bool:
         if not isinstance(expected, int):
-            return expected(self._of(path))
-        return (len(self._requests) if path is None else len(self._of(path))) >= expected
+            return expected(self._select(path))
+        return (len(self._requests) if path is None else len(self._select(path))) >= expected
 
 
 def _paths(requests: list[ReceivedRequest]) -> str:

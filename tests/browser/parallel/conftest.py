@@ -1,4 +1,4 @@
-"""What looks at the page beside its other tests: nothing here depends on whether the stack sends again what failed."""
+"""Tests of the page that run in parallel with its other tests: none depends on whether the stack retries failures."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.changing import turn
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """As it is, while nobody changes it."""
+    """The unchanged stack: no test changes it meanwhile."""
     outputs = local_stack.up()
     with turn(alone=False):
         yield Stack(outputs)
