@@ -309,7 +309,7 @@ def test_an_alarm_tells_somebody_and_leads_to_its_runbook(name: str) -> None:
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
     assert alarm["AlarmDescription"]["Fn::Sub"].endswith(f" ${{RunbookUrl}}#{name.lower()}")
     section = runbook(name)
-    for part in ("It means", "Look", "Do", "Do not"):
+    for part in ("What happened", "Check", "Do", "Do not"):
         assert f"**{part}.**" in section
 
 
