@@ -123,10 +123,26 @@ def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> 
     ],
 )
 def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
+    """And for as long as Lambda may gather a batch: it is hidden from when Lambda has received it."""
     timeout = template.functions()[function]["Timeout"]
-    longest = template.TEMPLATE["Parameters"][timeout["Ref"]]["MaxValue"] if isinstance(timeout, dict) else timeout
-    assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * longest
+    assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * most(timeout) + window(queue)
     assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]
+
+
+def most(value: Any) -> int:
+    """A number of the template, or the largest that its parameter takes."""
+    return int(template.TEMPLATE["Parameters"][value["Ref"]]["MaxValue"] if isinstance(value, dict) else value)
+
+
+def window(queue: str) -> int:
+    """The longest for which Lambda waits for more messages of a queue."""
+    arn = {"Fn::GetAtt": [queue, "Arn"]}
+    mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values()]
+    events = [
+        event["Properties"] for each in template.functions().values() for event in each.get("Events", {}).values()
+    ]
+    (found,) = (each for each in mappings + events if arn in (each.get("EventSourceArn"), each.get("Queue")))
+    return most(found.get("MaximumBatchingWindowInSeconds", 0))
 
 
 def queues_of(function: str) -> list[Any]:

@@ -21,7 +21,7 @@ MAX_PAGE_BYTES: Final = 10_000_000
 
 UNIQUE_SECONDS: Final = 540
 """For how long, from the first receipt of a message of a topic, there can be no second copy for the same webhook. A
-crash makes second copies, and shows when the message comes back, 720 s after that receipt; an invocation that begins to
+crash makes second copies, and shows when the message comes back, 730 s after that receipt; an invocation that begins to
 send a copy within this time is over by then."""
 
 MAX_TRIPS: Final = 10_000
