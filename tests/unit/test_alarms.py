@@ -62,6 +62,13 @@ CASES = {
     "SenderErrors": one("SendWebhooksFunction Errors", "Sum", 60, 1, 0),
     "SenderFaults": one("AWS::StackName Faults", "Sum", 300, 1, 0),
     "SenderThrottles": one("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
+    "WorkerThrottles": Case(
+        ("LogUnloggedFunction Throttles", "RunRecoveryFunction Throttles"),
+        "Sum",
+        600,
+        ({"unlogged": 1, "recoveries": 0}, {"unlogged": 0, "recoveries": 1}),
+        ({"unlogged": 0, "recoveries": 0},),
+    ),
     "LogUnloggedErrors": one("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
     "RunRecoveryErrors": one("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
     "RecursiveInvocations": Case(
@@ -131,6 +138,29 @@ def test_an_alarm_needs_no_metric_that_is_0_to_have_been_published(name: str) ->
         assert raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
     for values in CASES[name].quiet:
         assert not raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
+
+
+@pytest.mark.parametrize("hidden", [(1,), (0, 1), (1, 1, 1, 0), (0, 0, 1, 1, 0)])
+def test_an_item_that_is_tried_now_and_then_is_a_backlog(hidden: tuple[int, ...]) -> None:
+    """It is hidden while it is tried, and visible in between: no minute is without it, though each metric has zeros."""
+    alarm = ALARMS["UnloggedBacklog"]
+    tried = [hidden[minute % len(hidden)] for minute in range(15)]
+    minutes = {"hidden": tried, "visible": [1 - each for each in tried]}
+    lengths = {stat["Period"] // 60 for stat in metric_stats(alarm)}
+    (length,) = lengths
+    periods = [
+        {name: min(values[start : start + length]) for name, values in minutes.items()}
+        for start in range(0, 15, length)
+    ]
+    assert len(periods) == alarm["EvaluationPeriods"]
+    assert all(raised(alarm, period) for period in periods)
+
+
+def test_few_calls_are_enough_to_be_slow() -> None:
+    """`ignore` leaves an alarm on a p99 as it is, raised or not, while there are fewer than a thousand calls."""
+    percentiles = [alarm for alarm in ALARMS.values() if "ExtendedStatistic" in alarm]
+    assert percentiles
+    assert all(alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate" for alarm in percentiles)
 
 
 def test_alarms_reach_their_topic_and_an_address_if_one_is_named() -> None:

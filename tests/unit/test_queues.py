@@ -144,6 +144,11 @@ def test_an_alarm_watches_the_errors_of_every_worker() -> None:
     assert watched("Errors") >= WORKERS.keys()
 
 
+def test_an_alarm_watches_the_throttles_of_every_worker() -> None:
+    """Neither its errors nor the age of its queue tell of them: the age leaves out what was received three times."""
+    assert watched("Throttles") >= WORKERS.keys()
+
+
 def test_an_alarm_watches_the_age_of_every_queue() -> None:
     assert watched("ApproximateAgeOfOldestMessage") == QUEUES.keys()
 
