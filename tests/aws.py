@@ -122,7 +122,7 @@ class MockAws:
         )
         return [dict(message) for message in received.get("Messages", [])]
 
-    def take(self, queue: str, count: int = 1, seconds: float = 10) -> dict[str, Any]:
+    def take(self, queue: str, count: int = 1, seconds: float = 60) -> dict[str, Any]:
         """An SQS event of `count` messages, as soon as they are there; taken off the queue."""
         records: list[dict[str, Any]] = []
         ends = time.monotonic() + seconds

@@ -2,15 +2,28 @@
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
 from tests import template
 
 ALARMS = template.resources("AWS::CloudWatch::Alarm")
+
+PUBLISHED = {
+    "ApproximateNumberOfMessagesVisible": "AWS/SQS",
+    "ApproximateNumberOfMessagesNotVisible": "AWS/SQS",
+    "ApproximateAgeOfOldestMessage": "AWS/SQS",
+    "Errors": "AWS/Lambda",
+    "Throttles": "AWS/Lambda",
+    "RecursiveInvocationsDropped": "AWS/Lambda",
+    "5XXError": "AWS/ApiGateway",
+    "Latency": "AWS/ApiGateway",
+}
+"""Metrics of AWS's own, by who publishes them."""
 
 COMPARED = {
     "GreaterThanThreshold": operator.gt,
@@ -124,6 +137,43 @@ def test_an_alarm_watches_what_it_says(name: str) -> None:
     assert "DatapointsToAlarm" not in ALARMS[name]
 
 
+API = template.resources("AWS::Serverless::Api")["HistoryApi"]
+
+
+def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
+    """As the service spells them; with a name or a value that it does not send, an alarm has no data for ever.
+
+    Of values, those that do not say what is watched.
+    """
+    match namespace:
+        case "AWS/SQS":
+            return {"QueueName": {"Fn::GetAtt": [ANY, "QueueName"]}}
+        case "AWS/Lambda":
+            return {"FunctionName": {"Ref": ANY}}
+        case "AWS/ApiGateway":
+            return {"ApiName": API["Name"], "Stage": API["StageName"]}
+        case "Hooklog":
+            service = {"service": {"Ref": "AWS::StackName"}}
+            return {**service, "trigger": "event"} if metric in {"Delivered", "Failed"} else service
+    raise ValueError(f"no alarm of ours should watch {namespace}")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_an_alarm_watches_is_named_as_it_is_published(name: str) -> None:
+    for stat in metric_stats(ALARMS[name]):
+        metric = stat["Metric"]
+        named = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        assert named == dimensions(metric["Namespace"], metric["MetricName"])
+        assert metric["Namespace"] == PUBLISHED.get(metric["MetricName"], "Hooklog")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_alarm_tells_when_it_is_raised_and_when_it_is_over(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
+    assert alarm.get("ActionsEnabled", True) is True
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_is_raised_beyond_its_threshold_and_by_no_silence(name: str) -> None:
     assert all(raised(ALARMS[name], values) for values in CASES[name].raised)
@@ -148,7 +198,7 @@ def test_an_item_that_is_tried_now_and_then_is_a_backlog(hidden: tuple[int, ...]
     minutes = {"hidden": tried, "visible": [1 - each for each in tried]}
     lengths = {stat["Period"] // 60 for stat in metric_stats(alarm)}
     (length,) = lengths
-    periods = [
+    periods: list[Values] = [
         {name: min(values[start : start + length]) for name, values in minutes.items()}
         for start in range(0, 15, length)
     ]
@@ -196,7 +246,7 @@ def metric_stats(alarm: template.Resource) -> list[dict[str, Any]]:
     if "Metrics" in alarm:
         return [query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query]
     statistic = alarm.get("Statistic") or alarm["ExtendedStatistic"]
-    metric = {name: alarm[name] for name in ("MetricName", "Dimensions")}
+    metric = {name: alarm[name] for name in ("Namespace", "MetricName", "Dimensions")}
     return [{"Metric": metric, "Period": alarm["Period"], "Stat": statistic}]
 
 

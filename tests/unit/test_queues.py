@@ -140,6 +140,40 @@ def test_scheduler_may_put_retries_on_the_queue_and_its_dead_letters_and_nothing
     assert list(named_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
 
 
+def test_the_sender_passes_its_role_for_retries_to_scheduler_and_nothing_else() -> None:
+    passed = [
+        (role, statement)
+        for role, properties in template.resources("AWS::IAM::Role").items()
+        for policy in properties.get("Policies", [])
+        for statement in policy["PolicyDocument"]["Statement"]
+        if "iam:PassRole" in str(statement["Action"])
+    ]
+    ((role, statement),) = passed
+    assert role == "SendWebhooksRole"
+    assert statement["Resource"] == {"Fn::GetAtt": ["RetriesRole", "Arn"]}
+    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+
+
+def mapping_of(queue: str) -> Mapping[str, Any]:
+    """How Lambda hands a queue's messages to the function that reads it."""
+    events = [event["Properties"] for each in FUNCTIONS.values() for event in each.get("Events", {}).values()]
+    mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values(), *events]
+    found: Mapping[str, Any]
+    (found,) = (each for each in mappings if queue in named_in([each.get("EventSourceArn"), each.get("Queue")]))
+    return found
+
+
+@pytest.mark.parametrize("queue", SOURCES)
+def test_of_a_batch_only_what_failed_comes_back(queue: str) -> None:
+    """Without ReportBatchItemFailures, Lambda deletes the whole batch whatever the function says of it."""
+    mapping = mapping_of(queue)
+    alone = mapping["BatchSize"] == 1
+    assert mapping.get("FunctionResponseTypes", []) == ([] if alone else ["ReportBatchItemFailures"])
+    assert alone == (queue == "RecoveryQueue")
+    assert mapping.get("Enabled", True) is True
+    assert template.default(mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2
+
+
 def test_an_alarm_watches_the_errors_of_every_worker() -> None:
     assert watched("Errors") >= WORKERS.keys()
 
