@@ -1,13 +1,11 @@
 """What the log keeps of a message, what of that is shown, and what no line of the functions' own logs may hold."""
 
 import base64
-import contextlib
 import copy
 import json
 import logging
 import random
 import time
-from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -375,23 +373,15 @@ def in_flight(app: ModuleType, aws: MockAws, event: dict[str, Any]) -> str:
     """Hand an event out again; gives the message that it leads to, which SQS holds back."""
     again = copy.deepcopy(event)
     again["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
-    sent: list[str] = []
-    with aws_calls(app, sent):
-        send(app, again)
-    (body,) = sent
-    return body
+    send(app, again)
+    return held_back(aws)
 
 
-@contextlib.contextmanager
-def aws_calls(app: ModuleType, sent: list[str]) -> Iterator[None]:
-    sqs = app.sender._ways_on.repeats._clients.sqs  # noqa: SLF001 - the client alone sees what SQS holds back
-
-    def note(params: dict[str, Any], **_: Any) -> None:
-        sent.extend(entry["MessageBody"] for entry in params["Entries"])
-
-    sqs.meta.events.register("provide-client-params.sqs.SendMessageBatch", note)
-    yield
-    sqs.meta.events.unregister("provide-client-params.sqs.SendMessageBatch", note)
+def held_back(aws: MockAws) -> str:
+    """Take the one message that SQS holds back off the queue."""
+    aws.hasten("WebhookQueue")
+    (record,) = aws.take("WebhookQueue")["Records"]
+    return str(record["body"])
 
 
 def noise(count: int) -> str:
@@ -410,14 +400,11 @@ def test_a_late_retry_carries_its_message_in_its_schedule(aws: MockAws, receiver
 
 def test_a_late_retry_that_no_schedule_holds_waits_on_the_queue(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, RETRY_SCHEDULE="1800", **NONE)
-    sent: list[str] = []
-    with aws_calls(app, sent):
-        send(app, sqs_event(message(receiver.url("/status/500"), payload=noise(300_000))))
+    send(app, sqs_event(message(receiver.url("/status/500"), payload=noise(300_000))))
     assert aws.scheduler.list_schedules(GroupName="Retries")["Schedules"] == []
-    (waiting,) = sent
-    with aws_calls(app, sent):
-        send(app, sqs_event(waiting))
-    assert sent == [waiting, waiting], "it is not due"
+    waiting = held_back(aws)
+    send(app, sqs_event(waiting))
+    assert held_back(aws) == waiting, "it is not due"
     past = {**json.loads(waiting), "due": "2026-01-01T00:00:00+00:00"}
     send(app, sqs_event(past))
     assert len({request.body for request in receiver.requests}) == 1
@@ -444,10 +431,8 @@ def test_a_retry_waits_with_its_message_while_the_log_is_out_of_reach(
     retry = aws.take("WebhookQueue")
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
     app = start(aws, **NONE)
-    sent: list[str] = []
-    with aws_calls(app, sent):
-        send(app, retry)
-    (waiting,) = map(json.loads, sent)
+    send(app, retry)
+    waiting = json.loads(held_back(aws))
     assert waiting == {**json.loads(retry["Records"][0]["body"]), "deferrals": 1}
     assert waiting["carried"]
 
