@@ -36,6 +36,10 @@ def problems(before: Resources, after: Resources, schemas: Schemas) -> list[str]
         if before[name]["Type"] == after[name]["Type"]:
             kind, old, new = after[name]["Type"], _properties(before[name]), _properties(after[name])
             found += (f"{name}: {problem}" for problem in _replaced(kind, old, new, schemas[kind]))
+            if kind == "AWS::SecretsManager::Secret" and old.get("GenerateSecretString") != new.get(
+                "GenerateSecretString"
+            ):
+                found.append(f"{name}: would get another secret")
             if kind == "AWS::DynamoDB::Table":
                 found += (f"{name}: {problem}" for problem in _refused_by_dynamodb(old, new))
     return sorted([*found, *_taken(before, after, schemas)])

@@ -269,6 +269,13 @@ def test_a_table_is_encrypted_recoverable_and_kept_in_production(table: str) -> 
     assert template.TEMPLATE["Conditions"]["IsProduction"] == {"Fn::Equals": [{"Ref": "Stage"}, "production"]}
 
 
+def test_the_key_of_signing_secrets_is_kept_in_production() -> None:
+    """Without it, no secret in a table that is kept can be decrypted."""
+    key = template.TEMPLATE["Resources"]["WebhookKey"]
+    assert key["DeletionPolicy"] == {"Fn::If": ["IsProduction", "RetainExceptOnCreate", "Delete"]}
+    assert key["UpdateReplacePolicy"] == "Retain"
+
+
 LOG_TABLES = ("Executions", "ExecutionDetails")
 
 

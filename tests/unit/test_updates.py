@@ -146,6 +146,10 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
         "WebhookKey: would be deleted",
     ),
     "a key that is gone": (lambda resources: resources.pop("SigningKey"), "SigningKey: would be deleted"),
+    "another way to make a secret up": (
+        table("SigningKey", lambda own: own["GenerateSecretString"].update(PasswordLength=32)),
+        "SigningKey: would get another secret",
+    ),
     "another stage": (
         table("HistoryApiv1Stage", lambda own: own.update(StageName="v2")),
         "HistoryApiv1Stage: would be replaced for another StageName",
