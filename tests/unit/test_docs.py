@@ -85,7 +85,7 @@ def test_a_decision_says_why_and_what_follows(decision: Path) -> None:
 
 def inside(package: str) -> list[str]:
     """What the docstring of a package lists, in its order."""
-    listed = re.search(r":\s+((?:\w+,\s)*\w+)[.\n]", import_module(package).__doc__ or "")
+    listed = re.search(r":\s+((?:\w+,\s+)*\w+)[.\n]", import_module(package).__doc__ or "")
     assert listed, package
     return [f"{package}.{name}" for name in re.split(r",\s+", listed[1])]
 

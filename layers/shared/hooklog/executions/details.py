@@ -15,10 +15,10 @@ from hooklog.delivery.delivery import Answer
 from hooklog.executions.execution import Execution
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow
-from hooklog.executions.tables import AttachedTable
 from hooklog.executions.text import as_text
 from hooklog.messages import codec
 from hooklog.messages.message import METHOD, Message
+from hooklog.tables import AttachedTable
 
 MAX_PART_BYTES: Final = 380_000
 """Of compressed details in one item, under DynamoDB's 400 KB an item."""

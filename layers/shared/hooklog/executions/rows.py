@@ -5,14 +5,14 @@ A row leaves out what is usual (trigger event, no hard error), because there are
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
+from hooklog.tables import AttachedTable, try_write
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -228,11 +228,7 @@ def remove_next_attempt(webhook_id: str, execution_id: str) -> None:
 
 def _update(webhook_id: str, execution_id: str, changes: "list[Action]", if_there_is: UnicodeAttribute) -> None:
     row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
-    try:
-        row.update(changes, condition=if_there_is.exists())
-    except UpdateError as error:
-        if error.cause_response_code != CONDITION_FAILED:
-            raise
+    try_write(partial(row.update, changes, condition=if_there_is.exists()))
 
 
 def _joined(message_id: str, queue_message_id: str, task_id: str) -> str | None:

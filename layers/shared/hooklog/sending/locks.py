@@ -6,11 +6,12 @@ released. Locks are kept in the table of recoveries, with the lock's name instea
 
 import time
 from enum import StrEnum
+from functools import partial
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError
+from pynamodb.exceptions import DoesNotExist
 
-from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
+from hooklog.tables import AttachedTable, try_write
 
 
 class Lock(StrEnum):
@@ -41,13 +42,7 @@ def take(lock: Lock, webhook_id: str, holder: str, seconds: int, instead_of: str
     now = int(time.time())
     row = LockRow(webhook_id, lock, holder=holder, taken_at=now, expires_at=now + seconds)
     free = LockRow.webhook_id.does_not_exist() | (LockRow.expires_at <= now) | (LockRow.holder == holder)
-    try:
-        row.save(free if instead_of is None else free | (LockRow.holder == instead_of))
-    except PutError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            return False
-        raise
-    return True
+    return try_write(partial(row.save, free if instead_of is None else free | (LockRow.holder == instead_of)))
 
 
 def read(lock: Lock, webhook_id: str) -> LockRow | None:
@@ -60,8 +55,4 @@ def read(lock: Lock, webhook_id: str) -> LockRow | None:
 
 def release(lock: Lock, webhook_id: str, holder: str) -> None:
     """Nothing happens if it has expired and another has it."""
-    try:
-        LockRow(webhook_id, lock).delete(LockRow.holder == holder)
-    except DeleteError as error:
-        if error.cause_response_code != CONDITION_FAILED:
-            raise
+    try_write(partial(LockRow(webhook_id, lock).delete, LockRow.holder == holder))

@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import DoesNotExist, UpdateError
+from pynamodb.exceptions import DoesNotExist
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
@@ -19,12 +20,12 @@ from hooklog.executions import details
 from hooklog.executions.attempts import attempts_on
 from hooklog.executions.execution import Trigger, compact_time, iso_time
 from hooklog.executions.rows import ExecutionRow, accepted_id
-from hooklog.executions.tables import CONDITION_FAILED, AttachedTable
 from hooklog.messages.fields import got, identifier, parse_object
 from hooklog.queues.retry_tasks import RetryQueue, RetryTask
 from hooklog.queues.sqs import send_all
 from hooklog.sending import locks
 from hooklog.sending.locks import Lock
+from hooklog.tables import AttachedTable, try_write
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
@@ -103,14 +104,13 @@ class RecoveryQueue(NamedTuple):
         send_all(self.clients.sqs, self.queue_url, [entry])
 
 
-class _Stretch(NamedTuple):
-    """Some failures that were looked at, those of them that are to be sent again, and those that can be."""
+class _Page(NamedTuple):
+    """Failures that were looked at, with the tasks of those to be sent again, and of those that can be."""
 
     looked_at: list[ExecutionRow]
     found: list[RetryTask]
-    kept: list[RetryTask]
-    ends: bool
-    """Whether none is left behind them."""
+    stored: list[RetryTask]
+    is_last: bool
 
 
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
@@ -171,13 +171,8 @@ def _stop(row: RecoveryRow) -> bool:
     """Keep it from going on; False where it has just done so, or has ended."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
-    try:
-        row.update([RecoveryRow.status.set("stopped")], condition=unchanged & (RecoveryRow.status == "running"))
-    except UpdateError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            return False
-        raise
-    return True
+    stopped: list[Action] = [RecoveryRow.status.set("stopped")]
+    return try_write(partial(row.update, stopped, condition=unchanged & (RecoveryRow.status == "running")))
 
 
 def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
@@ -200,26 +195,28 @@ def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Calla
     except DoesNotExist:
         return True
     while row.status == "running" and time_left():
-        stretch = _look_at(row, list(_failures(row)), time_left)
-        if stretch.kept:
-            retries.put(dict.fromkeys(stretch.kept, 0))
-        if not _advance(row, stretch):
+        page = _look_at(row, list(_failures(row)), time_left)
+        if page.stored:
+            retries.put(dict.fromkeys(page.stored, 0))
+        if not _advance(row, page):
             return True
     return row.status != "running"
 
 
-def _look_at(row: RecoveryRow, page: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Stretch:
-    """As much of the page as there is time for: a read or two for each of its failures."""
-    stretch = _Stretch([], [], [], ends=len(page) < PAGE)
-    for failure in page:
-        stretch.looked_at.append(failure)
+def _look_at(row: RecoveryRow, failures: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Page:
+    """As many of the failures as there is time for, one at least: a read or two for each."""
+    looked_at: list[ExecutionRow] = []
+    found: list[RetryTask] = []
+    stored: list[RetryTask] = []
+    for failure in failures:
+        looked_at.append(failure)
         if task := _task(row, failure):
-            stretch.found.append(task)
+            found.append(task)
             if _can_be_sent(task):
-                stretch.kept.append(task)
+                stored.append(task)
         if not time_left():
             break
-    return stretch._replace(ends=stretch.ends and len(stretch.looked_at) == len(page))
+    return _Page(looked_at, found, stored, is_last=len(looked_at) == len(failures) < PAGE)
 
 
 def _can_be_sent(task: RetryTask) -> bool:
@@ -259,21 +256,15 @@ def _task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
     return task._replace(queue_message_id=queue_message_id)
 
 
-def _advance(row: RecoveryRow, stretch: _Stretch) -> bool:
+def _advance(row: RecoveryRow, page: _Page) -> bool:
     """Save how far it has come; whether it was this run that brought it there."""
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
     actions: list[Action] = [
-        RecoveryRow.found.set(int(row.found) + len(stretch.found)),
-        RecoveryRow.queued.set(int(row.queued) + len(stretch.kept)),
-        RecoveryRow.status.set("done" if stretch.ends else "running"),
+        RecoveryRow.found.set(int(row.found) + len(page.found)),
+        RecoveryRow.queued.set(int(row.queued) + len(page.stored)),
+        RecoveryRow.status.set("done" if page.is_last else "running"),
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
-    if stretch.looked_at:
-        actions.append(RecoveryRow.after.set(stretch.looked_at[-1].executed_at))
-    try:
-        row.update(actions, condition=unchanged & (RecoveryRow.status == "running"))
-    except UpdateError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            return False
-        raise
-    return True
+    if page.looked_at:
+        actions.append(RecoveryRow.after.set(page.looked_at[-1].executed_at))
+    return try_write(partial(row.update, actions, condition=unchanged & (RecoveryRow.status == "running")))

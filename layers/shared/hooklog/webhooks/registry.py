@@ -1,14 +1,15 @@
 """The registry of webhooks: each read, created, changed and removed."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pynamodb.exceptions import DeleteError, DoesNotExist, PutError, UpdateError
+from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.executions.tables import CONDITION_FAILED
+from hooklog.tables import try_write
 from hooklog.webhooks.rows import EncryptedKeys, Registered, WebhookRow, registered_of, row_of
 from hooklog.webhooks.webhook import Webhook
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 ROTATION: Final = timedelta(hours=24)
 """How long the secret before the last one still signs."""
+
+_CHANGED: Final = "this webhook has just been changed by another request; read it again"
 
 
 def read(webhook_id: str, *, consistent: bool = False) -> Registered | None:
@@ -76,11 +79,8 @@ def rotate(stored: Registered, key: bytes, now: datetime) -> EncryptedKeys:
         WebhookRow.previous_key.set(stored.keys.current),
         WebhookRow.previous_until.set(int(until.timestamp())),
     ]
-    try:
-        WebhookRow(stored.webhook.webhook_id).update(actions, WebhookRow.sealed_key == stored.keys.current)
-    except UpdateError as error:
-        _explain(error)
-        raise
+    if not _update(stored.webhook, actions, WebhookRow.sealed_key == stored.keys.current):
+        raise Conflict(_CHANGED)
     return EncryptedKeys(key, stored.keys.current, until)
 
 
@@ -111,12 +111,8 @@ def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
 
 def delete(webhook_id: str) -> None:
     """Its history stays until it expires. Raises NotFound."""
-    try:
-        WebhookRow(webhook_id).delete(WebhookRow.webhook_id.exists())
-    except DeleteError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            raise NotFound("there is no such webhook") from None
-        raise
+    if not try_write(partial(WebhookRow(webhook_id).delete, WebhookRow.webhook_id.exists())):
+        raise NotFound("there is no such webhook")
 
 
 def _as_noted(webhook: Webhook) -> Condition:
@@ -126,24 +122,10 @@ def _as_noted(webhook: Webhook) -> Condition:
 
 def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> bool:
     """Whether the condition held."""
-    try:
-        WebhookRow(webhook.webhook_id).update(actions, condition)
-    except UpdateError as error:
-        if error.cause_response_code == CONDITION_FAILED:
-            return False
-        raise
-    return True
+    return try_write(partial(WebhookRow(webhook.webhook_id).update, actions, condition))
 
 
 def _save(registered: Registered, condition: Condition) -> None:
-    try:
-        row_of(registered).save(condition)
-    except PutError as error:
-        _explain(error)
-        raise
-
-
-def _explain(error: PutError | UpdateError) -> None:
-    """Raises Conflict where the row has been changed since it was read."""
-    if error.cause_response_code == CONDITION_FAILED:
-        raise Conflict("this webhook has just been changed by another request; read it again") from None
+    """Raises Conflict if the row has been changed since it was read."""
+    if not try_write(partial(row_of(registered).save, condition)):
+        raise Conflict(_CHANGED)

@@ -13,7 +13,7 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.executions.tables import AttachedTable
+from hooklog.tables import AttachedTable
 from hooklog.webhooks.webhook import FIELDS, Stored, Webhook
 
 LISTED: Final = "webhooks"

@@ -1,13 +1,10 @@
 """Tables of DynamoDB that are named by a setting and share a connection."""
 
-from typing import Final
+from collections.abc import Callable
 
 from pynamodb.connection import Connection
-from pynamodb.exceptions import TableError
+from pynamodb.exceptions import PynamoDBException, TableError
 from pynamodb.models import Model
-
-CONDITION_FAILED: Final = "ConditionalCheckFailedException"
-"""DynamoDB's code where the condition of a write did not hold."""
 
 
 class AttachedTable(Model):
@@ -24,3 +21,14 @@ class AttachedTable(Model):
         except TableError:
             connection.add_meta_table(table.get_meta_table())
         table.connection = connection
+
+
+def try_write(write: Callable[[], object]) -> bool:
+    """Make a conditional write; False if its condition does not hold. Raises pynamodb's other exceptions."""
+    try:
+        write()
+    except PynamoDBException as error:
+        if error.cause_response_code == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
