@@ -1,4 +1,4 @@
-"""Draws docs/cost.svg and docs/scaling.svg from the same model as the tables: python -m docs.charts"""
+"""Draw docs/cost.svg and docs/scaling.svg from the same model as the tables: python -m docs.charts"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator

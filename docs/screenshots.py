@@ -1,7 +1,7 @@
-"""Takes docs/*.png of the History page on the local AWS: python -m docs.screenshots
+"""Take the screenshots docs/*.png of the History page on the local AWS: python -m docs.screenshots
 
-What they show are real deliveries by the product's own client; only its clock is turned back, so that a day's worth
-of them is there at once.
+The pages show real deliveries by the product's own client. Only its clock is set back, to create a day of history at
+once.
 """
 
 import json
@@ -58,7 +58,7 @@ GONE: Final = json.dumps({"error": "unknown endpoint"})
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One execution of the day. Attempts of one event type after the first are of the same message."""
+    """One execution of the day. Later attempts of one event type belong to the same message."""
 
     minutes_ago: float
     event_type: str
@@ -66,7 +66,7 @@ class Line:
     body: str = ""
     attempt: int = 1
     next_minutes: float | None = None
-    """How many minutes after it the next attempt is due."""
+    """Minutes until the next attempt is due."""
 
 
 DAY: Final = [
@@ -117,7 +117,7 @@ def main() -> None:
 
 
 class Front(BaseHTTPRequestHandler):
-    """The customer's server. It answers as the line of DAY says that it is sent."""
+    """The customer's server. It answers as the current entry of DAY says."""
 
     answer: tuple[int, str, float] = (200, "", 0)
 
@@ -142,7 +142,7 @@ def front() -> Iterator[str]:
 
 
 def deliver(url: str, number: int, line: Line) -> Execution:
-    """Send one webhook as if it were that long ago."""
+    """Send one webhook as if that much time had passed since."""
     at = datetime.now(UTC) - timedelta(minutes=line.minutes_ago)
     Front.answer = (line.result, line.body, 0.031 + number * 37 % 101 / 300)
     name = line.event_type if line.event_type == SHOWN else str(number)
@@ -180,7 +180,7 @@ def take(outputs: Outputs) -> None:
 
 
 def register(outputs: Outputs) -> None:
-    """Set the webhook up anew that history-webhooks.png shows."""
+    """Register the webhook that history-webhooks.png shows."""
     address = f"{outputs['ApiUrl']}/webhooks/{CHAT['webhook_id']}"
     token = {"Authorization": f"Bearer {outputs['Token']}"}
     requests.delete(address, headers=token, timeout=30)
