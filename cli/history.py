@@ -13,7 +13,7 @@ from rich.text import Text
 from cli.api import Api, quote_segment
 from cli.failure import CliFailure
 from cli.output import Column, Output, Record
-from cli.sender_log import FAILED_EXECUTION, SenderLog
+from cli.sender_log import EXECUTION_FAILED, SenderLog
 from cli.stack import Stack
 from cli.times import executed_at
 
@@ -116,7 +116,7 @@ def _read_log(stack: Stack, arguments: argparse.Namespace, output: Output) -> It
     log = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"])
     with output.stderr.status("reading the sender's log") as status:
         lines = []
-        for event in log.read_events(arguments.since, FAILED_EXECUTION):
+        for event in log.read_lines(arguments.since, EXECUTION_FAILED):
             lines.append({"executed_at": executed_at(event.line["execution_id"]), **event.line})
             status.update(f"reading the sender's log: {len(lines)} failures")
     return iter(sorted(lines, key=lambda line: str(line["execution_id"]), reverse=True))

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-FAILED_EXECUTION: Final = "failed execution"
-BATCH: Final = "batch"
+EXECUTION_FAILED: Final = "execution_failed"
+BATCH_PROCESSED: Final = "batch_processed"
 LATENCY: Final = "DeliveryLatency"
 
 _PATTERNS: Final = {
-    FAILED_EXECUTION: f'{{ $.message = "{FAILED_EXECUTION}" }}',
-    None: f'{{ ($.message = "{FAILED_EXECUTION}") || ($.message = "{BATCH}") || ($.{LATENCY}[0] >= 0) }}',
+    EXECUTION_FAILED: f'{{ $.event = "{EXECUTION_FAILED}" }}',
+    None: f'{{ ($.event = "{EXECUTION_FAILED}") || ($.event = "{BATCH_PROCESSED}") || ($.{LATENCY}[0] >= 0) }}',
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class LogLine:
     """One line that is a JSON object."""
 
     event_id: str
@@ -37,16 +37,16 @@ class SenderLog:
     client: Any
     group: str
 
-    def read_events(self, since: datetime, message: str | None = None) -> Iterator[Event]:
-        """Yield failures, batches and latencies, or only lines with this `message`; oldest first."""
+    def read_lines(self, since: datetime, event: str | None = None) -> Iterator[LogLine]:
+        """Yield failures, batches and latencies, or only lines with this `event`; oldest first."""
         pages = self.client.get_paginator("filter_log_events").paginate(
-            logGroupName=self.group, startTime=int(since.timestamp() * 1000), filterPattern=_PATTERNS[message]
+            logGroupName=self.group, startTime=int(since.timestamp() * 1000), filterPattern=_PATTERNS[event]
         )
         for page in pages:
-            for event in page["events"]:
-                line = _parse(event["message"])
-                if line and (message is None or line.get("message") == message):
-                    yield Event(_id(event), event["timestamp"], line)
+            for found in page["events"]:
+                line = _parse(found["message"])
+                if line and (event is None or line.get("event") == event):
+                    yield LogLine(_id(found), found["timestamp"], line)
 
 
 def _id(event: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.output import Output, to_text
-from cli.sender_log import BATCH, FAILED_EXECUTION, LATENCY, Event, SenderLog
+from cli.sender_log import BATCH_PROCESSED, EXECUTION_FAILED, LATENCY, LogLine, SenderLog
 from cli.stack import Stack
 
 _QUEUE_LATENCY: Final = "QueueLatency"
@@ -30,7 +30,7 @@ class Window:
     """The log lines of the last `span`; each is read once."""
 
     span: timedelta
-    _events: dict[str, Event] = field(default_factory=dict)
+    _events: dict[str, LogLine] = field(default_factory=dict)
 
     def refresh(self, log: SenderLog, now: datetime) -> Iterable[Mapping[str, Any]]:
         """Read new lines, and return all that are still in the window."""
@@ -39,7 +39,7 @@ class Window:
         if self._events:
             newest = max(event.milliseconds for event in self._events.values())
             since = max(start, datetime.fromtimestamp(newest / 1000, UTC) - _LATE)
-        self._events.update((event.event_id, event) for event in log.read_events(since))
+        self._events.update((event.event_id, event) for event in log.read_lines(since))
         oldest = start.timestamp() * 1000
         self._events = {key: event for key, event in self._events.items() if event.milliseconds >= oldest}
         return [event.line for event in self._events.values()]
@@ -76,9 +76,9 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     for line in lines:
         latencies += _values(line.get(LATENCY))
         waits += _values(line.get(_QUEUE_LATENCY))
-        if line.get("message") == BATCH:
+        if line.get("event") == BATCH_PROCESSED:
             delivered, failed = delivered + line["delivered"], failed + line["failed"]
-        elif line.get("message") == FAILED_EXECUTION:
+        elif line.get("event") == EXECUTION_FAILED:
             reason = line.get("error_type") or str(line["result"])
             webhooks.setdefault(line["webhook_id"], Counter())[reason] += 1
     sent = delivered + failed

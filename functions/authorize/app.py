@@ -54,7 +54,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     try:
         grant = verify(event.get("authorizationToken", ""), trusted)
     except Unauthorized as refusal:
-        logger.info("token refused", reason=str(refusal))
+        logger.info("token refused", event="token_refused", reason=str(refusal))
         metrics.add_metric(Metric.TOKENS_REFUSED, Metric.TOKENS_REFUSED.unit, 1)
         metrics.flush_metrics()
         raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway knows this text alone
@@ -66,4 +66,4 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def report() -> None:
     for issuer in trusted:
         if issuer.ring.failure:
-            logger.warning("keys are out of reach", cause=issuer.ring.failure)
+            logger.warning("keys are out of reach", event="keys_unreachable", cause=issuer.ring.failure)

@@ -28,4 +28,6 @@ def erase_execution_details(event: Event) -> None:
     request = Request.parse(event)
     request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
     erase_execution(request.webhook_id, request.execution_id)
-    logger.info("details erased", webhook_id=request.webhook_id, execution_id=request.execution_id)
+    logger.info(
+        "details erased", event="details_erased", webhook_id=request.webhook_id, execution_id=request.execution_id
+    )

@@ -28,4 +28,4 @@ def erase_message_details(event: Event) -> None:
     request = Request.parse(event)
     request.grant.require_scope(Scope.WEBHOOKS_MANAGE)
     erased = erase_message(request.message_id, request.grant.covers)
-    logger.info("details erased", message_id=request.message_id, executions=erased)
+    logger.info("details erased", event="details_erased", message_id=request.message_id, executions=erased)

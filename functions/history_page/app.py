@@ -69,7 +69,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     name = (event.get("pathParameters") or {}).get("asset")
     asset = ASSETS.get(PAGE if name is None else name)
     if asset is None or name == PAGE:
-        logger.info("no such asset")
+        logger.info("no such asset", event="asset_not_found")
         return refused(HTTPStatus.NOT_FOUND, "not_found", "There is no such page.")
     return serve(asset, if_none_match(event))
 

@@ -29,8 +29,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     written = [put.execution for put, message_id in puts.items() if message_id not in left]
     erased = erase_again(written)
     for message_id, reason in unreadable.items():
-        logger.error("not an item", queue_message_id=message_id, reason=reason)
-    logger.info("unlogged items", written=len(written), left=len(left), erased=erased, cause=refused and refused.cause)
+        logger.error("not an item", event="log_write_invalid", queue_message_id=message_id, reason=reason)
+    logger.info(
+        "unlogged items",
+        event="pending_writes_logged",
+        written=len(written),
+        left=len(left),
+        erased=erased,
+        cause=refused and refused.cause,
+    )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*left, *unreadable]]}
 
 

@@ -40,7 +40,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
         ended = recovery.run(*ids, retries, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
         if not ended:
             let_it_go_on(record, task._replace(runs=task.runs + 1))
-        logger.info("recovery", webhook_id=ids[0], recovery_id=ids[1], ended=ended)
+        logger.info("recovery", event="recovery_run", webhook_id=ids[0], recovery_id=ids[1], ended=ended)
 
 
 def let_it_go_on(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None:
@@ -54,4 +54,9 @@ def let_it_go_on(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None
 
 def bury(record: Mapping[str, Any], reason: str) -> None:
     dead_letters.send(record, reason)
-    logger.error("recovery moved to the dead-letter queue", queue_message_id=record["messageId"], reason=reason)
+    logger.error(
+        "recovery moved to the dead-letter queue",
+        event="recovery_dead_lettered",
+        queue_message_id=record["messageId"],
+        reason=reason,
+    )

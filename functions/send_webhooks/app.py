@@ -82,18 +82,27 @@ def report(outcome: Outcome, request_id: str) -> None:
     """Log a line for the batch, one for each failed execution, dead letter and fault, and one where the log lags."""
     for execution in outcome.executions:
         if not execution.delivery.success:
-            logger.info("failed execution", extra=line(execution))
+            logger.info("failed execution", event="execution_failed", extra=line(execution))
         elif settings.debug_sample_rate:
-            logger.debug("delivered execution", extra=line(execution))
+            logger.debug("delivered execution", event="execution_delivered", extra=line(execution))
     for queue_message_id, reason in outcome.invalid:
-        logger.warning("message moved to the dead-letter queue", queue_message_id=queue_message_id, reason=reason)
+        logger.warning(
+            "message moved to the dead-letter queue",
+            event="message_dead_lettered",
+            queue_message_id=queue_message_id,
+            reason=reason,
+        )
     for queue_message_id, cause in outcome.faults.items():
-        logger.error("message goes back to the queue", queue_message_id=queue_message_id, cause=cause)
+        logger.error(
+            "message goes back to the queue", event="message_returned", queue_message_id=queue_message_id, cause=cause
+        )
     if outcome.pending:
-        logger.warning("log lags behind", items=outcome.pending, cause=outcome.pending_cause)
+        logger.warning(
+            "log lags behind", event="log_writes_pending", items=outcome.pending, cause=outcome.pending_cause
+        )
     if outcome.stale_cause:
-        logger.warning("next attempt not taken back", cause=outcome.stale_cause)
-    logger.info("batch", extra={"request_id": request_id, **counts(outcome)})
+        logger.warning("next attempt not taken back", event="next_attempt_not_cleared", cause=outcome.stale_cause)
+    logger.info("batch", event="batch_processed", extra={"request_id": request_id, **counts(outcome)})
 
 
 def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
@@ -101,17 +110,25 @@ def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
     for each in fanned_out:
         if each.complete:
             ids = {"topic": each.topic, "message_id": each.message_id}
-            logger.info("message fanned out", extra={**ids, "webhooks": each.copies})
+            logger.info("message fanned out", event="message_fanned_out", extra={**ids, "webhooks": each.copies})
 
 
 def report_disabled(outcome: Outcome) -> None:
     """Log a line for each disabled webhook, each event that was not published, and if the monitor failed."""
     for each in outcome.disabled:
-        logger.info("webhook disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason})
+        logger.info(
+            "webhook disabled", event="webhook_disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason}
+        )
         if each.unpublished:
-            logger.error("event not published", extra={"webhook_id": each.webhook_id, "cause": each.unpublished})
+            logger.error(
+                "event not published",
+                event="event_not_published",
+                extra={"webhook_id": each.webhook_id, "cause": each.unpublished},
+            )
     if outcome.monitor_cause:
-        logger.warning("failing webhooks not noted", extra={"cause": outcome.monitor_cause})
+        logger.warning(
+            "failing webhooks not noted", event="failing_webhooks_not_noted", extra={"cause": outcome.monitor_cause}
+        )
 
 
 def line(execution: Execution) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_webhook(limit: TimeLimit, event: Event) -> Mapping[str, Any]:
             log(execution, limit)
             return shown(execution, settings.execution_retention_days, settings.sensitive_headers)
     except NoTimeLeft as late:
-        logger.error("a test was not sent", cause=str(late))  # noqa: TRY400 - it says what took too long
+        logger.error("a test was not sent", event="test_not_sent", cause=str(late))  # noqa: TRY400 - it says what took too long
         raise NothingSent(f"Nothing was sent: {late}. Try again.") from None
 
 
@@ -94,7 +94,7 @@ def log(execution: Execution, limit: TimeLimit) -> None:
     try:
         limit.run(partial(log_writer.write, [execution]), "logging it")
     except (NotQueued, NoTimeLeft) as error:
-        logger.error("a test was not logged", cause=str(error))  # noqa: TRY400 - it names what AWS said
+        logger.error("a test was not logged", event="test_not_logged", cause=str(error))  # noqa: TRY400 - it names what AWS said
 
 
 @contextmanager
@@ -108,7 +108,10 @@ def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
             limit.run(partial(unlock, message), "releasing the lock")
         except (NoTimeLeft, PynamoDBException) as error:
             logger.warning(
-                "a webhook cannot be tested for a while", webhook_id=message.webhook_id, cause=cause_of(error)
+                "a webhook cannot be tested for a while",
+                event="test_lock_not_released",
+                webhook_id=message.webhook_id,
+                cause=cause_of(error),
             )
 
 

@@ -13,7 +13,7 @@ XRAY = f"Root=1-{TRACE_ID[:8]}-{TRACE_ID[8:]};Parent={SPAN_ID};Sampled=1"
 
 def failures(webhook_id: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in lines() if f'"webhook_id":"{webhook_id}"' in line and "_aws" not in line]
-    return [line for line in found if line["message"] == "failed execution"]
+    return [line for line in found if line["event"] == "execution_failed"]
 
 
 def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(

@@ -95,8 +95,8 @@ def test_failures_of_one_webhook_come_from_the_api(api: FakeApi, capsys: pytest.
 
 
 def test_failures_of_all_webhooks_come_from_the_log(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = [{"message": "failed execution", **execution(number)} for number in (2, 3, 1)]
-    logs = Logs(*lines, {"message": "batch"})
+    lines = [{"event": "execution_failed", **execution(number)} for number in (2, 3, 1)]
+    logs = Logs(*lines, {"event": "batch_processed"})
     run("failures --since 2h", logs=logs)
     found, noted = printed(capsys)
     assert [one["execution_id"] for one in found] == [execution(number)["execution_id"] for number in (3, 2, 1)]
@@ -111,7 +111,7 @@ def test_failures_of_all_webhooks_come_from_the_log(capsys: pytest.CaptureFixtur
 
 
 def test_top_reads_the_lines_of_its_window(capsys: pytest.CaptureFixture[str]) -> None:
-    batch = {"message": "batch", "delivered": 1, "failed": 0}
+    batch = {"event": "batch_processed", "delivered": 1, "failed": 0}
     run("top --once --window 5m", logs=Logs(batch, batch, ages=(600, 60)))
     (figures,), _ = printed(capsys)
     assert (figures["window_seconds"], figures["delivered"]) == (300, 1)

@@ -14,6 +14,7 @@ from hooklog.executions.failures import LOOKED_AT
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
+from tests.logs import logged_events
 from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
@@ -120,8 +121,8 @@ class TestGone:
             "reason": shown["disabled_reason"],
             "at": event["at"],
         }
-        lines = {log.message: log.__dict__ for log in caplog.records}
-        assert (lines["batch"]["disabled"], lines["webhook disabled"]["webhook_id"]) == (1, ID)
+        lines = {str(log.__dict__.get("event")): log.__dict__ for log in caplog.records}
+        assert (lines["batch_processed"]["disabled"], lines["webhook_disabled"]["webhook_id"]) == (1, ID)
 
     def test_what_arrives_then_can_be_sent_when_it_is_on_again(
         self, api: Api, aws: MockAws, receiver: Receiver
@@ -392,7 +393,7 @@ class TestFaults:
         with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "UpdateItem" else None):
             assert send(sender, {}) == []
         assert len(history(aws)) == 1
-        assert "failing webhooks not noted" in {log.message for log in caplog.records}
+        assert "failing_webhooks_not_noted" in logged_events(caplog)
         send(sender, {})
         assert api.get()[1]["enabled"] is False
 
@@ -430,7 +431,7 @@ class TestFaults:
         aws.sns.delete_topic(TopicArn=aws.refs["WebhookEvents"])
         assert send(start(aws), {}) == []
         assert api.get()[1]["enabled"] is False
-        (line,) = [log for log in caplog.records if log.message == "event not published"]
+        (line,) = [log for log in caplog.records if log.__dict__.get("event") == "event_not_published"]
         assert (line.levelname, line.__dict__["webhook_id"]) == ("ERROR", ID)
 
     def test_it_is_let_be_where_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:

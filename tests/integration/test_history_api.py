@@ -23,6 +23,7 @@ from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.aws import MockAws
 from tests.events import api_event
+from tests.logs import logged_events
 
 START = datetime(2026, 11, 23, 17, 36, 0, 123456, tzinfo=UTC)
 
@@ -328,7 +329,7 @@ def test_what_fails_on_our_side_is_a_plain_500(
     status, body = page(listing)
     assert (status, body["error"]["code"]) == (500, "internal_error")
     assert "Table" not in body["error"]["message"]
-    assert "an API call failed" in caplog.messages
+    assert "api_call_failed" in logged_events(caplog)
 
 
 def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:

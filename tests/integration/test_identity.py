@@ -16,6 +16,7 @@ from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, lagging
+from tests.logs import logged_events
 from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
 from tests.webhooks import Api
@@ -346,7 +347,7 @@ class TestNextAttempt:
             with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "UpdateItem" else None):
                 send(app, take(aws))
         assert [result for _, _, result in chain(aws)] == [500, 200]
-        assert "next attempt not taken back" in {log.message for log in caplog.records}
+        assert "next_attempt_not_cleared" in logged_events(caplog)
 
     def test_a_success_takes_nothing_back_and_asks_nothing(
         self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch

@@ -112,7 +112,7 @@ def test_what_is_skipped_is_neither_delivered_nor_failed(
     assert values(printed, Metric.SKIPPED) == [1]
     for metric in (Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_LATENCY):
         assert values(printed, metric) == []
-    (batch,) = (line for line in log_lines(app, caplog) if line["message"] == "batch")
+    (batch,) = (line for line in log_lines(app, caplog) if line["event"] == "batch_processed")
     assert (batch["delivered"], batch["failed"], batch["skipped"]) == (0, 0, 1)
 
 
@@ -364,8 +364,8 @@ def test_what_queries_and_rules_read_is_on_the_lines(
     contribution = json.loads(rule["RuleBody"]["Fn::Sub"])["Contribution"]
     read = {*contribution["Keys"], *(each["Match"] for each in contribution["Filters"])}
     assert {name.removeprefix("$.") for name in read} <= fields
-    assert contribution["Filters"] == [{"Match": "$.message", "In": ["failed execution"]}]
-    assert sum(line.get("message") == "failed execution" for line in lines) == 2
+    assert contribution["Filters"] == [{"Match": "$.event", "In": ["execution_failed"]}]
+    assert sum(line.get("event") == "execution_failed" for line in lines) == 2
 
 
 def read_by(query: str) -> set[str]:

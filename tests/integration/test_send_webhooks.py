@@ -221,20 +221,17 @@ def test_the_log_lines_name_the_failure_and_hold_no_content(
     written = [app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog"]
     lines = [json.loads(line) for line in written]
     assert secret not in "".join(written)
-    assert {line["message"] for line in lines} == {
-        "failed execution",
-        "message moved to the dead-letter queue",
-        "batch",
-    }
-    failed = next(line for line in lines if line["message"] == "failed execution")
+    assert {line["event"] for line in lines} == {"execution_failed", "message_dead_lettered", "batch_processed"}
+    failed = next(line for line in lines if line["event"] == "execution_failed")
     assert (failed["webhook_id"], failed["message_id"], failed["result"]) == ("acme.orders", "msg_1", 500)
     assert failed["status_class"] == "5xx"
     assert failed["queue_ms"] > 0
 
 
 def last_batch(app: ModuleType, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """The lines of the last batch, by what they say."""
-    lines = {record.message: json.loads(app.logger.registered_formatter.format(record)) for record in caplog.records}
+    """The lines of the last batch, by their events."""
+    written = [json.loads(app.logger.registered_formatter.format(record)) for record in caplog.records]
+    lines = {line["event"]: line for line in written if "event" in line}
     caplog.clear()
     return lines
 
@@ -247,7 +244,7 @@ def test_a_batch_counts_each_message_by_what_became_of_it(
     missing = RetryTask("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, once=True)
 
     def counts(app: ModuleType) -> tuple[int, ...]:
-        batch = last_batch(app, caplog)["batch"]
+        batch = last_batch(app, caplog)["batch_processed"]
         return tuple(batch[name] for name in counted)
 
     send(app, good, message(receiver.url("/status/500"), message_id="msg_3"), "not JSON")
@@ -261,16 +258,16 @@ def test_a_batch_counts_each_message_by_what_became_of_it(
     assert counts(app) == (0, 0, 0, 0, 0, 1, 0)
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     send(app, good)
-    lag = last_batch(app, caplog)["log lags behind"]
+    lag = last_batch(app, caplog)["log_writes_pending"]
     assert (lag["level"], lag["items"], lag["cause"]) == ("WARNING", 1, "ResourceNotFoundException")
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", UNLOGGED_QUEUE_URL="http://127.0.0.1:1/none")
     send(app, good)
     lines = last_batch(app, caplog)
-    back = lines["message goes back to the queue"]
+    back = lines["message_returned"]
     assert back["cause"].startswith(
         "not logged: ResourceNotFoundException, nor queued: AWS.SimpleQueueService.NonExistentQueue"
     )
-    assert (back["level"], lines["batch"]["faults"]) == ("ERROR", 1)
+    assert (back["level"], lines["batch_processed"]["faults"]) == ("ERROR", 1)
 
 
 def test_a_messages_trace_reaches_its_receiver_on_every_attempt(aws: MockAws, receiver: Receiver) -> None:
@@ -364,5 +361,5 @@ def test_deliveries_are_logged_by_sampling(aws: MockAws, receiver: Receiver, cap
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEBUG_SAMPLE_RATE=rate)
         send(app, message(receiver.url("/status/200"), message_id="msg_1"))
         written = [app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog"]
-        delivered = [line for line in map(json.loads, written) if line["message"] == "delivered execution"]
+        delivered = [line for line in map(json.loads, written) if line["event"] == "execution_delivered"]
         assert [(line["level"], line["message_id"]) for line in delivered] == [("DEBUG", "msg_1")] * lines

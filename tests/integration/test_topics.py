@@ -141,9 +141,9 @@ class TestWho:
     ) -> None:
         assert send(sender, published()) == []
         assert (aws.rows("Executions"), aws.waiting("WebhookQueue")) == ([], 0)
-        lines = {log.message: log.__dict__ for log in caplog.records}
-        assert (lines["batch"]["fanned_out"], lines["batch"]["unmatched"]) == (1, 1)
-        told = lines["message fanned out"]
+        lines = {str(log.__dict__.get("event")): log.__dict__ for log in caplog.records}
+        assert (lines["batch_processed"]["fanned_out"], lines["batch_processed"]["unmatched"]) == (1, 1)
+        told = lines["message_fanned_out"]
         assert (told["topic"], told["message_id"], told["webhooks"]) == (TOPIC, "m1", 0)
 
     def test_its_id_is_the_queues_where_it_has_none(

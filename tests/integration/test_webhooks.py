@@ -494,7 +494,7 @@ class TestSending:
         api.put(url=receiver.url("/status/200"), enabled=True, event_types=["order.created"])
         assert send(sender, {"event_type": "order.created"}, {"event_type": "order.paid"}, {}) == []
         assert len(receiver.requests) == len(history(aws)) == 1
-        (line,) = [log for log in caplog.records if log.message == "batch"]
+        (line,) = [log for log in caplog.records if log.__dict__.get("event") == "batch_processed"]
         assert line.__dict__["not_subscribed"] == 2
 
     def test_a_retry_goes_where_the_webhook_says_by_then(

@@ -21,7 +21,7 @@ from cli.arguments import build_parser
 from cli.failure import ExitCode
 from cli.history import FAILURE_COLUMNS
 from cli.output import Output
-from cli.sender_log import FAILED_EXECUTION
+from cli.sender_log import EXECUTION_FAILED
 from cli.times import executed_at, format_time, parse_duration, parse_time
 from cli.top import render, summarise
 from tests.template import ROOT
@@ -205,12 +205,12 @@ def test_every_exit_code_is_in_the_help_and_documented() -> None:
 
 
 LINES: list[dict[str, Any]] = [
-    {"message": "batch", "delivered": 8, "failed": 2},
-    {"message": "batch", "delivered": 0, "failed": 1},
-    {"message": "failed execution", "webhook_id": "a", "result": 500, "error_type": None},
-    {"message": "failed execution", "webhook_id": "b", "result": 0, "error_type": "dns_failure"},
-    {"message": "failed execution", "webhook_id": "b", "result": 500, "error_type": None},
-    {"message": "log lags behind", "items": 3},
+    {"event": "batch_processed", "delivered": 8, "failed": 2},
+    {"event": "batch_processed", "delivered": 0, "failed": 1},
+    {"event": "execution_failed", "webhook_id": "a", "result": 500, "error_type": None},
+    {"event": "execution_failed", "webhook_id": "b", "result": 0, "error_type": "dns_failure"},
+    {"event": "execution_failed", "webhook_id": "b", "result": 500, "error_type": None},
+    {"event": "log_writes_pending", "items": 3},
     {"_aws": {}, "DeliveryLatency": [10.0, 20.0], "QueueLatency": [1.0, 1.0]},
     {"_aws": {}, "DeliveryLatency": 30.0, "QueueLatency": 4.0},
     {"_aws": {}, "BatchUtilisation": [100.0]},
@@ -232,7 +232,7 @@ def test_top_adds_up_the_senders_log_lines() -> None:
 
 
 def test_top_has_no_rates_if_nothing_was_sent() -> None:
-    figures = summarise([{"message": "batch", "delivered": 0, "failed": 0}])
+    figures = summarise([{"event": "batch_processed", "delivered": 0, "failed": 0}])
     assert (figures["success_rate"], figures["delivery_ms"], figures["webhooks"]) == (None, None, [])
 
 
@@ -284,7 +284,7 @@ def test_a_long_value_is_wrapped_and_not_cut() -> None:
 
 
 def test_top_shows_a_webhook_with_many_reasons() -> None:
-    lines = [{"message": FAILED_EXECUTION, "webhook_id": "acme.orders", "result": 500 + number} for number in range(60)]
+    lines = [{"event": EXECUTION_FAILED, "webhook_id": "acme.orders", "result": 500 + number} for number in range(60)]
     output = terminal(60)
     output.console.print(render("hooklog", {"window_seconds": 60, **summarise(lines)}, 15))
     assert "│ acme.orders │ 60 " in printed(output)
@@ -292,7 +292,7 @@ def test_top_shows_a_webhook_with_many_reasons() -> None:
 
 
 def test_top_shows_the_requested_number_of_rows() -> None:
-    lines = [{"message": FAILED_EXECUTION, "webhook_id": f"acme.{number:02}", "result": 500} for number in range(20)]
+    lines = [{"event": EXECUTION_FAILED, "webhook_id": f"acme.{number:02}", "result": 500} for number in range(20)]
     output = terminal(80)
     output.console.print(render("hooklog", {"window_seconds": 60, **summarise(lines)}, 15))
     assert re.findall(r"acme\.\d\d", printed(output)) == [f"acme.{number:02}" for number in range(15)]

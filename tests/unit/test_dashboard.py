@@ -81,7 +81,7 @@ def test_who_fails_is_asked_of_the_lines_of_failures() -> None:
         for name, query in template.resources("AWS::Logs::QueryDefinition").items()
         if name != "FaultsOfOurs"
     ]
-    assert all('filter message = "failed execution"' in query for query in asked)
+    assert all('filter event = "execution_failed"' in query for query in asked)
     assert [re.findall(r"by (.+?) \|", widget["query"]) for widget in part("Who fails?")] == [
         ["webhook_id"],
         ["coalesce(error_type, status_class) as reason"],

@@ -18,7 +18,7 @@ Answer = dict[str, Any]
 class Logger(Protocol):
     """What the handlers log with; Powertools' Logger is no logging.Logger."""
 
-    def error(self, msg: object, *, cause: str) -> None: ...
+    def error(self, msg: object, *, event: str, cause: str) -> None: ...
 
 
 class Reply(NamedTuple):
@@ -49,7 +49,7 @@ def answer(
     except RequestRefused as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal), refusal.details), origin)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
-        logger.error("an API call failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
+        logger.error("an API call failed", event="api_call_failed", cause=cause_of(error))  # noqa: TRY400 - its text may quote what was sent
         fault = _error("internal_error", "Something failed on our side; try again.")
         return _json(HTTPStatus.INTERNAL_SERVER_ERROR, fault, origin)
 

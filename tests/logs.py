@@ -1,0 +1,7 @@
+"""What handlers have logged, by the events of the lines."""
+
+import pytest
+
+
+def logged_events(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [event for record in caplog.records if (event := record.__dict__.get("event"))]
