@@ -1,7 +1,7 @@
-"""Erasing what the log keeps of executions beside their summaries, because somebody asks to be forgotten.
+"""Erase the details of executions, for people who ask to be forgotten.
 
-An erased execution has a mark among its details, which outlives whatever may still come of them, and says `erased` in
-its summary. The mark comes first and the summary last: one that says so is done.
+An erased execution has a mark among its details, which outlives any part of them that is still to be written, and
+`erased` in its summary. The mark is written first and the summary last: once that says so, the erasure is complete.
 """
 
 import time
@@ -14,20 +14,20 @@ from hooklog.executions.history import find
 from hooklog.executions.rows import ExecutionRow, mark_erased
 
 MARK_SECONDS: Final = 29 * 86_400
-"""How long a mark stands at least: a day more than an item may wait to be logged, 14 days before it is redriven from
-the dead letters and 14 days afterwards."""
+"""How long a mark lasts at least: a day longer than an item may wait to be logged, which is 14 days before it is
+redriven from the dead-letter queue and 14 days afterwards."""
 
 Key = tuple[str, str]
 """A webhook's id and an execution's."""
 
 
 def erase_execution(webhook_id: str, execution_id: str) -> None:
-    """Leaves the summary. Raises NotFound."""
+    """Erase its details and keep its summary. Raises NotFound."""
     _erase(find(webhook_id, execution_id))
 
 
 def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
-    """All executions of a message on the webhooks that are covered; gives how many were not erased before."""
+    """Erase the message's executions on the webhooks that are covered; returns how many were not erased before."""
     keys = [(each.webhook_id, each.execution_id) for each in all_attempts(message_id) if covered(each.webhook_id)]
     rows = [row for row in ExecutionRow.batch_get(keys, consistent_read=True) if not row.erased]
     for row in rows:
@@ -36,7 +36,7 @@ def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
 
 
 def erase_again(written: Iterable[Key]) -> int:
-    """Erase what was written to the log after it had been erased; gives how many executions that were."""
+    """Erase what was written to the log after it had been erased; returns how many executions that concerned."""
     erased = details.marked(set(written))
     for webhook_id, execution_id in erased:
         details.delete(webhook_id, execution_id)

@@ -15,8 +15,8 @@ from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow, Summary, error_of, summary_of
 
 MAX_READ: Final = 1000
-"""Most executions read for one page. Only `status=success` meets it, where failures lie thick between successes: the
-page is then shorter than its limit, and its cursor goes on from there."""
+"""The most executions that are read for one page. Only `status=success` reaches it, if many failures lie between the
+successes: the page is then shorter than its limit, and its cursor continues from there."""
 
 
 class Status(StrEnum):

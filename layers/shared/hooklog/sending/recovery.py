@@ -1,4 +1,4 @@
-"""Recovering a webhook: everything that failed on it since a moment is sent again, in steps that survive a crash.
+"""Recover a webhook: send everything again that failed on it in a period, in steps that survive a crash.
 
 One recovery of a webhook runs at a time: it takes the webhook's lock from the one before, if that has ended.
 """
@@ -168,7 +168,7 @@ def _is_stalled(since: float | None) -> bool:
 
 
 def _stop(row: RecoveryRow) -> bool:
-    """Keep it from going on; False where it has just done so, or has ended."""
+    """Stop a recovery; False if it has just advanced, or has ended."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
     stopped: list[Action] = [RecoveryRow.status.set("stopped")]
@@ -185,10 +185,10 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 
 
 def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
-    """Go on until it is done or no time is left, by one failure at least. False where the rest is still to be queued.
+    """Go on until it is done or no time is left, by one failure at least. False if the rest is still to be queued.
 
-    True as well where another run has taken over, or the recovery has expired or was stopped. What a crash left undone
-    of a page is looked at again: a task that was put on the queue twice is sent once.
+    True as well if another run has taken over, or the recovery has expired or was stopped. After a crash, the page is
+    looked at again: a task that was put on the queue twice is sent once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)

@@ -1,4 +1,4 @@
-"""Sending one logged execution again, because somebody asks for it."""
+"""Resend one logged execution."""
 
 from hooklog.errors import Conflict
 from hooklog.executions.details import are_kept
