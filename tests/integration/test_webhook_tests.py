@@ -18,7 +18,7 @@ from tests.logs import logged_events
 from tests.openapi import check, operations, resolved
 from tests.proxy import Answer, Asked
 from tests.receiver import Receiver
-from tests.webhooks import ID, Api, history, recover, resend
+from tests.webhooks import ID, Api, history, recover, resend, send
 
 PATH = "/webhooks/{webhook_id}/test"
 DEFAULT = b'{"test":true,"text":"This is a test of your webhook."}'
@@ -112,6 +112,33 @@ def test_what_is_sent_is_transformed(api: Api, tester: ModuleType, receiver: Rec
     (request,) = receiver.requests
     assert json.loads(request.body) == {"id": shown["message_id"], "of": ID, "n": 1}
     assert shown["request_body"].encode() == request.body
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {}, {"transformation": '{"n": payload.n}'}, {"transformation": "null"}, {"transformation": "$error('no')"},
+        {"headers": {"X-Shop": "berlin"}, "sensitive_headers": ["x-shop"]}, {"timeout_seconds": 2.5},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_test_is_what_the_sender_would_do(
+    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, fields: dict[str, Any], status: int
+) -> None:
+    api.put(url=receiver.url(f"/status/{status}"), enabled=True, **fields)
+    tester = start(aws)
+    ask(tester, payload={"n": 1, "m": 1.5}, event_type="order.created")
+    send(sender, {"webhook_id": ID, "payload": {"n": 1, "m": 1.5}, "event_type": "order.created"})
+    names = ("X-Shop", "Content-Type", "x-hooklog-event", "x-hooklog-attempt", "x-hooklog-webhook")
+    sent = [(request.body, *map(request.header, names)) for request in receiver.requests]
+    assert len(sent) in (0, 2)
+    assert len(set(sent)) <= 1
+    rows = history(aws)
+    told = [
+        {name: row[name] for name in ("result", "hard_error", "error_type", "skipped") if name in row} for row in rows
+    ]
+    assert told[0] == told[1]
+    assert {row.get("trigger", {}).get("S", "event") for row in rows} == {"test", "event"}
 
 
 def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, tester: ModuleType) -> None:
