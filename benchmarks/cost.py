@@ -160,7 +160,7 @@ class MeteredSender:
 
 def register_webhooks(mock: MockAws, receiver: Receiver) -> None:
     """Register ten webhooks of each name, whose receivers answer with its status codes in turn."""
-    app = mock.start("PutWebhookFunction", ALLOW_HTTP="true")
+    app = mock.endpoint("put_webhook", ALLOW_HTTP="true")
     for name, codes in CODES.items():
         for number in range(BATCH):
             body = {"url": receiver.url(f"/sequence/{name}{number}", codes=codes), "enabled": True}

@@ -17,12 +17,13 @@ from typing import Final
 from benchmarks.environment import function_environment
 from benchmarks.figures import Figure
 from local import deployment, places
+from tests import template
 
 BUILD: Final = places.STATE / "build"
 LAYER: Final = BUILD / "SharedLayer" / "python"
 ROUNDS: Final = 10
 
-BOUNDS: Final = {"SendWebhooksFunction": 1.1, "ListExecutionsFunction": 0.95, "GetExecutionFunction": 0.95}
+BOUNDS: Final = {"SendWebhooksFunction": 1.1, "ReadApiFunction": 0.95}
 
 _CLIENT: Final = 'import botocore.session; botocore.session.get_session().create_client("dynamodb")'
 _LAST_LINE: Final = "import os, time; os.write(1, str(time.process_time()).encode())"
@@ -86,7 +87,7 @@ def _find_fastest(programs: Mapping[str, Program]) -> Mapping[str, Start]:
 
 
 def _program_of(function: str) -> Program:
-    folders = BUILD / function, LAYER
+    folders = template.ROOT / template.functions()[function]["CodeUri"], LAYER
     return Program("import app", tuple(map(str, folders)), function_environment(function))
 
 

@@ -8,14 +8,13 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass
-from types import ModuleType
 from typing import Any, Final
 from unittest.mock import patch
 
 from benchmarks.figures import Figure
 from benchmarks.history import WEBHOOK, History
 from hooklog import aws
-from tests.aws import mock_aws, moto_server
+from tests.aws import Endpoint, mock_aws, moto_server
 from tests.events import api_event
 
 SIZES: Final = (100, 10_000, 100_000)
@@ -68,18 +67,18 @@ def _measure_pages(body_size: int) -> Iterator[tuple[int, str, Cost]]:
         history = History(mock, body_size)
         history.check_direct_writes()
         with patch.object(aws, "DYNAMODB", aws.DYNAMODB._replace(read_seconds=MOCK_SECONDS)):
-            app = mock.start("ListExecutionsFunction")
+            listing = mock.endpoint("list_executions")
         for executions in SIZES:
             history.grow(executions)
             for query, parameters in QUERIES.items():
-                yield executions, query, _read(app, parameters)
+                yield executions, query, _read(listing, parameters)
 
 
-def _read(app: ModuleType, parameters: dict[str, str]) -> Cost:
+def _read(listing: Endpoint, parameters: dict[str, str]) -> Cost:
     cost = Cost()
-    events = app.ExecutionRow._get_connection().connection.client.meta.events
+    events = listing.app.connection.client.meta.events
     events.register("before-parse.dynamodb", cost.add)
-    answer = app.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": str(PAGE), **parameters}), None)
+    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": str(PAGE), **parameters}), None)
     events.unregister("before-parse.dynamodb", cost.add)
     page = json.loads(answer["body"])
     assert len(page["executions"]) == PAGE, page

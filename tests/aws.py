@@ -22,6 +22,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
+from hooklog.access.routes import ROUTES, Route
 from tests import dynalite, leaks, template
 
 if TYPE_CHECKING:
@@ -160,6 +161,23 @@ class MockAws:
         module.__dict__["lambda_handler"] = leaks.watched(module.lambda_handler)
         return module
 
+    def endpoint(self, handler: str, **overrides: str) -> "Endpoint":
+        """Start the function behind a route, which is named by its handler."""
+        (route,) = (each for each in ROUTES if each.handler == handler)
+        return Endpoint(route, self.start(template.function_in(route.function), **overrides))
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A route, called as API Gateway calls the function behind it."""
+
+    route: Route
+    app: ModuleType
+
+    def lambda_handler(self, event: Mapping[str, Any], context: Any) -> Any:
+        called = {"httpMethod": self.route.method, "resource": self.route.resource}
+        return self.app.lambda_handler({**event, **called}, context)
+
 
 def _record(message: Mapping[str, Any]) -> dict[str, Any]:
     return {
@@ -174,13 +192,15 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_app(function: str) -> ModuleType:
+    """Without bytecode: what is in a function's folder is deployed with it."""
     path = template.ROOT / template.functions()[function]["CodeUri"] / "app.py"
     spec = importlib.util.spec_from_file_location(f"app_of_{function}", path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with patch.object(sys, "dont_write_bytecode", True):
+        spec.loader.exec_module(module)
     return module
 
 

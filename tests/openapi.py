@@ -22,6 +22,12 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
+def operation_id(handler: str) -> str:
+    """What the document calls the operation of a handler: `list_webhooks` is `listWebhooks`."""
+    first, *others = handler.split("_")
+    return first + "".join(map(str.title, others))
+
+
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
     """A part of the document; where it is a reference, what that names."""
     while reference := node.get("$ref"):

@@ -50,6 +50,12 @@ def functions() -> dict[str, Resource]:
     return resources("AWS::Serverless::Function")
 
 
+def function_in(folder: str) -> str:
+    """The logical id of the function whose code is in this folder of `functions`."""
+    (name,) = (name for name, properties in functions().items() if properties["CodeUri"] == f"functions/{folder}")
+    return name
+
+
 def environment(function: str) -> dict[str, Any]:
     """The variables that the template gives to a function."""
     variables: dict[str, Any] = functions()[function].get("Environment", {}).get("Variables", {})

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
-from tests.openapi import check, operations, resolved
+from tests.openapi import check, operation_id, operations, resolved
 
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 BOTH = "webhooks:read webhooks:manage"
@@ -15,20 +15,20 @@ ID = "acme.orders"
 
 
 class Api:
-    """The functions behind /webhooks, each started when it is first called."""
+    """The functions behind the API, each started when it is first called."""
 
     def __init__(self, aws: MockAws, **put_settings: str) -> None:
         self._aws = aws
-        self._apps: dict[str, ModuleType] = {}
+        self._endpoints: dict[str, Endpoint] = {}
         self._put_settings = {"ALLOW_HTTP": "true", **put_settings}
 
-    def call(self, function: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
-        if function not in self._apps:
-            overrides = self._put_settings if function == "PutWebhook" else {}
-            self._apps[function] = self._aws.start(f"{function}Function", **overrides)
-        answer = self._apps[function].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
+    def call(self, handler: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
+        if handler not in self._endpoints:
+            overrides = self._put_settings if handler == "put_webhook" else {}
+            self._endpoints[handler] = self._aws.endpoint(handler, **overrides)
+        answer = self._endpoints[handler].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
         body = json.loads(answer["body"] or "{}")
-        check_documented(function, answer["statusCode"], body)
+        check_documented(handler, answer["statusCode"], body)
         return answer["statusCode"], body
 
     def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
@@ -36,29 +36,29 @@ class Api:
 
     def put_as(self, claims: Mapping[str, Any], webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
         """With a token of these claims."""
-        return self.call("PutWebhook", {"webhook_id": webhook_id}, body=fields, **claims)
+        return self.call("put_webhook", {"webhook_id": webhook_id}, body=fields, **claims)
 
     def get(self, webhook_id: str = ID, **change: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("GetWebhook", {"webhook_id": webhook_id}, **change)
+        return self.call("get_webhook", {"webhook_id": webhook_id}, **change)
 
     def list(self, webhooks: list[str], **parameters: str) -> tuple[list[str], str | None]:
-        status, body = self.call("ListWebhooks", {}, webhooks=webhooks, parameters=parameters or None)
+        status, body = self.call("list_webhooks", {}, webhooks=webhooks, parameters=parameters or None)
         assert status == 200, body
         return [webhook["webhook_id"] for webhook in body["webhooks"]], body["next_cursor"]
 
     def delete(self, webhook_id: str = ID) -> int:
-        return self.call("DeleteWebhook", {"webhook_id": webhook_id})[0]
+        return self.call("delete_webhook", {"webhook_id": webhook_id})[0]
 
     def secret(self, **change: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("GetWebhookSecret", {"webhook_id": ID}, **change)
+        return self.call("get_webhook_secret", {"webhook_id": ID}, **change)
 
     def rotate(self, **change: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("RotateWebhookSecret", {"webhook_id": ID}, **change)
+        return self.call("rotate_webhook_secret", {"webhook_id": ID}, **change)
 
 
-def check_documented(function: str, status: int, body: dict[str, Any]) -> None:
-    """Validate an answer against docs/openapi.yaml, whose operations are named as the functions are."""
-    (operation,) = (each for each in operations().values() if each["operationId"].lower() == function.lower())
+def check_documented(handler: str, status: int, body: dict[str, Any]) -> None:
+    """Validate an answer against docs/openapi.yaml, whose operations are named as the handlers are."""
+    (operation,) = (each for each in operations().values() if each["operationId"] == operation_id(handler))
     content = resolved(operation["responses"][str(status)]).get("content")
     if content:
         check(body, content["application/json"]["schema"])
@@ -80,12 +80,12 @@ def history(aws: MockAws) -> list[dict[str, Any]]:
 def resend(aws: MockAws, row: dict[str, Any]) -> int:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
     event = api_event(path, scope="executions:resend")
-    return int(aws.start("ResendExecutionFunction").lambda_handler(event, None)["statusCode"])
+    return int(aws.endpoint("resend_execution").lambda_handler(event, None)["statusCode"])
 
 
 def recover(aws: MockAws, **until: str) -> tuple[int, int]:
     """How many were found and queued."""
-    start = aws.start("StartRecoveryFunction")
+    start = aws.endpoint("start_recovery")
     body = {"since": "2026-01-01T00:00:00Z", **until}
     event = api_event({"webhook_id": ID}, scope="executions:resend", body=body)
     assert start.lambda_handler(event, None)["statusCode"] == 202

@@ -8,10 +8,9 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.access.grants import Scope
 from hooklog.api import time_limit
-from hooklog.api.answer import answer
-from hooklog.api.request import Event, Request
+from hooklog.api.request import Request
+from hooklog.api.response import respond
 from hooklog.aws import Clients, connect
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
@@ -69,12 +68,10 @@ tester = WebhookTester(dispatcher, Transformer())
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     limit = time_limit.of_call(event, context)
-    return answer(event, partial(test_webhook, limit), settings.allowed_origin, logger)
+    return respond(event, {"test_webhook": partial(test_webhook, limit)}, settings.allowed_origin, logger)
 
 
-def test_webhook(limit: TimeLimit, event: Event) -> Mapping[str, Any]:
-    request = Request.parse(event)
-    request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
+def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:
     test = WebhookTest.parse(request.document if request.body else {}, request.webhook_id)
     try:
         entry = limit.run(partial(find, request.webhook_id), "reading the webhook", RESERVE_SECONDS)

@@ -7,11 +7,13 @@ import json
 import shutil
 import uuid
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hooklog.access.routes import ROUTES, Route
 from hooklog.executions.execution import name_execution
 from hooklog.executions.log import Put
 from hooklog.queues.pending import to_body
@@ -21,7 +23,9 @@ from tests.changing import physical_id
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
 from tests.lambda_runtime import PYTHON, Answer, Function, can_isolate, invoke
-from tests.template import ROOT
+from tests.openapi import operations
+from tests.template import ROOT, load_template
+from tests.webhooks import check_documented
 
 pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="Lambda's runtime client is not made for this machine")
 
@@ -36,21 +40,6 @@ PATH = {
 }
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 
-BODIES: dict[str, object] = {
-    "PutWebhookFunction": {"url": "https://shop.example/hooks", "name": "Built"},
-    "StartRecoveryFunction": {"since": "2026-01-01T00:00:00Z"},
-}
-STATUSES = {
-    "ListExecutionsFunction": 200,
-    "ListMessageExecutionsFunction": 200,
-    "ListWebhooksFunction": 200,
-    "HistoryPageFunction": 200,
-    "PutWebhookFunction": 201,
-    "StartRecoveryFunction": 202,
-    "EraseMessageDetailsFunction": 204,
-}
-"""What functions of the API answer a call about what is not there, if that is not 404."""
-
 
 def function(logical_id: str, layer: Path = LAYER) -> Function:
     """A function as the template deploys it, with the environment that it has in the local stack."""
@@ -64,7 +53,14 @@ def function(logical_id: str, layer: Path = LAYER) -> Function:
         "AWS_SECRET_ACCESS_KEY": places.DUMMY_KEY,
     }
     limits = int(properties["MemorySize"]), int(properties["Timeout"])
-    return Function(places.BUILD / logical_id, layer, {**configuration["Environment"]["Variables"], **here}, *limits)
+    environment = {**configuration["Environment"]["Variables"], **here}
+    return Function(code(logical_id), layer, environment, *limits)
+
+
+def code(logical_id: str) -> Path:
+    """What SAM has built of a function, or takes from the sources as it is."""
+    folder = load_template(places.BUILD / "template.yaml")["Resources"][logical_id]["Properties"]["CodeUri"]
+    return Path(places.BUILD, folder).resolve()
 
 
 def answered(answer: Answer) -> Any:
@@ -72,22 +68,27 @@ def answered(answer: Answer) -> Any:
     return answer.body
 
 
-def api_functions() -> list[str]:
-    def is_called(properties: template.Resource) -> bool:
-        return any(event["Type"] == "Api" for event in properties.get("Events", {}).values())
+@pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
+def test_a_route_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path, route: Route) -> None:
+    """Called with the body that docs/openapi.yaml gives for an example, about what is not there or has nothing yet."""
+    path = {**PATH, "webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
+    request = operations()[route.method, route.resource].get("requestBody", {}).get("content", {})
+    answer = call(route.handler, path, request.get("application/json", {}).get("example"), tmp_path)
+    assert answer["statusCode"] in (200, 201, 202, 204, 404), answer
+    check_documented(route.handler, answer["statusCode"], json.loads(answer["body"] or "{}"))
 
-    return sorted(name for name, properties in template.functions().items() if is_called(properties))
+
+def call(handler: str, path: dict[str, str], body: object, folder: Path) -> Any:
+    """The answer of the built function behind a route."""
+    (route,) = (each for each in ROUTES if each.handler == handler)
+    event = api_event(path, scope=SCOPES, body=body)
+    event |= {"httpMethod": route.method, "resource": route.resource}
+    return answered(invoke(function(template.function_in(route.function)), event, folder))
 
 
-@pytest.mark.parametrize("logical_id", api_functions())
-def test_a_function_of_the_api_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path, logical_id: str) -> None:
-    path = PATH if logical_id != "PutWebhookFunction" else {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
-    event = api_event(path, scope=SCOPES, body=BODIES.get(logical_id))
-    if logical_id == "HistoryPageFunction":
-        event["resource"] = event["path"] = "/history"
-        event["pathParameters"] = None
-    answer = answered(invoke(function(logical_id), event, tmp_path))
-    assert answer["statusCode"] == STATUSES.get(logical_id, 404), answer
+def test_the_page_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+    event = {**api_event({}), "resource": "/history", "path": "/history", "pathParameters": None}
+    assert answered(invoke(function("HistoryPageFunction"), event, tmp_path))["statusCode"] == 200
 
 
 def test_the_sender_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
@@ -121,11 +122,9 @@ def test_a_transformation_runs_on_the_layer_alone(deployment: Deployment, tmp_pa
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
     (tmp_path / "put").mkdir()
-    put = api_event(path, scope=SCOPES, body=body)
-    created = answered(invoke(function("PutWebhookFunction"), put, tmp_path / "put"))
+    created = call("put_webhook", path, body, tmp_path / "put")
     assert created["statusCode"] == 201, created["body"]
-    dry = api_event(path, scope=SCOPES, body={"payload": {"order": 1742}, "dry_run": True})
-    tested = answered(invoke(function("TestWebhookFunction"), dry, tmp_path))
+    tested = call("test_webhook", path, {"payload": {"order": 1742}, "dry_run": True}, tmp_path)
     assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
@@ -138,20 +137,27 @@ def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment, tmp_path
     assert f"{stage}/v1/GET/webhooks/*/executions" in statement["Resource"]
 
 
-def test_every_function_is_built_and_started_here(deployment: Deployment) -> None:
-    built = {path.name for path in places.BUILD.iterdir() if path.is_dir()} - {"SharedLayer"}
-    assert built == template.functions().keys()
+def test_every_function_is_started_here(deployment: Deployment) -> None:
     workers = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction", "AuthorizeFunction"}
-    assert built == {*api_functions(), *workers}
+    behind_the_api = {template.function_in(route.function) for route in ROUTES}
+    assert template.functions().keys() == {*behind_the_api, *workers, "HistoryPageFunction"}
+
+
+@pytest.mark.parametrize("logical_id", sorted(template.functions().keys() - {"AuthorizeFunction"}))
+def test_a_folder_that_is_deployed_as_it_is_holds_the_code_alone(deployment: Deployment, logical_id: str) -> None:
+    """Bytecode or notes would be deployed with it, and would make another version of the sender."""
+    assert code(logical_id) == ROOT / "functions" / code(logical_id).name
+    kinds = {path.suffix for path in code(logical_id).rglob("*")}
+    assert kinds == ({".py", ".html", ".css", ".js"} if logical_id == "HistoryPageFunction" else {".py"})
 
 
 @pytest.mark.parametrize(
     ("logical_id", "dependency"),
     [
         ("SendWebhooksFunction", "requests"),
-        ("ListExecutionsFunction", "pynamodb"),
+        ("ReadApiFunction", "pynamodb"),
         ("AuthorizeFunction", "jwt"),
-        ("GetExecutionFunction", "aws_lambda_powertools"),
+        ("ResendApiFunction", "aws_lambda_powertools"),
     ],
 )
 def test_a_dependency_missing_from_the_layer_is_noticed(

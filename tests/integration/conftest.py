@@ -4,19 +4,19 @@ from types import ModuleType
 
 import pytest
 
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.receiver import Receiver
 from tests.webhooks import Api
 
 
 @pytest.fixture
-def listing(aws: MockAws) -> ModuleType:
-    return aws.start("ListExecutionsFunction")
+def listing(aws: MockAws) -> Endpoint:
+    return aws.endpoint("list_executions")
 
 
 @pytest.fixture
-def getting(aws: MockAws) -> ModuleType:
-    return aws.start("GetExecutionFunction")
+def getting(aws: MockAws) -> Endpoint:
+    return aws.endpoint("get_execution")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The functions check again what the authorizer hands them, whatever came through."""
 
 import json
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hooklog.access.grants import Scope
 from hooklog.access.routes import ROUTES, Route
 from tests import template
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.receiver import Receiver
 from tests.webhooks import Api, send
@@ -18,18 +19,10 @@ EXECUTION = "20261123T173600.123456Z-9f3a2c1d"
 BODY = '{"since": "2026-01-01T00:00:00Z"}'
 
 
-EVENTS = {
-    (event["Properties"]["Method"], event["Properties"]["Path"]): function
-    for function, properties in template.functions().items()
-    for event in properties.get("Events", {}).values()
-    if event["Type"] == "Api"
-}
-"""The function behind each method and path, the page's among them."""
+FUNCTIONS = sorted({template.function_in(route.function) for route in ROUTES} | {"HistoryPageFunction"})
+"""Those behind the API, the page's among them."""
 
-DEPLOYED = {route: EVENTS[route.method, route.path] for route in ROUTES if (route.method, route.path) in EVENTS}
-"""The function behind each route that a token opens."""
-
-BY_WEBHOOK = [route for route in DEPLOYED if "{webhook_id}" in route.path]
+BY_WEBHOOK = [route for route in ROUTES if "{webhook_id}" in route.resource]
 
 TRICKS = {
     "another": "wh_b",
@@ -61,32 +54,32 @@ TRICKS = {
 }
 
 
-def call(app: ModuleType, webhook_id: str, **token: Any) -> tuple[int, dict[str, Any]]:
+def call(app: Endpoint, webhook_id: str, **token: Any) -> tuple[int, dict[str, Any]]:
     path = {"webhook_id": webhook_id, "execution_id": EXECUTION, "message_id": "msg_1", "recovery_id": "rec_1"}
     answer = app.lambda_handler({**api_event(path, **token), "body": BODY}, None)
     return answer["statusCode"], json.loads(answer["body"] or "{}")
 
 
-@pytest.mark.parametrize("route", BY_WEBHOOK, ids=str)
+@pytest.mark.parametrize("route", BY_WEBHOOK, ids=attrgetter("handler"))
 def test_a_token_for_one_webhook_opens_no_other(aws: MockAws, route: Route) -> None:
-    app = aws.start(DEPLOYED[route])
+    app = aws.endpoint(route.handler)
     for trick in TRICKS.values():
         status, body = call(app, trick, webhooks=["wh_a"], scope=" ".join(Scope))
         assert (status, body["error"]["code"]) == (403, "forbidden"), trick
 
 
-@pytest.mark.parametrize("route", DEPLOYED, ids=str)
+@pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
 def test_a_function_needs_the_scope_of_its_route(aws: MockAws, route: Route) -> None:
-    app = aws.start(DEPLOYED[route])
+    app = aws.endpoint(route.handler)
     status, body = call(app, "wh_a", scope=" ".join(scope for scope in Scope if scope != route.scope))
     assert status == 403
     assert route.scope in body["error"]["message"]
     assert call(app, "wh_a", scope=route.scope)[0] not in (401, 403, 500)
 
 
-@pytest.mark.parametrize("route", DEPLOYED, ids=str)
+@pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
 def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> None:
-    app = aws.start(DEPLOYED[route])
+    app = aws.endpoint(route.handler)
     for authorizer in (None, {}, {"webhooks": '["*', "scope": "executions:read"}, {"webhooks": '"*"'}):
         event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {"authorizer": authorizer}}
         assert app.lambda_handler(event, None)["statusCode"] == 401
@@ -101,7 +94,7 @@ OWN_ATTEMPTS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("function", sorted(set(EVENTS.values())))
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_call_that_a_webhook_makes_is_refused_before_anything_is_done(aws: MockAws, function: str) -> None:
     """It is not even asked whether it has passed the authorizer, which answers 401 for it."""
     app = aws.start(function)
@@ -128,7 +121,7 @@ def test_no_webhook_and_no_message_can_hide_that_it_is_an_attempt(
     assert refused == [400] * 5
     api.put(url=url, enabled=True, headers={"Authorization": "Bearer token", "User-Agent": "curl/8"})
     send(sender, {}, *({"url": url, "headers": {name: value}} for name, values in HIDING.items() for value in values))
-    app = aws.start(EVENTS["POST", "/webhooks/{webhook_id}/recover"])
+    app = aws.endpoint("start_recovery")
     assert len(receiver.requests) == 2  # the others are dead letters
     for request in receiver.requests:
         event = {**api_event({"webhook_id": "wh_a"}), "headers": dict(request.headers), "body": BODY}

@@ -70,8 +70,8 @@ def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authoriz
         "Resource": [
             f"{stage}/GET/webhooks/acme.orders/executions",
             f"{stage}/GET/webhooks/acme.orders/executions/*",
-            f"{stage}/GET/webhooks/acme.orders/recover/*",
             f"{stage}/GET/messages/*/executions",
+            f"{stage}/GET/webhooks/acme.orders/recover/*",
         ],
     }
     assert answer["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}

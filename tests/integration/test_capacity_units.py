@@ -108,9 +108,9 @@ def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
     return send
 
 
-def ask(aws: MockAws, meter: Meter, function: str, path: dict[str, str], **others: Any) -> Any:
+def ask(aws: MockAws, meter: Meter, handler: str, path: dict[str, str], **others: Any) -> Any:
     """The answer of the API; the meter counts what it takes."""
-    app = aws.start(function)
+    app = aws.endpoint(handler)
     meter.start_again()
     answer = app.lambda_handler(api_event(path, **others), None)
     assert answer["statusCode"] in (200, 204), answer
@@ -162,7 +162,7 @@ def test_a_page_of_50_costs_what_is_written(
     send(*codes, **fields)
     parameters = {"limit": str(PAGE), **({"status": status} if status else {})}
     path = {"webhook_id": fields.get("webhook_id", WEBHOOK)}
-    page = ask(aws, meter, "ListExecutionsFunction", path, parameters=parameters)
+    page = ask(aws, meter, "list_executions", path, parameters=parameters)
     assert len(page["executions"]) == PAGE
     assert meter.read_units == meter.modelled().read_units == expected
 
@@ -198,18 +198,18 @@ def test_what_is_read_and_erased_of_a_large_failure(aws: MockAws, meter: Meter, 
     written = details_units(aws)
     (row,) = aws.rows("Executions")
     path = {"webhook_id": WEBHOOK, "execution_id": row["executed_at"]["S"]}
-    view = ask(aws, meter, "GetExecutionFunction", path)
+    view = ask(aws, meter, "get_execution", path)
     assert view["result"] == 500
     assert meter.read_units == meter.modelled().read_units == 1 + 0.5 * -(-written // 4) == 29.5
-    ask(aws, meter, "EraseExecutionDetailsFunction", path, scope="webhooks:manage")
+    ask(aws, meter, "erase_execution_details", path, scope="webhooks:manage")
     assert meter.write_units == {"ExecutionDetails": written + 1, "Executions": 1}
     assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
 
 
 def test_one_execution_and_one_message_cost_what_is_written(aws: MockAws, meter: Meter, send: Send) -> None:
     send(500)
-    message = ask(aws, meter, "ListMessageExecutionsFunction", {"message_id": "order-0"})
+    message = ask(aws, meter, "list_message_executions", {"message_id": "order-0"})
     assert meter.read_units == 1
     path = {"webhook_id": WEBHOOK, "execution_id": message["executions"][0]["execution_id"]}
-    ask(aws, meter, "GetExecutionFunction", path)
+    ask(aws, meter, "get_execution", path)
     assert meter.read_units == meter.modelled().read_units == 1.5

@@ -137,7 +137,7 @@ class TestGone:
         status, shown = api.put(url=receiver.url("/status/200"), enabled=True, version=2)
         assert (status, "disabled_reason" in shown) == (200, False)
         path = {"webhook_id": ID, "execution_id": refused["executed_at"]["S"]}
-        resend = aws.start("ResendExecutionFunction")
+        resend = aws.endpoint("resend_execution")
         assert resend.lambda_handler(api_event(path, scope="executions:resend"), None)["statusCode"] == 202
         start(aws).lambda_handler(aws.take("WebhookQueue"), CONTEXT)
         assert receiver.requests[-1].path == "/status/200"

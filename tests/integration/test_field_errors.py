@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hooklog.access.routes import ROUTES
 from hooklog.api.cursor import make_cursor
 from hooklog.executions.history import Query
 from hooklog.executions.masking import MASK
 from hooklog.messages.field_errors import MAX_UNKNOWN
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event
-from tests.openapi import DOCUMENT, check, operations
+from tests.openapi import DOCUMENT, check
 from tests.webhooks import ID, Api
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
@@ -37,16 +38,17 @@ WRONG_WEBHOOK = {
 
 
 class Calls:
-    """The functions of the API, each started when it is first called."""
+    """The endpoints of the API, each started when it is first called."""
 
     def __init__(self, aws: MockAws) -> None:
         self._aws = aws
-        self._apps: dict[str, ModuleType] = {}
+        self._endpoints: dict[str, Endpoint] = {}
 
-    def refused(self, function: str, event: Mapping[str, Any]) -> dict[str, str]:
+    def refused(self, handler: str, event: Mapping[str, Any]) -> dict[str, str]:
         """What is wrong, by field, of a call that is refused; `field` is the first of them."""
-        app = self._apps.get(function) or self._apps.setdefault(function, self._aws.start(f"{function}Function"))
-        answer = app.lambda_handler(event, CONTEXT)
+        if handler not in self._endpoints:
+            self._endpoints[handler] = self._aws.endpoint(handler)
+        answer = self._endpoints[handler].lambda_handler(event, CONTEXT)
         body = json.loads(answer["body"])
         assert answer["statusCode"] == 400, body
         check(body, DOCUMENT["components"]["schemas"]["Error"])
@@ -56,12 +58,12 @@ class Calls:
         return {each["field"]: each["message"] for each in error["errors"]}
 
     def put(self, body: object) -> dict[str, str]:
-        return self.refused("PutWebhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
+        return self.refused("put_webhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
 
-    def of_body(self, function: str, body: object) -> list[str]:
+    def of_body(self, handler: str, body: object) -> list[str]:
         """The fields of a body that are wrong; text is taken as it is."""
         event = api_event({"webhook_id": ID}, scope=SCOPES, body=body)
-        return list(self.refused(function, {**event, "body": body} if isinstance(body, str) else event))
+        return list(self.refused(handler, {**event, "body": body} if isinstance(body, str) else event))
 
 
 @pytest.fixture
@@ -99,12 +101,12 @@ def test_what_is_unknown_is_named_as_far_as_there_is_room(calls: Calls) -> None:
     assert max(map(len, found)) == 128
 
 
-@pytest.mark.parametrize("function", ["PutWebhook", "StartRecovery", "TestWebhook"])
-def test_a_body_that_is_no_object_is_named_as_a_whole(calls: Calls, function: str) -> None:
-    for body in ("{", "[]", "7", "null", '{"url": 1', "x" * 131_073, *([] if function == "TestWebhook" else [""])):
-        assert calls.of_body(function, body) == ["body"]
+@pytest.mark.parametrize("handler", ["put_webhook", "start_recovery", "test_webhook"])
+def test_a_body_that_is_no_object_is_named_as_a_whole(calls: Calls, handler: str) -> None:
+    for body in ("{", "[]", "7", "null", '{"url": 1', "x" * 131_073, *([] if handler == "test_webhook" else [""])):
+        assert calls.of_body(handler, body) == ["body"]
     binary = api_event({"webhook_id": ID}, scope=SCOPES) | {"body": "/w==", "isBase64Encoded": True}
-    assert list(calls.refused(function, binary)) == ["body"]
+    assert list(calls.refused(handler, binary)) == ["body"]
 
 
 def test_a_recovery(calls: Calls) -> None:
@@ -116,7 +118,7 @@ def test_a_recovery(calls: Calls) -> None:
         ({"since": "2026-11-24", "until": ""}, ["until"]),
         ({"since": "9999-01-01"}, ["until"]),
     ):
-        assert calls.of_body("StartRecovery", body) == fields, body
+        assert calls.of_body("start_recovery", body) == fields, body
 
 
 def test_a_test_of_a_webhook(calls: Calls) -> None:
@@ -129,7 +131,7 @@ def test_a_test_of_a_webhook(calls: Calls) -> None:
         ('{"payload": 1e999, "event_type": ""}', ["event_type", "payload"]),
         ({"colour": 1, "dry_run": 1, "transformation": ""}, ["colour", "dry_run", "transformation"]),
     ):
-        assert calls.of_body("TestWebhook", body) == fields, body
+        assert calls.of_body("test_webhook", body) == fields, body
 
 
 def test_a_list_of_executions(calls: Calls) -> None:
@@ -147,24 +149,23 @@ def test_a_list_of_executions(calls: Calls) -> None:
         ({"colour": "red", "size": "1"}, ["colour", "size"]),
     ):
         event = api_event({"webhook_id": ID}, parameters)
-        assert list(calls.refused("ListExecutions", event)) == fields, parameters
+        assert list(calls.refused("list_executions", event)) == fields, parameters
     event = api_event({"webhook_id": ID}, {"limit": "1"})
     event["multiValueQueryStringParameters"] = {"limit": ["1", "2"], "to": ["2026-11-23", "2026-11-24"]}
-    assert list(calls.refused("ListExecutions", event)) == ["limit", "to"]
+    assert list(calls.refused("list_executions", event)) == ["limit", "to"]
 
 
 def test_a_list_of_webhooks(calls: Calls) -> None:
     for parameters, fields in (({"limit": "101", "cursor": "x"}, ["limit", "cursor"]), ({"from": "x"}, ["from"])):
-        assert list(calls.refused("ListWebhooks", api_event({}, parameters, scope=SCOPES))) == fields
+        assert list(calls.refused("list_webhooks", api_event({}, parameters, scope=SCOPES))) == fields
 
 
 def test_an_id_in_the_path_and_an_unknown_parameter(calls: Calls) -> None:
     """Of every call; an id of an execution or a recovery that cannot be one is a 404."""
-    for (_, path), operation in operations().items():
-        function = operation["operationId"][0].upper() + operation["operationId"][1:]
+    for route in ROUTES:
         unknown = api_event({"webhook_id": ID, "message_id": "m"}, {"colour": "red"}, scope=SCOPES)
-        assert list(calls.refused(function, unknown)) == ["colour"]
+        assert list(calls.refused(route.handler, unknown)) == ["colour"]
         for name in ("webhook_id", "message_id"):
-            if f"{{{name}}}" in path:
+            if f"{{{name}}}" in route.resource:
                 ids = {name: "a b", "execution_id": EXECUTION_ID, "recovery_id": "rec_1"}
-                assert list(calls.refused(function, api_event(ids, scope=SCOPES, body={"url": 1}))) == [name]
+                assert list(calls.refused(route.handler, api_event(ids, scope=SCOPES, body={"url": 1}))) == [name]

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -21,7 +20,7 @@ from hooklog.executions.log import write as write_log
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.logs import logged_events
 
@@ -58,13 +57,13 @@ def execution(second: float, status: int = 200, webhook_id: str = "acme.orders")
     )
 
 
-def page(app: ModuleType, webhook_id: str = "acme.orders", **parameters: str) -> Response:
+def page(app: Endpoint, webhook_id: str = "acme.orders", **parameters: str) -> Response:
     parameters = {name.rstrip("_"): value for name, value in parameters.items()}
     answer = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def pages(app: ModuleType, **parameters: str) -> Iterator[list[str]]:
+def pages(app: Endpoint, **parameters: str) -> Iterator[list[str]]:
     cursor: str | None = ""
     while cursor is not None:
         status, body = page(app, **parameters, **({"cursor": cursor} if cursor else {}))
@@ -73,13 +72,13 @@ def pages(app: ModuleType, **parameters: str) -> Iterator[list[str]]:
         cursor = body["next_cursor"]
 
 
-def get(app: ModuleType, execution_id: str, webhook_id: str = "acme.orders") -> Response:
+def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Response:
     event = api_event({"webhook_id": webhook_id, "execution_id": execution_id})
     answer = app.lambda_handler(event, None)
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_a_summary_is_as_the_contract_shows_it(write: Write, listing: ModuleType) -> None:
+def test_a_summary_is_as_the_contract_shows_it(write: Write, listing: Endpoint) -> None:
     one = execution(0)
     write([one])
     assert page(listing) == (
@@ -106,15 +105,13 @@ def test_a_summary_is_as_the_contract_shows_it(write: Write, listing: ModuleType
     assert one.execution_id.startswith("20261123T173600.123456Z-")
 
 
-def test_a_webhook_without_executions_has_an_empty_history(listing: ModuleType) -> None:
+def test_a_webhook_without_executions_has_an_empty_history(listing: Endpoint) -> None:
     assert page(listing) == (200, {"executions": [], "next_cursor": None})
 
 
 @pytest.mark.parametrize("limit", ["1", "3", "7", "19", "20", "21", "200"])
 @pytest.mark.parametrize("status", ["", "success", "failure"])
-def test_pages_are_newest_first_and_leave_nothing_out(
-    write: Write, listing: ModuleType, limit: str, status: str
-) -> None:
+def test_pages_are_newest_first_and_leave_nothing_out(write: Write, listing: Endpoint, limit: str, status: str) -> None:
     log = [execution(n, 500 if n % 3 == 0 else 200) for n in range(20)]
     write(log)
     write([execution(n, webhook_id="acme.orderz") for n in range(3)])
@@ -125,12 +122,12 @@ def test_pages_are_newest_first_and_leave_nothing_out(
     assert shown[-1] or not wanted
 
 
-def test_the_page_has_50_by_default(write: Write, listing: ModuleType) -> None:
+def test_the_page_has_50_by_default(write: Write, listing: Endpoint) -> None:
     write([execution(n) for n in range(60)])
     assert [len(ids) for ids in pages(listing)] == [50, 10]
 
 
-def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listing: ModuleType) -> None:
+def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listing: Endpoint) -> None:
     log = [execution(n) for n in range(4)]
     write(log)
     walk = pages(listing, limit="2")
@@ -154,7 +151,7 @@ def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listin
     ],
 )
 def test_from_is_included_and_to_is_not(
-    write: Write, listing: ModuleType, status: str, bounds: dict[str, str], seconds: range
+    write: Write, listing: Endpoint, status: str, bounds: dict[str, str], seconds: range
 ) -> None:
     log = [execution(n, 500 if status == "failure" else 200) for n in range(10)]
     write(log)
@@ -186,19 +183,19 @@ def test_from_is_included_and_to_is_not(
         ({"state": "failure"}, "state"),
     ],
 )
-def test_a_wrong_parameter_is_named(listing: ModuleType, parameters: dict[str, str], named: str) -> None:
+def test_a_wrong_parameter_is_named(listing: Endpoint, parameters: dict[str, str], named: str) -> None:
     status, body = page(listing, **parameters)
     assert (status, body["error"]["code"]) == (400, "invalid_request")
     assert named in body["error"]["message"]
 
 
-def test_a_parameter_given_twice_is_refused(listing: ModuleType) -> None:
+def test_a_parameter_given_twice_is_refused(listing: Endpoint) -> None:
     event = api_event({"webhook_id": "w"}, {"limit": "1"})
     event["multiValueQueryStringParameters"]["limit"] = ["1", "2"]
     assert listing.lambda_handler(event, None)["statusCode"] == 400
 
 
-def test_a_cursor_cannot_be_forged_to_start_outside_the_query(write: Write, listing: ModuleType) -> None:
+def test_a_cursor_cannot_be_forged_to_start_outside_the_query(write: Write, listing: Endpoint) -> None:
     write([execution(n) for n in range(3)])
     bounds = {"from_": "2026-11-23", "to": "2026-11-24"}
     cursor = page(listing, limit="1", **bounds)[1]["next_cursor"]
@@ -207,7 +204,7 @@ def test_a_cursor_cannot_be_forged_to_start_outside_the_query(write: Write, list
     assert page(listing, cursor=forged, **bounds)[0] == 400
 
 
-def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: ModuleType) -> None:
+def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: Endpoint) -> None:
     write([execution(n, 500) for n in range(3)])
     cursor = page(listing, limit="1")[1]["next_cursor"]
     assert page(listing, limit="2", cursor=cursor)[0] == 200
@@ -218,11 +215,11 @@ def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: Modul
 
 
 @pytest.mark.parametrize("webhook_id", ["a b", "a/b", "w" * 129, "wh_a%2F..%2Fwh_b", "ü", "%00", ".", "%2E%2E"])
-def test_a_webhook_id_that_cannot_be_is_refused(listing: ModuleType, webhook_id: str) -> None:
+def test_a_webhook_id_that_cannot_be_is_refused(listing: Endpoint, webhook_id: str) -> None:
     assert page(listing, webhook_id)[0] == 400
 
 
-def test_the_token_must_allow_the_webhook(write: Write, listing: ModuleType, getting: ModuleType) -> None:
+def test_the_token_must_allow_the_webhook(write: Write, listing: Endpoint, getting: Endpoint) -> None:
     one = execution(0)
     write([one])
     path = {"webhook_id": "acme.orders", "execution_id": one.execution_id}
@@ -238,13 +235,13 @@ def test_the_token_must_allow_the_webhook(write: Write, listing: ModuleType, get
             assert (answer["statusCode"], grant) == (status, grant)
 
 
-def test_a_request_past_the_authorizer_is_401(listing: ModuleType) -> None:
+def test_a_request_past_the_authorizer_is_401(listing: Endpoint) -> None:
     event = api_event({"webhook_id": "acme.orders"})
     del event["requestContext"]["authorizer"]
     assert listing.lambda_handler(event, None)["statusCode"] == 401
 
 
-def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
+def test_a_failed_execution_in_full(write: Write, getting: Endpoint) -> None:
     one = execution(0, 500)
     write([one])
     status, body = get(getting, one.execution_id)
@@ -263,14 +260,14 @@ def test_a_failed_execution_in_full(write: Write, getting: ModuleType) -> None:
     }
 
 
-def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: ModuleType) -> None:
+def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: Endpoint) -> None:
     call = Call.of(MESSAGE)._replace(sensitive_headers=frozenset({"X-OWN"}))
     one = record(execution(0, 500).delivery._replace(call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_headers"] == {"X-Own": "••••"}
 
 
-def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) -> None:
+def test_a_hard_error_says_what_went_wrong(write: Write, getting: Endpoint) -> None:
     error = Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
     one = record(execution(0).delivery._replace(answer=None, error=error), Trigger.EVENT)
     write([one])
@@ -283,7 +280,7 @@ def test_a_hard_error_says_what_went_wrong(write: Write, getting: ModuleType) ->
     assert "response_body" not in body
 
 
-def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: ModuleType) -> None:
+def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: Endpoint) -> None:
     answer = Answer(500, {}, b"\xff\xfe", truncated=True, length=None)
     one = record(execution(0, 500).delivery._replace(answer=answer), Trigger.EVENT)
     write([one])
@@ -293,14 +290,14 @@ def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: ModuleTy
     assert "request_body_encoding" not in body
 
 
-def test_a_success_has_its_summary_alone(write: Write, getting: ModuleType) -> None:
+def test_a_success_has_its_summary_alone(write: Write, getting: Endpoint) -> None:
     one = execution(0)
     write([one])
     status, body = get(getting, one.execution_id)
     assert (status, body["result"], "request_body" in body) == (200, 200, False)
 
 
-def test_details_in_many_parts_come_whole(write: Write, getting: ModuleType) -> None:
+def test_details_in_many_parts_come_whole(write: Write, getting: Endpoint) -> None:
     noise = os.urandom(450_000).hex().encode()
     one = record(execution(0, 500).delivery._replace(call=Call.of(MESSAGE._replace(body=noise))), Trigger.EVENT)
     write([one])
@@ -311,19 +308,19 @@ def test_details_in_many_parts_come_whole(write: Write, getting: ModuleType) -> 
     "execution_id",
     ["20261123T173600.123456Z-00000000", "x", "20261123T173600.123456Z-9f3a2c1d#1", "%00", "../other"],
 )
-def test_an_execution_that_is_not_there_is_404(getting: ModuleType, execution_id: str) -> None:
+def test_an_execution_that_is_not_there_is_404(getting: Endpoint, execution_id: str) -> None:
     status, body = get(getting, execution_id)
     assert (status, body["error"]["code"]) == (404, "not_found")
 
 
-def test_an_execution_of_another_webhook_is_404(write: Write, getting: ModuleType) -> None:
+def test_an_execution_of_another_webhook_is_404(write: Write, getting: Endpoint) -> None:
     one = execution(0, webhook_id="acme.other")
     write([one])
     assert get(getting, one.execution_id)[0] == 404
 
 
 def test_what_fails_on_our_side_is_a_plain_500(
-    listing: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture
+    listing: Endpoint, aws: MockAws, caplog: pytest.LogCaptureFixture
 ) -> None:
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     status, body = page(listing)
@@ -333,7 +330,7 @@ def test_what_fails_on_our_side_is_a_plain_500(
 
 
 def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
-    app = aws.start("ListExecutionsFunction", ALLOWED_ORIGIN="https://app.acme.example")
+    app = aws.endpoint("list_executions", ALLOWED_ORIGIN="https://app.acme.example")
     headers = app.lambda_handler(api_event({"webhook_id": "w"}), None)["headers"]
     assert headers["Access-Control-Allow-Origin"] == "https://app.acme.example"
     assert headers["Access-Control-Expose-Headers"] == "Date"
@@ -341,7 +338,7 @@ def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
 
 
 def test_a_function_does_not_start_with_a_setting_missing(aws: MockAws) -> None:
-    environment = aws.environment("ListExecutionsFunction")
+    environment = aws.environment("ReadApiFunction")
     del environment["EXECUTIONS_TABLE"]
     with patch.dict(os.environ, environment), pytest.raises(Exception, match="EXECUTIONS_TABLE is not set"):
-        aws.start("ListExecutionsFunction", EXECUTIONS_TABLE="")
+        aws.endpoint("list_executions", EXECUTIONS_TABLE="")

@@ -13,7 +13,7 @@ from cli.output import Output
 from cli.redrive import move_dead_letters
 from cli.stack import Stack
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, lagging
 from tests.logs import logged_events
@@ -85,12 +85,12 @@ def chain(aws: MockAws, message_id: str = "msg_1") -> list[tuple[int, str, int]]
 
 
 def executions(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
-    app = aws.start("ListMessageExecutionsFunction")
+    app = aws.endpoint("list_message_executions")
     found: list[dict[str, Any]] = call(app, {"message_id": message_id})["executions"]
     return found
 
 
-def call(app: ModuleType, path: dict[str, str], status: int = 200, **change: Any) -> Any:
+def call(app: Endpoint, path: dict[str, str], status: int = 200, **change: Any) -> Any:
     answer = app.lambda_handler(api_event(path, **{"scope": EVERYTHING, **change}), CONTEXT)
     assert answer["statusCode"] == status, answer
     return json.loads(answer["body"] or "{}")
@@ -98,15 +98,15 @@ def call(app: ModuleType, path: dict[str, str], status: int = 200, **change: Any
 
 def resend(aws: MockAws, execution: dict[str, Any]) -> None:
     path = {"webhook_id": execution["webhook_id"], "execution_id": execution["execution_id"]}
-    call(aws.start("ResendExecutionFunction"), path, 202)
+    call(aws.endpoint("resend_execution"), path, 202)
 
 
 def recover(aws: MockAws, webhook_id: str = ID) -> dict[str, Any]:
     body = {"since": "2026-01-01T00:00:00Z"}
-    recovery_id = call(aws.start("StartRecoveryFunction"), {"webhook_id": webhook_id}, 202, body=body)["recovery_id"]
+    recovery_id = call(aws.endpoint("start_recovery"), {"webhook_id": webhook_id}, 202, body=body)["recovery_id"]
     aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
     path = {"webhook_id": webhook_id, "recovery_id": recovery_id}
-    state: dict[str, Any] = call(aws.start("GetRecoveryFunction"), path)
+    state: dict[str, Any] = call(aws.endpoint("get_recovery"), path)
     return {name: state[name] for name in ("status", "found", "queued")}
 
 
@@ -287,8 +287,8 @@ class TestNextAttempt:
 
     def shown(self, aws: MockAws) -> list[str]:
         """The attempts that say so, as each of the three views has them."""
-        views = [executions(aws), call(aws.start("ListExecutionsFunction"), {"webhook_id": ID})["executions"]]
-        get = aws.start("GetExecutionFunction")
+        views = [executions(aws), call(aws.endpoint("list_executions"), {"webhook_id": ID})["executions"]]
+        get = aws.endpoint("get_execution")
         views.append([call(get, {"webhook_id": ID, "execution_id": e["execution_id"]}) for e in views[0]])
         found = [sorted(e["execution_id"] for e in view if "next_attempt_at" in e) for view in views]
         assert found[0] == found[1] == found[2]
@@ -320,7 +320,7 @@ class TestNextAttempt:
     def test_nor_one_whose_details_were_erased(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         path = {"webhook_id": ID, "execution_id": self.ids(aws)[0]}
-        call(aws.start("EraseExecutionDetailsFunction"), path, 204)
+        call(aws.endpoint("erase_execution_details"), path, 204)
         assert self.shown(aws) == []
         send(app, take(aws))
         assert versions(receiver) == {1: 1}

@@ -112,7 +112,7 @@ def recovery_id(aws: MockAws, sender: ModuleType, receiver: Receiver) -> str:
     """Of a recovery that has two failures to look at."""
     url = receiver.url("/status/410")
     send(sender, *({"webhook_id": WEBHOOK, "message_id": f"m{n}", "url": url, "payload": n} for n in range(2)))
-    start = aws.start("StartRecoveryFunction")
+    start = aws.endpoint("start_recovery")
     path, body = {"webhook_id": WEBHOOK}, {"since": "2026-01-01T00:00:00Z"}
     answer = start.lambda_handler(api_event(path, scope="executions:resend", body=body), None)
     return str(json.loads(answer["body"])["recovery_id"])

@@ -104,7 +104,7 @@ def test_what_is_skipped_is_neither_delivered_nor_failed(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+    put = aws.endpoint("put_webhook", ALLOW_HTTP="true")
     fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
     put.lambda_handler(api_event({"webhook_id": "acme.orders"}, scope="webhooks:manage", body=fields), None)
     send(app, {"webhook_id": "acme.orders", "payload": 1})
@@ -173,7 +173,7 @@ def everything(aws: MockAws, receiver: Receiver) -> None:
     send(app, resend.to_body())
     send(app, message(receiver.url("/status/200"), message_id="msg_2"), ApproximateReceiveCount="2")
     send(app, message("http://10.0.0.1/"))
-    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+    put = aws.endpoint("put_webhook", ALLOW_HTTP="true")
     fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
     put.lambda_handler(api_event({"webhook_id": "acme.orders"}, scope="webhooks:manage", body=fields), None)
     send(app, {"webhook_id": "acme.orders", "payload": 1})

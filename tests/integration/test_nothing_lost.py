@@ -54,7 +54,7 @@ def send(app: ModuleType, event: Event, seconds: float = 60) -> list[str]:
 
 
 def chain(aws: MockAws, message_id: str = "msg_1", **grant: Any) -> list[dict[str, Any]]:
-    app = aws.start("ListMessageExecutionsFunction")
+    app = aws.endpoint("list_message_executions")
     answer = app.lambda_handler(api_event({"message_id": message_id}, **grant), None)
     assert answer["statusCode"] == 200, answer
     executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
@@ -392,7 +392,7 @@ def test_a_log_that_answers_nonsense_is_out_of_reach(
 
 @pytest.fixture
 def resend(aws: MockAws) -> Callable[..., tuple[int, dict[str, Any]]]:
-    app = aws.start("ResendExecutionFunction")
+    app = aws.endpoint("resend_execution")
 
     def call(execution_id: str, webhook_id: str = WEBHOOK, scope: str = "executions:resend") -> Any:
         path = {"webhook_id": webhook_id, "execution_id": execution_id}
@@ -448,7 +448,7 @@ def test_the_chain_shows_what_the_caller_may_see(app: ModuleType, aws: MockAws, 
     assert len(chain(aws, webhooks=["acme.*"])) == 1
     assert chain(aws, webhooks=["other"]) == []
     assert chain(aws, "unknown") == []
-    shown = aws.start("ListMessageExecutionsFunction").lambda_handler(api_event({"message_id": ".."}), None)
+    shown = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": ".."}), None)
     assert (shown["statusCode"], "message_id must be" in shown["body"]) == (400, True)
 
 
@@ -457,8 +457,8 @@ class Recovery:
 
     def __init__(self, aws: MockAws) -> None:
         self._aws = aws
-        self._start = aws.start("StartRecoveryFunction")
-        self._get = aws.start("GetRecoveryFunction")
+        self._start = aws.endpoint("start_recovery")
+        self._get = aws.endpoint("get_recovery")
         self._run = aws.start("RunRecoveryFunction")
 
     def start(self, webhook_id: str = WEBHOOK, scope: str = "executions:resend", **body: Any) -> Any:
@@ -644,7 +644,7 @@ def test_a_recovery_without_progress_for_an_hour_gives_way_and_does_not_come_bac
 
 def test_a_recovery_whose_start_failed_holds_up_no_other(aws: MockAws, recovery: Recovery) -> None:
     url = aws.refs["RecoveryQueue"]
-    unqueued = aws.start("StartRecoveryFunction", RECOVERY_QUEUE_URL=f"{url}-none")
+    unqueued = aws.endpoint("start_recovery", RECOVERY_QUEUE_URL=f"{url}-none")
     event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
     assert unqueued.lambda_handler(event, None)["statusCode"] == 500
     assert recovery.start(since=SINCE)[0] == 202
@@ -674,7 +674,7 @@ def test_a_recovery_that_goes_on_just_as_it_is_to_be_stopped_is_not(
 
     with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(goes_on), monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
-        late = aws.start("StartRecoveryFunction")
+        late = aws.endpoint("start_recovery")
         event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
         answer = late.lambda_handler(event, None)
     assert conflict((answer["statusCode"], json.loads(answer["body"]))) == first

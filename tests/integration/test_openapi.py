@@ -3,12 +3,13 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 
+from hooklog.access.routes import ROUTES
 from hooklog.api.request import DEFAULT_LIMIT, MAX_LIMIT
 from hooklog.errors import Conflict, ErrorType, RequestRefused
 from hooklog.executions.execution import Trigger
@@ -16,9 +17,9 @@ from hooklog.executions.history import Status
 from hooklog.messages.fields import MAX_URL_LENGTH
 from hooklog.version import __version__
 from tests import template
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
-from tests.openapi import DOCUMENT, check, operations, resolved, validator
+from tests.openapi import DOCUMENT, check, operation_id, operations, resolved, validator
 from tests.receiver import Receiver
 
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -31,16 +32,7 @@ RECOVER = "/webhooks/{webhook_id}/recover"
 ERASE = "/webhooks/{webhook_id}/executions/{execution_id}/details"
 ERASE_MESSAGE = "/messages/{message_id}/details"
 RECOVERY = "/webhooks/{webhook_id}/recover/{recovery_id}"
-FUNCTIONS = {
-    LIST: "ListExecutionsFunction",
-    GET: "GetExecutionFunction",
-    RESEND: "ResendExecutionFunction",
-    CHAIN: "ListMessageExecutionsFunction",
-    RECOVER: "StartRecoveryFunction",
-    RECOVERY: "GetRecoveryFunction",
-    ERASE: "EraseExecutionDetailsFunction",
-    ERASE_MESSAGE: "EraseMessageDetailsFunction",
-}
+PATHS = (LIST, GET, RESEND, CHAIN, RECOVER, RECOVERY, ERASE, ERASE_MESSAGE)
 CONFLICTING = {
     ("POST", RESEND),
     ("PUT", "/webhooks/{webhook_id}"),
@@ -81,6 +73,17 @@ def test_every_endpoint_is_in_the_document_and_deployed() -> None:
     assert operations().keys() == deployed - pages
 
 
+def test_an_operation_has_the_name_and_the_parameters_of_its_route() -> None:
+    documented = {call: (each["operationId"], queries(each)) for call, each in operations().items()}
+    routes = {(each.method, each.resource): (operation_id(each.handler), each.parameters) for each in ROUTES}
+    assert documented == routes
+
+
+def queries(operation: Mapping[str, Any]) -> frozenset[str]:
+    parameters = map(resolved, operation.get("parameters", []))
+    return frozenset(parameter["name"] for parameter in parameters if parameter["in"] == "query")
+
+
 def test_the_server_is_the_deployed_stage() -> None:
     stage = template.resources("AWS::Serverless::Api")["HistoryApi"]["StageName"]
     assert DOCUMENT["servers"][0]["url"].endswith(f".amazonaws.com/{stage}")
@@ -94,11 +97,6 @@ def test_the_document_takes_what_the_code_takes() -> None:
     assert SCHEMAS["Trigger"]["enum"] == list(Trigger)
     assert sorted(SCHEMAS["HardErrorReason"]["properties"]["type"]["enum"]) == sorted(ErrorType)
     assert SCHEMAS["Execution"]["properties"]["url"]["maxLength"] == MAX_URL_LENGTH
-
-
-def test_the_list_takes_the_parameters_of_the_document(aws: MockAws) -> None:
-    listing = aws.start("ListExecutionsFunction")
-    assert {parameter["name"] for parameter in operations()["GET", LIST]["parameters"]} == listing.PARAMETERS
 
 
 def test_every_refusal_is_in_the_document() -> None:
@@ -154,18 +152,18 @@ def log(aws: MockAws, *urls: str, **settings: str) -> None:
     assert sender.lambda_handler(sqs_event(*messages), CONTEXT) == {"batchItemFailures": []}
 
 
-def ids(listing: ModuleType, status: str) -> list[str]:
+def ids(listing: Endpoint, status: str) -> list[str]:
     answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"status": status}), None)
     return [shown["execution_id"] for shown in check_answer(LIST, answer, 200)["executions"]]
 
 
-def get(getting: ModuleType, execution_id: str) -> dict[str, Any]:
+def get(getting: Endpoint, execution_id: str) -> dict[str, Any]:
     path = {"webhook_id": WEBHOOK, "execution_id": execution_id}
     return check_answer(GET, getting.lambda_handler(api_event(path), None), 200)
 
 
 def test_whatever_is_logged_is_answered_as_the_document_says(
-    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+    aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     log(
         aws,
@@ -199,14 +197,14 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
 
 
 def test_a_success_with_details_is_answered_as_the_document_says(
-    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+    aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     log(aws, receiver.url("/status/200", body="thanks"), DETAILS_OF="all")
     (success,) = ids(listing, "success")
     assert get(getting, success)["response_body"] == "thanks"
 
 
-def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: ModuleType, receiver: Receiver) -> None:
+def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: Endpoint, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/200"), receiver.url("/status/204"))
     answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": "1"}), None)
     cursor = check_answer(LIST, answer, 200)["next_cursor"]
@@ -230,7 +228,7 @@ def test_a_chain_is_answered_as_the_document_says(aws: MockAws, receiver: Receiv
 
 
 def test_what_went_out_twice_at_once_is_answered_as_the_document_says(
-    aws: MockAws, listing: ModuleType, getting: ModuleType, receiver: Receiver
+    aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     urls = [receiver.url(f"/sequence/twice{end}", codes=f"200,close,{end}") for end in ("200", "500", "close")]
     for url in urls:
@@ -321,14 +319,14 @@ def test_a_refusal_is_answered_as_the_document_says(
     check_answer(path, reader(aws, path).lambda_handler(call(**change), None), status)
 
 
-@pytest.mark.parametrize("path", FUNCTIONS)
+@pytest.mark.parametrize("path", PATHS)
 def test_a_call_past_the_authorizer_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
     event = call()
     del event["requestContext"]["authorizer"]
     check_answer(path, reader(aws, path).lambda_handler(event, None), 401)
 
 
-@pytest.mark.parametrize("path", FUNCTIONS)
+@pytest.mark.parametrize("path", PATHS)
 def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
     for table in ("Executions", "Recoveries"):
         aws.dynamodb.delete_table(TableName=aws.refs[table])
@@ -336,8 +334,9 @@ def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: st
     check_answer(path, reader(aws, path).lambda_handler(event, None), 500)
 
 
-def reader(aws: MockAws, path: str) -> ModuleType:
-    return aws.start(FUNCTIONS[path])
+def reader(aws: MockAws, path: str) -> Endpoint:
+    (route,) = (each for each in ROUTES if each.resource == path)
+    return aws.endpoint(route.handler)
 
 
 def call(execution_id: str = ABSENT, **change: Any) -> dict[str, Any]:

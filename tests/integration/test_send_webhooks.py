@@ -320,7 +320,7 @@ class TestNoTraceOfOurs:
         """Those of the second page, too."""
         receiver.reset()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-        put = aws.start("PutWebhookFunction", ALLOW_HTTP="true")
+        put = aws.endpoint("put_webhook", ALLOW_HTTP="true")
         body = {"url": receiver.url("/status/200"), "enabled": True, "topic": "acme"}
         for webhook_id in ("w000", f"w{PAGE_SIZE:03}"):
             put.lambda_handler(api_event({"webhook_id": webhook_id}, scope="webhooks:manage", body=body), None)

@@ -24,7 +24,7 @@ def put(api: Api, url: str, transformation: str | None, **fields: Any) -> dict[s
 
 def details(aws: MockAws, row: dict[str, Any]) -> dict[str, Any]:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
-    shown: dict[str, Any] = json.loads(aws.start("GetExecutionFunction").lambda_handler(api_event(path), None)["body"])
+    shown: dict[str, Any] = json.loads(aws.endpoint("get_execution").lambda_handler(api_event(path), None)["body"])
     return shown
 
 
@@ -59,7 +59,7 @@ def test_what_is_skipped_is_in_the_history_as_a_success(
     put(api, receiver.url("/status/200"), "payload.order > 2000 ? payload")
     assert send(sender, {"message_id": "m1"}) == []
     assert receiver.requests == []
-    listing = aws.start("ListExecutionsFunction")
+    listing = aws.endpoint("list_executions")
     (shown,) = json.loads(listing.lambda_handler(api_event({"webhook_id": ID}), None)["body"])["executions"]
     assert {name: shown[name] for name in ("success", "skipped", "result", "hard_error", "attempt")} == {
         "success": True,
@@ -125,7 +125,7 @@ def test_whatever_an_expression_says_is_logged_and_shown(
     assert [text.removeprefix(failed).removesuffix(place) for text in shown] == [
         "a\ufffdb", "\ufffd\ufffd", "😀", "a\ufffdb", "\ufffd", "\ufffd[31m", "\ufffd",
     ]  # fmt: skip
-    tester = aws.start("TestWebhookFunction", ALLOW_HTTP="true", DETAILS_OF=details_of)
+    tester = aws.endpoint("test_webhook", ALLOW_HTTP="true", DETAILS_OF=details_of)
     tested = tester.lambda_handler(
         api_event({"webhook_id": ID}, scope="webhooks:manage", body={"payload": said[0]}), None
     )

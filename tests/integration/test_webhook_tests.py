@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from hooklog.sending.webhook_test import LOCK_SECONDS
-from tests.aws import MockAws
+from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
@@ -25,17 +25,17 @@ DEFAULT = b'{"test":true,"text":"This is a test of your webhook."}'
 
 
 @pytest.fixture
-def tester(aws: MockAws, receiver: Receiver) -> ModuleType:
+def tester(aws: MockAws, receiver: Receiver) -> Endpoint:
     receiver.reset()
     return start(aws)
 
 
-def start(aws: MockAws, **overrides: str) -> ModuleType:
-    return aws.start("TestWebhookFunction", ALLOW_HTTP="true", **overrides)
+def start(aws: MockAws, **overrides: str) -> Endpoint:
+    return aws.endpoint("test_webhook", ALLOW_HTTP="true", **overrides)
 
 
 def ask(
-    tester: ModuleType,
+    tester: Endpoint,
     status: int = 200,
     /,
     *,
@@ -56,7 +56,7 @@ def ask(
 
 
 def test_a_webhook_that_is_off_is_sent_to_at_once_and_the_answer_holds_everything(
-    api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     headers = {"Authorization": "Bearer s3cr3t", "X-Own": "s3cr3t", "X-Shop": "berlin"}
     url = receiver.url("/status/200", body="welcome")
@@ -79,7 +79,7 @@ def test_a_webhook_that_is_off_is_sent_to_at_once_and_the_answer_holds_everythin
 
 
 def test_what_fails_is_not_retried_recovered_or_sent_again(
-    api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     api.put(url=receiver.url("/status/500", body="no"), retry_schedule=[1])
     shown = ask(tester, payload={"order": 1742}, event_type="order.created")
@@ -88,7 +88,7 @@ def test_what_fails_is_not_retried_recovered_or_sent_again(
     assert aws.waiting("WebhookQueue") == 0
     assert recover(aws) == (0, 0)
     assert resend(aws, history(aws)[0]) == 409
-    answer = aws.start("GetExecutionFunction").lambda_handler(
+    answer = aws.endpoint("get_execution").lambda_handler(
         api_event({"webhook_id": ID, "execution_id": shown["execution_id"]}), None
     )
     assert json.loads(answer["body"]) == shown
@@ -98,7 +98,7 @@ def test_what_fails_is_not_retried_recovered_or_sent_again(
     ("url", "kind"),
     [("http://10.1.2.3/", "blocked_address"), ("https://does-not-exist.invalid/", "dns_failure")],
 )
-def test_the_guard_holds_for_a_test_as_well(api: Api, aws: MockAws, tester: ModuleType, url: str, kind: str) -> None:
+def test_the_guard_holds_for_a_test_as_well(api: Api, aws: MockAws, tester: Endpoint, url: str, kind: str) -> None:
     api.put(url="https://does-not-exist.invalid/")
     (row,) = aws.rows("Webhooks")
     aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "url": {"S": url}})
@@ -106,7 +106,7 @@ def test_the_guard_holds_for_a_test_as_well(api: Api, aws: MockAws, tester: Modu
     assert (shown["error"]["type"], shown["hard_error"], shown["result"]) == (kind, True, 0)
 
 
-def test_what_is_sent_is_transformed(api: Api, tester: ModuleType, receiver: Receiver) -> None:
+def test_what_is_sent_is_transformed(api: Api, tester: Endpoint, receiver: Receiver) -> None:
     api.put(url=receiver.url("/status/200"), transformation='{"id": message_id, "of": webhook_id, "n": payload.n}')
     shown = ask(tester, payload={"n": 1})
     (request,) = receiver.requests
@@ -141,7 +141,7 @@ def test_a_test_is_what_the_sender_would_do(
     assert {row.get("trigger", {}).get("S", "event") for row in rows} == {"test", "event"}
 
 
-def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, tester: ModuleType) -> None:
+def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, tester: Endpoint) -> None:
     api.put(url="https://shop.example/hooks", transformation="payload.send ? payload : $error('no order')")
     assert ask(tester, payload=1)["error"]["type"] == "transformation_error"
     api.put(url="https://shop.example/hooks", transformation="payload.send ? payload", version=1)
@@ -151,7 +151,7 @@ def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, test
 
 
 def test_a_dry_run_shows_what_would_be_sent_and_leaves_no_trace(
-    api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+    api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     url, expression = receiver.url("/status/200"), '{"n": payload.n}'
     _, created = api.put(url=url, headers={"Authorization": "s3cr3t"}, transformation=expression)
@@ -163,7 +163,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_leaves_no_trace(
     assert (receiver.requests, history(aws)) == ([], [])
 
 
-def test_a_dry_run_may_try_another_transformation(api: Api, tester: ModuleType) -> None:
+def test_a_dry_run_may_try_another_transformation(api: Api, tester: Endpoint) -> None:
     api.put(url="https://shop.example/hooks", transformation='"stored"')
     assert ask(tester, payload=1, dry_run=True, transformation="payload + 1")["request_body"] == "2"
     assert ask(tester, payload=1, dry_run=True, transformation=None)["request_body"] == "1"
@@ -181,19 +181,19 @@ def test_a_dry_run_may_try_another_transformation(api: Api, tester: ModuleType) 
     [{"dry_run": 1}, {"dry_run": None}, {"event_type": "a b"}, {"event_type": 1}, {"url": "https://shop.example/"},
      {"dry_run": True, "transformation": ""}, {"dry_run": True, "transformation": 1}, {"message_id": "msg_1"}],
 )  # fmt: skip
-def test_a_field_out_of_range_is_refused(api: Api, tester: ModuleType, fields: dict[str, Any]) -> None:
+def test_a_field_out_of_range_is_refused(api: Api, tester: Endpoint, fields: dict[str, Any]) -> None:
     api.put(url="https://shop.example/hooks")
     ask(tester, 400, **fields)
 
 
-def test_who_may_test(api: Api, tester: ModuleType) -> None:
+def test_who_may_test(api: Api, tester: Endpoint) -> None:
     ask(tester, 404)
     api.put(url="https://shop.example/hooks")
     ask(tester, 403, change={"scope": "executions:read executions:resend webhooks:read"})
     ask(tester, 403, change={"webhooks": ["bcme.*"]})
 
 
-def test_a_change_is_effective_at_once(api: Api, tester: ModuleType, receiver: Receiver) -> None:
+def test_a_change_is_effective_at_once(api: Api, tester: Endpoint, receiver: Receiver) -> None:
     api.put(url=receiver.url("/status/500"))
     assert ask(tester)["result"] == 500
     api.put(url=receiver.url("/status/200"), version=1)
@@ -201,7 +201,7 @@ def test_a_change_is_effective_at_once(api: Api, tester: ModuleType, receiver: R
 
 
 def test_what_has_no_details_that_can_be_made_is_logged_all_the_same(
-    api: Api, tester: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    api: Api, tester: Endpoint, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_memory(*_: Any, **__: Any) -> bytes:
         raise MemoryError
@@ -249,7 +249,7 @@ def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fau
 
 class TestOneAtATime:
     def test_while_one_is_running_another_is_told_to_wait(
-        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+        self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=3)
         api.put("acme.other", url=receiver.url("/status/200"))
@@ -267,7 +267,7 @@ class TestOneAtATime:
 
     @pytest.mark.parametrize(("seconds", "status"), [(-1, 200), (0, 200), (60, 429)])
     def test_one_that_died_is_waited_for_only_until_it_must_have_ended(
-        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver, seconds: int, status: int
+        self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver, seconds: int, status: int
     ) -> None:
         api.put(url=receiver.url("/status/200"))
         texts: dict[str, Any] = {"webhook_id": {"S": ID}, "recovery_id": {"S": "#test"}, "holder": {"S": "dead"}}
@@ -277,7 +277,7 @@ class TestOneAtATime:
         assert len(receiver.requests) == (status == 200)
 
     def test_one_that_ends_late_leaves_anothers_lock(
-        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+        self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=2)
         with ThreadPoolExecutor(1) as pool:
@@ -289,7 +289,7 @@ class TestOneAtATime:
             assert late.result()["error"]["type"] == "read_timeout"
         assert aws.rows("Recoveries") == [others]
 
-    def test_it_is_over_whatever_comes_of_it(self, api: Api, aws: MockAws, tester: ModuleType) -> None:
+    def test_it_is_over_whatever_comes_of_it(self, api: Api, aws: MockAws, tester: Endpoint) -> None:
         api.put(url="https://does-not-exist.invalid/", transformation="payload.send ? payload : $error('no')")
         for payload, key in (({"send": True}, "error"), ({}, "error")):
             assert key in ask(tester, payload=payload)
@@ -358,7 +358,7 @@ class TestInTime:
 
     @pytest.mark.parametrize("seconds", [0, 5, 9.9])
     def test_nothing_is_sent_where_too_little_is_left(
-        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver, seconds: float
+        self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver, seconds: float
     ) -> None:
         api.put(url=receiver.url("/status/200"), transformation="payload")
         error = ask(tester, 500, seconds=seconds)["error"]
@@ -366,13 +366,13 @@ class TestInTime:
         assert (receiver.requests, history(aws), aws.rows("Recoveries")) == ([], [], [])
 
     def test_a_transformation_that_takes_too_long_is_not_waited_for(
-        self, api: Api, aws: MockAws, tester: ModuleType, receiver: Receiver
+        self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/200"), transformation="$sum($map([1..100000], function($n) { $n * $n }))")
         assert "took too long" in ask(tester, 500, seconds=10.3)["error"]["message"]
         assert (receiver.requests, history(aws)) == ([], [])
 
-    def test_what_a_cold_start_took_is_taken_off(self, api: Api, tester: ModuleType, receiver: Receiver) -> None:
+    def test_what_a_cold_start_took_is_taken_off(self, api: Api, tester: Endpoint, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/200"))
         event = api_event({"webhook_id": ID}, scope="webhooks:manage")
         event["requestContext"]["requestTimeEpoch"] = (time.time() - 20) * 1000

@@ -41,7 +41,7 @@ OWN_HOSTS = [
 
 def error_type(aws: MockAws, row: dict[str, Any]) -> str:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
-    answer = aws.start("GetExecutionFunction").lambda_handler(api_event(path), None)
+    answer = aws.endpoint("get_execution").lambda_handler(api_event(path), None)
     return str(json.loads(answer["body"])["error"]["type"])
 
 
@@ -142,7 +142,7 @@ class TestApi:
     def test_nor_to_the_domain_name_that_it_was_called_by(self, aws: MockAws) -> None:
         event = api_event({"webhook_id": ID}, scope=BOTH, body={"url": "https://Hooks.Acme.example./v2/webhooks"})
         event["requestContext"]["domainName"] = "HOOKS.acme.example"
-        assert aws.start("PutWebhookFunction").lambda_handler(event, None)["statusCode"] == 400
+        assert aws.endpoint("put_webhook").lambda_handler(event, None)["statusCode"] == 400
 
     @pytest.mark.parametrize(
         "url",
@@ -242,7 +242,7 @@ class TestApi:
         assert key not in rows[ID]["sealed_key"]["B"]
         moved = {**rows["acme.other"], "sealed_key": rows[ID]["sealed_key"]}
         aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item=moved)
-        status, _ = api.call("GetWebhookSecret", {"webhook_id": "acme.other"})
+        status, _ = api.call("get_webhook_secret", {"webhook_id": "acme.other"})
         assert status == 500
 
     def test_sensitive_values_are_masked_and_a_mask_keeps_them(self, api: Api) -> None:
@@ -253,7 +253,7 @@ class TestApi:
         shown["headers"]["X-Shop"] = "hamburg"
         assert api.put(**shown)[0] == 200
         assert api.get()[1]["headers"] == {**headers, "X-Shop": "hamburg"}
-        _, body = api.call("ListWebhooks", {}, scope="webhooks:read")
+        _, body = api.call("list_webhooks", {}, scope="webhooks:read")
         assert body["webhooks"][0]["headers"]["Authorization"] == "••••"
 
     def test_a_mask_that_hides_nothing_is_refused(self, api: Api) -> None:
@@ -317,7 +317,7 @@ class TestApi:
         for webhook_id in ids:
             copy = {**row, "webhook_id": {"S": webhook_id}}
             aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item=copy)
-        app = aws.start("ListWebhooksFunction")
+        app = aws.endpoint("list_webhooks")
         found: list[str] = []
         cursor: str | None = None
         while cursor or not found:
@@ -332,7 +332,7 @@ class TestApi:
 
     @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "101"}, {"cursor": "x"}, {"status": "success"}])
     def test_a_parameter_out_of_range_is_refused(self, api: Api, parameters: dict[str, str]) -> None:
-        assert api.call("ListWebhooks", {}, parameters=parameters)[0] == 400
+        assert api.call("list_webhooks", {}, parameters=parameters)[0] == 400
 
 
 class TestLimit:
@@ -465,7 +465,7 @@ class TestSending:
         assert all(row["hard_error"]["BOOL"] and row["exhausted"]["BOOL"] for row in rows.values())
         assert aws.waiting("WebhookQueue") == 0
         api.put(url=receiver.url("/status/200"), enabled=True)
-        resend = aws.start("ResendExecutionFunction")
+        resend = aws.endpoint("resend_execution")
         path = {"webhook_id": ID, "execution_id": rows[ID]["executed_at"]["S"]}
         assert resend.lambda_handler(api_event(path, scope="executions:resend"), None)["statusCode"] == 202
         assert sender.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
@@ -480,7 +480,7 @@ class TestSending:
         api.put(url=receiver.url("/status/200"), version=1)
         (failed,) = history(aws)
         path = {"webhook_id": ID, "execution_id": failed["executed_at"]["S"]}
-        resend = aws.start("ResendExecutionFunction")
+        resend = aws.endpoint("resend_execution")
         for enabled, version in ((False, 2), (True, 3)):
             api.put(url=receiver.url("/status/200"), enabled=enabled, version=version)
             resend.lambda_handler(api_event(path, scope="executions:resend"), None)

@@ -44,14 +44,14 @@ def send(app: ModuleType, event: dict[str, Any]) -> None:
 
 
 def chain(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
-    answer = aws.start("ListMessageExecutionsFunction").lambda_handler(api_event({"message_id": message_id}), None)
+    answer = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": message_id}), None)
     executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
     return executions
 
 
 def show(aws: MockAws, execution_id: str, **settings: str) -> dict[str, Any]:
     event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id})
-    answer = aws.start("GetExecutionFunction", **settings).lambda_handler(event, None)
+    answer = aws.endpoint("get_execution", **settings).lambda_handler(event, None)
     assert answer["statusCode"] == 200, answer
     execution: dict[str, Any] = json.loads(answer["body"])
     return execution
@@ -100,7 +100,7 @@ def test_what_the_deployment_names_is_masked_in_what_was_logged_before(
 def test_what_a_webhook_names_by_now_is_masked_in_what_was_logged_before(
     app: ModuleType, aws: MockAws, receiver: Receiver, own: bool
 ) -> None:
-    put = aws.start("PutWebhookFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS="127.0.0.0/8")
+    put = aws.endpoint("put_webhook", ALLOW_HTTP="true", ALLOWED_NETWORKS="127.0.0.0/8")
     webhook: dict[str, Any] = {"url": receiver.url("/status/500"), "enabled": True}
 
     def set_up(**fields: Any) -> int:
@@ -177,7 +177,7 @@ def test_a_fault_is_told_by_its_kind_and_place(app: ModuleType, aws: MockAws, ca
     aws.dynamodb.delete_table(TableName=aws.refs["ExecutionDetails"])
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     event = api_event({"webhook_id": WEBHOOK, "execution_id": "20261123T173600.123456Z-9f3a2c1d"})
-    assert aws.start("GetExecutionFunction").lambda_handler(event, None)["statusCode"] == 500
+    assert aws.endpoint("get_execution").lambda_handler(event, None)["statusCode"] == 500
     (record,) = [each for each in caplog.records if each.__dict__.get("event") == "api_call_failed"]
     assert "ResourceNotFoundException" in record.__dict__["cause"]
     assert " < history.py:" in record.__dict__["cause"]
@@ -187,8 +187,8 @@ class Eraser:
     """The two calls that erase, as a caller sees them."""
 
     def __init__(self, aws: MockAws) -> None:
-        self._execution = aws.start("EraseExecutionDetailsFunction")
-        self._message = aws.start("EraseMessageDetailsFunction")
+        self._execution = aws.endpoint("erase_execution_details")
+        self._message = aws.endpoint("erase_message_details")
 
     def execution(self, execution_id: str, webhook_id: str = WEBHOOK, **grant: Any) -> int:
         event = api_event({"webhook_id": webhook_id, "execution_id": execution_id}, **{**MANAGE, **grant})
@@ -278,7 +278,7 @@ def test_what_is_erased_is_not_sent_again(app: ModuleType, aws: MockAws, receive
     send(app, aws.take("WebhookQueue"))
     send(app, sqs_event(message(receiver.url("/status/500")), receive_count=2))
     resend = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope="executions:resend")
-    assert aws.start("ResendExecutionFunction").lambda_handler(resend, None)["statusCode"] == 409
+    assert aws.endpoint("resend_execution").lambda_handler(resend, None)["statusCode"] == 409
     assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
     assert (aws.waiting("WebhookQueue"), aws.waiting("WebhookDeadLetterQueue")) == (0, 0)
     assert len(receiver.requests) == 1
@@ -286,9 +286,9 @@ def test_what_is_erased_is_not_sent_again(app: ModuleType, aws: MockAws, receive
 
 def recover(aws: MockAws) -> dict[str, Any]:
     event = {**api_event({"webhook_id": WEBHOOK}, scope="executions:resend"), "body": '{"since": "2026-01-01"}'}
-    recovery = json.loads(aws.start("StartRecoveryFunction").lambda_handler(event, None)["body"])
+    recovery = json.loads(aws.endpoint("start_recovery").lambda_handler(event, None)["body"])
     aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
-    answer = aws.start("GetRecoveryFunction").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
+    answer = aws.endpoint("get_recovery").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
     progress: dict[str, Any] = json.loads(answer["body"])
     return progress
 
@@ -349,7 +349,7 @@ def test_what_is_not_kept_cannot_be_sent_again_by_hand(aws: MockAws, receiver: R
     send(start(aws, RETRY_SCHEDULE="", **NONE), sqs_event(message(receiver.url("/status/500"))))
     path = {"webhook_id": WEBHOOK, "execution_id": chain(aws)[0]["execution_id"]}
     event = api_event(path, scope="executions:resend")
-    assert aws.start("ResendExecutionFunction").lambda_handler(event, None)["statusCode"] == 409
+    assert aws.endpoint("resend_execution").lambda_handler(event, None)["statusCode"] == 409
     assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
     assert aws.waiting("WebhookQueue") == 0
 

@@ -1,4 +1,4 @@
-"""What of an account's concurrency each function may take, with the parameters at their defaults.
+"""What of an account's concurrency each method of the API may take, with the parameters at their defaults.
 
 By Little's law, as many invocations run at one time as start in a second, times the seconds that each takes; at worst,
 that is the function's timeout. Calls may come in a burst besides.
@@ -18,15 +18,17 @@ UNRESERVED = 100
 """What AWS has every account leave to functions without a reservation."""
 
 API = template.resources("AWS::Serverless::Api")["HistoryApi"]
+TEST = ("POST", "/webhooks/{webhook_id}/test", "TestWebhookFunction")
 AUTHORIZER = API["Auth"]["Authorizers"]["BearerToken"]["FunctionArn"]["Fn::GetAtt"][0]
 
 
-def methods(function: str) -> Iterator[tuple[str, str]]:
-    """The method and path of each route that leads to it; the authorizer's are all of them."""
-    for name, properties in template.functions().items():
-        for event in properties.get("Events", {}).values():
-            if event["Type"] == "Api" and function in (name, AUTHORIZER):
-                yield event["Properties"]["Method"], event["Properties"]["Path"]
+METHODS = sorted(
+    (event["Properties"]["Method"], event["Properties"]["Path"], function)
+    for function, properties in template.functions().items()
+    for event in properties.get("Events", {}).values()
+    if event["Type"] == "Api"
+)
+"""Of the API, with the function behind each."""
 
 
 def throttle(method: str, path: str) -> tuple[int, int]:
@@ -40,11 +42,12 @@ def reserved(function: str, **parameters: Any) -> int:
     return int(template.default(template.functions()[function], **parameters).get("ReservedConcurrentExecutions", 0))
 
 
-def most(function: str, **parameters: Any) -> int:
+def most(method: str, path: str, function: str, **parameters: Any) -> int:
+    """Of this method alone."""
     if kept := reserved(function, **parameters):
         return kept
-    seconds = template.default(template.functions()[function]["Timeout"])
-    return sum(burst + rate * seconds for rate, burst in (throttle(*method) for method in methods(function)))
+    rate, burst = throttle(method, path)
+    return burst + rate * int(template.default(template.functions()[function]["Timeout"]))
 
 
 def polled() -> Iterator[int]:
@@ -57,25 +60,26 @@ def polled() -> Iterator[int]:
                 yield event["Properties"]["ScalingConfig"]["MaximumConcurrency"]
 
 
-BEHIND_THE_API = sorted(function for function in template.functions() if list(methods(function)))
-
-
-@pytest.mark.parametrize("function", BEHIND_THE_API)
-def test_no_function_of_the_api_takes_what_the_sender_needs(function: str) -> None:
+@pytest.mark.parametrize("method", METHODS, ids=" ".join)
+def test_no_method_of_the_api_takes_what_the_sender_needs(method: tuple[str, str, str]) -> None:
     """Whatever its callers and their receivers do: the queues' functions have their invocations all the same."""
-    others = sum(reserved(each) for each in BEHIND_THE_API if each != function)
-    assert most(function) <= ACCOUNT - sum(polled()) - others
+    others = sum(reserved(each) for each in template.functions() if each != method[2])
+    assert most(*method) <= ACCOUNT - sum(polled()) - others
+
+
+def test_nor_does_the_authorizer_which_all_methods_ask() -> None:
+    assert 0 < reserved(AUTHORIZER) <= ACCOUNT - sum(polled())
 
 
 def test_nor_does_the_test_of_webhooks_where_nothing_can_be_reserved() -> None:
     assert reserved("TestWebhookFunction", TestConcurrency=0) == 0
-    assert most("TestWebhookFunction", TestConcurrency=0) <= ACCOUNT - sum(polled())
+    assert most(*TEST, TestConcurrency=0) <= ACCOUNT - sum(polled())
 
 
 def test_receivers_hold_few_functions_up() -> None:
     """A test takes as long as a customer's receiver likes. No other function of the API waits for one."""
-    assert most("TestWebhookFunction") <= ACCOUNT / 100
-    rate, burst = throttle("POST", "/webhooks/{webhook_id}/test")
+    assert most(*TEST) <= ACCOUNT / 100
+    rate, burst = throttle(*TEST[:2])
     assert max(rate, burst) < min(throttle("GET", "/webhooks"))
 
 
@@ -87,6 +91,6 @@ def test_what_is_reserved_leaves_what_aws_wants_unreserved() -> None:
 
 
 def test_a_limit_of_one_method_is_of_a_method_that_there_is() -> None:
-    paths = {("/" + path.replace("/", "~1"), method) for method, path in methods(AUTHORIZER)}
+    paths = {("/" + path.replace("/", "~1"), method) for method, path, _ in METHODS}
     settings = {(each["ResourcePath"], each["HttpMethod"]) for each in API["MethodSettings"]}
     assert settings - paths == {("/*", "*")}

@@ -61,7 +61,7 @@ def test_the_message_of_the_cli_example_can_be_sent() -> None:
 
 def test_every_call_of_the_api_is_listed_with_its_scope() -> None:
     listed = re.findall(r"^\| `([A-Z]+) (/\S+)` \| .+ \| `([\w:]+)` \|$", README, re.MULTILINE)
-    assert sorted(listed) == sorted((route.method, route.path, route.scope) for route in ROUTES)
+    assert sorted(listed) == sorted((route.method, route.resource, route.scope) for route in ROUTES)
 
 
 def test_every_refused_header_is_named() -> None:

@@ -3,12 +3,13 @@
 import copy
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from hooklog.access.routes import ROUTES
 from hooklog.version import __version__
 from tests import template
 from tests.deploying import SECTIONS, overrides, stack_python, transformed
@@ -49,6 +50,34 @@ def test_a_stack_of_the_last_release_is_updated_without_a_loss(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, section: str
 ) -> None:
     assert problems(*updates[section], schemas) == []
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_each_method_of_the_api_invokes_a_function_that_is_there_and_lets_it(
+    updates: dict[str, tuple[Resources, Resources]], section: str
+) -> None:
+    """Functions that the last release had may be gone: CloudFormation deletes them when all else has succeeded."""
+    _, after = updates[section]
+    permissions = {
+        (each["Properties"]["FunctionName"].get("Ref"), each["Properties"]["SourceArn"]["Fn::Sub"][0])
+        for each in after.values()
+        if each["Type"] == "AWS::Lambda::Permission"
+    }
+    methods = list(invoked(after))
+    assert len(methods) == len(ROUTES) + 2  # the page and its assets
+    for function, call in methods:
+        assert after[function]["Type"] == "AWS::Lambda::Function"
+        assert any(name == function and source.endswith(call) for name, source in permissions), call
+
+
+def invoked(resources: Resources) -> Iterator[tuple[str, str]]:
+    """The function of each method and path, as a permission spells these."""
+    for path, item in resources["HistoryApi"]["Properties"]["Body"]["paths"].items():
+        for method, operation in item.items():
+            uri = operation["x-amazon-apigateway-integration"].get("uri")
+            if uri:
+                (function,) = re.findall(r"\$\{(\w+)\.Arn\}", uri["Fn::Sub"])
+                yield function, "/" + method.upper() + re.sub(r"\{\w+\}", "*", path)
 
 
 def test_an_update_needs_no_parameter_that_a_stack_has_not() -> None:

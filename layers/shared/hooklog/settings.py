@@ -64,60 +64,11 @@ class SenderSettings(_Settings):
     debug_sample_rate: float
 
 
-class ListSettings(_Settings):
-    """What list_executions and list_message_executions are configured with."""
-
-    executions_table: str
-    allowed_origin: str
-
-
-class GetSettings(_Settings):
-    """What get_execution is configured with."""
-
-    executions_table: str
-    execution_details_table: str
-    webhooks_table: str
-    sensitive_headers: SensitiveHeaders
-    allowed_origin: str
-
-
-class ResendSettings(_Settings):
-    """What resend_execution is configured with."""
-
-    executions_table: str
-    execution_details_table: str
-    queue_url: str
-    allowed_origin: str
-
-
-class EraseSettings(_Settings):
-    """What erase_execution_details and erase_message_details are configured with."""
-
-    executions_table: str
-    execution_details_table: str
-    allowed_origin: str
-
-
 class LogUnloggedSettings(_Settings):
     """What log_unlogged is configured with."""
 
     executions_table: str
     execution_details_table: str
-
-
-class StartRecoverySettings(_Settings):
-    """What start_recovery is configured with."""
-
-    recoveries_table: str
-    recovery_queue_url: str
-    allowed_origin: str
-
-
-class GetRecoverySettings(_Settings):
-    """What get_recovery is configured with."""
-
-    recoveries_table: str
-    allowed_origin: str
 
 
 class RunRecoverySettings(_Settings):
@@ -131,30 +82,39 @@ class RunRecoverySettings(_Settings):
     dead_letter_queue_url: str
 
 
-class WebhooksSettings(_Settings):
-    """What list_webhooks and get_webhook are configured with."""
+class ReadSettings(_Settings):
+    """What read_api is configured with."""
 
+    executions_table: str
+    execution_details_table: str
     webhooks_table: str
+    recoveries_table: str
     sensitive_headers: SensitiveHeaders
     allowed_origin: str
 
 
-class DeleteWebhookSettings(_Settings):
-    """What delete_webhook is configured with."""
+class ResendSettings(_Settings):
+    """What resend_api is configured with."""
 
-    webhooks_table: str
+    executions_table: str
+    execution_details_table: str
+    recoveries_table: str
+    queue_url: str
+    recovery_queue_url: str
     allowed_origin: str
 
 
-class PutWebhookSettings(_Settings):
-    """What put_webhook is configured with."""
+class ManageSettings(_Settings):
+    """What manage_api is configured with."""
 
+    executions_table: str
+    execution_details_table: str
     webhooks_table: str
     webhook_key: str
     allow_http: bool
     allowed_networks: tuple[Network, ...]
-    allowed_origin: str
     max_webhooks_per_prefix: int
+    allowed_origin: str
 
 
 class TryWebhookSettings(_Settings):
@@ -173,14 +133,6 @@ class TryWebhookSettings(_Settings):
     allow_http: bool
     allowed_networks: tuple[Network, ...]
     sensitive_headers: SensitiveHeaders
-    allowed_origin: str
-
-
-class SecretSettings(_Settings):
-    """What get_webhook_secret and rotate_webhook_secret are configured with."""
-
-    webhooks_table: str
-    webhook_key: str
     allowed_origin: str
 
 

@@ -18,8 +18,8 @@ def refuse_attempts(event: Mapping[str, Any]) -> None:
             raise Forbidden(f"a webhook must not call this API: the request carries {ATTEMPT_HEADER}")
 
 
-def refuse_own_url(url: str, event: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest for a webhook's URL that leads to the API which this call has come to.
+def refuse_own_url(url: str, context: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest for a webhook's URL that leads to the API which a call with this `requestContext` came to.
 
     It is known by the host of the call and by the API's id: API Gateway's own host names begin with the id (those of a
     private API with the id and `-vpce-…`), and emulators serve the API on a path that names it. Any other domain name
@@ -27,7 +27,6 @@ def refuse_own_url(url: str, event: Mapping[str, Any]) -> None:
     """
     from hooklog.delivery.target import DEFAULT_PORTS, parse_target
 
-    context = event.get("requestContext") or {}
     target = parse_target(url, tuple(DEFAULT_PORTS))
     host = target.host.rstrip(".")
     named = {host.partition(".")[0].partition("-vpce-")[0], *unquote(target.path.partition("?")[0]).split("/")}

@@ -1,4 +1,4 @@
-"""Which scope each route needs, and what API Gateway is told of a token: the policy that it keeps for it."""
+"""The API's routes in one table, and what API Gateway is told of a token: the policy that it keeps for it."""
 
 import json
 import re
@@ -16,36 +16,45 @@ _PARAMETER: Final = re.compile(r"\{\w+\}")
 
 
 class Route(NamedTuple):
-    """A method and a path of template.yaml, and the scope that it needs."""
+    """A method and a resource of template.yaml, the scope that they need, and where they are handled."""
 
     method: str
-    path: str
+    resource: str
     scope: Scope
+    function: str
+    """A folder of `functions`."""
+    handler: str
+    """A function of that folder's app.py; docs/openapi.yaml has it as `operationId`, in camel case."""
+    parameters: frozenset[str] = frozenset()
+    """Which the query string may have."""
 
-    def resources(self, webhooks: Iterable[str]) -> Iterator[str]:
+    def patterns(self, webhooks: Iterable[str]) -> Iterator[str]:
         """The paths of these webhooks' calls, as an IAM policy spells them; `*` takes in any text, with `/` in it."""
-        for webhook in webhooks if WEBHOOK in self.path else (EVERY,):
-            yield self.method + _PARAMETER.sub("*", self.path.replace(WEBHOOK, webhook))
+        for webhook in webhooks if WEBHOOK in self.resource else (EVERY,):
+            yield self.method + _PARAMETER.sub("*", self.resource.replace(WEBHOOK, webhook))
 
 
-_EXECUTIONS: Final = f"/webhooks/{WEBHOOK}/executions"
+_OWN: Final = f"/webhooks/{WEBHOOK}"
+_EXECUTIONS: Final = f"{_OWN}/executions"
+_EXECUTION: Final = f"{_EXECUTIONS}/{{execution_id}}"
+_LIST: Final = frozenset({"limit", "cursor"})
 
 ROUTES: Final = (
-    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ),
-    Route("GET", f"{_EXECUTIONS}/{{execution_id}}", Scope.EXECUTIONS_READ),
-    Route("POST", f"{_EXECUTIONS}/{{execution_id}}/resend", Scope.EXECUTIONS_RESEND),
-    Route("DELETE", f"{_EXECUTIONS}/{{execution_id}}/details", Scope.WEBHOOKS_MANAGE),
-    Route("POST", f"/webhooks/{WEBHOOK}/recover", Scope.EXECUTIONS_RESEND),
-    Route("GET", f"/webhooks/{WEBHOOK}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ),
-    Route("GET", "/messages/{message_id}/executions", Scope.EXECUTIONS_READ),
-    Route("DELETE", "/messages/{message_id}/details", Scope.WEBHOOKS_MANAGE),
-    Route("GET", "/webhooks", Scope.WEBHOOKS_READ),
-    Route("GET", f"/webhooks/{WEBHOOK}", Scope.WEBHOOKS_READ),
-    Route("PUT", f"/webhooks/{WEBHOOK}", Scope.WEBHOOKS_MANAGE),
-    Route("DELETE", f"/webhooks/{WEBHOOK}", Scope.WEBHOOKS_MANAGE),
-    Route("POST", f"/webhooks/{WEBHOOK}/test", Scope.WEBHOOKS_MANAGE),
-    Route("GET", f"/webhooks/{WEBHOOK}/secret", Scope.WEBHOOKS_MANAGE),
-    Route("POST", f"/webhooks/{WEBHOOK}/secret", Scope.WEBHOOKS_MANAGE),
+    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ, "read_api", "list_executions", _LIST | {"status", "from", "to"}),
+    Route("GET", _EXECUTION, Scope.EXECUTIONS_READ, "read_api", "get_execution"),
+    Route("GET", "/messages/{message_id}/executions", Scope.EXECUTIONS_READ, "read_api", "list_message_executions"),
+    Route("GET", f"{_OWN}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ, "read_api", "get_recovery"),
+    Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST),
+    Route("GET", _OWN, Scope.WEBHOOKS_READ, "read_api", "get_webhook"),
+    Route("POST", f"{_EXECUTION}/resend", Scope.EXECUTIONS_RESEND, "resend_api", "resend_execution"),
+    Route("POST", f"{_OWN}/recover", Scope.EXECUTIONS_RESEND, "resend_api", "start_recovery"),
+    Route("PUT", _OWN, Scope.WEBHOOKS_MANAGE, "manage_api", "put_webhook"),
+    Route("DELETE", _OWN, Scope.WEBHOOKS_MANAGE, "manage_api", "delete_webhook"),
+    Route("GET", f"{_OWN}/secret", Scope.WEBHOOKS_MANAGE, "manage_api", "get_webhook_secret"),
+    Route("POST", f"{_OWN}/secret", Scope.WEBHOOKS_MANAGE, "manage_api", "rotate_webhook_secret"),
+    Route("DELETE", f"{_EXECUTION}/details", Scope.WEBHOOKS_MANAGE, "manage_api", "erase_execution_details"),
+    Route("DELETE", "/messages/{message_id}/details", Scope.WEBHOOKS_MANAGE, "manage_api", "erase_message_details"),
+    Route("POST", f"{_OWN}/test", Scope.WEBHOOKS_MANAGE, "test_webhook", "test_webhook"),
 )
 """Every route but the History page's; what is not here, no token opens."""
 
@@ -64,8 +73,8 @@ def authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
 
 
 def _answer(grant: Grant, stage: str, webhooks: Iterable[str]) -> dict[str, Any]:
-    allowed = (route.resources(webhooks) for route in ROUTES if route.scope in grant.scopes)
-    resources = [f"{stage}/{resource}" for route in allowed for resource in route]
+    allowed = (route.patterns(webhooks) for route in ROUTES if route.scope in grant.scopes)
+    resources = [f"{stage}/{pattern}" for patterns in allowed for pattern in patterns]
     statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resources}
     if not resources:
         statement |= {"Effect": "Deny", "Resource": [f"{stage}/*"]}

@@ -1,4 +1,4 @@
 """What is asked for, and the answers.
 
-In order: cursor, request, answer, time_limit.
+In order: cursor, request, response, time_limit.
 """

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from hooklog.access.grants import Grant
+from hooklog.access.routes import WEBHOOK, Route
 from hooklog.api.cursor import read_cursor, read_webhook_cursor
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
@@ -35,15 +36,25 @@ class Request(NamedTuple):
     path: Mapping[str, str]
     parameters: Mapping[str, str]
     body: str = ""
+    context: Mapping[str, Any] = {}
+    """API Gateway's `requestContext`."""
 
     @classmethod
     def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
         """Raises InvalidRequest for a query parameter that is not among `known`, or is there twice."""
         given = event.get("multiValueQueryStringParameters") or {}
         _check_names(given, known)
-        grant = Grant.from_authorizer((event.get("requestContext") or {}).get("authorizer") or {})
+        context = event.get("requestContext") or {}
+        grant = Grant.from_authorizer(context.get("authorizer") or {})
         parameters = {name: values[0] for name, values in given.items()}
-        return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event))
+        return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event), context)
+
+    def require(self, route: Route) -> None:
+        """Raise Forbidden unless the token has the route's scope, and covers the webhook that the path names."""
+        if WEBHOOK in route.resource:
+            self.grant.require(route.scope, self.webhook_id)
+        else:
+            self.grant.require_scope(route.scope)
 
     @property
     def webhook_id(self) -> str:

@@ -1,5 +1,6 @@
-"""PUT /webhooks/{webhook_id}: set a webhook up, or put another form of it in its place."""
+"""What changes webhooks and the log: webhooks set up and removed, their secrets, details erased."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -7,15 +8,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access.grants import Grant, Scope
+from hooklog.access.grants import Grant
 from hooklog.access.loops import refuse_own_url
-from hooklog.api.answer import Reply, answer
-from hooklog.api.request import Event, Request
+from hooklog.api.request import Request
+from hooklog.api.response import Handler, Response, respond
 from hooklog.aws import Clients, connect
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.signature import new_key, secret_of
 from hooklog.errors import Conflict, InvalidRequest, Undelivered
-from hooklog.settings import PutWebhookSettings
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.erasure import erase_execution, erase_message
+from hooklog.executions.rows import ExecutionRow
+from hooklog.settings import ManageSettings
 from hooklog.webhooks import lists, registry
 from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.rows import WebhookRow
@@ -23,8 +27,10 @@ from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
 
 logger = Logger()
-settings = PutWebhookSettings.from_environment()
+settings = ManageSettings.from_environment()
 connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
 encryption = KeyEncryption(Clients(), settings.webhook_key)
 guard = Guard(settings.allowed_networks)
@@ -35,24 +41,51 @@ LOOK_UP_SECONDS = 2
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    return answer(event, put_webhook, settings.allowed_origin, logger)
+    return respond(event, HANDLERS, settings.allowed_origin, logger)
 
 
-def put_webhook(event: Event) -> Reply:
-    request = Request.parse(event)
-    request.grant.require(Scope.WEBHOOKS_MANAGE, request.webhook_id)
+def put_webhook(request: Request) -> Response:
     stored = registry.read(request.webhook_id, consistent=True)
-    checks = {"url": partial(check_url, event), "transformation": check_transformation}
+    checks = {"url": partial(check_url, request.context), "transformation": check_transformation}
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook, checks)
     check_topic(webhook, stored and stored.webhook, request.grant)
     if stored is None:
         check_room(request.grant.prefix(webhook.webhook_id))
     now = datetime.now(UTC)
     if stored:
-        return Reply(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
+        return Response(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
     key = new_key()
     created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now)
-    return Reply(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
+    return Response(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
+
+
+def delete_webhook(request: Request) -> None:
+    """Its history stays until it expires."""
+    registry.delete(request.webhook_id)
+
+
+def get_webhook_secret(request: Request) -> Mapping[str, Any]:
+    keys = registry.find(request.webhook_id).keys
+    return {"secret": secret_of(encryption.decrypt(request.webhook_id, keys.current)), **keys.shown(datetime.now(UTC))}
+
+
+def rotate_webhook_secret(request: Request) -> Mapping[str, Any]:
+    stored, key, now = registry.find(request.webhook_id), new_key(), datetime.now(UTC)
+    keys = registry.rotate(stored, encryption.encrypt(request.webhook_id, key), now)
+    return {"secret": secret_of(key), **keys.shown(now)}
+
+
+def erase_execution_details(request: Request) -> None:
+    erase_execution(request.webhook_id, request.execution_id)
+    logger.info(
+        "details erased", event="details_erased", webhook_id=request.webhook_id, execution_id=request.execution_id
+    )
+
+
+def erase_message_details(request: Request) -> None:
+    """On the webhooks that the token covers."""
+    erased = erase_message(request.message_id, request.grant.covers)
+    logger.info("details erased", event="details_erased", message_id=request.message_id, executions=erased)
 
 
 def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
@@ -68,17 +101,30 @@ def check_room(prefix: str) -> None:
         raise Conflict(f"the prefix {prefix}* already has {most:,} webhooks, which is the limit: delete one first")
 
 
-def check_url(event: Event, url: str) -> None:
+def check_url(context: Mapping[str, Any], url: str) -> None:
     """Raises InvalidRequest for what would not be sent to. A name that is not found now may be found later."""
     try:
         guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
     except Undelivered as refusal:
         if not refusal.error_type.is_retried:
             raise InvalidRequest(f"url: {refusal.message}") from None
-    refuse_own_url(url, event)
+    refuse_own_url(url, context)
 
 
 def check_transformation(expression: str | None) -> None:
     """Raises InvalidRequest where it does not compile."""
     if expression is not None:
         transformer.check(expression)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    each.__name__: each
+    for each in (
+        put_webhook,
+        delete_webhook,
+        get_webhook_secret,
+        rotate_webhook_secret,
+        erase_execution_details,
+        erase_message_details,
+    )
+}

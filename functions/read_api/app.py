@@ -1,0 +1,89 @@
+"""Everything that the API only reads. Writes nothing, and cannot decrypt a secret.
+
+What only some routes need is imported by them: it is not part of the others' cold start.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog.access.grants import Grant, Scope
+from hooklog.api.cursor import make_cursor, make_webhook_cursor
+from hooklog.api.request import Request
+from hooklog.api.response import Handler, fitting, respond
+from hooklog.aws import connect
+from hooklog.executions import history
+from hooklog.executions.details import DetailsRow
+from hooklog.executions.masking import SensitiveHeaders
+from hooklog.executions.rows import ExecutionRow
+from hooklog.settings import ReadSettings
+
+logger = Logger()
+settings = ReadSettings.from_environment()
+connection = connect()
+ExecutionRow.attach(connection, settings.executions_table)
+DetailsRow.attach(connection, settings.execution_details_table)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
+    return respond(event, HANDLERS, settings.allowed_origin, logger)
+
+
+def list_executions(request: Request) -> Mapping[str, Any]:
+    query, limit, after = request.executions_page
+    page = history.list_executions(query, limit, after)
+    return {"executions": page.executions, "next_cursor": make_cursor(query, page.more_after)}
+
+
+def get_execution(request: Request) -> Mapping[str, Any]:
+    from hooklog.webhooks.registry import sensitive_headers
+
+    attach_webhooks()
+    sensitive = settings.sensitive_headers.joined_by(sensitive_headers(request.webhook_id))
+    return history.get_execution(request.webhook_id, request.execution_id, sensitive)
+
+
+def list_message_executions(request: Request) -> Mapping[str, Any]:
+    return {"executions": history.list_message(request.message_id, request.grant.covers)}
+
+
+def get_recovery(request: Request) -> Mapping[str, Any]:
+    from hooklog.sending.recovery import RecoveryRow, progress
+
+    RecoveryRow.attach(connection, settings.recoveries_table)
+    return progress(request.webhook_id, request.recovery_id)
+
+
+def list_webhooks(request: Request) -> Mapping[str, Any]:
+    from hooklog.webhooks.lists import covered
+
+    attach_webhooks()
+    page = covered(request.grant.webhooks, *request.webhooks_page)
+    webhooks = fitting([webhook.shown(masked_for(request.grant)) for webhook in page.webhooks])
+    more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]
+    return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(more_after)}
+
+
+def get_webhook(request: Request) -> Mapping[str, Any]:
+    from hooklog.webhooks.registry import find
+
+    attach_webhooks()
+    return find(request.webhook_id).webhook.shown(masked_for(request.grant))
+
+
+def attach_webhooks() -> None:
+    from hooklog.webhooks.rows import WebhookRow
+
+    WebhookRow.attach(connection, settings.webhooks_table)
+
+
+def masked_for(grant: Grant) -> SensitiveHeaders | None:
+    """Which of a webhook's headers are masked; none for those who may set them."""
+    return None if Scope.WEBHOOKS_MANAGE in grant.scopes else settings.sensitive_headers
+
+
+HANDLERS: Mapping[str, Handler] = {
+    each.__name__: each
+    for each in (list_executions, get_execution, list_message_executions, get_recovery, list_webhooks, get_webhook)
+}
