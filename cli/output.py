@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -53,7 +53,7 @@ class Output:
         if self.as_json:
             self.print_json_lines([record])
         else:
-            self.console.print(Text("  ").join(to_text(value(record)) for _, value in columns), soft_wrap=True)
+            _print_lines(self.console, Text("  ").join(to_text(value(record)) for _, value in columns), indent=4)
 
     def print_fields(self, record: Record) -> None:
         """Print one record, one row per field."""
@@ -79,11 +79,28 @@ class Output:
         if self.as_json:
             self.print_json_lines([record])
         else:
-            self.console.print(Text(escape_controls(sentence)), soft_wrap=True)
+            _print_lines(self.console, Text(escape_controls(sentence)))
 
     def print_note(self, sentence: str) -> None:
         """Print a note or an error to standard error."""
-        self.stderr.print(Text(escape_controls(sentence)), soft_wrap=True)
+        _print_lines(self.stderr, Text(escape_controls(sentence)))
+
+
+def _print_lines(console: Console, text: Text, indent: int = 0) -> None:
+    """Wrap lines on a terminal between words, so that an ID stays whole; print them unchanged into a pipe."""
+    for line in text.split("\n", allow_blank=True):
+        breaks = _find_breaks(line.plain, console.width - indent) if console.is_terminal else ()
+        for number, part in enumerate(line.divide(breaks)):
+            part.rstrip()
+            console.print(Text(" " * indent if number else "").append_text(part), soft_wrap=True)
+
+
+def _find_breaks(line: str, width: int) -> Iterator[int]:
+    start = 0
+    for word in re.finditer(r"\S+", line):
+        if word.end() - start > width and word.start() > start:
+            start = word.start()
+            yield start
 
 
 def to_text(value: object) -> Text:

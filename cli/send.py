@@ -87,8 +87,10 @@ def _build_message(arguments: argparse.Namespace) -> dict[str, Any]:
 def _read_text(name: str) -> str:
     try:
         return sys.stdin.read() if name == _STDIN else Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CliFailure(f"Cannot read {name}: {error}", ExitCode.USAGE) from None
+    except OSError as error:
+        raise CliFailure(f"Cannot read {name}: {error.strerror}", ExitCode.USAGE) from None
+    except UnicodeDecodeError:
+        raise CliFailure(f"Cannot read {name}: it is not UTF-8", ExitCode.USAGE) from None
 
 
 def _parse_json(text: str, what: str) -> Any:

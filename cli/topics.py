@@ -30,7 +30,7 @@ def topics(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         output.print_table(FOREIGN_COLUMNS, foreign)
         raise CliFailure(f"{len(foreign)} of {len(webhooks)} webhooks are in another tenant's topic")
     if not output.as_json:
-        output.print_note(f"None of {len(webhooks)} webhooks is in another tenant's topic")
+        output.print_note(f"Checked {len(webhooks)} webhooks: none is in another tenant's topic")
 
 
 def _is_foreign(webhook: Record, depth: int) -> bool:

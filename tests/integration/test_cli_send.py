@@ -1,11 +1,12 @@
 """The messages that `hooklog send` queues, and those that it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from cli.arguments import build_parser
-from cli.failure import CliFailure
+from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from cli.send import send
 from cli.stack import Stack
@@ -54,3 +55,15 @@ def test_a_message_that_can_never_be_sent_is_refused(aws: MockAws, words: list[s
     with pytest.raises(CliFailure, match=reason):
         run_send(aws, *words)
     assert aws.waiting("WebhookQueue") == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [(None, "Cannot read .*: No such file or directory$"), (b"\xff", "Cannot read .*: it is not UTF-8$")],
+)
+def test_a_file_that_cannot_be_read_is_refused(aws: MockAws, tmp_path: Path, data: bytes | None, reason: str) -> None:
+    if data is not None:
+        (tmp_path / "messages.json").write_bytes(data)
+    with pytest.raises(CliFailure, match=reason) as failed:
+        run_send(aws, str(tmp_path / "messages.json"))
+    assert failed.value.code == ExitCode.USAGE

@@ -276,6 +276,20 @@ def test_ids_are_never_cut_however_narrow_the_terminal(width: int) -> None:
     assert ("┃" in printed(output)) == (width >= 120)
 
 
+def test_a_line_is_wrapped_between_words_on_a_terminal_and_not_in_a_pipe() -> None:
+    long_id = 100 * "x"
+    sentence = f"Queued {long_id} " + 20 * "again "
+    shown = io.StringIO()
+    Output(as_json=False, console=Console(file=shown, width=40, force_terminal=True)).print_result(sentence, {})
+    lines = shown.getvalue().splitlines()
+    assert long_id in lines
+    assert {word for line in lines if line != long_id for word in line.split()} == {"Queued", "again"}
+    assert all(len(line) <= 40 for line in lines if line != long_id)
+    piped = terminal(40)
+    piped.print_result(sentence, {})
+    assert printed(piped).count("\n") == 1
+
+
 def test_a_long_value_is_wrapped_and_not_cut() -> None:
     output = terminal(60)
     output.print_fields({"url": "https://shop.example/" + 40 * "0123456789"})
