@@ -382,6 +382,15 @@ def test_every_parameter_is_documented() -> None:
     assert sorted(documented) == sorted(template.TEMPLATE["Parameters"])
 
 
+def test_every_description_is_a_whole_sentence() -> None:
+    """An unquoted `#` would begin a comment and cut it off."""
+    described = [*template.TEMPLATE["Parameters"].values(), *template.TEMPLATE["Outputs"].values()]
+    described += [each.get("Properties", {}) for each in template.TEMPLATE["Resources"].values()]
+    descriptions = [each["Description"] for each in described if "Description" in each]
+    assert len(descriptions) > 60
+    assert [text for text in descriptions if not text.endswith(".")] == []
+
+
 def test_every_parameter_is_used_and_grouped() -> None:
     text = (template.ROOT / "template.yaml").read_text()
     groups = template.TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
