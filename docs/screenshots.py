@@ -57,7 +57,7 @@ GONE: Final = json.dumps({"error": "unknown endpoint"})
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PastExecution:
     """One execution of the day. Later attempts of one event type belong to the same message."""
 
     minutes_ago: float
@@ -70,18 +70,21 @@ class Line:
 
 
 DAY: Final = [
-    Line(0.6, "push", 200),
-    Line(3, SHOWN, 503, BUSY, attempt=3, next_minutes=31),
-    Line(8.6, SHOWN, 503, BUSY, attempt=2, next_minutes=5.6),
-    Line(8.7, SHOWN, 0, next_minutes=0.1),
-    Line(9.5, "issues.opened", 0),
-    Line(11, "push", 0),
-    Line(26, "release.published", 202),
-    Line(48, "push", 200),
-    Line(95, "issue_comment.created", 204),
-    Line(150, "issues.opened", 404, GONE),
-    Line(260, "push", 200),
-    *(Line(270 + 23 * number, ("push", "issue_comment.created")[number % 3 == 1], 200) for number in range(26)),
+    PastExecution(0.6, "push", 200),
+    PastExecution(3, SHOWN, 503, BUSY, attempt=3, next_minutes=31),
+    PastExecution(8.6, SHOWN, 503, BUSY, attempt=2, next_minutes=5.6),
+    PastExecution(8.7, SHOWN, 0, next_minutes=0.1),
+    PastExecution(9.5, "issues.opened", 0),
+    PastExecution(11, "push", 0),
+    PastExecution(26, "release.published", 202),
+    PastExecution(48, "push", 200),
+    PastExecution(95, "issue_comment.created", 204),
+    PastExecution(150, "issues.opened", 404, GONE),
+    PastExecution(260, "push", 200),
+    *(
+        PastExecution(270 + 23 * number, ("push", "issue_comment.created")[number % 3 == 1], 200)
+        for number in range(26)
+    ),
 ]
 
 CHAT: Final[dict[str, Any]] = {
@@ -110,19 +113,19 @@ def main() -> None:
     DetailsRow.attach(connection, outputs["ExecutionDetailsTable"])
     for row in ExecutionRow.query(DEMO_WEBHOOK):
         row.delete()
-    with front() as url:
-        executions = [deliver(url, number, line) for number, line in enumerate(DAY)]
+    with run_customer_server() as url:
+        executions = [deliver(url, number, past) for number, past in enumerate(DAY)]
         assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
-    take(outputs)
+    take_screenshots(outputs)
 
 
-class Front(BaseHTTPRequestHandler):
+class CustomerServer(BaseHTTPRequestHandler):
     """The customer's server. It answers as the current entry of DAY says."""
 
     answer: tuple[int, str, float] = (200, "", 0)
 
     def do_POST(self) -> None:
-        status, body, seconds = Front.answer
+        status, body, seconds = CustomerServer.answer
         self.rfile.read(int(self.headers["Content-Length"]))
         time.sleep(seconds)
         self.send_response(status)
@@ -134,37 +137,37 @@ class Front(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def front() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Front) as server:
+def run_customer_server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), CustomerServer) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/webhooks/github"
         server.shutdown()
 
 
-def deliver(url: str, number: int, line: Line) -> Execution:
-    """Send one webhook as if that much time had passed since."""
-    at = datetime.now(UTC) - timedelta(minutes=line.minutes_ago)
-    Front.answer = (line.result, line.body, 0.031 + number * 37 % 101 / 300)
-    name = line.event_type if line.event_type == SHOWN else str(number)
+def deliver(url: str, number: int, past: PastExecution) -> Execution:
+    """Send one webhook with the clock set back to that time."""
+    at = datetime.now(UTC) - timedelta(minutes=past.minutes_ago)
+    CustomerServer.answer = (past.result, past.body, 0.031 + number * 37 % 101 / 300)
+    name = past.event_type if past.event_type == SHOWN else str(number)
     message = {
         "webhook_id": DEMO_WEBHOOK,
         "message_id": f"evt_{uuid.uuid5(uuid.NAMESPACE_URL, name).hex[:16]}",
-        "url": url if line.result else _REFUSED,
-        "event_type": line.event_type,
-        "payload": PAYLOADS[line.event_type],
+        "url": url if past.result else _REFUSED,
+        "event_type": past.event_type,
+        "payload": PAYLOADS[past.event_type],
     }
     client = WebhookClient(
         EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
     )
     parsed = Message.parse(message, "none")
-    delivery = client.deliver(Call.of(parsed), line.attempt)
-    trigger = Trigger.EVENT if line.attempt == 1 else Trigger.RETRY
-    due = None if line.next_minutes is None else at + timedelta(minutes=line.next_minutes)
-    return Execution(name_execution(at), delivery, trigger, parsed.message_id, line.attempt - 1, due)
+    delivery = client.deliver(Call.of(parsed), past.attempt)
+    trigger = Trigger.EVENT if past.attempt == 1 else Trigger.RETRY
+    next_attempt_at = None if past.next_minutes is None else at + timedelta(minutes=past.next_minutes)
+    return Execution(name_execution(at), delivery, trigger, parsed.message_id, past.attempt - 1, next_attempt_at)
 
 
-def take(outputs: Outputs) -> None:
-    with history_page(outputs) as page:
+def take_screenshots(outputs: Outputs) -> None:
+    with open_history_page(outputs) as page:
         page.screenshot(path=FOLDER / "history-list.png")
         page.get_by_role("button", name=f"View {SHOWN}, 503").first.click()
         page.get_by_role("timer").wait_for()
@@ -172,14 +175,14 @@ def take(outputs: Outputs) -> None:
         page.get_by_role("dialog").evaluate("it => Promise.all(it.getAnimations().map(each => each.finished))")
         page.set_viewport_size({"width": 1040, "height": 1240})
         page.screenshot(path=FOLDER / "history-details.png")
-    register(outputs)
-    with history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
+    register_webhook(outputs)
+    with open_history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
         page.get_by_role("group", name="Would be sent").wait_for()
         page.set_viewport_size({"width": 1040, "height": 1050})
         page.get_by_role("dialog").screenshot(path=FOLDER / "history-webhooks.png")
 
 
-def register(outputs: Outputs) -> None:
+def register_webhook(outputs: Outputs) -> None:
     """Register the webhook that history-webhooks.png shows."""
     address = f"{outputs['ApiUrl']}/webhooks/{CHAT['webhook_id']}"
     token = {"Authorization": f"Bearer {outputs['Token']}"}
@@ -188,7 +191,7 @@ def register(outputs: Outputs) -> None:
 
 
 @contextmanager
-def history_page(outputs: Outputs, **query: str) -> Iterator[Page]:
+def open_history_page(outputs: Outputs, **query: str) -> Iterator[Page]:
     fragment = urlencode({"token": outputs["Token"], "webhook": DEMO_WEBHOOK})
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1040, "height": 860}, locale="en-GB", timezone_id="Europe/Berlin")

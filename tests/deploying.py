@@ -1,4 +1,4 @@
-"""What samconfig.toml deploys, and what AWS makes of the template with it."""
+"""The deployments of samconfig.toml, and the template as AWS transforms it for each."""
 
 import json
 import re
@@ -17,19 +17,19 @@ SECTIONS = [name for name in SAMCONFIG if name != "version"]
 
 
 def overrides(section: str) -> dict[str, str]:
-    """The parameters that a section sets."""
+    """Return the parameters that a section sets."""
     text = SAMCONFIG[section]["deploy"]["parameters"].get("parameter_overrides", "")
     return dict(re.findall(r'(\w+)="?([^\s"]*)"?', text))
 
 
 def transformed(changes: Iterable[Mapping[str, Any]]) -> list[Resources]:
-    """The template's resources for each change, as AWS transforms them; see tests/transformed.py."""
+    """Return the transformed template's resources for each change of parameters; see tests/transformed.py."""
     found: list[Resources] = json.loads(stack_python("tests.transformed", given=list(changes)))
     return found
 
 
 def stack_python(module: str, *arguments: str, given: Any) -> str:
-    """What a module prints that runs where the SAM CLI is, and reads JSON."""
+    """Run a module in the SAM CLI's environment with JSON on stdin, and return its output."""
     command = [str(places.STACK_BIN / "python"), "-m", module, *arguments]
     environment = {"AWS_DEFAULT_REGION": places.REGION}
     ended = subprocess.run(
