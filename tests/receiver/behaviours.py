@@ -1,7 +1,7 @@
-"""What the receiver does with a request: the path's first segment names it, the query string tunes it.
+"""The receiver's behaviours. The first segment of the path selects one, the query string configures it.
 
-Most take `?status=` (200). `?interval=` is the pause between drips in seconds (1). `/status/<code>`,
-`/sequence/<name>`, `/no-length`, `/gzip` and the like take `?body=`, in which `%FF` stands for that very byte.
+Most accept `?status=` (200). `?interval=` is the pause in seconds (1) between the pieces of a slow response.
+`/status/<code>`, `/sequence/<name>`, `/no-length`, `/gzip` and similar accept `?body=`, in which `%FF` is that byte.
 """
 
 import gzip as gzip_format
@@ -16,7 +16,7 @@ from tests.receiver.exchange import Exchange, blocks, chunk, head_bytes, single_
 from tests.receiver.reading import read_body
 
 Behaviour: TypeAlias = Callable[[Exchange], bool]
-"""Tells whether the connection stays open for another request."""
+"""Returns whether the connection stays open for another request."""
 
 ANSWERS = Path(__file__).with_name("answers")
 
@@ -29,7 +29,7 @@ BEFORE_THE_BODY: set[Behaviour] = set()
 
 
 def behaviour(function: Behaviour) -> Behaviour:
-    """Makes `drip_body` answer for `/drip-body`."""
+    """Register `drip_body` for the path `/drip-body`."""
     BEHAVIOURS[function.__name__.replace("_", "-")] = function
     return function
 
@@ -40,7 +40,7 @@ def before_the_body(function: Behaviour) -> Behaviour:
 
 
 def choose(exchange: Exchange) -> Behaviour:
-    """What the path names; of `/sequence/<name>?codes=500,reset,200`, one a request, and the last one from then on."""
+    """Return the behaviour. `/sequence/<name>?codes=500,reset,200` uses one per request, and repeats the last."""
     name = exchange.head.segments[0]
     if name != "sequence":
         return BEHAVIOURS.get(name, _unknown)
@@ -60,7 +60,7 @@ def status(exchange: Exchange) -> bool:
 
 @behaviour
 def slow_read(exchange: Exchange) -> bool:
-    """`?bytes=1&interval=1`: so many bytes of the request's body an interval (see server.py), then an answer."""
+    """`?bytes=1&interval=1`: reads this many bytes of the body per interval (see server.py), then answers."""
     return _answer(exchange, exchange.status)
 
 
@@ -72,7 +72,7 @@ def redirect_loop(exchange: Exchange) -> bool:
 
 @behaviour
 def close_after(exchange: Exchange) -> bool:
-    """Promises to keep the connection, then closes it."""
+    """Announces a persistent connection, then closes it."""
     promise = [("Connection", "keep-alive"), ("Keep-Alive", "timeout=60")]
     exchange.respond(exchange.status, exchange.parameters.data("body"), promise)
     return CLOSE
@@ -89,16 +89,16 @@ def answer(exchange: Exchange) -> bool:
         exchange.connection.send(data[-late:])
     ends = exchange.parameters.text("ends")
     if ends == "reset":
-        exchange.connection.pause(0.05)  # a reset may overtake what was sent
+        exchange.connection.pause(0.05)  # a reset may overtake sent data
         exchange.connection.reset_on_close()
     return CLOSE if ends else KEEP_OPEN
 
 
 @before_the_body
 def early(exchange: Exchange) -> bool:
-    """`/early/<code>?then=close`: answers without the request's body; then `close`, `reset`, `read` or `stall`.
+    """`/early/<code>?then=close`: answers before the request's body; then `close`, `reset`, `read` or `stall`.
 
-    `read` reads it after all and keeps the connection, `stall` neither reads nor closes. `?interim=2`: after two 103.
+    `read` then reads the body and keeps the connection; `stall` does neither. `?interim=2` sends two 103 first.
     """
     then = exchange.parameters.text("then", "close")
     exchange.connection.send(INTERIM * exchange.parameters.integer("interim", 0))
@@ -153,7 +153,7 @@ def no_length(exchange: Exchange) -> bool:
 
 @behaviour
 def endless_body(exchange: Exchange) -> bool:
-    """As fast as the client takes it; `?interval=` paces its 64 KB blocks."""
+    """Sends as fast as the client reads; `?interval=` is the pause between blocks of 64 KB."""
     interval = exchange.parameters.seconds("interval", 0)
     exchange.send_head([])
     while True:
@@ -163,7 +163,7 @@ def endless_body(exchange: Exchange) -> bool:
 
 @behaviour
 def short_body(exchange: Exchange) -> bool:
-    """Content-Length promises a hundred bytes more than come."""
+    """Content-Length is a hundred bytes more than the body."""
     body = exchange.parameters.data("body", "cut off")
     exchange.send_head([("Content-Length", str(len(body) + 100))])
     exchange.connection.send(body)
@@ -191,7 +191,7 @@ def gzip_bomb(exchange: Exchange) -> bool:
 
 @behaviour
 def bad_gzip(exchange: Exchange) -> bool:
-    """Says gzip and is not; `?cut=1`: is, but ends halfway."""
+    """Claims gzip but is not; with `?cut=1` it is, but ends halfway."""
     body = exchange.parameters.data("body", "this is not gzip")
     if "cut" in exchange.parameters:
         body = gzip_format.compress(body)[:-10]
@@ -201,7 +201,7 @@ def bad_gzip(exchange: Exchange) -> bool:
 
 @behaviour
 def latin1(exchange: Exchange) -> bool:
-    """Bytes that are not UTF-8, and no word of it in Content-Type."""
+    """Bytes that are not UTF-8, without a charset in Content-Type."""
     body = exchange.parameters.text("body", "café déjà vu").encode("latin-1", errors="replace")
     exchange.respond(exchange.status, body, [("Content-Type", "text/plain")])
     return KEEP_OPEN
@@ -218,7 +218,7 @@ def silent(exchange: Exchange) -> bool:
 
 @behaviour
 def drip_header(exchange: Exchange) -> bool:
-    """A byte of status line and headers an interval; `?bytes=100` lengthens the head."""
+    """Sends one byte of the head per interval; `?bytes=100` lengthens the head."""
     padding = "x" * exchange.parameters.integer("bytes", 100)
     exchange.drip(single_bytes(head_bytes(exchange.status, [("X-Padding", padding), ("Content-Length", "0")])))
     return KEEP_OPEN
@@ -226,7 +226,7 @@ def drip_header(exchange: Exchange) -> bool:
 
 @behaviour
 def drip_body(exchange: Exchange) -> bool:
-    """`?bytes=100`: the whole head, then a byte an interval; `?chunked=1`: a chunk of one byte."""
+    """`?bytes=100`: sends the head, then one byte per interval; `?chunked=1`: in chunks of one byte."""
     count = exchange.parameters.integer("bytes", 100)
     if "chunked" in exchange.parameters:
         exchange.send_head([("Transfer-Encoding", "chunked")])
@@ -248,7 +248,7 @@ def garbage(exchange: Exchange) -> bool:
 
 @behaviour
 def close(exchange: Exchange) -> bool:
-    """`?wait=0`: seconds before it does."""
+    """`?wait=0`: closes after this many seconds."""
     exchange.connection.pause(exchange.parameters.seconds("wait", 0))
     return CLOSE
 
@@ -261,38 +261,38 @@ def reset(exchange: Exchange) -> bool:
 
 @before_the_body
 def unread(exchange: Exchange) -> bool:
-    """Closes without having read the request's body."""
+    """Closes without reading the request's body."""
     return CLOSE
 
 
 @behaviour
 def alert(exchange: Exchange) -> bool:
-    """Over TLS: ends with bytes that are no record, instead of the notice that it ends."""
+    """Over TLS: ends with invalid bytes instead of a close_notify alert."""
     exchange.connection.send_raw(b"\x15\x03\x03\x00\x02\x02\x50")
     return CLOSE
 
 
 @behaviour
 def cut_status(exchange: Exchange) -> bool:
-    """`?bytes=1`: as much of the status line, then the end."""
+    """`?bytes=1`: sends this much of the status line, then closes."""
     exchange.connection.send(head_bytes(exchange.status, [])[: exchange.parameters.integer("bytes", 1)])
     return CLOSE
 
 
 @behaviour
 def interim(exchange: Exchange) -> bool:
-    """An interim answer, then the end."""
+    """Sends an interim response, then closes."""
     exchange.connection.send(INTERIM)
     return CLOSE
 
 
 @behaviour
 def reset_midbody(exchange: Exchange) -> bool:
-    """`?bytes=100` of the thousand more that Content-Length promises."""
+    """Resets after `?bytes=100` of a body whose Content-Length is a thousand more."""
     count = exchange.parameters.integer("bytes", 100)
     exchange.send_head([("Content-Length", str(count + 1000))])
     exchange.stream(count)
-    exchange.connection.pause(exchange.parameters.seconds("interval", 0.05))  # a reset may overtake what was sent
+    exchange.connection.pause(exchange.parameters.seconds("interval", 0.05))  # a reset may overtake sent data
     exchange.connection.reset_on_close()
     return CLOSE
 
@@ -302,7 +302,7 @@ def reset_midbody(exchange: Exchange) -> bool:
 
 @behaviour
 def huge_headers(exchange: Exchange) -> bool:
-    """`?bytes=16000000&line=60000`: that much in lines of that length; some clients limit one, some the other."""
+    """`?bytes=16000000&line=60000`: headers of this total size and line length; clients limit one or the other."""
     line = exchange.parameters.integer("line", 60_000)
     count = max(1, exchange.parameters.integer("bytes", 16_000_000) // max(1, line))
     headers = [(f"X-Huge-{n}", "x" * line) for n in range(count)]
@@ -321,7 +321,7 @@ def many_headers(exchange: Exchange) -> bool:
 
 @behaviour
 def weird_headers(exchange: Exchange) -> bool:
-    """Duplicates, bytes that are not ASCII, an empty value, a folded one, odd case."""
+    """Duplicate, non-ASCII, empty and folded headers, and odd case."""
     weird: list[tuple[str, str | bytes]] = [
         ("Set-Cookie", "one=1"),
         ("Set-Cookie", "two=2"),

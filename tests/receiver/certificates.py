@@ -1,4 +1,4 @@
-"""Throwaway certificates for 127.0.0.1 and localhost: one from a CA of our own, one that nobody trusts."""
+"""Temporary certificates for 127.0.0.1 and localhost: one from our own CA, and an untrusted one."""
 
 import ssl
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ class Certificates:
     authority: Identity
     ca_path: Path
     trusted: ssl.SSLContext
-    """Serves the certificate that ca_path vouches for."""
+    """Serves a certificate that `ca_path` verifies."""
     self_signed: ssl.SSLContext
 
     def context_of(self, identity: Identity, *chain: Identity) -> ssl.SSLContext:
-        """Serves this certificate, and a chain of those that vouch for it."""
+        """Return a context that serves this certificate with its chain."""
         path = identity.save(self.directory / f"{identity.certificate.serial_number}.pem")
         with path.open("ab") as file:
             file.writelines(each.certificate.public_bytes(serialization.Encoding.PEM) for each in chain)
@@ -75,9 +75,9 @@ def issue(
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     curve: ec.EllipticCurve | None = None,
 ) -> Identity:
-    """Signed by the issuer, or by itself; with the extensions that strict verification asks for.
+    """Issue a certificate, self-signed without an issuer, with the extensions that strict verification requires.
 
-    `begins` and `ends`, from now, bound when it is valid.
+    It is valid from `begins` to `ends`, relative to now.
     """
     key = ec.generate_private_key(curve or ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

@@ -1,4 +1,4 @@
-"""Gzip bodies, sound and hostile."""
+"""Valid and hostile gzip bodies."""
 
 import gzip
 import struct
@@ -12,9 +12,9 @@ _LAST_BLOCK = b"\x03\x00"
 
 @cache
 def gzip_bomb(mebibytes: int, layers: int) -> bytes:
-    """A valid gzip of that many MiB of zeros. One layer shrinks about a thousandfold, two to a few KB.
+    """Return a valid gzip of this many MiB of zeros. One layer compresses about 1000:1, two to a few KB.
 
-    One mebibyte is deflated, up to a full flush, and repeated: only the checksum has to see every byte.
+    Compresses one MiB up to a full flush and repeats it, so that only the checksum reads every byte.
     """
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflate.compress(_MEBIBYTE) + deflate.flush(zlib.Z_FULL_FLUSH)

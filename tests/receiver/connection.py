@@ -20,7 +20,7 @@ class ShuttingDown(Exception):
 
 
 class Connection:
-    """Reading and sending raise OSError or ClientLeft once the client has gone, or after `interrupt`."""
+    """Reading and sending raise OSError or ClientLeft after the client has left, or after `interrupt`."""
 
     def __init__(self, sock: socket.socket, number: int, stop: threading.Event) -> None:
         self.number = number
@@ -45,7 +45,7 @@ class Connection:
         return self._take(count)
 
     def read_slowly(self, count: int, step: int, interval: float) -> bytes:
-        """`step` bytes every `interval` seconds, with the least window the kernel allows."""
+        """Read `step` bytes every `interval` seconds, with the smallest window that the kernel allows."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW_WINDOW)
         data = b""
         while len(data) < count:
@@ -67,20 +67,20 @@ class Connection:
             raise ShuttingDown
 
     def outlast_client(self) -> None:
-        """Returns, by ClientLeft or OSError, when the client has closed its side."""
+        """Wait until the client has closed its side. Always ends with ClientLeft or OSError."""
         while True:
             self._receive(_BLOCK)
             self._unread.clear()
 
     def reset_on_close(self) -> None:
-        """Makes `close` send a TCP reset instead of an orderly end."""
+        """Make `close` send a TCP reset instead of closing normally."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._resets = True
 
     def interrupt(self) -> None:
-        """From another thread: ends whatever this connection's own thread is blocked in."""
+        """Called from another thread: unblock this connection's own thread."""
         with contextlib.suppress(OSError):
-            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket's own would drop its TLS state midway
+            socket.socket.shutdown(self._sock, socket.SHUT_RDWR)  # SSLSocket.shutdown would drop its TLS state
 
     def close(self) -> None:
         if isinstance(self._sock, ssl.SSLSocket) and not self._resets:
@@ -89,7 +89,7 @@ class Connection:
 
     @staticmethod
     def _notify_tls_close(sock: ssl.SSLSocket) -> None:
-        """Without it, a body that ends with the connection looks cut off; the client's own notice is not awaited."""
+        """Send close_notify, without which a body that ends with the connection looks truncated. Await no answer."""
         with contextlib.suppress(OSError, ValueError):
             sock.setblocking(False)
             sock.unwrap()

@@ -10,9 +10,9 @@ _JSON = [("Content-Type", "application/json")]
 
 
 def received(exchange: Exchange) -> bool:
-    """`GET /_received?since=0&path=`: those numbered above `since`; `?count=3&timeout=10` waits until so many came.
+    """`GET /_received?since=0&path=`: list the requests numbered above `since`.
 
-    `?bodies=0` leaves the bodies out.
+    `?count=3&timeout=10` first waits for three requests; `?bodies=0` omits the bodies.
     """
     parameters = exchange.parameters
     path = parameters.text("path") or None

@@ -1,4 +1,4 @@
-"""One request and the means to answer it, well or badly."""
+"""A request, and functions to answer it correctly or not."""
 
 import http
 from collections.abc import Iterable, Iterator
@@ -16,11 +16,11 @@ Headers: TypeAlias = Iterable[tuple[str, str | bytes]]
 
 
 class BadParameter(Exception):
-    """The query string asks for something this receiver cannot read."""
+    """The query string has a value that this receiver cannot parse."""
 
 
 class Parameters:
-    """The query string: how a test tunes a behaviour."""
+    """The query string, by which a test configures a behaviour."""
 
     def __init__(self, query: str) -> None:
         self._values = parse_qs(query, keep_blank_values=True, errors="surrogateescape")
@@ -35,7 +35,7 @@ class Parameters:
         return self._values.get(name, [default])[0]
 
     def data(self, name: str, default: str = "") -> bytes:
-        """UTF-8, and `%FF` for a byte that is not."""
+        """Return the value as bytes: UTF-8, with `%FF` for any other byte."""
         return self.text(name, default).encode(errors="surrogateescape")
 
     def integer(self, name: str, default: int) -> int:
@@ -64,7 +64,7 @@ class Exchange:
 
     @property
     def interval(self) -> float:
-        """Between two drips."""
+        """Seconds between two pieces of a slow response."""
         return self.parameters.seconds("interval", 1.0)
 
     @property
@@ -73,7 +73,7 @@ class Exchange:
         return self.head.segments[1] if len(self.head.segments) > 1 else ""
 
     def respond(self, status: str, body: bytes = b"", headers: Headers = ()) -> None:
-        """A correct answer, sent at once; a body is sent whatever the status, its length only where that may be."""
+        """Send a correct response at once. The body is always sent; Content-Length only if the status allows it."""
         length = [] if _has_no_body(status) and not body else [("Content-Length", str(len(body)))]
         self.connection.send(head_bytes(status, [*length, *headers]) + body)
 
@@ -99,12 +99,12 @@ def head_bytes(status: str, headers: Headers) -> bytes:
 
 
 def chunk(data: bytes) -> bytes:
-    """In chunked transfer coding; no data is the last chunk."""
+    """Encode a chunk of the chunked transfer coding; without data, the last chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def blocks(count: int) -> Iterator[bytes]:
-    """`count` bytes of x, in pieces."""
+    """Yield `count` bytes of x in blocks."""
     for start in range(0, count, len(_BLOCK)):
         yield _BLOCK[: count - start]
 

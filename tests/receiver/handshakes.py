@@ -1,4 +1,4 @@
-"""Receivers whose TLS fails, each in a way of its own: see FAULTS."""
+"""Receivers whose TLS fails in different ways: see FAULTS."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ from tests.receiver.certificates import Certificates, issue
 
 Fault: TypeAlias = Callable[[Certificates], "Served"]
 Served: TypeAlias = ssl.SSLContext | Callable[[socket.socket], None]
-"""What hands are shaken with, or what is done instead."""
+"""The TLS context to serve, or what to do instead of a handshake."""
 
 ALERTS: Final = (0, 10, 20, 21, 22, *range(40, 52), 60, 70, 71, 80, 86, 90, 100, *range(109, 117), 120)
 """RFC 8446, section 6, and those of older versions."""
@@ -30,7 +30,7 @@ _REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
 @contextlib.contextmanager
 def serving(served: Served) -> Iterator[str]:
-    """The https URL of a receiver that serves so, and answers 200 to a request that comes through."""
+    """Run a receiver with this fault; it answers 200 if a request arrives. Yields its https URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, served), daemon=True).start()
         yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
@@ -54,7 +54,7 @@ def _accept(listener: socket.socket, served: Served) -> None:
 
 
 def _issued(**differences: Any) -> Fault:
-    """A certificate of the trusted authority that differs so."""
+    """Serve a certificate of the trusted authority with these differences."""
     return lambda certificates: certificates.context_of(issue("127.0.0.1", certificates.authority, **differences))
 
 
@@ -90,12 +90,12 @@ def _wanting_a_client_certificate(version: ssl.TLSVersion) -> Fault:
 def _without_a_common_cipher(certificates: Certificates) -> Served:
     context = certificates.context_of(issue("127.0.0.1", certificates.authority))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("aRSA")  # the certificate's key is of another kind
+    context.set_ciphers("aRSA")  # the certificate's key has another type
     return context
 
 
 def _answering(data: bytes) -> Fault:
-    """Says that, whatever it is told, and closes."""
+    """Answer any client with these bytes, and close."""
 
     def answer(connection: socket.socket) -> None:
         connection.recv(65_536)
@@ -105,7 +105,7 @@ def _answering(data: bytes) -> Fault:
 
 
 def alert(description: int) -> bytes:
-    """The record of an alert; the one that says an orderly end is a warning."""
+    """Build the record of an alert: close_notify is a warning, others are fatal."""
     level = 1 if description == 0 else 2
     return bytes([21, 3, 3, 0, 2, level, description])
 

@@ -1,4 +1,4 @@
-"""Requests, read from a connection."""
+"""Reads requests from a connection."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from tests.receiver.connection import Connection
 
 
 class MalformedRequest(Exception):
-    """What came is not an HTTP/1.x request."""
+    """The received data is not an HTTP/1.x request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Head:
     headers: list[tuple[str, str]]
 
     def header(self, name: str) -> str:
-        """The first header of that (lower-case) name in lower case, or nothing."""
+        """Return the first header with this lower-case name, in lower case, or an empty string."""
         return next((value.lower() for key, value in self.headers if key.lower() == name), "")
 
     @property

@@ -24,7 +24,7 @@ class ReceivedRequest:
     connection: int
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, in any case."""
+        """Return the first header with this name, in any case."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> Any:

@@ -1,4 +1,4 @@
-"""The receiver: its sockets and threads."""
+"""The receiver's sockets and threads."""
 
 import contextlib
 import selectors
@@ -23,19 +23,19 @@ _END_SECONDS = 10
 
 
 class Receiver:
-    """Serves on ephemeral ports of 127.0.0.1 while it is entered, a thread a connection."""
+    """Serves on ephemeral ports of 127.0.0.1 within its context, with one thread per connection."""
 
     http_url: str
     https_url: str
     """Trusted by a client that verifies against `ca_path`."""
     untrusted_https_url: str
-    """Its certificate is signed by itself."""
+    """Its certificate is self-signed."""
     refused_url: str
-    """Nothing listens there, and nothing else can come to while the receiver runs."""
+    """Nothing listens on this port, and no other program can while the receiver runs."""
     unreachable_url: str
-    """Connecting takes for ever: its queue of connections is full (on Linux)."""
+    """Connecting never succeeds: its queue of connections is full (on Linux)."""
     silent_https_url: str
-    """The TCP connection is accepted, the TLS handshake never answered."""
+    """Accepts the TCP connection, but never answers the TLS handshake."""
     ca_path: Path
 
     def __init__(self) -> None:
@@ -57,7 +57,8 @@ class Receiver:
             self.http_url = f"http://{_HOST}:{ports[0]}"
             self.https_url = f"https://{_HOST}:{ports[1]}"
             self.untrusted_https_url = f"https://{_HOST}:{ports[2]}"
-            self.silent_https_url = f"https://{_HOST}:{ports[0]}"  # to plain HTTP a ClientHello is a head without end
+            # To plain HTTP, a ClientHello looks like an endless head.
+            self.silent_https_url = f"https://{_HOST}:{ports[0]}"
             self.refused_url = f"http://{_HOST}:{_bind(resources).getsockname()[1]}"
             self.unreachable_url = f"http://{_HOST}:{_listen_full(resources)}"
             self._start(contexts, resources)
