@@ -85,6 +85,23 @@ def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> No
         assert app.lambda_handler(event, None)["statusCode"] == 401
 
 
+@pytest.mark.parametrize("function", sorted({route.function for route in ROUTES}))
+def test_a_function_handles_the_routes_of_its_permission_alone(aws: MockAws, function: str) -> None:
+    """Whatever reached it past API Gateway, with a token for everything."""
+    app = aws.start(template.function_in(function))
+    others = [(route.method, route.resource) for route in ROUTES if route.function != function]
+    unknown = [
+        ("PATCH", "/webhooks"),
+        ("OPTIONS", "/webhooks/{webhook_id}"),
+        ("GET", "/{proxy+}"),
+        ("get", "/webhooks"),
+    ]
+    for method, resource in [*others, *unknown, (None, None)]:
+        event = {**api_event({"webhook_id": "wh_a"}, scope=" ".join(Scope)), "httpMethod": method, "resource": resource}
+        answer = app.lambda_handler(event, None)
+        assert answer["statusCode"] == 404, (method, resource)
+
+
 OWN_ATTEMPTS: list[dict[str, Any]] = [
     {"headers": {"x-hooklog-attempt": "1"}, "multiValueHeaders": {"x-hooklog-attempt": ["1"]}},
     {"headers": {"X-Hooklog-Attempt": "1"}, "multiValueHeaders": None},
