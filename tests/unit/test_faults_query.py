@@ -1,4 +1,4 @@
-"""The saved query *faults of ours*, on lines as Lambda writes them: those of our logger, and those of the runtime."""
+"""The saved query *faults*, on lines as Lambda writes them: those of our logger, and those of the runtime."""
 
 import json
 import re
