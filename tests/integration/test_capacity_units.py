@@ -1,6 +1,6 @@
-"""docs/cost.md's capacity units against what dynalite counts for the handlers' requests.
+"""Compares the capacity units in docs/cost.md with dynalite's counts of the handlers' requests.
 
-`make test-dynamodb` runs it; moto counts nothing. dynalite counts no writes to indexes: these stay the model's word.
+Runs with `make test-dynamodb`, because moto counts no units. dynalite does not count writes to indexes.
 """
 
 import base64
@@ -35,7 +35,7 @@ LONG: Final = "w" * 128
 
 
 class Meter(Proxy):
-    """Asks DynamoDB with each request what it consumes."""
+    """Requests the consumed capacity with each call of DynamoDB."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
@@ -74,7 +74,7 @@ class Meter(Proxy):
 
 @pytest.fixture
 def meter(aws: MockAws, aws_endpoint: str) -> Iterator[Meter]:
-    """Between every handler and DynamoDB."""
+    """A meter between the handlers and DynamoDB."""
     with Meter(aws_endpoint) as meter, patch.dict(os.environ, AWS_ENDPOINT_URL_DYNAMODB=meter.url):
         yield meter
 
@@ -84,7 +84,7 @@ Send = Callable[..., None]
 
 @pytest.fixture
 def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
-    """Sends a message for each status code, which is what its receiver answers; the meter counts the last batch."""
+    """Send a message per status code, which its receiver answers. The meter counts the last batch."""
     receiver.reset()
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
 
@@ -109,7 +109,7 @@ def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
 
 
 def ask(aws: MockAws, meter: Meter, handler: str, path: dict[str, str], **others: Any) -> Any:
-    """The answer of the API; the meter counts what it takes."""
+    """Return the API's response; the meter counts its units."""
     app = aws.endpoint(handler)
     meter.start_again()
     answer = app.lambda_handler(api_event(path, **others), None)
@@ -118,18 +118,18 @@ def ask(aws: MockAws, meter: Meter, handler: str, path: dict[str, str], **others
 
 
 def incompressible(kilobytes: int) -> str:
-    """Text of so many KB, of which gzip keeps some three quarters."""
+    """Return a text of this many KB that gzip compresses to about three quarters."""
     return base64.b64encode(random.Random(1742).randbytes(768 * kilobytes)).decode()
 
 
 def details_units(aws: MockAws) -> int:
-    """A write unit for each started KB of the one execution's details."""
+    """Return the write units of the only execution's details: one per started KB."""
     (row,) = aws.rows("ExecutionDetails")
     return count_units(measure_size(plain(row)), 1024)
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as it is on the wire: bytes in base64."""
+    """Return a row in its wire format: bytes in base64."""
     content = {"B": base64.b64encode(row["content"]["B"]).decode()}
     return {**row, "content": content}
 
@@ -150,7 +150,7 @@ IDS: Final = {"webhook_id": LONG, "message_id": LONG}
         pytest.param([500] * 51, {**IDS, "event_type": LONG}, None, 4, id="and an event type of 128"),
     ],
 )
-def test_a_page_of_50_costs_what_is_written(
+def test_a_page_of_50_costs_what_is_documented(
     aws: MockAws,
     meter: Meter,
     send: Send,
@@ -171,7 +171,7 @@ def test_a_page_of_50_costs_what_is_written(
     ("code", "kilobytes", "expected"),
     [(200, 0, {"Executions": 1}), (200, 300, {"Executions": 1}), (500, 0, {"Executions": 1, "ExecutionDetails": 1})],
 )
-def test_an_execution_costs_what_is_written(
+def test_an_execution_costs_what_is_documented(
     meter: Meter, send: Send, code: int, kilobytes: int, expected: dict[str, int]
 ) -> None:
     send(code, payload=incompressible(kilobytes))
@@ -192,8 +192,8 @@ def tables_of(tally: Tally) -> Counter[str]:
     return Counter({place: count for place, count in tally.write_units.items() if "/" not in place})
 
 
-def test_what_is_read_and_erased_of_a_large_failure(aws: MockAws, meter: Meter, send: Send) -> None:
-    """View reads the details at half the price of erasing, which reads consistently and with the mark that it left."""
+def test_reading_and_erasing_a_large_failure_cost_what_is_documented(aws: MockAws, meter: Meter, send: Send) -> None:
+    """Viewing reads details at half the price of erasing, which reads consistently, including its own mark."""
     send(500, payload=incompressible(300))
     written = details_units(aws)
     (row,) = aws.rows("Executions")
@@ -206,7 +206,7 @@ def test_what_is_read_and_erased_of_a_large_failure(aws: MockAws, meter: Meter, 
     assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
 
 
-def test_one_execution_and_one_message_cost_what_is_written(aws: MockAws, meter: Meter, send: Send) -> None:
+def test_one_execution_and_one_message_cost_what_is_documented(aws: MockAws, meter: Meter, send: Send) -> None:
     send(500)
     message = ask(aws, meter, "list_message_executions", {"message_id": "order-0"})
     assert meter.read_units == 1

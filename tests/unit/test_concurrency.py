@@ -1,7 +1,7 @@
-"""What of an account's concurrency each method of the API may take, with the parameters at their defaults.
+"""How much of an account's concurrency each method of the API can use, with the parameters at their defaults.
 
-By Little's law, as many invocations run at one time as start in a second, times the seconds that each takes; at worst,
-that is the function's timeout. Calls may come in a burst besides.
+By Little's law, concurrency is the calls per second times their duration, at worst the function's timeout. A burst adds
+to it.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ import pytest
 from tests import template
 
 ACCOUNT = 1000
-"""AWS's default quota of concurrent executions, of an account in a region."""
+"""AWS's default quota of concurrent executions, per account and region."""
 
 UNRESERVED = 100
-"""What AWS has every account leave to functions without a reservation."""
+"""AWS refuses reservations that leave fewer for functions without one."""
 
 API = template.resources("AWS::Serverless::Api")["HistoryApi"]
 TEST = ("POST", "/webhooks/{webhook_id}/test", "TestWebhookFunction")
@@ -28,11 +28,11 @@ METHODS = sorted(
     for event in properties.get("Events", {}).values()
     if event["Type"] == "Api"
 )
-"""Of the API, with the function behind each."""
+"""The method, path and function of each route."""
 
 
 def throttle(method: str, path: str) -> tuple[int, int]:
-    """Calls a second, and at once: API Gateway applies the settings of a stage to each of its methods apart."""
+    """Return calls per second and burst. API Gateway applies a stage's settings to each method separately."""
     settings = {(each["ResourcePath"], each["HttpMethod"]): each for each in template.default(API["MethodSettings"])}
     own = settings.get(("/" + path.replace("/", "~1"), method), settings["/*", "*"])
     return own["ThrottlingRateLimit"], own["ThrottlingBurstLimit"]
@@ -42,16 +42,16 @@ def reserved(function: str, **parameters: Any) -> int:
     return int(template.default(template.functions()[function], **parameters).get("ReservedConcurrentExecutions", 0))
 
 
-def most(method: str, path: str, function: str, **parameters: Any) -> int:
-    """Of this method alone."""
+def max_concurrency(method: str, path: str, function: str, **parameters: Any) -> int:
+    """Return the highest concurrency that one method can cause."""
     if kept := reserved(function, **parameters):
         return kept
     rate, burst = throttle(method, path)
     return burst + rate * int(template.default(template.functions()[function]["Timeout"]))
 
 
-def polled() -> Iterator[int]:
-    """The most invocations at one time of each function that a queue invokes."""
+def queue_concurrency() -> Iterator[int]:
+    """Yield the maximum concurrency of each function that a queue invokes."""
     for mapping in template.resources("AWS::Lambda::EventSourceMapping").values():
         yield template.default(mapping["ScalingConfig"]["MaximumConcurrency"])
     for properties in template.functions().values():
@@ -61,36 +61,36 @@ def polled() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("method", METHODS, ids=" ".join)
-def test_no_method_of_the_api_takes_what_the_sender_needs(method: tuple[str, str, str]) -> None:
-    """Whatever its callers and their receivers do: the queues' functions have their invocations all the same."""
+def test_no_api_method_can_use_the_senders_concurrency(method: tuple[str, str, str]) -> None:
+    """Whatever callers and receivers do, the queues' functions keep their concurrency."""
     others = sum(reserved(each) for each in template.functions() if each != method[2])
-    assert most(*method) <= ACCOUNT - sum(polled()) - others
+    assert max_concurrency(*method) <= ACCOUNT - sum(queue_concurrency()) - others
 
 
-def test_nor_does_the_authorizer_which_all_methods_ask() -> None:
-    assert 0 < reserved(AUTHORIZER) <= ACCOUNT - sum(polled())
+def test_the_authorizer_cannot_use_the_senders_concurrency() -> None:
+    assert 0 < reserved(AUTHORIZER) <= ACCOUNT - sum(queue_concurrency())
 
 
-def test_nor_does_the_test_of_webhooks_where_nothing_can_be_reserved() -> None:
+def test_webhook_tests_without_a_reservation_cannot_use_the_senders_concurrency() -> None:
     assert reserved("TestWebhookFunction", TestConcurrency=0) == 0
-    assert most(*TEST, TestConcurrency=0) <= ACCOUNT - sum(polled())
+    assert max_concurrency(*TEST, TestConcurrency=0) <= ACCOUNT - sum(queue_concurrency())
 
 
-def test_receivers_hold_few_functions_up() -> None:
-    """A test takes as long as a customer's receiver likes. No other function of the API waits for one."""
-    assert most(*TEST) <= ACCOUNT / 100
+def test_slow_receivers_can_occupy_few_functions() -> None:
+    """A webhook test lasts as long as its receiver takes. No other function of the API waits for a receiver."""
+    assert max_concurrency(*TEST) <= ACCOUNT / 100
     rate, burst = throttle(*TEST[:2])
     assert max(rate, burst) < min(throttle("GET", "/webhooks"))
 
 
-def test_what_is_reserved_leaves_what_aws_wants_unreserved() -> None:
-    """So, too, of the 400 that some accounts begin with."""
-    assert sum(reserved(function) for function in template.functions()) <= 400 - UNRESERVED - sum(polled())
+def test_reservations_leave_what_aws_requires() -> None:
+    """Even with the quota of 400 that some accounts start with."""
+    assert sum(reserved(function) for function in template.functions()) <= 400 - UNRESERVED - sum(queue_concurrency())
     nothing = {"TestConcurrency": 0, "AuthorizerConcurrency": 0}
     assert [function for function in template.functions() if reserved(function, **nothing)] == []
 
 
-def test_a_limit_of_one_method_is_of_a_method_that_there_is() -> None:
+def test_a_methods_own_limit_names_an_existing_method() -> None:
     paths = {("/" + path.replace("/", "~1"), method) for method, path, _ in METHODS}
     settings = {(each["ResourcePath"], each["HttpMethod"]) for each in API["MethodSettings"]}
     assert settings - paths == {("/*", "*")}
