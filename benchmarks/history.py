@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from pynamodb.connection import Connection
 
-from hooklog.aws import connect
+from hooklog.aws import connect_dynamodb
 from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
@@ -39,8 +39,8 @@ class History:
     def __init__(self, aws: MockAws, body_size: int) -> None:
         self._aws = aws
         body = base64.b64encode(secrets.token_bytes(body_size * 3 // 4))
-        self._call = Call.of(Message(WEBHOOK, "msg_1", "https://example.com/", body, {}, "order.created", 15))
-        self._api = connect()
+        self._call = Call.from_message(Message(WEBHOOK, "msg_1", "https://example.com/", body, {}, "order.created", 15))
+        self._api = connect_dynamodb()
         ExecutionRow.attach(self._api, aws.refs["Executions"])
         DetailsRow.attach(self._api, aws.refs["ExecutionDetails"])
         self._direct = cast("Connection", _DirectWrites(self._api, aws.refs["Executions"]))

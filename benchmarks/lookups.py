@@ -33,7 +33,7 @@ def measure() -> Iterator[Figure]:
     with moto_server() as endpoint:
         mock = mock_aws(endpoint)
         with patch.object(aws, "DYNAMODB", aws.DYNAMODB._replace(read_seconds=MOCK_SECONDS)):
-            connection = aws.connect()
+            connection = aws.connect_dynamodb()
         ExecutionRow.attach(connection, mock.refs["Executions"])
         DetailsRow.attach(connection, mock.refs["ExecutionDetails"])
         for start in range(0, WEBHOOKS, 25):
@@ -50,7 +50,9 @@ def measure() -> Iterator[Figure]:
 def _execution(number: int) -> Execution:
     message = Message(f"acme.{number}", "msg_1", "https://example.com/", b"{}", {}, "order.created", 15)
     at = _AT + timedelta(seconds=number)
-    delivery = Delivery(Call.of(message), 1, at, 87, {}, Answer(200, {}, b"", truncated=False, length=0), None)
+    delivery = Delivery(
+        Call.from_message(message), 1, at, 87, {}, Answer(200, {}, b"", truncated=False, length=0), None
+    )
     return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="sqs_1")
 
 

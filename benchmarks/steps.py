@@ -56,7 +56,7 @@ def _client(app: ModuleType) -> Any:
 
 
 def _calls(records: list[dict[str, Any]]) -> list[Call]:
-    return [Call.of(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
+    return [Call.from_message(Message.parse(parse_object(record["body"]), record["messageId"])) for record in records]
 
 
 def _executions(app: ModuleType, records: list[dict[str, Any]]) -> list[Execution]:

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import requests
 from playwright.sync_api import Page
 
-from hooklog.aws import connect
+from hooklog.aws import connect_dynamodb
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -108,7 +108,7 @@ def main() -> None:
         "AWS_ACCESS_KEY_ID": places.DUMMY_KEY,
         "AWS_SECRET_ACCESS_KEY": places.DUMMY_KEY,
     }
-    connection = connect()
+    connection = connect_dynamodb()
     ExecutionRow.attach(connection, outputs["ExecutionsTable"])
     DetailsRow.attach(connection, outputs["ExecutionDetailsTable"])
     for row in ExecutionRow.query(DEMO_WEBHOOK):
@@ -160,7 +160,7 @@ def deliver(url: str, number: int, past: PastExecution) -> Execution:
         EgressAdapter(Guard(parse_networks("127.0.0.0/8"))), allow_http=True, capture_limit=65_536, clock=lambda: at
     )
     parsed = Message.parse(message, "none")
-    delivery = client.deliver(Call.of(parsed), past.attempt)
+    delivery = client.deliver(Call.from_message(parsed), past.attempt)
     trigger = Trigger.EVENT if past.attempt == 1 else Trigger.RETRY
     next_attempt_at = None if past.next_minutes is None else at + timedelta(minutes=past.next_minutes)
     return Execution(name_execution(at), delivery, trigger, parsed.message_id, past.attempt - 1, next_attempt_at)

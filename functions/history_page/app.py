@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from aws_lambda_powertools import Logger
 
 from hooklog.access.loops import refuse_attempts
-from hooklog.errors import RequestRefused
+from hooklog.errors import ApiError
 
 logger = Logger()
 
@@ -64,7 +64,7 @@ ASSETS = {name: Asset.read(name) for name in CONTENT_TYPES}
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
     try:
         refuse_attempts(event)
-    except RequestRefused as refusal:
+    except ApiError as refusal:
         return refused(refusal.status, refusal.code, str(refusal))
     name = (event.get("pathParameters") or {}).get("asset")
     asset = ASSETS.get(PAGE if name is None else name)

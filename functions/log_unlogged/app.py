@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.aws import connect
+from hooklog.aws import connect_dynamodb
 from hooklog.errors import InvalidMessage
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.erasure import erase_again
@@ -16,7 +16,7 @@ from hooklog.settings import LogUnloggedSettings
 
 logger = Logger()
 settings = LogUnloggedSettings.from_environment()
-connection = connect()
+connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 

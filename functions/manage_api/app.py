@@ -12,10 +12,10 @@ from hooklog.access.grants import Grant
 from hooklog.access.loops import refuse_own_url
 from hooklog.api.request import Request
 from hooklog.api.response import Handler, Response, respond
-from hooklog.aws import Clients, connect
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.signature import new_key, secret_of
-from hooklog.errors import Conflict, InvalidRequest, Undelivered
+from hooklog.errors import Conflict, HardError, InvalidRequest
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.erasure import erase_execution, erase_message
 from hooklog.executions.rows import ExecutionRow
@@ -28,7 +28,7 @@ from hooklog.webhooks.webhook import Webhook
 
 logger = Logger()
 settings = ManageSettings.from_environment()
-connection = connect()
+connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
@@ -105,7 +105,7 @@ def check_url(context: Mapping[str, Any], url: str) -> None:
     """Raises InvalidRequest for what would not be sent to. A name that is not found now may be found later."""
     try:
         guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
-    except Undelivered as refusal:
+    except HardError as refusal:
         if not refusal.error_type.is_retried:
             raise InvalidRequest(f"url: {refusal.message}") from None
     refuse_own_url(url, context)

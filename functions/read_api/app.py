@@ -12,7 +12,7 @@ from hooklog.access.grants import Grant, Scope
 from hooklog.api.cursor import make_cursor, make_webhook_cursor
 from hooklog.api.request import Request
 from hooklog.api.response import Handler, fitting, respond
-from hooklog.aws import connect
+from hooklog.aws import connect_dynamodb
 from hooklog.executions import history
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.masking import SensitiveHeaders
@@ -21,7 +21,7 @@ from hooklog.settings import ReadSettings
 
 logger = Logger()
 settings = ReadSettings.from_environment()
-connection = connect()
+connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 

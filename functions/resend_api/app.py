@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 
 from hooklog.api.request import Request
 from hooklog.api.response import Handler, Response, respond
-from hooklog.aws import Clients, connect
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
 from hooklog.queues.retry_tasks import RetryQueue
@@ -20,7 +20,7 @@ from hooklog.settings import ResendSettings
 
 logger = Logger()
 settings = ResendSettings.from_environment()
-connection, clients = connect(), Clients()
+connection, clients = connect_dynamodb(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 for row in (recovery.RecoveryRow, LockRow):

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.aws import Clients, connect
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.errors import InvalidMessage
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.rows import ExecutionRow
@@ -16,7 +16,7 @@ from hooklog.settings import RunRecoverySettings
 
 logger = Logger()
 settings = RunRecoverySettings.from_environment()
-connection, clients = connect(), Clients()
+connection, clients = connect_dynamodb(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 recovery.RecoveryRow.attach(connection, settings.recoveries_table)

@@ -5,7 +5,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hooklog.aws import Clients, connect
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -13,7 +13,7 @@ from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
 from hooklog.executions.rows import ExecutionRow
-from hooklog.messages.trace import trace_id
+from hooklog.messages.trace import get_trace_id
 from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.pending import PendingLogWrites
@@ -38,7 +38,7 @@ metrics = Metrics(namespace=NAMESPACE)
 
 def make_sender(settings: SenderSettings) -> Sender:
     """Everything that outlives an invocation: connections, clients, threads."""
-    connection, clients = connect(), Clients()
+    connection, clients = connect_dynamodb(), Clients()
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
     WebhookRow.attach(connection, settings.webhooks_table)
@@ -145,7 +145,7 @@ def line(execution: Execution) -> dict[str, Any]:
         "error_type": delivery.error and str(delivery.error.error_type),
         "duration_ms": delivery.duration_ms,
         "queue_ms": execution.queue_ms,
-        "trace_id": trace_id(delivery.message.headers),
+        "trace_id": get_trace_id(delivery.message.headers),
     }
 
 

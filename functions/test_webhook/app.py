@@ -11,11 +11,11 @@ from pynamodb.exceptions import PynamoDBException
 from hooklog.api import time_limit
 from hooklog.api.request import Request
 from hooklog.api.response import respond
-from hooklog.aws import Clients, connect
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
-from hooklog.errors import NotFound, NothingSent, NoTimeLeft, NotQueued, cause_of
+from hooklog.errors import NotFound, NoTimeLeft, NotQueued, WebhookTestNotSent, describe_error
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
@@ -36,7 +36,7 @@ from hooklog.sending.webhook_test import (
     shown,
     unlock,
 )
-from hooklog.settings import TryWebhookSettings
+from hooklog.settings import WebhookTestSettings
 from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.registry import read
@@ -44,8 +44,8 @@ from hooklog.webhooks.rows import WebhookRow
 from hooklog.webhooks.transformation import Transformer
 
 logger = Logger()
-settings = TryWebhookSettings.from_environment()
-connection, clients = connect(), Clients()
+settings = WebhookTestSettings.from_environment()
+connection, clients = connect_dynamodb(), Clients()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
 WebhookRow.attach(connection, settings.webhooks_table)
@@ -83,7 +83,7 @@ def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:
             return shown(execution, settings.execution_retention_days, settings.sensitive_headers)
     except NoTimeLeft as late:
         logger.error("a test was not sent", event="test_not_sent", cause=str(late))  # noqa: TRY400 - it says what took too long
-        raise NothingSent(f"Nothing was sent: {late}. Try again.") from None
+        raise WebhookTestNotSent(f"Nothing was sent: {late}. Try again.") from None
 
 
 def log(execution: Execution, limit: TimeLimit) -> None:
@@ -108,12 +108,12 @@ def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
                 "a webhook cannot be tested for a while",
                 event="test_lock_not_released",
                 webhook_id=message.webhook_id,
-                cause=cause_of(error),
+                cause=describe_error(error),
             )
 
 
 def find(webhook_id: str) -> Entry:
-    """As it is now, for it may just have been changed. Raises NotFound, RegistryUnreachable."""
+    """As it is now, for it may just have been changed. Raises NotFound, RegistryUnavailable."""
     if entry := WebhookCache(partial(read, consistent=True), encryption).find(webhook_id):
         return entry
     raise NotFound("there is no such webhook")

@@ -119,7 +119,7 @@ def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
     assert copied(page, "Result") == "0"
     assert copied(page, "Hard Error") == "yes"
     assert copied(page, "Error") == "connection_refused"
-    assert copied(page, "Error Message").startswith("Nothing accepted a connection")
+    assert copied(page, "Error Message").startswith("The receiver refused the connection")
     assert copied(page, "Sent to").startswith("http://127.0.0.1:")
     assert datetime.fromisoformat(copied(page, "Executed at")).date() <= datetime.now(UTC).date()
 

@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
-from hooklog.errors import KeysUnreachable
+from hooklog.errors import KeysUnavailable
 from tests.authorizer import Clock, authorize, takes, token
 from tests.aws import MockAws
 from tests.leaks import SIGNING_KEY
@@ -166,5 +166,5 @@ def test_keys_stay_in_use_while_the_secret_is_out_of_reach(
 def test_without_any_key_it_is_our_fault(aws: MockAws) -> None:
     aws.secrets.delete_secret(SecretId=aws.refs["SigningKey"])
     authorizer = aws.start("AuthorizeFunction")
-    with pytest.raises(KeysUnreachable):
+    with pytest.raises(KeysUnavailable):
         authorize(authorizer, token(FIRST))

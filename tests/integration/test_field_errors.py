@@ -74,9 +74,9 @@ def calls(aws: MockAws) -> Calls:
 def test_a_webhook_with_every_field_wrong_is_told_each(calls: Calls) -> None:
     found = calls.put({**WRONG_WEBHOOK, "colour": "red", "size": 1})
     assert sorted(found) == sorted([*WRONG_WEBHOOK, "colour", "size"])
-    assert found["headers"] == "header Host is refused: it is set by Hooklog or belongs to the connection"
+    assert found["headers"] == "header Host is not allowed: it is set by Hooklog or belongs to the connection"
     assert found["transformation"].startswith("transformation does not compile: ")
-    assert found["url"] == "url: The URL leads to an address that webhooks are not sent to."
+    assert found["url"] == "url: The URL leads to an address that webhooks may not be sent to."
     assert found["colour"].startswith("unknown field colour; known: ")
 
 

@@ -10,9 +10,9 @@ from unittest.mock import patch
 
 import pytest
 
-from hooklog.aws import connect
+from hooklog.aws import connect_dynamodb
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import Retention, puts_of
@@ -34,7 +34,7 @@ Response = tuple[int, dict[str, Any]]
 
 @pytest.fixture
 def write(aws: MockAws) -> Write:
-    connection = connect()
+    connection = connect_dynamodb()
     ExecutionRow.attach(connection, aws.refs["Executions"])
     DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
 
@@ -50,7 +50,7 @@ def record(delivery: Delivery, trigger: Trigger) -> Execution:
 
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
     answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
-    call = Call.of(MESSAGE._replace(webhook_id=webhook_id))
+    call = Call.from_message(MESSAGE._replace(webhook_id=webhook_id))
     return record(
         Delivery(call, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
         Trigger.EVENT,
@@ -261,21 +261,21 @@ def test_a_failed_execution_in_full(write: Write, getting: Endpoint) -> None:
 
 
 def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: Endpoint) -> None:
-    call = Call.of(MESSAGE)._replace(sensitive_headers=frozenset({"X-OWN"}))
+    call = Call.from_message(MESSAGE)._replace(sensitive_headers=frozenset({"X-OWN"}))
     one = record(execution(0, 500).delivery._replace(call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
     write([one])
     assert get(getting, one.execution_id)[1]["request_headers"] == {"X-Own": "••••"}
 
 
 def test_a_hard_error_says_what_went_wrong(write: Write, getting: Endpoint) -> None:
-    error = Undelivered(ErrorType.CONNECTION_REFUSED, "Nothing accepted a connection at the receiver's address.")
+    error = HardError(ErrorType.CONNECTION_REFUSED, "The receiver refused the connection.")
     one = record(execution(0).delivery._replace(answer=None, error=error), Trigger.EVENT)
     write([one])
     _, body = get(getting, one.execution_id)
     assert (body["result"], body["success"], body["hard_error"]) == (0, False, True)
     assert body["error"] == {
         "type": "connection_refused",
-        "message": "Nothing accepted a connection at the receiver's address.",
+        "message": "The receiver refused the connection.",
     }
     assert "response_body" not in body
 
@@ -299,7 +299,9 @@ def test_a_success_has_its_summary_alone(write: Write, getting: Endpoint) -> Non
 
 def test_details_in_many_parts_come_whole(write: Write, getting: Endpoint) -> None:
     noise = os.urandom(450_000).hex().encode()
-    one = record(execution(0, 500).delivery._replace(call=Call.of(MESSAGE._replace(body=noise))), Trigger.EVENT)
+    one = record(
+        execution(0, 500).delivery._replace(call=Call.from_message(MESSAGE._replace(body=noise))), Trigger.EVENT
+    )
     write([one])
     assert get(getting, one.execution_id)[1]["request_body"].encode() == noise
 

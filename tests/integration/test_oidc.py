@@ -16,7 +16,7 @@ import pytest
 
 from hooklog.access.issuer import MAX_JWKS_BYTES
 from hooklog.access.keys import PAUSE_SECONDS, KeyRing
-from hooklog.errors import KeysUnreachable
+from hooklog.errors import KeysUnavailable
 from tests import issuer
 from tests.authorizer import Clock, authorize, takes
 from tests.authorizer import token as backend_token
@@ -216,6 +216,6 @@ def test_an_issuer_out_of_reach_harms_no_token_whose_key_is_known(
 
 def test_an_issuer_that_never_answered_is_not_the_callers_fault(authorizer: ModuleType, idp: Issuer) -> None:
     failing(idp)
-    with pytest.raises(KeysUnreachable, match="503"):
+    with pytest.raises(KeysUnavailable, match="503"):
         authorize(authorizer, mint(RSA, "RS256", "rsa-1"))
     assert takes(authorizer, backend_token(SIGNING_KEY))

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 
 from hooklog.access.routes import ROUTES
 from hooklog.api.request import DEFAULT_LIMIT, MAX_LIMIT
-from hooklog.errors import Conflict, ErrorType, RequestRefused
+from hooklog.errors import ApiError, Conflict, ErrorType
 from hooklog.executions.execution import Trigger
 from hooklog.executions.history import Status
 from hooklog.messages.fields import MAX_URL_LENGTH
@@ -101,7 +101,7 @@ def test_the_document_takes_what_the_code_takes() -> None:
 
 def test_every_refusal_is_in_the_document() -> None:
     codes = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
-    for refusal in RequestRefused.__subclasses__():
+    for refusal in ApiError.__subclasses__():
         assert refusal.code in codes
         for (method, path), operation in operations().items():
             may_be = refusal is not Conflict or (method, path) in CONFLICTING

@@ -291,7 +291,7 @@ def from_the_queue(aws: MockAws, queue: str = "WebhookQueue", count: int = 1) ->
     return event
 
 
-def traced(app: ModuleType, trace: str | None, *bodies: object) -> None:
+def add_traceparent(app: ModuleType, trace: str | None, *bodies: object) -> None:
     event = sqs_event(*bodies)
     for record in event["Records"]:
         record["attributes"].pop("AWSTraceHeader")
@@ -310,7 +310,7 @@ class TestNoTraceOfOurs:
     def test_on_a_retry(self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None) -> None:
         receiver.reset()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
-        traced(app, trace, message(receiver.url("/status/500")))
+        add_traceparent(app, trace, message(receiver.url("/status/500")))
         app.lambda_handler(from_the_queue(aws), CONTEXT)
         assert [request.header("traceparent") for request in receiver.requests] == [expected] * 2
 
@@ -327,7 +327,7 @@ class TestNoTraceOfOurs:
         row, _ = aws.rows("Webhooks")
         for number in range(1, PAGE_SIZE):
             aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
-        traced(app, trace, {"topic": "acme", "payload": 1})
+        add_traceparent(app, trace, {"topic": "acme", "payload": 1})
         first = from_the_queue(aws, count=PAGE_SIZE + 1)["Records"]
         app.lambda_handler({"Records": [record for record in first if "topic" in json.loads(record["body"])]}, CONTEXT)
         copies = [record for record in first if json.loads(record["body"]).get("webhook_id") == "w000"]
@@ -341,7 +341,7 @@ class TestNoTraceOfOurs:
         receiver.reset()
         refusing = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
         body = json.dumps({**message(receiver.url("/status/200")), "timeout_seconds": 99})
-        traced(refusing, trace, body)
+        add_traceparent(refusing, trace, body)
         for fixed in (False, True):
             (letter,) = aws.messages("WebhookDeadLetterQueue")
             event = sqs_event(letter["Body"].replace("99", "9") if fixed else letter["Body"])

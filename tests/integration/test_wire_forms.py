@@ -9,7 +9,7 @@ import pytest
 
 from hooklog.executions.details import read_message
 from hooklog.executions.rows import ExecutionRow
-from hooklog.messages.codec import from_inline, to_copy, to_details, to_inline
+from hooklog.messages.codec import from_inline, to_details, to_fan_out_copy, to_inline
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
 from hooklog.queues.retry_tasks import RetryTask
@@ -49,7 +49,7 @@ def test_a_fan_out_copy(sample: dict[str, Any]) -> None:
     message = received(sample["body"])
     assert message == expected(sample)
     origin = Origin(sample["queue_message_id"], sample["unique_until"])
-    written = to_copy(message, {"webhook_id": message.webhook_id, **origin.to_fields()})
+    written = to_fan_out_copy(message, {"webhook_id": message.webhook_id, **origin.to_fields()})
     assert json.loads(written) == json.loads(sample["body"])
     assert payload_text(written) == payload_text(sample["body"])
 
@@ -59,7 +59,7 @@ def test_a_topics_message_that_goes_on(sample: dict[str, Any]) -> None:
     task = received(sample["body"])
     assert task == FanOutTask(expected(sample), Origin(*sample["origin"]), sample["after"], sample["copies"])
     own = {"topic": task.message.webhook_id, "after": task.after, "copies": task.copies, **task.origin.to_fields()}
-    written = to_copy(task.message, own)
+    written = to_fan_out_copy(task.message, own)
     assert json.loads(written) == json.loads(sample["body"])
     assert payload_text(written) == payload_text(sample["body"])
 

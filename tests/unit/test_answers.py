@@ -75,7 +75,7 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
 
     def deliver(path: str, timeout_seconds: float, **query: str) -> Delivery:
         url = receiver.url(path, https=scheme == "https", **query)
-        return client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=timeout_seconds)), 1)
+        return client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=timeout_seconds)), 1)
 
     timeout = OVER_SECONDS if "waits" in row else NEVER_SECONDS
     paths = f"/answer/{name}/{scheme}", f"/status/299/{name}/{scheme}"
@@ -150,7 +150,7 @@ def test_tls_tells_an_end_from_a_cut(tmp_path: Path, says_goodbye: bool) -> None
         adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
         client = WebhookClient(adapter, allow_http=False, capture_limit=LIMIT)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
-        delivery = client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
+        delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
         adapter.close()
     assert delivery.answer
     assert (delivery.result, delivery.answer.body) == (200, b"until the end")

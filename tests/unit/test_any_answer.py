@@ -257,7 +257,7 @@ def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> D
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
     client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
     started = time.monotonic()
-    delivery = client.deliver(Call.of(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
+    delivery = client.deliver(Call.from_message(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
     assert time.monotonic() - started < timeout_seconds + SLACK
     adapter.close()
     return delivery

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooklog.errors import Undelivered
+from hooklog.errors import HardError
 from hooklog.messages.message import Message
 from hooklog.webhooks.transformation import Transformer
 
@@ -148,7 +148,7 @@ def test_no_decimal_loses_or_gains_a_digit(transformer: Transformer, number: flo
     ["1e308 * 10", "-1e308 * 10", "$sum([1e308, 1e308])", "$power(10, 308) * $power(10, 308)", "$power(10, 1000)"],
 )
 def test_what_is_beyond_a_double_is_refused(transformer: Transformer, expression: str) -> None:
-    with pytest.raises(Undelivered, match=r"out of range|number is too large"):
+    with pytest.raises(HardError, match=r"out of range|number is too large"):
         made(transformer, expression)
 
 

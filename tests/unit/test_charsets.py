@@ -64,7 +64,7 @@ def adapter() -> Iterator[EgressAdapter]:
 def deliver(adapter: EgressAdapter, receiver: Receiver, text: str, charset: str, limit: int) -> dict[str, Any]:
     url = receiver.url("/status/500", body=text.encode(charset), content_type=f"text/plain; charset={charset.upper()}")
     client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
-    delivery = client.deliver(Call.of(MESSAGE._replace(url=url)), 1)
+    delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url)), 1)
     return details_of(Execution("", delivery, Trigger.EVENT, ""))
 
 
@@ -94,6 +94,8 @@ def test_a_body_is_cut_at_a_whole_character(adapter: EgressAdapter, receiver: Re
 def test_what_is_no_charset_changes_no_text(adapter: EgressAdapter, receiver: Receiver, name: str) -> None:
     url = receiver.url("/status/500", body=r"6e6f \u0041 xn--a", content_type=f"text/plain; charset={name}")
     client = WebhookClient(adapter, allow_http=True, capture_limit=65_536)
-    details = details_of(Execution("", client.deliver(Call.of(MESSAGE._replace(url=url)), 1), Trigger.EVENT, ""))
+    details = details_of(
+        Execution("", client.deliver(Call.from_message(MESSAGE._replace(url=url)), 1), Trigger.EVENT, "")
+    )
     assert details["response_body"] == r"6e6f \u0041 xn--a"
     assert "response_body_charset" not in details

@@ -10,13 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.errors import InvalidMessage
-from hooklog.messages.codec import MAX_DOCUMENT_BYTES, from_details, from_inline, to_copy, to_details, to_inline
+from hooklog.messages.codec import MAX_DOCUMENT_BYTES, from_details, from_inline, to_details, to_fan_out_copy, to_inline
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import OPTIONAL, Message
 
 REGISTERED = Message("acme.orders", "msg_1", None, b'{"order":1742}', {}, None, None)
 FULL = Message(
-    "acme.orders", "msg_1", "https://example.com/?ü", b'"x"', {"X-Shop": "berlin"}, "order.created", 2.5, as_sent=True
+    "acme.orders",
+    "msg_1",
+    "https://example.com/?ü",
+    b'"x"',
+    {"X-Shop": "berlin"},
+    "order.created",
+    2.5,
+    is_transformed=True,
 )
 
 
@@ -39,8 +46,8 @@ def test_every_field_survives_every_form() -> None:
     }
     assert from_details(to_details(FULL), shown, **ids, **elsewhere) == FULL
     assert from_inline(to_inline(FULL), **ids) == FULL
-    copy = parse_object(to_copy(FULL, {"webhook_id": FULL.webhook_id}))
-    assert Message.parse(copy, "059f36b4") == FULL._replace(as_sent=False)
+    copy = parse_object(to_fan_out_copy(FULL, {"webhook_id": FULL.webhook_id}))
+    assert Message.parse(copy, "059f36b4") == FULL._replace(is_transformed=False)
 
 
 CARRIED: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type": None, "timeout": None}

@@ -54,7 +54,7 @@ def readings(receiver: Receiver) -> Iterator[Read]:
 def _ours(url: str, seconds: float) -> Reading:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
     client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
-    delivery = client.deliver(Call.of(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
+    delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
     adapter.close()
     if delivery.error:
         return Reading(0, {}, b"", is_complete=False)

@@ -61,7 +61,7 @@ def a_client(receiver: Receiver) -> Iterator[WebhookClient]:
 
 def deliver(client: WebhookClient, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
     message = MESSAGE._replace(url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
-    return client.deliver(Call.of(message), attempt=1)
+    return client.deliver(Call.from_message(message), attempt=1)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -140,7 +140,9 @@ NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"
 def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
     headers = dict.fromkeys(own, "forged")
     target = parse_target("https://shop.example/", ("https",))
-    sent = request_headers(Call.of(MESSAGE._replace(headers=headers, event_type=None)), target, 1, datetime.now(UTC))
+    sent = request_headers(
+        Call.from_message(MESSAGE._replace(headers=headers, event_type=None)), target, 1, datetime.now(UTC)
+    )
     names = [name.lower() for name in sent]
     assert sorted(names) == sorted(set(names))
     assert {name.lower() for name, value in sent.items() if value == "forged"} <= {"x-shop", "x_shop"}

@@ -17,7 +17,7 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.notations import LOOPBACK
@@ -51,7 +51,7 @@ def send(guard: Guard, *urls: str, ca_bundle: str | None = None, timeout_seconds
     client = WebhookClient(adapter, allow_http=True, capture_limit=0)
     try:
         message = MESSAGE._replace(timeout_seconds=timeout_seconds)
-        return [client.deliver(Call.of(message._replace(url=url)), attempt=1) for url in urls]
+        return [client.deliver(Call.from_message(message._replace(url=url)), attempt=1) for url in urls]
     finally:
         adapter.close()
 
@@ -297,6 +297,6 @@ def test_names_that_nobody_answers_for_hold_no_other_up() -> None:
 def refusal(check: Callable[[], object]) -> ErrorType | None:
     try:
         check()
-    except Undelivered as refused:
+    except HardError as refused:
         return refused.error_type
     return None

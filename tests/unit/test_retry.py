@@ -6,14 +6,14 @@ from email.utils import format_datetime
 import pytest
 
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.errors import ErrorType, InvalidSetting, Undelivered
+from hooklog.errors import ErrorType, HardError, InvalidSetting
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from hooklog.webhooks.retry import RetrySchedule
 from tests import template
 
 NOW = datetime(2026, 11, 24, 9, 0, 0, tzinfo=UTC)
-CALL = Call.of(Message("w", "m", "https://example.com/", b"1", {}, None, 15))
+CALL = Call.from_message(Message("w", "m", "https://example.com/", b"1", {}, None, 15))
 STANDARD = RetrySchedule.parse(template.TEMPLATE["Parameters"]["RetrySchedule"]["Default"])
 
 
@@ -23,7 +23,7 @@ def failure(status: int = 500, retry_after: str | None = None, name: str = "Retr
 
 
 def hard(error_type: ErrorType) -> Delivery:
-    return Delivery(CALL, 1, NOW, 5, {}, None, Undelivered(error_type, "no"))
+    return Delivery(CALL, 1, NOW, 5, {}, None, HardError(error_type, "no"))
 
 
 def delay(delivery: Delivery, retries_used: int = 0, chance: float = 0.5) -> float | None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.delivery.delivery import Answer, Delivery
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.rows import ExecutionRow, Summary, accepted_id, attempt_of, error_of, row_of, summary_of
 from hooklog.messages.call import Call
@@ -22,10 +22,10 @@ IDS = st.from_regex(r"[A-Za-z0-9_.-]{1,128}", fullmatch=True)
 
 def execution(**given: Any) -> Execution:
     """A failed retry that says as much as one can, unless something else is given."""
-    refusal = Undelivered(ErrorType.CONNECTION_REFUSED)
+    refusal = HardError(ErrorType.CONNECTION_REFUSED)
     fields: dict[str, Any] = {
         "execution_id": name_execution(AT),
-        "delivery": Delivery.refused(Call.of(MESSAGE), 2, AT, refusal)._replace(resent=True),
+        "delivery": Delivery.refused(Call.from_message(MESSAGE), 2, AT, refusal)._replace(resent=True),
         "trigger": Trigger.RETRY,
         "queue_message_id": "q1",
         "retries_used": 1,
@@ -36,7 +36,7 @@ def execution(**given: Any) -> Execution:
     return Execution(**(fields | given))
 
 
-ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.skip(Call.of(MESSAGE), 2, AT))]
+ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.skip(Call.from_message(MESSAGE), 2, AT))]
 """Executions that together have whatever an execution can have."""
 
 
@@ -61,7 +61,7 @@ def read(row: ExecutionRow) -> ExecutionRow:
 
 
 def test_what_is_usual_is_left_out() -> None:
-    call = Call.of(MESSAGE._replace(event_type=None))
+    call = Call.from_message(MESSAGE._replace(event_type=None))
     response = Answer(200, {}, b"", truncated=False, length=0)
     delivery = Delivery(call, 1, AT, 87, {}, response, None)
     row = row_of(Execution(name_execution(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
@@ -86,7 +86,7 @@ def test_the_document_of_the_api_names_the_same_fields(schema: str) -> None:
 
 @given(message_id=IDS, accepted=IDS, task=st.just("") | IDS)
 def test_the_ids_of_an_attempt_come_back(message_id: str, accepted: str, task: str) -> None:
-    first = Delivery.skip(Call.of(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
+    first = Delivery.skip(Call.from_message(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
     row = row_of(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
     attempt = attempt_of(row.serialize())
     assert (attempt.queue_message_id, attempt.task_id) == (accepted, task)
@@ -116,14 +116,14 @@ def test_what_an_earlier_release_wrote_is_read() -> None:
         "unkept": {"BOOL": True},
         "exhausted": {"BOOL": True},
         "error_type": {"S": "dns_failure"},
-        "error_message": {"S": "The receiver's name could not be looked up."},
+        "error_message": {"S": "The receiver's host name could not be resolved."},
         "expires_at": {"N": "4000000000"},
     }
     old = ExecutionRow.from_raw_data(row)
     assert (old.details_not_stored, accepted_id(old), error_of(old)) == (
         True,
         "",
-        {"type": "dns_failure", "message": "The receiver's name could not be looked up."},
+        {"type": "dns_failure", "message": "The receiver's host name could not be resolved."},
     )
     assert summary_of(old) == {
         "execution_id": "20261123T173600.123456Z-9f3a2c1d",

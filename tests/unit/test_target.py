@@ -9,14 +9,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooklog.delivery.target import Target, parse_target
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 from tests.notations import LOOPBACK
 
 BOTH = ("https", "http")
 
 
-def refusal(url: str, schemes: tuple[str, ...] = BOTH) -> Undelivered:
-    with pytest.raises(Undelivered) as refused:
+def refusal(url: str, schemes: tuple[str, ...] = BOTH) -> HardError:
+    with pytest.raises(HardError) as refused:
         parse_target(url, schemes)
     return refused.value
 
@@ -171,7 +171,7 @@ HOSTS = st.lists(URL_PARTS | st.text(max_size=3), max_size=8).map("".join)
 @example("https://xn--a/")
 def test_whatever_the_text_it_is_refused_or_it_is_plain(url: str) -> None:
     """What is let through is plain ASCII, reads the same again and by the standard library."""
-    with contextlib.suppress(Undelivered):
+    with contextlib.suppress(HardError):
         check_plain(parse_target(url, BOTH))
 
 

@@ -31,7 +31,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "AuthorizeFunction": settings.AuthorizerSettings.from_environment,
     "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
     "LogUnloggedFunction": settings.LogUnloggedSettings.from_environment,
-    "TestWebhookFunction": settings.TryWebhookSettings.from_environment,
+    "TestWebhookFunction": settings.WebhookTestSettings.from_environment,
     "HistoryPageFunction": no_settings,
 }
 
@@ -157,9 +157,9 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
 
 def test_the_log_has_its_time_though_aws_does_not_answer() -> None:
     """A read time-out each time that it is tried, and what the SDK pauses between: well under a second."""
-    assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_UNANSWERED_SECONDS
-    assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.UNANSWERED_SECONDS
-    assert aws.DYNAMODB_UNANSWERED_SECONDS + aws.UNANSWERED_SECONDS < LOG_SECONDS
+    assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_TIMEOUT_SECONDS
+    assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.SERVICE_TIMEOUT_SECONDS
+    assert aws.DYNAMODB_TIMEOUT_SECONDS + aws.SERVICE_TIMEOUT_SECONDS < LOG_SECONDS
     assert MONITOR_SECONDS < LOG_SECONDS
 
 

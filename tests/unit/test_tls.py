@@ -72,7 +72,9 @@ def client(certificates: Certificates) -> Iterator[WebhookClient]:
 
 
 def deliver(client: WebhookClient, url: str, body: bytes = b"1", timeout_seconds: float = 10) -> Delivery:
-    return client.deliver(Call.of(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1)
+    return client.deliver(
+        Call.from_message(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1
+    )
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hooklog.errors import ErrorType, InvalidRequest, NoTimeLeft, Undelivered
+from hooklog.errors import ErrorType, HardError, InvalidRequest, NoTimeLeft
 from hooklog.messages.message import Message
 from hooklog.webhooks.transformation import Transformer
 
@@ -37,12 +37,12 @@ def message(payload: Any = ORDER) -> Message:
 
 def body(transformer: Transformer, expression: str, payload: Any = ORDER) -> bytes | None:
     shaped = transformer.transform(message(payload), expression)
-    assert shaped is None or shaped.as_sent
+    assert shaped is None or shaped.is_transformed
     return shaped.body if shaped else None
 
 
 def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> str:
-    with pytest.raises(Undelivered) as failed:
+    with pytest.raises(HardError) as failed:
         transformer.transform(message(payload), expression)
     assert failed.value.error_type is ErrorType.TRANSFORMATION_ERROR
     assert len(failed.value.message) < 300
@@ -91,7 +91,7 @@ def test_a_payload_that_is_only_named_stays_as_it_is_to_the_byte(transformer: Tr
 
 def test_without_an_expression_no_process_is_started_and_the_body_stays() -> None:
     before = psutil.Process().children()
-    assert Transformer().transform(message(), None) == message()._replace(as_sent=True)
+    assert Transformer().transform(message(), None) == message()._replace(is_transformed=True)
     assert psutil.Process().children() == before
 
 
@@ -208,7 +208,7 @@ def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
     done: list[str] = []
 
     def shape(webhook_id: str, expression: str) -> None:
-        with contextlib.suppress(Undelivered):
+        with contextlib.suppress(HardError):
             transformer.transform(message()._replace(webhook_id=webhook_id), expression)
         done.append(webhook_id)
 
@@ -243,7 +243,7 @@ def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer
         begun.set()
         return 60.0
 
-    with pytest.raises(Undelivered):
+    with pytest.raises(HardError):
         transformer.transform(message(), SLOW)  # known to be slow, it has all of its time at once
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(transformer.transform, message(), SLOW, plenty)
@@ -251,7 +251,7 @@ def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer
         waits_until = time.monotonic() + 0.3  # the other one takes longer
         with pytest.raises(NoTimeLeft):
             transformer.transform(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
-        assert isinstance(slow.exception(), Undelivered)
+        assert isinstance(slow.exception(), HardError)
 
 
 def test_memory_has_a_bound_of_its_own(transformer: Transformer) -> None:

@@ -83,7 +83,7 @@ def test_what_would_be_taken_and_do_nothing_is_refused_with_the_way_out() -> Non
     with pytest.raises(InvalidRequest, match=r"event_types takes no wildcards.*list each type, or leave it empty"):
         parse(event_types=["order.*"])
     for name in ("x-hooklog-attempt", "X-HOOKLOG-Attempt", "X_Hooklog_Attempt", "x-hooklog_new", "x-hooklog-"):
-        with pytest.raises(InvalidRequest, match=f"{name} is refused: .*(Hooklog sets|set by Hooklog)"):
+        with pytest.raises(InvalidRequest, match=f"{name} is not allowed: .*(Hooklog sets|set by Hooklog)"):
             parse(headers={name: "7"})
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from hooklog.errors import RegistryUnreachable
+from hooklog.errors import RegistryUnavailable
 from hooklog.webhooks.cache import (
     FRESH_SECONDS,
     MAX_KEPT,
@@ -131,7 +131,7 @@ def test_what_cannot_be_read_is_taken_as_it_was_for_an_hour(registry: Registry) 
     registry.now += STALE_SECONDS - 1
     assert name(cache.find("a")) == "before"
     registry.now += PAUSE_SECONDS
-    with pytest.raises(RegistryUnreachable, match="EndpointConnectionError"):
+    with pytest.raises(RegistryUnavailable, match="EndpointConnectionError"):
         cache.find("a")
     registry.outage = None
     registry.now += PAUSE_SECONDS
@@ -143,7 +143,7 @@ def test_that_there_was_none_is_not_taken_for_true_in_an_outage(registry: Regist
     cache.find("b")
     registry.outage = OUTAGE
     registry.now += FRESH_SECONDS
-    with pytest.raises(RegistryUnreachable):
+    with pytest.raises(RegistryUnavailable):
         cache.find("b")
 
 
@@ -151,7 +151,7 @@ def test_an_outage_is_not_asked_about_by_each_message(registry: Registry) -> Non
     cache = registry.cache()
     registry.outage = OUTAGE
     for _ in range(10):
-        with pytest.raises(RegistryUnreachable):
+        with pytest.raises(RegistryUnavailable):
             cache.find("a")
     assert registry.reads == ["a"]
     registry.outage = None
@@ -172,11 +172,11 @@ def test_a_pause_begins_when_reading_has_failed(registry: Registry, known: bool)
     registry.reads.clear()
     registry.outage = OUTAGE
     for _ in range(10):
-        with nullcontext() if known else pytest.raises(RegistryUnreachable):
+        with nullcontext() if known else pytest.raises(RegistryUnavailable):
             cache.find("a")
     assert registry.reads == ["a"]
     registry.now += PAUSE_SECONDS - 0.1
-    with nullcontext() if known else pytest.raises(RegistryUnreachable):
+    with nullcontext() if known else pytest.raises(RegistryUnavailable):
         cache.find("a")
     assert registry.reads == ["a"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS
+from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import NoTimeLeft
 from hooklog.messages.call import Call
@@ -75,4 +75,4 @@ def test_there_is_time_to_log_it() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
     assert MAX_TEST_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
-    assert DYNAMODB_UNANSWERED_SECONDS + 1 <= LOG_SECONDS
+    assert DYNAMODB_TIMEOUT_SECONDS + 1 <= LOG_SECONDS

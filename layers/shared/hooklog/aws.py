@@ -10,31 +10,31 @@ if TYPE_CHECKING:
     from pynamodb.connection import Connection
 
 
-class Limits(NamedTuple):
-    """How long a client waits for a service, and how many times it sends a request in all."""
+class ClientLimits(NamedTuple):
+    """Timeouts of a client, and how many times it sends a request in total."""
 
     connect_seconds: int
     read_seconds: int
     attempts: int
 
 
-DYNAMODB: Final = Limits(1, 2, attempts=3)
-"""DynamoDB answers within milliseconds; pynamodb's defaults (15 s and 30 s) outlive the function."""
+DYNAMODB: Final = ClientLimits(1, 2, attempts=3)
+"""DynamoDB responds within milliseconds; pynamodb's defaults (15 s and 30 s) exceed the function's timeout."""
 
-DYNAMODB_UNANSWERED_SECONDS: Final = 6.5
-"""The longest that one request to DynamoDB takes while it does not respond: all attempts and the pauses between."""
+DYNAMODB_TIMEOUT_SECONDS: Final = 6.5
+"""The longest that a request takes if DynamoDB does not respond: all attempts and the pauses between them."""
 
-SECRETS: Final = Limits(1, 2, attempts=2)
-"""A caller waits for the authorizer, and keys that were read before stay in use."""
+SECRETS: Final = ClientLimits(1, 2, attempts=2)
+"""Short, because API callers wait for the authorizer, which can use cached keys instead."""
 
-SERVICES: Final = Limits(2, 3, attempts=2)
+SERVICES: Final = ClientLimits(2, 3, attempts=2)
 
-UNANSWERED_SECONDS: Final = 6.5
-"""As DYNAMODB_UNANSWERED_SECONDS, of the other services."""
+SERVICE_TIMEOUT_SECONDS: Final = 6.5
+"""The same as DYNAMODB_TIMEOUT_SECONDS, for the other services."""
 
 
-def connect() -> "Connection":
-    """A connection to DynamoDB with its client made: the one that all tables share."""
+def connect_dynamodb() -> "Connection":
+    """Create the connection to DynamoDB that all tables share, with its client."""
     from pynamodb.connection import Connection
 
     connection = Connection(
@@ -47,7 +47,7 @@ def connect() -> "Connection":
 
 
 class Clients:
-    """Clients of the services that few invocations need: each is made when it is first used."""
+    """Clients of services that few invocations need; each is created on first use."""
 
     @cached_property
     def sqs(self) -> Any:
@@ -70,7 +70,7 @@ class Clients:
         return _client("secretsmanager", SECRETS)
 
 
-def _client(service: str, limits: Limits = SERVICES) -> Any:
+def _client(service: str, limits: ClientLimits = SERVICES) -> Any:
     config = Config(
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,

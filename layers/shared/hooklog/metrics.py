@@ -1,7 +1,7 @@
 """The metrics that Hooklog's functions emit: names, units and dimensions.
 
-Each value has the dimension `service` (the stack), and those in BY_TRIGGER a second time with `trigger` as well. A
-webhook is not a dimension: CloudWatch charges for every value of one. Log lines say which webhook fails.
+Every metric has the dimension `service` (the stack). Those in BY_TRIGGER are also emitted with the dimension `trigger`.
+Webhooks are not a dimension, because CloudWatch charges for each value. Log lines say which webhook fails.
 """
 
 from enum import StrEnum
@@ -14,34 +14,34 @@ class Metric(StrEnum):
     """Every metric that Hooklog's functions emit."""
 
     DELIVERED = "Delivered"
-    """Emitted as 0 too, because the success rate needs a value while every attempt fails."""
+    """Also emitted as 0, because the success rate needs a value while every attempt fails."""
     FAILED = "Failed"
     DELIVERY_LATENCY = "DeliveryLatency"
     """From the start of the request to the end of the response."""
     QUEUE_LATENCY = "QueueLatency"
-    """From when the webhook was due to the start of the request."""
+    """From the time when the webhook was due to the start of the request."""
     HARD_ERRORS = "HardErrors"
     RETRIED = "Retried"
     RESENT = "Resent"
     EXHAUSTED = "Exhausted"
     SKIPPED = "Skipped"
-    """Not sent because the webhook's transformation says so: neither delivered nor failed."""
+    """Not sent because the webhook's transformation returned nothing: neither delivered nor failed."""
     BLOCKED = "Blocked"
     REDELIVERED = "Redelivered"
     INVALID = "Invalid"
     UNLOGGED = "Unlogged"
     DISABLED = "Disabled"
-    """Webhooks that were disabled because their receivers are gone."""
+    """Webhooks that were disabled automatically."""
     FAULTS = "Faults"
-    """Messages that go back to the queue because of a fault of ours. Lambda's `Errors` does not count them."""
+    """Messages that return to the queue because of a fault in Hooklog or AWS. Lambda's `Errors` excludes them."""
     BATCH_UTILISATION = "BatchUtilisation"
-    """How full a batch was, of BatchSize."""
+    """How full a batch was, in percent of BatchSize."""
     TOKENS_REFUSED = "TokensRefused"
-    """Lambda counts each as one of the authorizer's `Errors`; this tells them from faults."""
+    """Rejected tokens. Lambda also counts each in the authorizer's `Errors`; subtract them to see the faults."""
 
     @property
     def unit(self) -> str:
-        """As CloudWatch calls it."""
+        """The unit's name in CloudWatch."""
         return _UNITS.get(self, "Count")
 
 

@@ -1,7 +1,7 @@
-"""The only place that reads the environment: what each function is configured with.
+"""The settings of each function: the only module that reads the environment.
 
-Each class holds exactly the variables that template.yaml gives to its function. A missing or malformed one
-raises InvalidSetting when the function starts, before anything is sent.
+Each class has exactly the variables that template.yaml sets for its function. A missing or malformed one raises
+InvalidSetting when the function starts, before anything is sent.
 """
 
 import os
@@ -17,29 +17,29 @@ from hooklog.executions.masking import SensitiveHeaders
 from hooklog.webhooks.retry import RetrySchedule
 
 _JWKS_URL: Final = re.compile(r"https://[^\s/@]+/\S*|http://127\.0\.0\.1:\d{1,5}/\S*")
-"""https://, or the machine's own address: on Lambda nobody else listens there."""
+"""https://, or 127.0.0.1 for tests: nothing listens there on Lambda."""
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class _Settings:
-    """Settings, each read from the variable of its name in capitals, by `_READERS` or as a text.
+    """Settings, each read from the variable with its name in capitals, by `_READERS` or as text.
 
-    No dataclass, for the code that is made for one costs each cold start 0.3 ms, and all of these are defined in it.
+    Not dataclasses, because generating their code adds 0.3 ms each to every cold start.
     """
 
     def __init__(self, **values: Any) -> None:
         self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"settings stay as they are read: {name}")
+        raise AttributeError(f"settings are read-only: {name}")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
-        return cls(**{name: _READERS.get(name, _text)(environ, name.upper()) for name in cls.__annotations__})
+        return cls(**{name: _READERS.get(name, _read_text)(environ, name.upper()) for name in cls.__annotations__})
 
 
 class SenderSettings(_Settings):
-    """What send_webhooks is configured with."""
+    """Settings of send_webhooks."""
 
     executions_table: str
     execution_details_table: str
@@ -65,14 +65,14 @@ class SenderSettings(_Settings):
 
 
 class LogUnloggedSettings(_Settings):
-    """What log_unlogged is configured with."""
+    """Settings of log_unlogged."""
 
     executions_table: str
     execution_details_table: str
 
 
 class RunRecoverySettings(_Settings):
-    """What run_recovery is configured with."""
+    """Settings of run_recovery."""
 
     executions_table: str
     execution_details_table: str
@@ -83,7 +83,7 @@ class RunRecoverySettings(_Settings):
 
 
 class ReadSettings(_Settings):
-    """What read_api is configured with."""
+    """Settings of read_api."""
 
     executions_table: str
     execution_details_table: str
@@ -94,7 +94,7 @@ class ReadSettings(_Settings):
 
 
 class ResendSettings(_Settings):
-    """What resend_api is configured with."""
+    """Settings of resend_api."""
 
     executions_table: str
     execution_details_table: str
@@ -105,7 +105,7 @@ class ResendSettings(_Settings):
 
 
 class ManageSettings(_Settings):
-    """What manage_api is configured with."""
+    """Settings of manage_api."""
 
     executions_table: str
     execution_details_table: str
@@ -117,8 +117,8 @@ class ManageSettings(_Settings):
     allowed_origin: str
 
 
-class TryWebhookSettings(_Settings):
-    """What test_webhook is configured with."""
+class WebhookTestSettings(_Settings):
+    """Settings of test_webhook."""
 
     executions_table: str
     execution_details_table: str
@@ -137,7 +137,7 @@ class TryWebhookSettings(_Settings):
 
 
 class OidcSettings(_Settings):
-    """An OIDC issuer, where its keys are, and for whom its tokens must be."""
+    """An OIDC issuer, the URL of its keys, and the required audience of its tokens."""
 
     oidc_issuer: str
     oidc_jwks_url: str
@@ -145,14 +145,14 @@ class OidcSettings(_Settings):
 
 
 class AuthorizerSettings(_Settings):
-    """What authorize is configured with."""
+    """Settings of authorize."""
 
     signing_key_secret: str
     oidc: OidcSettings | None
 
 
-def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
-    """All of it, or none."""
+def _read_oidc(environ: Mapping[str, str]) -> OidcSettings | None:
+    """Return all OIDC settings, or None if none is set. Raises InvalidSetting if only some are."""
     if not any(environ.get(name) for name in ("OIDC_ISSUER", "OIDC_JWKS_URL", "OIDC_AUDIENCE")):
         return None
     oidc = OidcSettings.from_environment(environ)
@@ -161,29 +161,29 @@ def _oidc(environ: Mapping[str, str]) -> OidcSettings | None:
     return oidc
 
 
-def _text(environ: Mapping[str, str], name: str) -> str:
+def _read_text(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "")
     if not value:
         raise InvalidSetting(f"{name} is not set: deploy with template.yaml, which sets it")
     return value
 
 
-def _integer(environ: Mapping[str, str], name: str, least: int, most: int) -> int:
-    value = _text(environ, name)
-    if not (value.isascii() and value.isdecimal() and least <= int(value) <= most):
-        raise InvalidSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}")
+def _read_integer(environ: Mapping[str, str], name: str, minimum: int, maximum: int) -> int:
+    value = _read_text(environ, name)
+    if not (value.isascii() and value.isdecimal() and minimum <= int(value) <= maximum):
+        raise InvalidSetting(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}")
     return int(value)
 
 
-def _share(environ: Mapping[str, str], name: str) -> float:
-    value = _text(environ, name)
+def _read_fraction(environ: Mapping[str, str], name: str) -> float:
+    value = _read_text(environ, name)
     if not re.fullmatch(r"0(\.[0-9]+)?|1(\.0+)?", value):
         raise InvalidSetting(f"{name} must be a number from 0 to 1, not {value!r}")
     return float(value)
 
 
-def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
-    value = _text(environ, name)
+def _read_choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = _read_text(environ, name)
     if value not in choices:
         raise InvalidSetting(f"{name} must be one of {', '.join(choices)}, not {value!r}")
     return value
@@ -192,17 +192,17 @@ def _choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
 _Reader = Callable[[Mapping[str, str], str], Any]
 
 _READERS: Final[Mapping[str, _Reader]] = {
-    "disable_after_days": partial(_integer, least=0, most=30),
+    "disable_after_days": partial(_read_integer, minimum=0, maximum=30),
     "retry_schedule": lambda environ, name: RetrySchedule.parse(environ.get(name) or ""),
-    "execution_retention_days": partial(_integer, least=2, most=3650),
-    "details_retention_days": partial(_integer, least=2, most=3650),
-    "details_of": lambda environ, name: DetailsOf(_choice(environ, name, tuple(DetailsOf))),
-    "capture_limit_bytes": partial(_integer, least=0, most=262_144),
-    "allow_http": lambda environ, name: _choice(environ, name, ("true", "false")) == "true",
+    "execution_retention_days": partial(_read_integer, minimum=2, maximum=3650),
+    "details_retention_days": partial(_read_integer, minimum=2, maximum=3650),
+    "details_of": lambda environ, name: DetailsOf(_read_choice(environ, name, tuple(DetailsOf))),
+    "capture_limit_bytes": partial(_read_integer, minimum=0, maximum=262_144),
+    "allow_http": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
     "allowed_networks": lambda environ, name: parse_networks(environ.get(name) or ""),
     "sensitive_headers": lambda environ, name: SensitiveHeaders.parse(environ.get(name) or ""),
-    "batch_size": partial(_integer, least=1, most=25),
-    "debug_sample_rate": _share,
-    "max_webhooks_per_prefix": partial(_integer, least=1, most=5000),
-    "oidc": lambda environ, _: _oidc(environ),
+    "batch_size": partial(_read_integer, minimum=1, maximum=25),
+    "debug_sample_rate": _read_fraction,
+    "max_webhooks_per_prefix": partial(_read_integer, minimum=1, maximum=5000),
+    "oidc": lambda environ, _: _read_oidc(environ),
 }

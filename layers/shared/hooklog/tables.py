@@ -1,4 +1,4 @@
-"""Tables of DynamoDB that are named by a setting and share a connection."""
+"""DynamoDB tables whose names are settings and which share a connection."""
 
 from collections.abc import Callable
 
@@ -8,11 +8,11 @@ from pynamodb.models import Model
 
 
 class AttachedTable(Model):
-    """A table that is named by a setting and shares its connection."""
+    """A table whose name is a setting, on a shared connection."""
 
     @classmethod
     def attach(cls, connection: Connection, table_name: str) -> None:
-        """Read and write this table, so named, over a connection that others share, or other items of it."""
+        """Set the table's name and connection. Several models may share one table."""
         cls.Meta.table_name = table_name
         cls._connection = None
         table = cls._get_connection()
@@ -24,7 +24,7 @@ class AttachedTable(Model):
 
 
 def try_write(write: Callable[[], object]) -> bool:
-    """Make a conditional write; False if its condition does not hold. Raises pynamodb's other exceptions."""
+    """Run a conditional write; return False if its condition is not met. Raises pynamodb's other exceptions."""
     try:
         write()
     except PynamoDBException as error:

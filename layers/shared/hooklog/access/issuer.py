@@ -8,7 +8,7 @@ import jwt
 import urllib3
 
 from hooklog.access.keys import Key, Keys
-from hooklog.errors import KeysUnreachable
+from hooklog.errors import KeysUnavailable
 
 ALGORITHMS: Final = ("RS256", "ES256")
 ISSUER_KEYS_SECONDS: Final = 300
@@ -26,16 +26,16 @@ def make_http() -> urllib3.PoolManager:
 
 
 def read_issuer_keys(http: urllib3.PoolManager, jwks_url: str) -> Keys:
-    """Those that sign, with our algorithms. Raises KeysUnreachable where there are none, or no JWKS to read."""
+    """Those that sign, with our algorithms. Raises KeysUnavailable where there are none, or no JWKS to read."""
     try:
         members = json.loads(_read(http, jwks_url))["keys"]
         keys = tuple(key for member in members if (key := _key(member)) is not None)
     except urllib3.exceptions.HTTPError as error:
-        raise KeysUnreachable(f"the issuer's JWKS: {type(error).__name__}") from error
+        raise KeysUnavailable(f"the issuer's JWKS: {type(error).__name__}") from error
     except (ValueError, TypeError, LookupError, RecursionError):
-        raise KeysUnreachable("the issuer's JWKS is not of the form of RFC 7517") from None
+        raise KeysUnavailable("the issuer's JWKS is not of the form of RFC 7517") from None
     if not keys:
-        raise KeysUnreachable(f"the issuer's JWKS has no key for {' or '.join(ALGORITHMS)}")
+        raise KeysUnavailable(f"the issuer's JWKS has no key for {' or '.join(ALGORITHMS)}")
     return keys
 
 
@@ -43,10 +43,10 @@ def _read(http: urllib3.PoolManager, jwks_url: str) -> bytes:
     answer = http.request("GET", jwks_url, headers={"Accept": "application/json"}, preload_content=False)
     with answer:
         if answer.status != 200:
-            raise KeysUnreachable(f"the issuer's JWKS: status {answer.status}")
+            raise KeysUnavailable(f"the issuer's JWKS: status {answer.status}")
         content = answer.read(MAX_JWKS_BYTES + 1)
     if len(content) > MAX_JWKS_BYTES:
-        raise KeysUnreachable(f"the issuer's JWKS is larger than {MAX_JWKS_BYTES} bytes")
+        raise KeysUnavailable(f"the issuer's JWKS is larger than {MAX_JWKS_BYTES} bytes")
     return content
 
 

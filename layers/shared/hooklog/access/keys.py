@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import KeysUnreachable
+from hooklog.errors import KeysUnavailable
 
 SIGNING_ALGORITHM: Final = "HS256"
 SIGNING_KEYS_SECONDS: Final = 60
@@ -40,11 +40,11 @@ class KeyRing:
         """Why the last reading failed, if it did."""
 
     def keys(self) -> Keys:
-        """At most so many seconds old, if they can be read. Raises KeysUnreachable if they never could."""
+        """At most so many seconds old, if they can be read. Raises KeysUnavailable if they never could."""
         if self._clock() - self._read_at >= self.seconds:
             self.read_again()
         if not self._keys and self.failure:
-            raise KeysUnreachable(self.failure)
+            raise KeysUnavailable(self.failure)
         return self._keys
 
     def read_again(self) -> bool:
@@ -55,7 +55,7 @@ class KeyRing:
         self._tried_at, before = now, self._keys
         try:
             self._keys, self._read_at, self.failure = self.read(), now, None
-        except KeysUnreachable as unreachable:
+        except KeysUnavailable as unreachable:
             self.failure = str(unreachable)
         return self._keys != before
 
@@ -63,7 +63,7 @@ class KeyRing:
 def read_signing_keys(client: Any, secret_id: str) -> Keys:
     """The secret's value and the one before it, unless that was taken away; each is named by its version id.
 
-    Raises KeysUnreachable where Secrets Manager does not give the value.
+    Raises KeysUnavailable where Secrets Manager does not give the value.
     """
     stages = ("AWSCURRENT", "AWSPREVIOUS")
     return tuple(key for stage in stages if (key := _signing_key(client, secret_id, stage)) is not None)
@@ -77,8 +77,8 @@ def _signing_key(client: Any, secret_id: str, stage: str) -> Key | None:
         code = error.response["Error"]["Code"]
         if (stage, code) == ("AWSPREVIOUS", "ResourceNotFoundException"):
             return None
-        raise KeysUnreachable(f"Secrets Manager: {code}") from error
+        raise KeysUnavailable(f"Secrets Manager: {code}") from error
     except BotoCoreError as error:
-        raise KeysUnreachable(f"Secrets Manager: {type(error).__name__}") from error
+        raise KeysUnavailable(f"Secrets Manager: {type(error).__name__}") from error
     except KeyError:
-        raise KeysUnreachable(f"the secret's {stage} is not a string") from None
+        raise KeysUnavailable(f"the secret's {stage} is not a string") from None

@@ -59,7 +59,7 @@ class TrustedIssuer(NamedTuple):
 def verify(authorization: str, trusted: Sequence[TrustedIssuer]) -> Grant:
     """What the token of an `Authorization` header grants.
 
-    Raises Unauthorized where it is not valid now, and KeysUnreachable where there is nothing to verify it with.
+    Raises Unauthorized where it is not valid now, and KeysUnavailable where there is nothing to verify it with.
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":

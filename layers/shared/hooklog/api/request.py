@@ -108,7 +108,7 @@ class Request(NamedTuple):
         with errors.of("cursor"):
             after = read_cursor(cursor, query) if (cursor := self.parameters.get("cursor")) is not None else None
         if query is None or errors:
-            raise errors.refusal()
+            raise errors.to_exception()
         return query, limit, after
 
     @property
@@ -158,7 +158,7 @@ class Request(NamedTuple):
         What a recovery sends may fail, and must not be found by it again. Raises InvalidRequest.
         """
         body, errors = self.document, FieldErrors()
-        errors.refuse_unknown(body, {"since", "until"})
+        errors.add_unknown(body, {"since", "until"})
         since, end = "", compact_time(now)
         with errors.of("since"):
             since = _time(body.get("since"), "since")

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from hooklog.access.loops import refuse_attempts
 from hooklog.access.routes import ROUTES
 from hooklog.api.request import Event, Request
-from hooklog.errors import NotFound, RequestRefused, cause_of
+from hooklog.errors import ApiError, NotFound, describe_error
 
 MAX_LIST_BYTES: Final = 6_000_000
 """Of a list in a response, as Lambda counts it: its text in JSON once more. In all, Lambda takes 6,291,556 bytes."""
@@ -44,17 +44,17 @@ def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: 
     try:
         refuse_attempts(event)
         return _answered(_handled(event, handlers), origin)
-    except RequestRefused as refusal:
+    except ApiError as refusal:
         return _json(refusal.status, _error(refusal.code, str(refusal), refusal.details), origin)
     except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
-        call, cause = f"{event.get('httpMethod')} {event.get('resource')}", cause_of(error)
+        call, cause = f"{event.get('httpMethod')} {event.get('resource')}", describe_error(error)
         logger.error("an API call failed", event="api_call_failed", call=call, cause=cause)  # noqa: TRY400 - its text may quote what was sent
         fault = _error("internal_error", "Something failed on our side; try again.")
         return _json(HTTPStatus.INTERNAL_SERVER_ERROR, fault, origin)
 
 
 def _handled(event: Event, handlers: Mapping[str, Handler]) -> _Made:
-    """API Gateway has matched method and resource already. Raises RequestRefused, and what the handler raises."""
+    """API Gateway has matched method and resource already. Raises ApiError, and what the handler raises."""
     route = _ROUTES.get((event.get("httpMethod", ""), event.get("resource", "")))
     if route is None or route.handler not in handlers:
         raise NotFound("there is no such endpoint")

@@ -8,17 +8,17 @@ from requests import ReadTimeout, RequestException
 
 from hooklog.delivery.deadline import DeadlineExceeded
 from hooklog.delivery.tls import explain_tls, is_closing
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 
 _TLS_RECORD = "\x15\x03"  # how an alert begins
 _SPEAKS_TLS = "The receiver speaks TLS on this port: the URL must begin with https://."
 
 
-def explain(error: Exception, timeout_seconds: float) -> Undelivered:
+def explain(error: Exception, timeout_seconds: float) -> HardError:
     """Name the cause of an exchange's failure, from the exceptions that ended it; it had `timeout_seconds`."""
     causes = list(_causes(error))
     for cause in causes:
-        if isinstance(cause, Undelivered):
+        if isinstance(cause, HardError):
             return cause
     if any(isinstance(cause, TimeoutError | ReadTimeout) for cause in causes):
         return _late(causes, timeout_seconds)
@@ -26,20 +26,20 @@ def explain(error: Exception, timeout_seconds: float) -> Undelivered:
         if isinstance(cause, ssl.SSLError) and not is_closing(cause):
             return explain_tls(cause, negotiated=True)
     if any(isinstance(cause, OSError | IncompleteRead) and not isinstance(cause, RequestException) for cause in causes):
-        return Undelivered(ErrorType.CONNECTION_RESET)
+        return HardError(ErrorType.CONNECTION_RESET)
     if any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_RECORD) for cause in causes):
-        return Undelivered(ErrorType.PROTOCOL_ERROR, _SPEAKS_TLS)
-    return Undelivered(ErrorType.PROTOCOL_ERROR)
+        return HardError(ErrorType.PROTOCOL_ERROR, _SPEAKS_TLS)
+    return HardError(ErrorType.PROTOCOL_ERROR)
 
 
-def _late(causes: list[BaseException], timeout_seconds: float) -> Undelivered:
+def _late(causes: list[BaseException], timeout_seconds: float) -> HardError:
     if any(isinstance(cause, DeadlineExceeded) for cause in causes):
         message = f"The receiver had not finished its answer after {timeout_seconds:g} s."
-        return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
+        return HardError(ErrorType.DEADLINE_EXCEEDED, message)
     if any(isinstance(cause, ReadTimeout) for cause in causes):
-        return Undelivered(ErrorType.READ_TIMEOUT, f"The receiver gave no answer within {timeout_seconds:g} s.")
+        return HardError(ErrorType.READ_TIMEOUT, f"The receiver gave no answer within {timeout_seconds:g} s.")
     message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
-    return Undelivered(ErrorType.DEADLINE_EXCEEDED, message)
+    return HardError(ErrorType.DEADLINE_EXCEEDED, message)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -15,9 +15,9 @@ from hooklog.delivery.delivery import Answer, Delivery
 from hooklog.delivery.egress import EgressAdapter, NewConnectionRequest
 from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
-from hooklog.errors import ErrorType, StaleConnection, Undelivered
+from hooklog.errors import ErrorType, HardError, StaleConnection
 from hooklog.messages.call import Call
-from hooklog.messages.fields import ATTEMPT_HEADER, header_key
+from hooklog.messages.fields import ATTEMPT_HEADER, normalize_header_name
 from hooklog.messages.message import METHOD
 from hooklog.version import __version__
 
@@ -47,7 +47,7 @@ class WebhookClient:
             target = parse_target(call.url, self._schemes)
             headers = request_headers(call, target, attempt, started_at)
             answer, error, resent = self._exchange(call, target, headers)
-        except Undelivered as undelivered:
+        except HardError as undelivered:
             error = undelivered
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(call, attempt, started_at, duration_ms, headers, answer, error, resent=resent)
@@ -57,13 +57,13 @@ class WebhookClient:
         at = self._clock()
         try:
             headers = request_headers(call, parse_target(call.url, self._schemes), attempt, at)
-        except Undelivered as error:
+        except HardError as error:
             return Delivery.refused(call, attempt, at, error)
         return Delivery(call, attempt, at, 0, headers, None, None)
 
     def _exchange(
         self, call: Call, target: Target, headers: Mapping[str, str]
-    ) -> tuple[Answer | None, Undelivered | None, bool]:
+    ) -> tuple[Answer | None, HardError | None, bool]:
         """The answer, why there is none, and whether the request went out a second time, on a new connection."""
         ends = time.monotonic() + call.timeout_seconds
         for resent in (False, True):
@@ -76,11 +76,11 @@ class WebhookClient:
                 return cast("Any", response).raw.read(self._capture_limit), None, resent
             except StaleConnection:
                 continue
-            except (requests.RequestException, HTTPError, Undelivered) as error:
+            except (requests.RequestException, HTTPError, HardError) as error:
                 return None, explain(error, call.timeout_seconds), resent
             except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
-                return None, Undelivered(ErrorType.PROTOCOL_ERROR), resent
-        return None, Undelivered(ErrorType.CONNECTION_RESET), True
+                return None, HardError(ErrorType.PROTOCOL_ERROR), resent
+        return None, HardError(ErrorType.CONNECTION_RESET), True
 
 
 def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
@@ -110,5 +110,5 @@ def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> M
     if call.keys:
         ours["webhook-signature"] = sign(message.message_id, timestamp, message.body, call.keys)
     reserved = {name.lower() for name in ours} | {"x-hooklog-event", "webhook-signature"}
-    headers |= {name: value for name, value in call.headers.items() if header_key(name) not in reserved}
+    headers |= {name: value for name, value in call.headers.items() if normalize_header_name(name) not in reserved}
     return headers | ours

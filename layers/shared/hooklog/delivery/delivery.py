@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from hooklog.errors import Undelivered
+from hooklog.errors import HardError
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 
@@ -40,7 +40,7 @@ class Delivery(NamedTuple):
     duration_ms: int
     request_headers: Mapping[str, str]
     answer: Answer | None
-    error: Undelivered | None
+    error: HardError | None
     """Why no answer came. One whose status came is an answer, whatever becomes of the rest."""
     skipped: bool = False
     """Whether nothing was to be sent, as its webhook's transformation has it."""
@@ -48,7 +48,7 @@ class Delivery(NamedTuple):
     """Whether the request went out twice: a kept connection ended before any answer, and a new one was tried."""
 
     @classmethod
-    def refused(cls, call: Call, attempt: int, at: datetime, error: Undelivered) -> "Delivery":
+    def refused(cls, call: Call, attempt: int, at: datetime, error: HardError) -> "Delivery":
         """One that did not take place."""
         return cls(call, attempt, at, 0, {}, None, error)
 

@@ -24,7 +24,7 @@ from hooklog.delivery.guard import Guard
 from hooklog.delivery.response import ResponseConnection
 from hooklog.delivery.target import DEFAULT_PORTS, Target, parse_target
 from hooklog.delivery.tls import TLSSocket, is_closing
-from hooklog.errors import ErrorType, StaleConnection, Undelivered
+from hooklog.errors import ErrorType, HardError, StaleConnection
 
 KEPT_HOSTS: Final = 64
 """Receivers whose connections are kept; with ten connections each, under Lambda's 1,024 file descriptors."""
@@ -120,7 +120,7 @@ class _TLSConnection(_Kept, HTTPSConnection):
             super().connect()
         except TimeoutError as error:
             message = "The receiver did not finish the TLS handshake in time."
-            raise Undelivered(ErrorType.CONNECT_TIMEOUT, message) from error
+            raise HardError(ErrorType.CONNECT_TIMEOUT, message) from error
 
 
 class _KeepingPool(HTTPConnectionPool):
@@ -204,9 +204,9 @@ def _connect(connection: _Kept) -> socket.socket:
             if problem is None or problem.errno in _NO_ROUTE:  # that says the least about the receiver
                 problem = error
     if isinstance(problem, TimeoutError):
-        raise Undelivered(ErrorType.CONNECT_TIMEOUT)
+        raise HardError(ErrorType.CONNECT_TIMEOUT)
     no_route = problem is not None and problem.errno in _NO_ROUTE
-    raise Undelivered(ErrorType.CONNECTION_REFUSED, _UNREACHABLE if no_route else None)
+    raise HardError(ErrorType.CONNECTION_REFUSED, _UNREACHABLE if no_route else None)
 
 
 def _connect_to(family: int, sockaddr: Any, share: float, ends: float) -> socket.socket:

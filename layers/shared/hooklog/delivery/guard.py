@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from hooklog.delivery.networks import Network, is_admitted
 from hooklog.delivery.target import parse_target
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 
 Address = tuple[int, Any]
 """An address family, and what `socket.connect` takes there."""
@@ -35,7 +35,7 @@ class Guard(NamedTuple):
     def look_up(self, host: str, port: int, ends: float) -> list[Address]:
         """The addresses of a host, each of them admitted. `ends` is a time of `time.monotonic`.
 
-        Raises Undelivered: `dns_failure`, or `blocked_address` where even one of several is not admitted.
+        Raises HardError: `dns_failure`, or `blocked_address` where even one of several is not admitted.
         """
         addresses = self._resolve(host, port, ends)
         if not addresses:
@@ -48,7 +48,7 @@ class Guard(NamedTuple):
         """Check a URL before anything is to be sent there: its syntax, scheme, port and, where it names one, address.
 
         With `look_up_seconds`, a name is looked up as well, and refused if that takes longer. What passes here is
-        checked again when it is sent. Raises Undelivered: `invalid_url`, `blocked_address` or `dns_failure`.
+        checked again when it is sent. Raises HardError: `invalid_url`, `blocked_address` or `dns_failure`.
         """
         target = parse_target(url, schemes)
         if target.is_address and not is_admitted(target.host, self.allowed):
@@ -68,9 +68,9 @@ class Guard(NamedTuple):
         return [(family, sockaddr) for family, _, _, _, sockaddr in answers]
 
 
-def _blocked() -> Undelivered:
-    return Undelivered(ErrorType.BLOCKED_ADDRESS)
+def _blocked() -> HardError:
+    return HardError(ErrorType.BLOCKED_ADDRESS)
 
 
-def _dns_failure(what: str) -> Undelivered:
-    return Undelivered(ErrorType.DNS_FAILURE, f"Looking up the receiver's name {what}.")
+def _dns_failure(what: str) -> HardError:
+    return HardError(ErrorType.DNS_FAILURE, f"Looking up the receiver's name {what}.")

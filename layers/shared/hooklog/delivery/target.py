@@ -10,7 +10,7 @@ from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 
 DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
@@ -50,7 +50,7 @@ class Target(NamedTuple):
 def parse_target(url: str, schemes: tuple[str, ...]) -> Target:
     """Parse a webhook's URL, strictly.
 
-    Raises Undelivered: `invalid_url`, with what to change, or `blocked_address` for a port that no webhook goes to.
+    Raises HardError: `invalid_url`, with what to change, or `blocked_address` for a port that no webhook goes to.
     """
     parts = _URL.fullmatch(url)
     scheme = parts[1].lower() if parts else ""
@@ -115,7 +115,7 @@ def _port(text: str | None, default: int) -> int:
         raise _invalid("The URL's port must be from 1 to 65535.")
     if port not in DEFAULT_PORTS.values() and port < LEAST_OTHER_PORT:
         message = f"The URL's port is not one that webhooks go to: those are 80, 443 and {LEAST_OTHER_PORT} to 65535."
-        raise Undelivered(ErrorType.BLOCKED_ADDRESS, message)
+        raise HardError(ErrorType.BLOCKED_ADDRESS, message)
     return port
 
 
@@ -123,5 +123,5 @@ def _quoted(text: str, also: str = "") -> str:
     return quote(_STRAY_PERCENT.sub("%25", text), safe=_PATH_CHARACTERS + also)
 
 
-def _invalid(message: str) -> Undelivered:
-    return Undelivered(ErrorType.INVALID_URL, message)
+def _invalid(message: str) -> HardError:
+    return HardError(ErrorType.INVALID_URL, message)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hooklog.delivery.deadline import DeadlineSocket
-from hooklog.errors import ErrorType, Undelivered
+from hooklog.errors import ErrorType, HardError
 
 _CLOSED = "The receiver closed the connection during the TLS handshake."
 _UNKNOWN_ISSUER = (
@@ -117,7 +117,7 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
                 self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def do_handshake(self, block: bool = False) -> None:
-        """Raises Undelivered with the reason; TimeoutError if it is not done in time."""
+        """Raises HardError with the reason; TimeoutError if it is not done in time."""
         try:
             super().do_handshake(block)
         except TimeoutError:
@@ -128,9 +128,9 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
             raise explain_tls(error, negotiated=negotiated) from error
 
 
-def explain_tls(error: OSError, *, negotiated: bool) -> Undelivered:
+def explain_tls(error: OSError, *, negotiated: bool) -> HardError:
     """Why TLS failed; `negotiated` is whether that was after both sides had agreed on a version and a cipher."""
-    return Undelivered(ErrorType.TLS_ERROR, _explanation(error, negotiated))
+    return HardError(ErrorType.TLS_ERROR, _explanation(error, negotiated))
 
 
 def is_closing(error: OSError) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
-from hooklog.errors import code_of
+from hooklog.errors import get_error_code
 from hooklog.executions.details import DetailsRow, pack
 from hooklog.executions.execution import Execution
 from hooklog.executions.rows import ExecutionRow, row_of
@@ -77,7 +77,7 @@ def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], 
         try:
             left = _put_batch(connection, batch, ends, sleep)
         except (BotoCoreError, ClientError) as error:
-            return Refused([put for rest in batches[number:] for put in rest], code_of(error))
+            return Refused([put for rest in batches[number:] for put in rest], get_error_code(error))
         if left:
             rest = [put for later in batches[number + 1 :] for put in later]
             return Refused([*left, *rest], "UnprocessedItems")

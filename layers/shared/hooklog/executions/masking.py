@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from hooklog.errors import InvalidSetting
-from hooklog.messages.fields import HEADER_NAME, header_key
+from hooklog.messages.fields import HEADER_NAME, normalize_header_name
 
 MASK: Final = "••••"
 """What is shown instead; its length tells nothing of what it hides."""
@@ -42,4 +42,4 @@ class SensitiveHeaders(NamedTuple):
 
 def _letters(name: str) -> str:
     """The name without case and punctuation: who writes `X_Api_Key` means the same secret."""
-    return header_key(name).replace("-", "")
+    return normalize_header_name(name).replace("-", "")

@@ -1,4 +1,4 @@
-"""A message with everything that its sending needs beside it: where it goes, and how."""
+"""A message with its destination and settings."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -8,21 +8,21 @@ from hooklog.messages.message import Message
 
 
 class Call(NamedTuple):
-    """One message on its way to a receiver."""
+    """A message to send, with its URL, headers, timeout and signing keys."""
 
     message: Message
     url: str
-    """Empty where nobody knows where it should go."""
+    """Empty if the message has none and its webhook is not registered."""
     headers: Mapping[str, str]
-    """The message's own, and those that its webhook adds."""
+    """The headers of the message and of its webhook."""
     timeout_seconds: float
     keys: tuple[bytes, ...] = ()
-    """What it is signed with, each on its own; none where it has no registered webhook."""
+    """Each makes one signature; empty without a registered webhook."""
     sensitive_headers: frozenset[str] = frozenset()
-    """Names, in any case, that are masked in what is shown of this call, beside those of the deployment."""
+    """Names, in any case, of headers to mask in addition to those of the deployment."""
 
     @classmethod
-    def of(cls, message: Message) -> "Call":
-        """As the message stands: with its own URL and headers, unsigned."""
+    def from_message(cls, message: Message) -> "Call":
+        """Create an unsigned call with the message's own URL and headers."""
         timeout_seconds = message.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
         return cls(message, message.url or "", message.headers, timeout_seconds)

@@ -1,7 +1,7 @@
-"""A message as Hooklog writes it itself and reads it back: a fan-out copy, an inline payload, and in the log's details.
+"""Formats in which Hooklog itself writes and reads messages: fan-out copy, inline payload, stored details.
 
-Retries wait for 29 hours and details are kept for months, so what an earlier release wrote is read, and no name on the
-wire changes. `tests/wire_forms.json` holds samples.
+Retries wait up to 29 hours and details are stored for months. Therefore this reads what earlier releases wrote, and
+names on the wire never change. `tests/wire_forms.json` has samples.
 """
 
 import base64
@@ -16,32 +16,32 @@ from hooklog.messages.fields import MAX_TIMEOUT_SECONDS, parse_object
 from hooklog.messages.message import OPTIONAL, Message
 
 MAX_DOCUMENT_BYTES: Final = 8_388_608
-"""Of an inline payload before it is packed. A body may be four times as long as SQS takes (`1e15` is sent as
-`1000000000000000.0`); what inflates to more than twice that, nobody has packed."""
+"""Of an inline payload before compression. A body may be four times as long as SQS's limit, because `1e15` is sent as
+`1000000000000000.0`. Twice that is a safe limit against decompression bombs."""
 
-_KEPT_AS: Final = {field.kept_as or name: name for name, field in OPTIONAL.items()}
-_IN_DETAILS: Final = {key: name for key, name in _KEPT_AS.items() if OPTIONAL[name].in_details}
+_STORED_AS: Final = {field.stored_as or name: name for name, field in OPTIONAL.items()}
+_IN_DETAILS: Final = {key: name for key, name in _STORED_AS.items() if OPTIONAL[name].in_details}
 
-_REFUSED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # and other control characters, which JSON escapes itself
-_GZIP: Final = zlib.MAX_WBITS | 16  # RFC 1952's frame, as zlib spells it
+_REJECTED_BY_SQS = {0xFFFE: "\\ufffe", 0xFFFF: "\\uffff"}  # JSON escapes the control characters that SQS also rejects
+_GZIP_WBITS: Final = zlib.MAX_WBITS | 16  # RFC 1952's frame
 
 
-def to_copy(message: Message, own: Mapping[str, Any]) -> str:
-    """A queue message that `Message.parse` reads, but for `own`, which says whose copy it is.
+def to_fan_out_copy(message: Message, extra_fields: Mapping[str, Any]) -> str:
+    """Write a queue message that `Message.parse` can read, apart from `extra_fields`.
 
-    The payload comes last, in the very bytes that are sent.
+    The payload comes last, as exactly the bytes that are sent.
     """
-    given = {name: value for name in OPTIONAL if (value := getattr(message, name)) not in (None, {})}
-    head = json.dumps({**own, "message_id": message.message_id, **given})
-    return f'{head[:-1]}, "payload": {message.body.decode().translate(_REFUSED_BY_SQS)}}}'
+    optional = {name: value for name in OPTIONAL if (value := getattr(message, name)) not in (None, {})}
+    head = json.dumps({**extra_fields, "message_id": message.message_id, **optional})
+    return f'{head[:-1]}, "payload": {message.body.decode().translate(_REJECTED_BY_SQS)}}}'
 
 
 def to_inline(message: Message) -> str:
-    """The message without its ids, as text that JSON need not escape; nothing of its registered webhook."""
+    """Compress the message, without its IDs and its webhook, to text that needs no JSON escapes."""
     document = {
-        **{key: getattr(message, name) for key, name in _KEPT_AS.items()},
+        **{key: getattr(message, name) for key, name in _STORED_AS.items()},
         "body": message.body.decode("utf-8", "surrogateescape"),
-        "as_sent": message.as_sent,
+        "as_sent": message.is_transformed,
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return base64.b85encode(gzip.compress(text.encode("utf-8", "surrogateescape"), compresslevel=6, mtime=0)).decode()
@@ -49,56 +49,56 @@ def to_inline(message: Message) -> str:
 
 def from_inline(text: str, webhook_id: str, message_id: str) -> Message:
     """Read what `to_inline` wrote, as strictly as a producer's message. Raises InvalidMessage."""
-    document = {key: value for key, value in parse_object(_inflated(text)).items() if value is not None}
+    document = {key: value for key, value in parse_object(_decompress(text)).items() if value is not None}
     if not isinstance(body := document.get("body"), str):
-        raise InvalidMessage("carried holds no body")
-    fields = {name: document[key] for key, name in _KEPT_AS.items() if key in document}
+        raise InvalidMessage("carried contains no body")
+    fields = {name: document[key] for key, name in _STORED_AS.items() if key in document}
     return Message(
         webhook_id=webhook_id,
         message_id=message_id,
-        body=_bytes(body),
-        as_sent=document.get("as_sent") is True,
+        body=_encode_body(body),
+        is_transformed=document.get("as_sent") is True,
         **{name: field.read(fields) for name, field in OPTIONAL.items()},
     )
 
 
 def to_details(message: Message) -> dict[str, Any]:
-    """What the log's details hold of it besides its URL and body, which View shows."""
+    """Return what the log's details contain of it, besides its URL and body, which the API shows."""
     return {
         **{key: getattr(message, name) for key, name in _IN_DETAILS.items()},
         **({"registered": True} if message.url is None else {}),
-        **({"as_sent": True} if message.as_sent else {}),
+        **({"as_sent": True} if message.is_transformed else {}),
     }
 
 
-def from_details(kept: Mapping[str, Any], shown: Mapping[str, Any], **logged: Any) -> Message:
-    """Read what `to_details` wrote, the URL and the body that View shows, and the fields that the log has elsewhere.
+def from_details(stored: Mapping[str, Any], details: Mapping[str, Any], **row_fields: Any) -> Message:
+    """Read a message from what `to_details` wrote, from the details that the API shows, and from its row's fields.
 
-    Nothing is refused: it was accepted when it was sent first.
+    Does not validate: the message was accepted when it was first sent.
     """
     fields = {name: field.read({}) for name, field in OPTIONAL.items()}
-    fields |= {name: kept[key] for key, name in _IN_DETAILS.items() if kept.get(key) is not None}
+    fields |= {name: stored[key] for key, name in _IN_DETAILS.items() if stored.get(key) is not None}
     if fields["timeout_seconds"] is not None:
         fields["timeout_seconds"] = min(float(fields["timeout_seconds"]), MAX_TIMEOUT_SECONDS)
-    fields["url"] = None if kept.get("registered") else shown["url"].strip()
-    text = shown["request_body"]
-    body = base64.b64decode(text) if shown.get("request_body_encoding") == "base64" else text.encode()
-    return Message(body=body, as_sent=kept.get("as_sent", False), **(fields | logged))
+    fields["url"] = None if stored.get("registered") else details["url"].strip()
+    text = details["request_body"]
+    body = base64.b64decode(text) if details.get("request_body_encoding") == "base64" else text.encode()
+    return Message(body=body, is_transformed=stored.get("as_sent", False), **(fields | row_fields))
 
 
-def _inflated(text: str) -> str:
-    inflater = zlib.decompressobj(wbits=_GZIP)
+def _decompress(text: str) -> str:
+    decompressor = zlib.decompressobj(wbits=_GZIP_WBITS)
     try:
-        content = inflater.decompress(base64.b85decode(text), MAX_DOCUMENT_BYTES)
+        content = decompressor.decompress(base64.b85decode(text), MAX_DOCUMENT_BYTES)
     except (ValueError, zlib.error):
-        raise InvalidMessage("carried holds no message") from None
-    if not inflater.eof:
-        raise InvalidMessage(f"carried holds no whole message, or one of more than {MAX_DOCUMENT_BYTES} bytes")
+        raise InvalidMessage("carried is not a compressed message") from None
+    if not decompressor.eof:
+        raise InvalidMessage(f"carried is incomplete, or longer than {MAX_DOCUMENT_BYTES} bytes")
     return content.decode("utf-8", "surrogateescape")
 
 
-def _bytes(text: str) -> bytes:
+def _encode_body(text: str) -> bytes:
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        raise InvalidMessage("carried holds an unpaired surrogate") from None
+        raise InvalidMessage("carried contains an unpaired surrogate") from None

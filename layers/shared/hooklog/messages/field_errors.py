@@ -1,4 +1,4 @@
-"""All that is wrong with a request, so that one response names every field to correct."""
+"""All invalid fields of a request, so that one response names everything to correct."""
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -6,23 +6,23 @@ from itertools import islice
 from typing import Final
 
 from hooklog.errors import FieldError, InvalidMessage, InvalidRequest
-from hooklog.messages.fields import named
+from hooklog.messages.fields import format_name
 
 MAX_UNKNOWN: Final = 20
-"""Unknown fields that are named."""
+"""Unknown fields that the response names."""
 
 _MAX_NAME_LENGTH = 128
 
 
 class FieldErrors:
-    """Collects what is wrong with the fields of one request, in the order in which they are read."""
+    """Collects the errors of one request's fields, in the order in which the fields are read."""
 
     def __init__(self) -> None:
         self._errors: list[FieldError] = []
 
     @contextmanager
     def of(self, field: str) -> Iterator[None]:
-        """Collect what the block raises about this field instead of stopping at it."""
+        """Collect the error that the block raises about this field, and continue."""
         try:
             yield
         except (InvalidRequest, InvalidMessage) as error:
@@ -31,19 +31,19 @@ class FieldErrors:
     def add(self, field: str, message: str) -> None:
         self._errors.append(FieldError(field[:_MAX_NAME_LENGTH], message))
 
-    def refuse_unknown(self, given: Iterable[str], known: Collection[str]) -> None:
-        """Add what is given and not known."""
-        takes = ", ".join(sorted(known))
+    def add_unknown(self, given: Iterable[str], known: Collection[str]) -> None:
+        """Add an error for each given field that is not known."""
+        known_names = ", ".join(sorted(known))
         for name in islice(sorted(set(given) - set(known)), MAX_UNKNOWN):
-            self.add(name, f"unknown field{named(name)}; known: {takes}")
+            self.add(name, f"unknown field{format_name(name)}; known: {known_names}")
 
     def __bool__(self) -> bool:
         return bool(self._errors)
 
     def raise_any(self) -> None:
-        """Raise InvalidRequest if anything has been collected."""
+        """Raise InvalidRequest if any error was collected."""
         if self:
-            raise self.refusal()
+            raise self.to_exception()
 
-    def refusal(self) -> InvalidRequest:
+    def to_exception(self) -> InvalidRequest:
         return InvalidRequest("; ".join(error.message for error in self._errors), errors=self._errors)

@@ -1,6 +1,6 @@
-"""A JSON object from outside, read strictly: what queue messages and registered webhooks have in common.
+"""Strict readers for fields of a JSON object: of queue messages and of registered webhooks.
 
-Every function here raises InvalidMessage with what is wrong and what the field takes.
+Every reader raises InvalidMessage, which says what is wrong and what the field takes.
 """
 
 import json
@@ -11,16 +11,16 @@ from typing import Any, Final, NoReturn
 from hooklog.errors import InvalidMessage
 
 IDENTIFIER: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
-"""What ids of webhooks and messages, and topics, look like. A URL's path cannot hold `.` and `..` (RFC 3986, 5.2.4)."""
+"""IDs of webhooks and messages, and topics. A URL's path cannot contain `.` and `..` (RFC 3986, 5.2.4)."""
 
 IDENTIFIER_RULE: Final = "must be 1-128 characters of A-Z a-z 0-9 _ . - and not . or .."
 
 MAX_ID_LENGTH: Final = 128
 
 EXECUTION_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", re.ASCII)
-"""What execution ids look like: a UTC time and eight random hex digits."""
+"""Execution IDs: a UTC time and eight random hex digits."""
 
-_KINDS: Final[Mapping[type, str]] = {
+_JSON_TYPES: Final[Mapping[type, str]] = {
     bool: "a boolean",
     int: "a number",
     float: "a number",
@@ -29,15 +29,15 @@ _KINDS: Final[Mapping[type, str]] = {
 }
 
 DEFAULT_TIMEOUT_SECONDS: Final = 15
-"""Long enough for a receiver that does its work before it answers."""
+"""Long enough for a receiver that does its work before it responds."""
 
 MAX_TIMEOUT_SECONDS: Final = 30
 MAX_URL_LENGTH: Final = 2048
 MAX_HEADERS_LENGTH: Final = 16_384
-"""Of all names and values together; what common servers take before they answer 431."""
+"""Of all names and values together. Common servers answer 431 above it."""
 
 _GRAPHIC_ASCII = re.compile(r"[!-~]*")
-_DRAWN_AS_NOTHING = re.compile(
+_INVISIBLE = re.compile(
     # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as it is not of category Cf
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
     # Noncharacters, blank symbols and fillers
@@ -57,54 +57,54 @@ _PLAIN_NAME = re.compile(r"[A-Za-z_-]{1,40}")
 _EVENT_TYPE = re.compile(r"[!-~]{1,128}")
 _HEADER_PUNCTUATION = re.compile(r"[^0-9a-z]")
 HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
-"""What names of headers look like: a token, RFC 9110 section 5.6.2."""
+"""Header names: a token, RFC 9110 section 5.6.2."""
 
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")  # field-value, RFC 9110 section 5.5, ASCII only
 
-OWN_HEADERS: Final = "x-hooklog-"
-"""How the names begin that are set for each attempt, and that nobody else's can replace."""
+OWN_HEADER_PREFIX: Final = "x-hooklog-"
+"""The prefix of headers that Hooklog sets for each attempt, and that no message or webhook can replace."""
 
-ATTEMPT_HEADER: Final = f"{OWN_HEADERS}attempt"
-"""On every attempt: what tells a webhook's request from any other."""
+ATTEMPT_HEADER: Final = f"{OWN_HEADER_PREFIX}attempt"
+"""Every attempt has this header; no other request does."""
 
 REFUSED_HEADERS: Final = frozenset(
     {
         # Hop-by-hop, RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1
         "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te",
         "trailer", "trailers", "transfer-encoding", "upgrade",
-        # Framing and routing: ours to set, and the way to smuggle a second request
+        # Framing and routing: Hooklog sets them, and others could smuggle a second request with them
         "content-length", "content-encoding", "expect", "host",
     }
 )  # fmt: skip
 
 _SENT_HEADERS: Final = frozenset({"accept-encoding", "content-type", "user-agent"})
-"""Those of each request that may be given, but under no other spelling than this."""
+"""Headers of every request that a message may set, but only in this spelling."""
 
 _STANDARD_PREFIX: Final = "webhook-"
 
 
 def parse_object(body: str) -> dict[str, Any]:
-    """Raises InvalidMessage unless it is one JSON object (RFC 8259), of integers of up to 4,300 digits."""
+    """Parse one JSON object (RFC 8259), with integers of up to 4,300 digits. Raises InvalidMessage."""
     try:
         fields = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError:
         raise InvalidMessage("the message is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise InvalidMessage(f"the message is not JSON: {error}") from None
-    except ValueError:  # Python reads none that is longer
-        raise InvalidMessage("the message holds an integer of more than 4,300 digits; send it as a string") from None
+    except ValueError:  # Python's limit
+        raise InvalidMessage("the message contains an integer of more than 4,300 digits; send it as a string") from None
     if not isinstance(fields, dict):
         raise InvalidMessage("the message must be a JSON object")
     return fields
 
 
-def compact_json(value: object) -> bytes:
-    """Compact UTF-8 JSON, keys in their order: how every body is sent.
+def to_compact_json(value: object) -> bytes:
+    """Encode as compact UTF-8 JSON, keys in the order given: the form in which bodies are sent.
 
-    Raises ValueError for a number that JSON has not, TypeError for any other such value, and RecursionError.
+    Raises ValueError for a number that JSON cannot represent, TypeError for any other such value, and RecursionError.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # UTF-8 cannot carry an unpaired surrogate; the JSON escape that it came as can.
+    # UTF-8 cannot represent an unpaired surrogate, so its JSON escape is sent as it was received.
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -112,82 +112,82 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidMessage(f"{name} is not a JSON value")
 
 
-def identifier(fields: Mapping[str, Any], name: str) -> str:
-    """The id of this name. Raises InvalidMessage."""
+def read_identifier(fields: Mapping[str, Any], name: str) -> str:
+    """Read the ID in the field `name`. Raises InvalidMessage."""
     value = fields.get(name)
     if not isinstance(value, str) or not IDENTIFIER.fullmatch(value):
-        raise InvalidMessage(f"{name} {IDENTIFIER_RULE}{got(fields, name)}")
+        raise InvalidMessage(f"{name} {IDENTIFIER_RULE}{describe_actual(fields, name)}")
     return value
 
 
 def read_url(fields: Mapping[str, Any]) -> str:
-    """The URL without the white space around it; one with another invisible character in it is refused."""
+    """Read `url` and strip surrounding white space. Raises InvalidMessage for other invisible characters."""
     given = fields.get("url")
     text = given if isinstance(given, str) else ""
     if not 0 < len(url := text.strip()) <= MAX_URL_LENGTH:
-        raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{got(fields, 'url')}")
+        raise InvalidMessage(f"url must be a string of 1-{MAX_URL_LENGTH} characters{describe_actual(fields, 'url')}")
     if has_unpaired_surrogate(url):
-        raise InvalidMessage("url must not hold an unpaired surrogate")
+        raise InvalidMessage("url must not contain an unpaired surrogate")
     if not _GRAPHIC_ASCII.fullmatch(url):
-        _refuse_invisible(url, offset=text.index(url))
+        _reject_invisible(url, offset=text.index(url))
     return url
 
 
-def _refuse_invisible(url: str, offset: int) -> None:
-    """`offset` is how many characters were cut off before the URL."""
+def _reject_invisible(url: str, offset: int) -> None:
+    """Raise InvalidMessage for an invisible character. `offset` is how many characters were stripped before the URL."""
     from unicodedata import category, name
 
     for position, character in enumerate(url, start=offset + 1):
-        if category(character) in _INVISIBLE_CATEGORIES or _DRAWN_AS_NOTHING.match(character):
-            shown = name(character, _CONTROL_NAMES.get(character, "UNNAMED CHARACTER"))
+        if category(character) in _INVISIBLE_CATEGORIES or _INVISIBLE.match(character):
+            character_name = name(character, _CONTROL_NAMES.get(character, "UNNAMED CHARACTER"))
             raise InvalidMessage(
-                f"url contains U+{ord(character):04X} {shown} at position {position}; "
+                f"url contains U+{ord(character):04X} {character_name} at position {position}; "
                 "remove it, or percent-encode it if it belongs there"
             )
 
 
 def has_unpaired_surrogate(text: str) -> bool:
-    """Whether it is no Unicode text, which DynamoDB does not take."""
+    """Return whether the text contains an unpaired surrogate, which DynamoDB rejects."""
     return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def read_headers(fields: Mapping[str, Any]) -> Mapping[str, str]:
     headers = fields.get("headers", {})
     if not isinstance(headers, dict):
-        raise InvalidMessage(f"headers must be an object of strings{got(fields, 'headers')}")
+        raise InvalidMessage(f"headers must be an object of strings{describe_actual(fields, 'headers')}")
     for name, value in headers.items():
         _check_header(name, value)
-    if len({header_key(name) for name in headers}) < len(headers):
-        raise InvalidMessage("headers holds the same name twice, in different case or punctuation")
+    if len({normalize_header_name(name) for name in headers}) < len(headers):
+        raise InvalidMessage("headers has the same name twice, in different case or punctuation")
     if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADERS_LENGTH:
-        raise InvalidMessage(f"headers are longer than {MAX_HEADERS_LENGTH} characters together")
+        raise InvalidMessage(f"headers are longer than {MAX_HEADERS_LENGTH} characters in total")
     return headers
 
 
 def _check_header(name: str, value: object) -> None:
     if not is_header_name(name):
-        raise InvalidMessage(f"headers holds a name of {len(name)} characters that is no header name")
-    key = header_key(name)
-    shown, as_spelled = f"header {name}" if named(key) else "header", key == name.lower()
-    if _is_refused(key) or (_is_sent(key) and not as_spelled):
-        why = "it is" if as_spelled else f"receivers may read it as{named(key) or ' another'}, which is"
-        raise InvalidMessage(f"{shown} is refused: {why} set by Hooklog or belongs to the connection")
+        raise InvalidMessage(f"headers has a name of {len(name)} characters that is not a valid header name")
+    key = normalize_header_name(name)
+    label, has_usual_spelling = f"header {name}" if format_name(key) else "header", key == name.lower()
+    if _is_reserved(key) or (_is_set_by_hooklog(key) and not has_usual_spelling):
+        why = "it is" if has_usual_spelling else f"receivers may read it as{format_name(key) or ' another'}, which is"
+        raise InvalidMessage(f"{label} is not allowed: {why} set by Hooklog or belongs to the connection")
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-        raise InvalidMessage(f"{shown} must be a string of visible ASCII, spaces and tabs between")
+        raise InvalidMessage(f"{label} must be a string of visible ASCII, with spaces or tabs only inside")
 
 
-def _is_refused(key: str) -> bool:
+def _is_reserved(key: str) -> bool:
     return key in REFUSED_HEADERS or key.startswith(_STANDARD_PREFIX)
 
 
-def _is_sent(key: str) -> bool:
-    return key in _SENT_HEADERS or key.startswith(OWN_HEADERS)
+def _is_set_by_hooklog(key: str) -> bool:
+    return key in _SENT_HEADERS or key.startswith(OWN_HEADER_PREFIX)
 
 
-def header_key(name: str) -> str:
-    """The name as a receiver may read it: in any case, and with all punctuation alike.
+def normalize_header_name(name: str) -> str:
+    """Normalize case and punctuation of a header name, as some receivers do.
 
-    CGI and what follows it (WSGI, Rack, PHP) read `-` as `_` (RFC 3875 section 4.1.18), some of them any punctuation.
+    CGI and its successors (WSGI, Rack, PHP) read `-` as `_` (RFC 3875 section 4.1.18), some of them any punctuation.
     """
     return _HEADER_PUNCTUATION.sub("-", name.lower())
 
@@ -196,7 +196,9 @@ def read_event_type(fields: Mapping[str, Any]) -> str | None:
     if "event_type" not in fields:
         return None
     if not is_event_type(value := fields["event_type"]):
-        raise InvalidMessage(f"event_type must be 1-128 visible ASCII characters{got(fields, 'event_type')}")
+        raise InvalidMessage(
+            f"event_type must be 1-128 visible ASCII characters{describe_actual(fields, 'event_type')}"
+        )
     return str(value)
 
 
@@ -212,24 +214,24 @@ def read_timeout(fields: Mapping[str, Any]) -> float | None:
     if "timeout_seconds" not in fields:
         return None
     value = fields["timeout_seconds"]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 1 <= value <= MAX_TIMEOUT_SECONDS:
-        shown = f", not {value!r:.20}" if number else got(fields, "timeout_seconds")
-        raise InvalidMessage(f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{shown}")
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 1 <= value <= MAX_TIMEOUT_SECONDS:
+        actual = f", not {value!r:.20}" if is_number else describe_actual(fields, "timeout_seconds")
+        raise InvalidMessage(f"timeout_seconds must be a number from 1 to {MAX_TIMEOUT_SECONDS}{actual}")
     return float(value)
 
 
-def named(name: str) -> str:
-    """A name as a reason shows it; nothing where it is not one that a programmer gives, and so may be data."""
+def format_name(name: str) -> str:
+    """Format a field's name for an error text; empty if it may be data and not a name."""
     return f" {name}" if _PLAIN_NAME.fullmatch(name) else ""
 
 
-def got(fields: Mapping[str, Any], name: str) -> str:
-    """What stands there instead: of which kind, never the value, for that may be a customer's secret."""
-    return f", not {_kind(fields[name])}" if name in fields else "; it is missing"
+def describe_actual(fields: Mapping[str, Any], name: str) -> str:
+    """Describe the type of a field for an error text; not the value, which may be a customer's secret."""
+    return f", not {_describe_type(fields[name])}" if name in fields else "; it is missing"
 
 
-def _kind(value: object) -> str:
+def _describe_type(value: object) -> str:
     if isinstance(value, str):
         return f"a string of {len(value)} characters"
-    return _KINDS.get(type(value), "null")
+    return _JSON_TYPES.get(type(value), "null")

@@ -1,36 +1,36 @@
-"""One webhook call that a producer asks for, parsed once and strictly; its fields, declared once."""
+"""A message: one webhook call that a producer requests, with its fields and their parser."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import (
-    compact_json,
-    identifier,
-    named,
+    format_name,
     read_event_type,
     read_headers,
+    read_identifier,
     read_timeout,
     read_url,
+    to_compact_json,
 )
 
 METHOD: Final = "POST"
-"""How every webhook is sent."""
+"""The method of every request."""
 
 
 class Field(NamedTuple):
-    """An optional field of a message: how it is read, and where it is kept when Hooklog stores the message itself.
+    """How an optional field of a message is read, and under which name it is stored.
 
-    A new field is a line of `Message` with this in its annotation, and a default. Every form in which a message is
-    written follows from that: a producer's JSON, and those of `codec`.
+    To add a field, add a line to `Message` with this annotation and a default. All formats follow from it: the
+    producer's JSON, and those of `codec`.
     """
 
     read: Callable[[Mapping[str, Any]], Any]
-    """Reads it from a producer's fields; its default if they lack it. Raises InvalidMessage."""
-    kept_as: str = ""
-    """Its name in an inline payload and in the log's details; its own name if this is empty."""
+    """Reads it from a producer's fields, or returns its default. Raises InvalidMessage."""
+    stored_as: str = ""
+    """Its name in an inline payload and in the log's details, if that differs from its own."""
     in_details: bool = True
-    """Whether the log's details hold it. False if the log has it elsewhere."""
+    """Whether the log's details contain it. False if the log has it elsewhere."""
 
 
 def _read_own_url(fields: Mapping[str, Any]) -> str | None:
@@ -43,28 +43,28 @@ class Message(NamedTuple):
     webhook_id: str
     message_id: str
     url: Annotated[str | None, Field(_read_own_url, in_details=False)]
-    """None where it is left to the registered webhook."""
+    """None to use the registered webhook's URL."""
     body: bytes
-    """The payload as compact UTF-8 JSON: the very bytes that are sent."""
+    """The payload as compact UTF-8 JSON: exactly the bytes that are sent."""
     headers: Annotated[Mapping[str, str], Field(read_headers)]
     event_type: Annotated[str | None, Field(read_event_type, in_details=False)]
     timeout_seconds: Annotated[float | None, Field(read_timeout, kept_as="timeout")]
-    """None where it is left to the registered webhook, or to the default."""
-    as_sent: bool = False
-    """Whether `body` has been sent: then no transformation changes it any more."""
+    """None to use the registered webhook's timeout, or the default."""
+    is_transformed: bool = False
+    """Whether `body` is final: retries and resends do not transform it again."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], queue_message_id: str) -> "Message":
-        """Read a producer's fields. Raises InvalidMessage with what is wrong and what the field takes.
+        """Parse a producer's fields. Raises InvalidMessage.
 
-        The payload's keys keep their order; numbers are IEEE 754 doubles or integers of up to 4,300 digits, as
-        RFC 8259 section 6 leads producers to expect.
+        The payload's keys keep their order. Numbers are IEEE 754 doubles, or integers of up to 4,300 digits, which
+        RFC 8259 section 6 permits.
         """
         if unknown := fields.keys() - _KNOWN:
-            raise InvalidMessage(f"unknown field{named(min(unknown))}; known: {', '.join(sorted(_KNOWN))}")
+            raise InvalidMessage(f"unknown field{format_name(min(unknown))}; known: {', '.join(sorted(_KNOWN))}")
         return cls(
-            webhook_id=identifier(fields, "webhook_id"),
-            message_id=identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
+            webhook_id=read_identifier(fields, "webhook_id"),
+            message_id=read_identifier(fields, "message_id") if "message_id" in fields else queue_message_id,
             body=_payload(fields),
             **{name: field.read(fields) for name, field in OPTIONAL.items()},
         )
@@ -75,7 +75,7 @@ OPTIONAL: Final[Mapping[str, Field]] = {
     for name, hint in get_type_hints(Message, include_extras=True).items()
     if hasattr(hint, "__metadata__")
 }
-"""The fields that a producer may leave out, by name."""
+"""The optional fields, by name."""
 
 _KNOWN: Final = frozenset({"webhook_id", "message_id", "payload", *OPTIONAL})
 
@@ -84,8 +84,8 @@ def _payload(fields: Mapping[str, Any]) -> bytes:
     if "payload" not in fields:
         raise InvalidMessage("payload is missing: give any JSON value")
     try:
-        return compact_json(fields["payload"])
+        return to_compact_json(fields["payload"])
     except RecursionError:
         raise InvalidMessage("payload is nested too deeply") from None
     except ValueError:
-        raise InvalidMessage("payload holds a number beyond the range of a double (1.8e308)") from None
+        raise InvalidMessage("payload contains a number beyond the range of a double (1.8e308)") from None

@@ -1,4 +1,4 @@
-"""Trace context: from the X-Ray header that came with a queue message to the `traceparent` that a receiver gets."""
+"""Trace context: converts a queue message's X-Ray header to the receiver's `traceparent` header."""
 
 import re
 import secrets
@@ -12,11 +12,11 @@ _PARENT = re.compile(r"[0-9a-f]{16}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, section 3.2
 
 
-def traced(headers: Mapping[str, str], xray_header: str) -> Mapping[str, str]:
-    """The headers with the trace of `Root=1-…;Parent=…;Sampled=1`, unless they name one or there is none."""
-    fields = _fields(xray_header)
+def add_traceparent(headers: Mapping[str, str], xray_header: str) -> Mapping[str, str]:
+    """Add the trace of `Root=1-…;Parent=…;Sampled=1`, unless the headers already have one or there is none."""
+    fields = _parse_xray_header(xray_header)
     root = _ROOT.fullmatch(fields.get("Root", ""))
-    if not root or _is_lambdas_own(fields) or _own(headers) is not None:
+    if not root or _is_added_by_lambda(fields) or _find_traceparent(headers) is not None:
         return headers
     parent = fields.get("Parent", "")
     span = parent if _PARENT.fullmatch(parent) else secrets.token_hex(8)
@@ -24,24 +24,24 @@ def traced(headers: Mapping[str, str], xray_header: str) -> Mapping[str, str]:
     return {**headers, HEADER: f"00-{root[1]}{root[2]}-{span}-{flags}"}
 
 
-def _is_lambdas_own(fields: Mapping[str, str]) -> bool:
-    """Whether nobody traces: the AWS SDK adds such a header to all that a Lambda function sends, to find loops.
+def _is_added_by_lambda(fields: Mapping[str, str]) -> bool:
+    """Return whether the header only serves Lambda's loop detection, and nobody traces.
 
-    It has a `Lineage`; `Sampled=1` only where the function is traced.
+    The AWS SDK adds such a header, with a `Lineage`, to all that a function sends. `Sampled=1` means traced.
     """
     return "Lineage" in fields and fields.get("Sampled") != "1"
 
 
-def trace_id(headers: Mapping[str, str]) -> str | None:
-    """The trace's id of 32 hex digits; None where the headers name no trace, or not as W3C spells it."""
-    named = _TRACEPARENT.fullmatch(_own(headers) or "")
-    return named and named[1]
+def get_trace_id(headers: Mapping[str, str]) -> str | None:
+    """Return the trace ID of 32 hex digits; None without a valid `traceparent`."""
+    traceparent = _TRACEPARENT.fullmatch(_find_traceparent(headers) or "")
+    return traceparent and traceparent[1]
 
 
-def _own(headers: Mapping[str, str]) -> str | None:
+def _find_traceparent(headers: Mapping[str, str]) -> str | None:
     return next((value for name, value in headers.items() if name.lower() == HEADER), None)
 
 
-def _fields(xray_header: str) -> Mapping[str, str]:
+def _parse_xray_header(xray_header: str) -> Mapping[str, str]:
     pairs = (field.strip().partition("=") for field in xray_header.split(";"))
     return {name: value for name, _, value in pairs}

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.aws import Clients
-from hooklog.errors import InvalidMessage, NotQueued, code_of
+from hooklog.errors import InvalidMessage, NotQueued, get_error_code
 from hooklog.executions.execution import Trigger
-from hooklog.messages.fields import EXECUTION_ID, got, identifier, parse_object
+from hooklog.messages.fields import EXECUTION_ID, describe_actual, parse_object, read_identifier
 from hooklog.queues.sqs import MAX_DELAY_SECONDS, send_all
 
 TRIGGERS: Final = (Trigger.RETRY, Trigger.RESEND)
@@ -58,15 +58,15 @@ class RetryTask(NamedTuple):
     def parse(cls, fields: Mapping[str, Any]) -> "RetryTask":
         """Read what `to_body` wrote. Raises InvalidMessage."""
         return cls(
-            webhook_id=identifier(fields, "webhook_id"),
-            message_id=identifier(fields, "message_id"),
+            webhook_id=read_identifier(fields, "webhook_id"),
+            message_id=read_identifier(fields, "message_id"),
             execution_id=_execution_id(fields),
             trigger=_trigger(fields),
             once=_once(fields),
             postponements=_deferrals(fields),
             inline_payload=_inline_payload(fields),
             due=_due(fields),
-            queue_message_id=identifier(fields, "queue_message_id") if "queue_message_id" in fields else "",
+            queue_message_id=read_identifier(fields, "queue_message_id") if "queue_message_id" in fields else "",
         )
 
     def to_body(self) -> str:
@@ -151,8 +151,8 @@ class RetryTimer:
                 Target=self._target.put(request),
             )
         except (BotoCoreError, ClientError) as error:
-            if code_of(error) != "ConflictException":
-                raise NotQueued(code_of(error)) from error
+            if get_error_code(error) != "ConflictException":
+                raise NotQueued(get_error_code(error)) from error
 
 
 def _entry(task: RetryTask) -> dict[str, Any]:
@@ -175,31 +175,31 @@ def unscheduled(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 def _execution_id(fields: Mapping[str, Any]) -> str:
     value = fields.get("repeat_of")
     if not isinstance(value, str) or not EXECUTION_ID.fullmatch(value):
-        raise InvalidMessage(f"repeat_of must be an execution id{got(fields, 'repeat_of')}")
+        raise InvalidMessage(f"repeat_of must be an execution id{describe_actual(fields, 'repeat_of')}")
     return value
 
 
 def _trigger(fields: Mapping[str, Any]) -> Trigger:
     if (value := fields.get("trigger")) not in TRIGGERS:
-        raise InvalidMessage(f"trigger must be one of {', '.join(TRIGGERS)}{got(fields, 'trigger')}")
+        raise InvalidMessage(f"trigger must be one of {', '.join(TRIGGERS)}{describe_actual(fields, 'trigger')}")
     return Trigger(value)
 
 
 def _once(fields: Mapping[str, Any]) -> bool:
     if type(value := fields.get("once")) is not bool:
-        raise InvalidMessage(f"once must be true or false{got(fields, 'once')}")
+        raise InvalidMessage(f"once must be true or false{describe_actual(fields, 'once')}")
     return value
 
 
 def _deferrals(fields: Mapping[str, Any]) -> int:
     if type(value := fields.get("deferrals")) is not int or value < 0:
-        raise InvalidMessage(f"deferrals must be a whole number{got(fields, 'deferrals')}")
+        raise InvalidMessage(f"deferrals must be a whole number{describe_actual(fields, 'deferrals')}")
     return value
 
 
 def _inline_payload(fields: Mapping[str, Any]) -> str:
     if not isinstance(value := fields.get("carried", ""), str):
-        raise InvalidMessage(f"carried must be a string{got(fields, 'carried')}")
+        raise InvalidMessage(f"carried must be a string{describe_actual(fields, 'carried')}")
     return value
 
 
@@ -209,4 +209,4 @@ def _due(fields: Mapping[str, Any]) -> datetime | None:
     try:
         return datetime.fromisoformat(fields["due"]).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidMessage(f"due must be an ISO 8601 time{got(fields, 'due')}") from None
+        raise InvalidMessage(f"due must be an ISO 8601 time{describe_actual(fields, 'due')}") from None

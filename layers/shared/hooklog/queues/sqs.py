@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.errors import NotQueued, code_of
+from hooklog.errors import NotQueued, get_error_code
 
 MAX_BATCH_ENTRIES: Final = 10
 MAX_BATCH_BYTES: Final = 1_000_000
@@ -30,7 +30,7 @@ def _send(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> Map
     try:
         answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
     except (BotoCoreError, ClientError) as error:
-        raise NotQueued(code_of(error)) from error
+        raise NotQueued(get_error_code(error)) from error
     return {each["Id"]: str(each.get("Code")) for each in answer.get("Failed", ())}
 
 

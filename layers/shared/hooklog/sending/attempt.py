@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
-from hooklog.errors import ErrorType, NoTimeLeft, Undelivered
+from hooklog.errors import ErrorType, HardError, NoTimeLeft
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.messages.call import Call
 from hooklog.messages.codec import to_inline
@@ -20,7 +20,7 @@ from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.retry import RetrySchedule, jitter
 
 Transform = Callable[[Message, str | None], Message | None]
-"""Makes the message that is sent, by a webhook's expression; None says that nothing is sent. Raises Undelivered."""
+"""Makes the message that is sent, by a webhook's expression; None says that nothing is sent. Raises HardError."""
 
 
 class AttemptContext(NamedTuple):
@@ -92,12 +92,12 @@ class Dispatcher:
         """Send the message to its own URL, or to this webhook; a dry run makes the request and does not send it.
 
         None of a webhook means that there is none for a message without a URL. Raises NoTimeLeft, and what `transform`
-        raises but Undelivered: nothing was sent.
+        raises but HardError: nothing was sent.
         """
-        call = entry.webhook.call(message, entry.keys(self._clock())) if entry else Call.of(message)
+        call = entry.webhook.call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
         try:
             prepared = _prepare(call, entry, transform)
-        except Undelivered as refusal:  # its body is kept, so that it can be sent later
+        except HardError as refusal:  # its body is kept, so that it can be sent later
             return self._execution(Delivery.refused(call, context.attempt, self._clock(), refusal), context)
         if prepared is None:
             return self._execution(Delivery.skip(call, context.attempt, self._clock()), context)
@@ -135,12 +135,12 @@ class Dispatcher:
 
 
 def _prepare(call: Call, entry: Entry | None, transform: Transform) -> Call | None:
-    """The call with the body that is sent; None if nothing is to be sent. Raises Undelivered if nothing may be."""
+    """The call with the body that is sent; None if nothing is to be sent. Raises HardError if nothing may be."""
     if call.message.url is not None:
         return call
     if entry is None:
-        raise Undelivered(ErrorType.UNKNOWN_WEBHOOK)
+        raise HardError(ErrorType.UNKNOWN_WEBHOOK)
     if not entry.webhook.enabled:
-        raise Undelivered(ErrorType.DISABLED_WEBHOOK)
+        raise HardError(ErrorType.DISABLED_WEBHOOK)
     transformed = transform(call.message, entry.webhook.transformation)
     return None if transformed is None else call._replace(message=transformed)

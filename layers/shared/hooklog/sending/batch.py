@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any, Final, NamedTuple
 
-from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS, UNANSWERED_SECONDS
-from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, cause_of
+from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS, SERVICE_TIMEOUT_SECONDS
+from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, describe_error
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import remove_next_attempt
 from hooklog.queues.dead_letters import DeadLetterQueue
@@ -101,7 +101,7 @@ class Sender:
             else:
                 pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
         for finished, waiting in _gathered(pending):
-            reserved = DYNAMODB_UNANSWERED_SECONDS if waiting else 0.0  # for their log
+            reserved = DYNAMODB_TIMEOUT_SECONDS if waiting else 0.0  # for their log
             executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
             self._store(executions, outcome, _less(seconds_left, reserved))
         # What goes to queues comes last: it may take time that the log needs.
@@ -115,12 +115,12 @@ class Sender:
     def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Remove the planned retry of executions that others have followed, under the same reserve as `_observe`."""
         followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
-        if outcome.pending or seconds_left() < DYNAMODB_UNANSWERED_SECONDS + MONITOR_SECONDS:
+        if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
         for update in updates:
             if error := update.exception():
-                outcome.stale_cause = cause_of(error)
+                outcome.stale_cause = describe_error(error)
 
     def _observe(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Show the batch to the failure monitor; not while DynamoDB takes nothing, and after all deliveries."""
@@ -130,7 +130,7 @@ class Sender:
             for each in self._monitor.observe(outcome.executions, seconds_left):
                 outcome.disabled.append(each)
         except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
-            outcome.monitor_cause = cause_of(error)
+            outcome.monitor_cause = describe_error(error)
 
     def _sort_out(
         self,
@@ -156,14 +156,14 @@ class Sender:
         elif isinstance(error, NoTimeLeft):
             outcome.unsent.append(record["messageId"])
         else:
-            outcome.faults[record["messageId"]] = cause_of(error)
+            outcome.faults[record["messageId"]] = describe_error(error)
 
     def _store(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Log them and schedule their retries: all together, or one by one if that fails, as for lack of memory."""
         try:
             logged = self._log(executions, outcome)
         except Exception as error:  # noqa: BLE001 - they have been sent: nothing may keep them out of the log
-            cause = cause_of(error)
+            cause = describe_error(error)
         else:
             if logged:
                 self._schedule(executions, outcome, seconds_left)
@@ -236,13 +236,13 @@ def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], fl
 
 def _require_time(seconds_left: Callable[[], float]) -> None:
     """Raises NotQueued if a queue that does not answer would end the invocation, and bring the whole batch back."""
-    if seconds_left() < UNANSWERED_SECONDS:
+    if seconds_left() < SERVICE_TIMEOUT_SECONDS:
         raise NotQueued("no time is left")
 
 
 def _why(error: Exception) -> str:
     """Its text if it is ours, which names AWS's error; else its kind and place."""
-    return str(error) if isinstance(error, HooklogError) else cause_of(error)
+    return str(error) if isinstance(error, HooklogError) else describe_error(error)
 
 
 def _retry(execution: Execution) -> RetryTask:

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hooklog.aws import DYNAMODB_UNANSWERED_SECONDS, Clients
-from hooklog.errors import code_of
+from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS, Clients
+from hooklog.errors import get_error_code
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.failures import failures
 from hooklog.webhooks import registry
@@ -26,7 +26,7 @@ PAUSE: Final = timedelta(minutes=5)
 MAX_PAUSES: Final = 1000
 """Webhooks for which that is remembered."""
 
-MONITOR_SECONDS: Final = 2 * DYNAMODB_UNANSWERED_SECONDS
+MONITOR_SECONDS: Final = 2 * DYNAMODB_TIMEOUT_SECONDS
 """What one webhook may take: a read and an update that DynamoDB does not answer. It is skipped if less time is left.
 Less than processor.LOG_SECONDS, so that a receiver that hangs for 30 s is judged within 50 s, too."""
 
@@ -56,7 +56,7 @@ class EventTopic(NamedTuple):
         try:
             self.clients.sns.publish(TopicArn=self.arn, Message=message, MessageAttributes=attributes)
         except (BotoCoreError, ClientError) as error:
-            return code_of(error)
+            return get_error_code(error)
         return ""
 
 

@@ -5,8 +5,8 @@ from typing import Any, Final, NamedTuple
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage
-from hooklog.messages.codec import to_copy
-from hooklog.messages.fields import MAX_ID_LENGTH, got, identifier
+from hooklog.messages.codec import to_fan_out_copy
+from hooklog.messages.fields import MAX_ID_LENGTH, describe_actual, read_identifier
 from hooklog.messages.message import Message
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from hooklog.queues.sqs import send_all
@@ -49,8 +49,8 @@ class Origin(NamedTuple):
         value = fields["copy_of"]
         known = isinstance(value, dict) and _is_count(value.get("unique_until")) and _is_count(value.get("trips", 0))
         if not known:
-            raise InvalidMessage(f"copy_of must be what Hooklog puts there{got(fields, 'copy_of')}")
-        return cls(identifier(value, "queue_message_id"), value["unique_until"], value.get("trips", 0))
+            raise InvalidMessage(f"copy_of must be what Hooklog puts there{describe_actual(fields, 'copy_of')}")
+        return cls(read_identifier(value, "queue_message_id"), value["unique_until"], value.get("trips", 0))
 
     def to_fields(self) -> dict[str, Any]:
         trips = {"trips": self.trips} if self.trips else {}
@@ -75,9 +75,9 @@ class FanOutTask(NamedTuple):
             if name in fields:
                 raise InvalidMessage(f"{name} must not come with topic: the webhooks of the topic have their own")
         own = {name: value for name, value in fields.items() if name not in ("topic", "copy_of", "after", "copies")}
-        topic, after = identifier(fields, "topic"), identifier(fields, "after") if "after" in fields else ""
+        topic, after = read_identifier(fields, "topic"), read_identifier(fields, "after") if "after" in fields else ""
         if not _is_count(copies := fields.get("copies", 0)):
-            raise InvalidMessage(f"copies must be a whole number{got(fields, 'copies')}")
+            raise InvalidMessage(f"copies must be a whole number{describe_actual(fields, 'copies')}")
         return cls(Message.parse({**own, "webhook_id": topic}, origin.queue_message_id), origin, after, copies)
 
 
@@ -142,12 +142,12 @@ def _entry(group: str, body: str) -> dict[str, Any]:
 
 def _copy(task: FanOutTask, webhook_id: str) -> str:
     origin = task.origin._replace(trips=0)
-    return to_copy(task.message, {"webhook_id": webhook_id, **origin.to_fields()})
+    return to_fan_out_copy(task.message, {"webhook_id": webhook_id, **origin.to_fields()})
 
 
 def _continuation(task: FanOutTask) -> str:
     own = {"topic": task.message.webhook_id, "after": task.after, "copies": task.copies}
-    return to_copy(task.message, own | task.origin.to_fields())
+    return to_fan_out_copy(task.message, own | task.origin.to_fields())
 
 
 def _is_count(value: object) -> bool:

@@ -85,11 +85,11 @@ class MessageProcessor:
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def process(self, received: QueueMessage, seconds_left: Callable[[], float]) -> Processed:
-        """Do what the queue message asks for.
+        """Process the queue message.
 
-        Raises NoTimeLeft if it could not be finished in time, InvalidMessage if it can never be, RegistryUnreachable if
-        its webhook is not known, EvaluatorLost if it could not be transformed, what reading the log raises if it is not
-        known whether a redelivered message was sent before, and what `FanOut.run` raises.
+        Raises NoTimeLeft if too little time is left, InvalidMessage if it can never be processed, RegistryUnavailable
+        if its webhook cannot be read, EvaluatorUnavailable if it cannot be transformed, the log's exceptions if they
+        hide whether a redelivered message was sent before, and what `FanOut.run` raises.
         """
         content = received.content
         if isinstance(content, FanOutTask):

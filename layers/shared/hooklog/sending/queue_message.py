@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from hooklog.executions.execution import compact_time
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
-from hooklog.messages.trace import traced
+from hooklog.messages.trace import add_traceparent
 from hooklog.queues.dead_letters import accepted_id, is_redriven, trace_header
 from hooklog.queues.retry_tasks import RetryTask, unscheduled
 from hooklog.sending.fan_out import UNIQUE_SECONDS, FanOutTask, Origin
@@ -83,4 +83,4 @@ def _since(origin: Origin) -> str:
 
 def _traced(message: Message, xray_header: str) -> Message:
     """With its producer's trace, which its retries read from the log. A fan-out copy has its own already."""
-    return message._replace(headers=traced(message.headers, xray_header))
+    return message._replace(headers=add_traceparent(message.headers, xray_header))

@@ -15,12 +15,12 @@ from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 
 from hooklog.aws import Clients
-from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRuns
+from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRunning
 from hooklog.executions import details
 from hooklog.executions.attempts import attempts_on
 from hooklog.executions.execution import Trigger, compact_time, iso_time
 from hooklog.executions.rows import ExecutionRow, accepted_id
-from hooklog.messages.fields import got, identifier, parse_object
+from hooklog.messages.fields import describe_actual, parse_object, read_identifier
 from hooklog.queues.retry_tasks import RetryQueue, RetryTask
 from hooklog.queues.sqs import send_all
 from hooklog.sending import locks
@@ -84,8 +84,8 @@ class RecoveryTask(NamedTuple):
         """Read what `to_body` wrote. Raises InvalidMessage."""
         fields = parse_object(body)
         if type(runs := fields.get("runs", 0)) is not int or runs < 0:
-            raise InvalidMessage(f"runs must be a whole number{got(fields, 'runs')}")
-        return cls(identifier(fields, "webhook_id"), identifier(fields, "recovery_id"), runs)
+            raise InvalidMessage(f"runs must be a whole number{describe_actual(fields, 'runs')}")
+        return cls(read_identifier(fields, "webhook_id"), read_identifier(fields, "recovery_id"), runs)
 
     def to_body(self) -> str:
         runs = {"runs": self.runs} if self.runs else {}
@@ -116,7 +116,7 @@ class _Page(NamedTuple):
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
 
-    Raises RecoveryRuns while another recovery of the webhook does, NotQueued.
+    Raises RecoveryRunning while another recovery of the webhook does, NotQueued.
     """
     recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
     while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, KEPT_SECONDS, instead_of=_ended(webhook_id)):
@@ -144,7 +144,7 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
 def _ended(webhook_id: str) -> str | None:
     """The recovery that holds the webhook's lock and has ended; None if no recovery holds it.
 
-    Raises RecoveryRuns if it has not. One without progress is stopped: it cannot go on any more.
+    Raises RecoveryRunning if it has not. One without progress is stopped: it cannot go on any more.
     """
     lock = locks.read(Lock.RECOVERY, webhook_id)
     if lock is None:
@@ -153,13 +153,13 @@ def _ended(webhook_id: str) -> str | None:
         row = RecoveryRow.get(webhook_id, lock.holder, consistent_read=True)
     except DoesNotExist:  # it is being started, or that failed
         if time.time() - lock.taken_at < STARTING_SECONDS:
-            raise RecoveryRuns("a recovery of this webhook is just being started", lock.holder) from None
+            raise RecoveryRunning("a recovery of this webhook is just being started", lock.holder) from None
         return lock.holder
     if row.status == "running" and not (_is_stalled(row.advanced_at) and _stop(row)):
         period = f"of what failed from {iso_time(row.since)} to {iso_time(row.until)}"
         so_far = f"{int(row.found)} found and {int(row.queued)} queued so far"
         said = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
-        raise RecoveryRuns(said, row.recovery_id)
+        raise RecoveryRunning(said, row.recovery_id)
     return lock.holder
 
 

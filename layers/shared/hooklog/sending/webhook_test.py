@@ -59,7 +59,7 @@ class WebhookTest(NamedTuple):
     def parse(cls, fields: Mapping[str, Any], webhook_id: str) -> "WebhookTest":
         """Each test is a message of its own. Raises InvalidRequest."""
         errors = FieldErrors()
-        errors.refuse_unknown(fields, _KNOWN)
+        errors.add_unknown(fields, _KNOWN)
         dry_run = fields.get("dry_run", False)
         with errors.of("dry_run"):
             if type(dry_run) is not bool:
@@ -88,7 +88,7 @@ class WebhookTester:
     def run(self, test: WebhookTest, entry: Entry, limit: TimeLimit) -> Execution:
         """The attempt, which is never retried; of a dry run, what would be sent. Leaves LOG_SECONDS of the limit.
 
-        Raises NoTimeLeft and EvaluatorLost: nothing was sent.
+        Raises NoTimeLeft and EvaluatorUnavailable: nothing was sent.
         """
         webhook = entry.webhook._replace(enabled=True, retry_schedule=NO_RETRIES)
         if test.overrides:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import RegistryUnreachable
+from hooklog.errors import RegistryUnavailable
 from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.rows import Registered
 from hooklog.webhooks.webhook import Webhook
@@ -87,7 +87,7 @@ class WebhookCache:
     def find(self, webhook_id: str, *, as_of: datetime | None = None) -> Entry | None:
         """What is known of it, asked for since that moment; None where there is no such webhook.
 
-        Raises RegistryUnreachable.
+        Raises RegistryUnavailable.
         """
         with self._locks[hash(webhook_id) % _LOCKS]:
             kept, now = self._kept.get(webhook_id), self._clock()
@@ -96,7 +96,7 @@ class WebhookCache:
                 kept = self._ask(webhook_id, kept, now)
                 self._keep(webhook_id, kept)
         if kept.read_at is None:
-            raise RegistryUnreachable(kept.cause)
+            raise RegistryUnavailable(kept.cause)
         return kept.entry
 
     def read_again(self, webhook_id: str) -> None:

@@ -10,7 +10,7 @@ import weakref
 from io import BufferedRWPair
 from typing import Final
 
-from hooklog.errors import EvaluatorLost
+from hooklog.errors import EvaluatorUnavailable
 
 START_SECONDS: Final = 10.0
 """How long the process may take to answer for the first time."""
@@ -59,7 +59,7 @@ class Evaluator:
         self._process: _Process | None = None
 
     def ask(self, request: bytes) -> bytes:
-        """The answer, from the process that is there, or a new one. Raises EvaluatorLost."""
+        """The answer, from the process that is there, or a new one. Raises EvaluatorUnavailable."""
         for _ in range(2):
             self._process = self._process or _Process()
             try:
@@ -68,14 +68,14 @@ class Evaluator:
                 self._process = None
                 if ended.answer:
                     return ended.answer
-        raise EvaluatorLost("it was ended twice")
+        raise EvaluatorUnavailable("it was ended twice")
 
 
 class _Process:
     """One evaluator at work. It ends with this object."""
 
     def __init__(self) -> None:
-        """Raises EvaluatorLost."""
+        """Raises EvaluatorUnavailable."""
         self._socket, its = socket.socketpair()
         self._stream = self._socket.makefile("rwb")
         with its:
@@ -90,12 +90,12 @@ class _Process:
             except OSError as error:
                 self._stream.close()
                 self._socket.close()
-                raise EvaluatorLost(type(error).__name__) from error
+                raise EvaluatorUnavailable(type(error).__name__) from error
         self._end = weakref.finalize(self, _end, process, self._stream, self._socket)
         try:
             self.ask(b'{"seconds":5,"expression":"1"}', START_SECONDS)
         except Ended as ended:
-            raise EvaluatorLost("it did not start") from ended
+            raise EvaluatorUnavailable("it did not start") from ended
 
     def ask(self, request: bytes, seconds: float) -> bytes:
         """Raises Ended, also where it has not answered within so many seconds."""

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 
 from jsonata import Jsonata
 
-from hooklog.messages.fields import compact_json
+from hooklog.messages.fields import to_compact_json
 from hooklog.webhooks.arithmetic import Expression
 from hooklog.webhooks.child_process import ANSWERED, FAILED, NO_MEMORY, OVERTIME, SKIPPED
 from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, reason_of
@@ -103,7 +103,7 @@ def _evaluate(compiled: Any, document: Any) -> Any:
 
 def _body(result: Any) -> bytes:
     try:
-        body = compact_json(result)
+        body = to_compact_json(result)
     except (TypeError, ValueError):
         raise _NoJson("its result holds what JSON has not, such as a function") from None
     if len(body) > MAX_RESULT_BYTES:
@@ -112,7 +112,7 @@ def _body(result: Any) -> bytes:
 
 
 def _failed(reason: str) -> bytes:
-    return FAILED + compact_json(reason[:MAX_REASON_LENGTH])
+    return FAILED + to_compact_json(reason[:MAX_REASON_LENGTH])
 
 
 class _Clock:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from hooklog.errors import ErrorType, InvalidRequest, NoTimeLeft, Undelivered
+from hooklog.errors import ErrorType, HardError, InvalidRequest, NoTimeLeft
 from hooklog.messages.message import Message
 from hooklog.webhooks.child_process import (
     ANSWER_SECONDS,
@@ -50,26 +50,25 @@ class Transformer:
     def transform(
         self, message: Message, expression: str | None, seconds_left: Callable[[], float] = lambda: math.inf
     ) -> Message | None:
-        """The message as it is to be sent; None where the expression gives undefined or null.
+        """Return the message to send; None if the expression returns undefined or null.
 
-        One that has been sent before stays as it is. Raises Undelivered where the expression fails or runs out of
-        bounds, NoTimeLeft where fewer than EVALUATION_SECONDS are left before its turn comes, EvaluatorLost where a
-        fault of ours keeps it from being evaluated.
+        A message that was transformed before does not change. Raises HardError if the expression fails or exceeds its
+        limits, NoTimeLeft if fewer than EVALUATION_SECONDS remain when it could start, and EvaluatorUnavailable.
         """
-        if expression is None or message.as_sent:
-            return message._replace(as_sent=True)
+        if expression is None or message.is_transformed:
+            return message._replace(is_transformed=True)
         try:
             owner = Owner(message.webhook_id, expression)
             answer = self._ask(owner, _request(expression, message), seconds_left)
         except _Failed as failed:
             reason = f"The transformation failed: {failed}"
-            raise Undelivered(ErrorType.TRANSFORMATION_ERROR, reason) from None
+            raise HardError(ErrorType.TRANSFORMATION_ERROR, reason) from None
         if answer[:1] == SKIPPED:
             return None
-        return message._replace(body=answer[1:], as_sent=True)
+        return message._replace(body=answer[1:], is_transformed=True)
 
     def check(self, expression: str) -> None:
-        """Raises InvalidRequest where it does not compile, EvaluatorLost where that is our fault."""
+        """Raises InvalidRequest where it does not compile, EvaluatorUnavailable where that is our fault."""
         try:
             self._evaluate(Owner("", expression), b'"expression":%b}' % _json(expression), Lane.SLOW, lambda: math.inf)
         except _Failed as failed:

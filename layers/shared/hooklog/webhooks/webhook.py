@@ -10,15 +10,15 @@ from hooklog.messages.call import Call
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import (
     DEFAULT_TIMEOUT_SECONDS,
-    OWN_HEADERS,
-    got,
+    OWN_HEADER_PREFIX,
+    describe_actual,
+    format_name,
     has_unpaired_surrogate,
-    header_key,
-    identifier,
     is_event_type,
     is_header_name,
-    named,
+    normalize_header_name,
     read_headers,
+    read_identifier,
     read_timeout,
     read_url,
 )
@@ -48,7 +48,9 @@ class Stored(Enum):
 def _name(fields: Fields) -> str:
     value = fields.get("name", "")
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH:
-        raise InvalidRequest(f"name must be a string of up to {MAX_NAME_LENGTH} characters{got(fields, 'name')}")
+        raise InvalidRequest(
+            f"name must be a string of up to {MAX_NAME_LENGTH} characters{describe_actual(fields, 'name')}"
+        )
     if not value.isprintable():
         raise InvalidRequest("name must be printable: no line breaks, no control characters")
     return value
@@ -57,15 +59,19 @@ def _name(fields: Fields) -> str:
 def _headers(fields: Fields) -> Mapping[str, str]:
     headers = read_headers(fields)
     for name in headers:
-        if header_key(name).startswith(OWN_HEADERS):
-            raise InvalidRequest(f"header{named(name)} is refused: Hooklog sets those that begin with {OWN_HEADERS}")
+        if normalize_header_name(name).startswith(OWN_HEADER_PREFIX):
+            raise InvalidRequest(
+                f"header{format_name(name)} is not allowed: Hooklog sets those that begin with {OWN_HEADER_PREFIX}"
+            )
     return headers
 
 
 def _event_types(fields: Fields) -> tuple[str, ...]:
     value = _list(fields, "event_types", MAX_EVENT_TYPES, "event types")
     if not all(map(is_event_type, value)):
-        raise InvalidRequest(f"event_types must hold 1-128 visible ASCII characters each{got(fields, 'event_types')}")
+        raise InvalidRequest(
+            f"event_types must hold 1-128 visible ASCII characters each{describe_actual(fields, 'event_types')}"
+        )
     if any("*" in event_type for event_type in value):
         raise InvalidRequest("event_types takes no wildcards: list each type, or leave it empty to receive all")
     return tuple(dict.fromkeys(value))
@@ -74,20 +80,20 @@ def _event_types(fields: Fields) -> tuple[str, ...]:
 def _sensitive_headers(fields: Fields) -> tuple[str, ...]:
     value = _list(fields, "sensitive_headers", MAX_SENSITIVE_HEADERS, "header names")
     if not all(map(is_header_name, value)):
-        raise InvalidRequest(f"sensitive_headers must hold header names{got(fields, 'sensitive_headers')}")
+        raise InvalidRequest(f"sensitive_headers must hold header names{describe_actual(fields, 'sensitive_headers')}")
     return tuple(dict.fromkeys(value))
 
 
 def _list(fields: Fields, name: str, most: int, what: str) -> list[Any]:
     value = fields.get(name, [])
     if not isinstance(value, list) or len(value) > most:
-        raise InvalidRequest(f"{name} must be a list of up to {most} {what}{got(fields, name)}")
+        raise InvalidRequest(f"{name} must be a list of up to {most} {what}{describe_actual(fields, name)}")
     return value
 
 
 def _enabled(fields: Fields) -> bool:
     if type(value := fields.get("enabled", False)) is not bool:
-        raise InvalidRequest(f"enabled must be true or false{got(fields, 'enabled')}")
+        raise InvalidRequest(f"enabled must be true or false{describe_actual(fields, 'enabled')}")
     return value
 
 
@@ -96,9 +102,8 @@ def _retry_schedule(fields: Fields) -> RetrySchedule | None:
         return None
     value = _list(fields, "retry_schedule", MAX_RETRIES, "delays in seconds, or null")
     if not all(type(delay) is int and 1 <= delay <= LONGEST_DELAY_SECONDS for delay in value):
-        raise InvalidRequest(
-            f"retry_schedule must hold whole seconds of 1 to {LONGEST_DELAY_SECONDS}{got(fields, 'retry_schedule')}"
-        )
+        actual = describe_actual(fields, "retry_schedule")
+        raise InvalidRequest(f"retry_schedule must hold whole seconds of 1 to {LONGEST_DELAY_SECONDS}{actual}")
     return RetrySchedule(tuple(value))
 
 
@@ -108,10 +113,10 @@ def read_transformation(fields: Fields) -> str | None:
     if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_TRANSFORMATION_LENGTH):
         raise InvalidRequest(
             f"transformation must be a JSONata expression of up to {MAX_TRANSFORMATION_LENGTH} characters, or null"
-            f"{got(fields, 'transformation')}"
+            f"{describe_actual(fields, 'transformation')}"
         )
     if value is not None and has_unpaired_surrogate(value):
-        raise InvalidRequest("transformation must not hold an unpaired surrogate")
+        raise InvalidRequest("transformation must not contain an unpaired surrogate")
     return value
 
 
@@ -120,13 +125,13 @@ def _timeout(fields: Fields) -> float:
 
 
 def _topic(fields: Fields) -> str | None:
-    return None if fields.get("topic") is None else identifier(fields, "topic")
+    return None if fields.get("topic") is None else read_identifier(fields, "topic")
 
 
 def _version(fields: Fields) -> int:
     value = fields.get("version", 0)
     if type(value) is not int or value < 0:
-        raise InvalidRequest(f"version must be the whole number that was shown{got(fields, 'version')}")
+        raise InvalidRequest(f"version must be the whole number that was shown{describe_actual(fields, 'version')}")
     return value
 
 
@@ -199,9 +204,9 @@ class Webhook(NamedTuple):
         `checks` has further checks of fields' values. Raises InvalidRequest with all fields that are wrong.
         """
         errors = FieldErrors()
-        errors.refuse_unknown(fields.keys() - _SHOWN, FIELDS)
+        errors.add_unknown(fields.keys() - _SHOWN, FIELDS)
         if fields.get("webhook_id", webhook_id) != webhook_id:
-            errors.add("webhook_id", f"webhook_id must be the one of the path{got(fields, 'webhook_id')}")
+            errors.add("webhook_id", f"webhook_id must be the one of the path{describe_actual(fields, 'webhook_id')}")
         with errors.of("headers"):
             fields = {**fields, "headers": _unmasked(fields.get("headers", {}), stored)}
         values: dict[str, Any] = {}
@@ -224,8 +229,8 @@ class Webhook(NamedTuple):
 
     def call(self, message: Message, keys: Iterable[bytes]) -> Call:
         """The message, addressed to it. Headers and a timeout of the message's own win."""
-        own = {header_key(name) for name in message.headers}
-        added = {name: value for name, value in self.headers.items() if header_key(name) not in own}
+        own = {normalize_header_name(name) for name in message.headers}
+        added = {name: value for name, value in self.headers.items() if normalize_header_name(name) not in own}
         return Call(
             message=message,
             url=self.url,
@@ -274,5 +279,5 @@ def _unmasked(headers: Any, stored: Webhook | None) -> Any:
     known = {name.lower(): value for name, value in stored.headers.items()} if stored else {}
     for name, value in headers.items():
         if value == MASK and name.lower() not in known:
-            raise InvalidRequest(f"header{named(name)} is masked and none of this name is stored: give its value")
+            raise InvalidRequest(f"header{format_name(name)} is masked and none of this name is stored: give its value")
     return {name: known[name.lower()] if value == MASK else value for name, value in headers.items()}
