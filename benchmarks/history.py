@@ -10,7 +10,7 @@ from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 from pynamodb.connection import Connection
 
 from hooklog.aws import connect_dynamodb
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, puts_of, write
@@ -70,7 +70,7 @@ class History:
         return dict(answer["Attributes"])
 
     def _execution(self, age: int) -> Execution:
-        answer = Answer(500 if _has_failed(age) else 200, {}, b"", truncated=False, length=0)
+        answer = Response(500 if _has_failed(age) else 200, {}, b"", truncated=False, length=0)
         at = _NEWEST - timedelta(seconds=age)
         delivery = Delivery(self._call, 1, at, 87, {}, answer, None)
         return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="msg_1")

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from benchmarks.figures import Figure
 from benchmarks.pages import MOCK_SECONDS
 from hooklog import aws
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.executions.attempts import attempts_on
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
@@ -51,7 +51,7 @@ def _execution(number: int) -> Execution:
     message = Message(f"acme.{number}", "msg_1", "https://example.com/", b"{}", {}, "order.created", 15)
     at = _AT + timedelta(seconds=number)
     delivery = Delivery(
-        Call.from_message(message), 1, at, 87, {}, Answer(200, {}, b"", truncated=False, length=0), None
+        Call.from_message(message), 1, at, 87, {}, Response(200, {}, b"", truncated=False, length=0), None
     )
     return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="sqs_1")
 

@@ -14,7 +14,7 @@ from hooklog.api.request import Request
 from hooklog.api.response import Handler, Response, respond
 from hooklog.aws import Clients, connect_dynamodb
 from hooklog.delivery.guard import Guard
-from hooklog.delivery.signature import new_key, secret_of
+from hooklog.delivery.signature import format_secret, generate_key
 from hooklog.errors import Conflict, HardError, InvalidRequest
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.erasure import erase_execution, erase_message
@@ -54,9 +54,9 @@ def put_webhook(request: Request) -> Response:
     now = datetime.now(UTC)
     if stored:
         return Response(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
-    key = new_key()
+    key = generate_key()
     created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now)
-    return Response(HTTPStatus.CREATED, {**created.shown(None), "secret": secret_of(key)})
+    return Response(HTTPStatus.CREATED, {**created.shown(None), "secret": format_secret(key)})
 
 
 def delete_webhook(request: Request) -> None:
@@ -66,13 +66,16 @@ def delete_webhook(request: Request) -> None:
 
 def get_webhook_secret(request: Request) -> Mapping[str, Any]:
     keys = registry.find(request.webhook_id).keys
-    return {"secret": secret_of(encryption.decrypt(request.webhook_id, keys.current)), **keys.shown(datetime.now(UTC))}
+    return {
+        "secret": format_secret(encryption.decrypt(request.webhook_id, keys.current)),
+        **keys.shown(datetime.now(UTC)),
+    }
 
 
 def rotate_webhook_secret(request: Request) -> Mapping[str, Any]:
-    stored, key, now = registry.find(request.webhook_id), new_key(), datetime.now(UTC)
+    stored, key, now = registry.find(request.webhook_id), generate_key(), datetime.now(UTC)
     keys = registry.rotate(stored, encryption.encrypt(request.webhook_id, key), now)
-    return {"secret": secret_of(key), **keys.shown(now)}
+    return {"secret": format_secret(key), **keys.shown(now)}
 
 
 def erase_execution_details(request: Request) -> None:

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import pytest
 
 from hooklog.aws import connect_dynamodb
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.errors import ErrorType, HardError
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import Execution, Trigger, name_execution
@@ -29,7 +29,7 @@ START = datetime(2026, 11, 23, 17, 36, 0, 123456, tzinfo=UTC)
 MESSAGE = Message("acme.orders", "msg_1", "https://example.com/", b'{"order":1742}', {}, "order.created", 15)
 
 Write = Callable[[list[Execution]], None]
-Response = tuple[int, dict[str, Any]]
+Reply = tuple[int, dict[str, Any]]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def record(delivery: Delivery, trigger: Trigger) -> Execution:
 
 
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
-    answer = Answer(status, {"Server": "x"}, b"no", truncated=False, length=2)
+    answer = Response(status, {"Server": "x"}, b"no", truncated=False, length=2)
     call = Call.from_message(MESSAGE._replace(webhook_id=webhook_id))
     return record(
         Delivery(call, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
@@ -57,7 +57,7 @@ def execution(second: float, status: int = 200, webhook_id: str = "acme.orders")
     )
 
 
-def page(app: Endpoint, webhook_id: str = "acme.orders", **parameters: str) -> Response:
+def page(app: Endpoint, webhook_id: str = "acme.orders", **parameters: str) -> Reply:
     parameters = {name.rstrip("_"): value for name, value in parameters.items()}
     answer = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
     return answer["statusCode"], json.loads(answer["body"])
@@ -72,7 +72,7 @@ def pages(app: Endpoint, **parameters: str) -> Iterator[list[str]]:
         cursor = body["next_cursor"]
 
 
-def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Response:
+def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Reply:
     event = api_event({"webhook_id": webhook_id, "execution_id": execution_id})
     answer = app.lambda_handler(event, None)
     return answer["statusCode"], json.loads(answer["body"])
@@ -269,7 +269,7 @@ def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: Endpoin
 
 def test_a_hard_error_says_what_went_wrong(write: Write, getting: Endpoint) -> None:
     error = HardError(ErrorType.CONNECTION_REFUSED, "The receiver refused the connection.")
-    one = record(execution(0).delivery._replace(answer=None, error=error), Trigger.EVENT)
+    one = record(execution(0).delivery._replace(response=None, error=error), Trigger.EVENT)
     write([one])
     _, body = get(getting, one.execution_id)
     assert (body["result"], body["success"], body["hard_error"]) == (0, False, True)
@@ -281,8 +281,8 @@ def test_a_hard_error_says_what_went_wrong(write: Write, getting: Endpoint) -> N
 
 
 def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: Endpoint) -> None:
-    answer = Answer(500, {}, b"\xff\xfe", truncated=True, length=None)
-    one = record(execution(0, 500).delivery._replace(answer=answer), Trigger.EVENT)
+    answer = Response(500, {}, b"\xff\xfe", truncated=True, length=None)
+    one = record(execution(0, 500).delivery._replace(response=answer), Trigger.EVENT)
     write([one])
     _, body = get(getting, one.execution_id)
     assert base64.b64decode(body["response_body"]) == b"\xff\xfe"

@@ -161,7 +161,7 @@ POISON = {
     "not json": "not JSON",
     '{"webhook_id": "w", "url": null, "payload": 1}': "url must be",
     '{"webhook_id": "w", "url": "https://x.example/\\u00ad", "payload": 1}': "url contains U+00AD SOFT HYPHEN at",
-    '{"webhook_id": "w", "headers": {"Content_Length": "9"}, "payload": 1}': "header Content_Length is refused",
+    '{"webhook_id": "w", "headers": {"Content_Length": "9"}, "payload": 1}': "header Content_Length is not allowed",
     '{"webhook_id": "w/../x", "url": "https://x/", "payload": 1}': "webhook_id must be",
 }
 

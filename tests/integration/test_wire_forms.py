@@ -32,7 +32,8 @@ def received(body: str) -> Any:
 
 
 def expected(sample: dict[str, Any]) -> Message:
-    return Message(**{**sample["message"], "body": sample["message"]["body"].encode()})
+    fields = {**sample["message"], "body": sample["message"]["body"].encode()}
+    return Message(is_transformed=fields.pop("as_sent"), **fields)
 
 
 def payload_text(body: str) -> str:

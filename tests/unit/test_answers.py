@@ -152,6 +152,6 @@ def test_tls_tells_an_end_from_a_cut(tmp_path: Path, says_goodbye: bool) -> None
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
         delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=NEVER_SECONDS)), 1)
         adapter.close()
-    assert delivery.answer
-    assert (delivery.result, delivery.answer.body) == (200, b"until the end")
-    assert delivery.answer.incomplete is not says_goodbye
+    assert delivery.response
+    assert (delivery.result, delivery.response.body) == (200, b"until the end")
+    assert delivery.response.incomplete is not says_goodbye

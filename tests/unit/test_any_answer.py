@@ -173,8 +173,8 @@ def test_the_status_on_the_wire_is_the_status_in_the_log(
     assert (delivery.result, delivery.error) == (answer.status, None)
     assert delivery.success == (200 <= answer.status <= 299)
     if until >= answer.headed:
-        assert delivery.answer
-        assert delivery.answer.header("x-kept").startswith("whatever stands around it")
+        assert delivery.response
+        assert delivery.response.get_header("x-kept").startswith("whatever stands around it")
     assert is_storable(delivery)
 
 
@@ -206,9 +206,9 @@ def test_an_answer_may_come_byte_by_byte(scripted: Scripted) -> None:
     answer = b"HTTP/1.1 500 No\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nno\r\n0\r\nC: d\r\n\r\n"
     scripted.sent = Sent([bytes([byte]) for byte in answer], closes=True, pause=0.005)
     delivery = deliver(scripted, timeout_seconds=30)
-    assert delivery.answer
-    assert (delivery.result, delivery.answer.body, delivery.answer.incomplete) == (500, b"no", False)
-    assert delivery.answer.headers == {"A": "b", "Transfer-Encoding": "chunked"}
+    assert delivery.response
+    assert (delivery.result, delivery.response.body, delivery.response.incomplete) == (500, b"no", False)
+    assert delivery.response.headers == {"A": "b", "Transfer-Encoding": "chunked"}
 
 
 MUCH = 20_000_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.delivery.client import WebhookClient, request_headers
+from hooklog.delivery.client import WebhookClient, build_request_headers
 from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
@@ -140,7 +140,7 @@ NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"
 def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
     headers = dict.fromkeys(own, "forged")
     target = parse_target("https://shop.example/", ("https",))
-    sent = request_headers(
+    sent = build_request_headers(
         Call.from_message(MESSAGE._replace(headers=headers, event_type=None)), target, 1, datetime.now(UTC)
     )
     names = [name.lower() for name in sent]
@@ -269,8 +269,8 @@ def test_an_answer_before_the_whole_request_was_read_is_the_answer(
     url = receiver.url(f"/early/{status}", https=https, then=then, body="too much")
     delivery = deliver(new_client, url, body=b"x" * size)
     assert (delivery.result, delivery.error, delivery.resent) == (status, None, False)
-    assert delivery.answer
-    assert delivery.answer.body == b"too much"
+    assert delivery.response
+    assert delivery.response.body == b"too much"
     assert deliver(new_client, receiver.url("/status/200", https=https)).success
     early, after = receiver.requests
     assert (early.connection == after.connection) <= (then == "read")
@@ -347,9 +347,9 @@ def test_a_body_that_breaks_leaves_the_status(
     base = receiver.https_url if scheme == "https" else receiver.http_url
     delivery = deliver(client, f"{base}{path}&status={status}", timeout_seconds=1)
     assert (delivery.result, delivery.success, delivery.error) == (status, status == 200, None)
-    assert delivery.answer
-    assert delivery.answer.body
-    assert (delivery.answer.truncated, delivery.answer.incomplete) == (True, True)
+    assert delivery.response
+    assert delivery.response.body
+    assert (delivery.response.truncated, delivery.response.incomplete) == (True, True)
     assert delivery.duration_ms < 2000
 
 
@@ -385,17 +385,17 @@ def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
 
 def test_what_came_of_an_answer_before_the_deadline_is_kept(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=3)
-    assert delivery.answer
+    assert delivery.response
     assert (delivery.result, delivery.error) == (500, None)
-    assert delivery.answer.truncated
-    assert 1 <= len(delivery.answer.body) <= 30
+    assert delivery.response.truncated
+    assert 1 <= len(delivery.response.body) <= 30
 
 
 def test_nobody_listens(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.refused_url)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.CONNECTION_REFUSED
-    assert delivery.answer is None
+    assert delivery.response is None
 
 
 def test_nobody_accepts(client: WebhookClient, receiver: Receiver) -> None:
@@ -444,10 +444,10 @@ def test_a_body_is_read_to_the_limit_and_cut_off(
     client: WebhookClient, receiver: Receiver, path: str, status: int
 ) -> None:
     delivery = deliver(client, receiver.url(path, bytes=100_000_000, status=status))
-    assert delivery.answer
+    assert delivery.response
     assert delivery.result == status
-    assert (len(delivery.answer.body), delivery.answer.truncated) == (LIMIT, True)
-    assert delivery.answer.length == (100_000_000 if path == "/big" else None)
+    assert (len(delivery.response.body), delivery.response.truncated) == (LIMIT, True)
+    assert delivery.response.length == (100_000_000 if path == "/big" else None)
     assert delivery.duration_ms < 3000
 
 
@@ -455,39 +455,39 @@ def test_a_body_is_read_to_the_limit_and_cut_off(
 @pytest.mark.parametrize("path", ["/big", "/chunked", "/big-no-length"])
 def test_a_body_up_to_the_limit_is_kept_whole(client: WebhookClient, receiver: Receiver, path: str, size: int) -> None:
     delivery = deliver(client, receiver.url(path, bytes=size, status=500))
-    assert delivery.answer
-    assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (size, False, size)
+    assert delivery.response
+    assert (len(delivery.response.body), delivery.response.truncated, delivery.response.length) == (size, False, size)
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "9" * 19])
 def test_a_length_that_cannot_be_is_not_told(client: WebhookClient, receiver: Receiver, length: str) -> None:
     url = receiver.url("/endless-body", status=500, header=f"Content-Length:{length}")
     delivery = deliver(client, url)
-    assert delivery.answer is None or delivery.answer.length is None
+    assert delivery.response is None or delivery.response.length is None
 
 
 def test_a_compressed_body_is_kept_readable(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/gzip", body="out of stock", status=500))
-    assert delivery.answer
-    assert (delivery.answer.body, delivery.answer.length) == (b"out of stock", len("out of stock"))
+    assert delivery.response
+    assert (delivery.response.body, delivery.response.length) == (b"out of stock", len("out of stock"))
 
 
 def test_a_gzip_bomb_is_inflated_to_the_limit_alone(client: WebhookClient, receiver: Receiver) -> None:
     deliver(client, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
     started = time.process_time()
     delivery = deliver(client, receiver.url("/gzip-bomb", status=500))
-    assert delivery.answer
-    assert (len(delivery.answer.body), delivery.answer.truncated, delivery.answer.length) == (LIMIT, True, None)
+    assert delivery.response
+    assert (len(delivery.response.body), delivery.response.truncated, delivery.response.length) == (LIMIT, True, None)
     assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_what_is_not_compressed_is_kept_as_it_came(client: WebhookClient, receiver: Receiver, status: int) -> None:
     delivery = deliver(client, receiver.url("/bad-gzip", status=status))
-    assert delivery.answer
-    assert (delivery.result, delivery.error, delivery.answer.body) == (status, None, b"this is not gzip")
-    assert (delivery.answer.truncated, delivery.answer.incomplete) == (False, False)
-    assert "gzip" in delivery.answer.note
+    assert delivery.response
+    assert (delivery.result, delivery.error, delivery.response.body) == (status, None, b"this is not gzip")
+    assert (delivery.response.truncated, delivery.response.incomplete) == (False, False)
+    assert "gzip" in delivery.response.note
 
 
 def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
@@ -496,15 +496,15 @@ def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
         WebhookClient(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret")
     )
     adapter.close()
-    assert delivery.answer
-    assert (delivery.answer.body, delivery.answer.truncated, delivery.answer.length) == (b"", True, 6)
+    assert delivery.response
+    assert (delivery.response.body, delivery.response.truncated, delivery.response.length) == (b"", True, 6)
 
 
 def test_bytes_that_are_not_utf8_are_kept(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/latin1", status=500))
-    assert delivery.answer
+    assert delivery.response
     with pytest.raises(UnicodeDecodeError):
-        delivery.answer.body.decode()
+        delivery.response.body.decode()
 
 
 @pytest.mark.parametrize(("lines", "line"), [(1, 400_000), (7, 60_000), (500, 1_000), (40_000, 10)])
@@ -512,30 +512,32 @@ def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receive
     """Those at the end are read as well, such as how long to wait."""
     url = receiver.url("/huge-headers", status=503, bytes=lines * line, line=line, retry_after=60, body="later")
     delivery = deliver(client, url)
-    assert delivery.answer
-    assert (delivery.result, delivery.answer.body, delivery.answer.incomplete) == (503, b"later", False)
-    kept = delivery.answer.headers
+    assert delivery.response
+    assert (delivery.result, delivery.response.body, delivery.response.incomplete) == (503, b"later", False)
+    kept = delivery.response.headers
     assert 0 < sum(len(name) + len(value) for name, value in kept.items()) <= 16_384
-    assert (delivery.answer.headers_truncated, kept["Retry-After"]) == (True, "60")
+    assert (delivery.response.headers_truncated, kept["Retry-After"]) == (True, "60")
 
 
 def test_headers_without_end_leave_the_status(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/huge-headers", status=200, bytes=16_000_000))
-    assert delivery.answer
+    assert delivery.response
     assert (delivery.result, delivery.error) == (200, None)
-    assert (delivery.answer.headers_truncated, delivery.answer.incomplete, delivery.answer.truncated) == (True,) * 3
+    assert (delivery.response.headers_truncated, delivery.response.incomplete, delivery.response.truncated) == (
+        True,
+    ) * 3
 
 
 def test_many_headers_are_kept(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/many-headers", status=200, count=500))
-    assert delivery.answer
-    assert (delivery.result, delivery.answer.headers_truncated, len(delivery.answer.headers)) == (200, False, 501)
+    assert delivery.response
+    assert (delivery.result, delivery.response.headers_truncated, len(delivery.response.headers)) == (200, False, 501)
 
 
 def test_headers_that_come_twice_are_joined(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/weird-headers", status=500))
-    assert delivery.answer
-    assert any(", " in value for value in delivery.answer.headers.values())
+    assert delivery.response
+    assert any(", " in value for value in delivery.response.headers.values())
 
 
 @pytest.mark.parametrize("url", ["example.com/hooks", "https://[::1/", "https://user:secret@example.com/"])

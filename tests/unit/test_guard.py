@@ -133,8 +133,8 @@ NOWHERE = "255.255.255.255"
 @pytest.mark.parametrize(
     ("address", "url", "error", "words"),
     [
-        (NOWHERE, "refused_url", ErrorType.CONNECTION_REFUSED, "cannot be reached"),
-        ("127.0.0.1", "refused_url", ErrorType.CONNECTION_REFUSED, "Nothing accepted"),
+        (NOWHERE, "refused_url", ErrorType.CONNECTION_REFUSED, "is unreachable"),
+        ("127.0.0.1", "refused_url", ErrorType.CONNECTION_REFUSED, "refused"),
         ("127.0.0.1", "unreachable_url", ErrorType.CONNECT_TIMEOUT, "in time"),
     ],
 )

@@ -202,7 +202,9 @@ def test_a_reason_holds_nothing_of_what_a_producer_sent(fields: dict[str, Any]) 
 
 def test_a_reason_names_what_can_be_a_name() -> None:
     assert "unknown field heders;" in refusal(json.dumps({**MINIMAL, "heders": {}}))
-    assert "header Content-Length is refused" in refusal(json.dumps({**MINIMAL, "headers": {"Content-Length": "1"}}))
+    assert "header Content-Length is not allowed" in refusal(
+        json.dumps({**MINIMAL, "headers": {"Content-Length": "1"}})
+    )
     assert refusal(json.dumps({**MINIMAL, "timeout_seconds": 99})).endswith("from 1 to 30, not 99")
     assert refusal(json.dumps({**MINIMAL, "url": "x" * 3000})).endswith("not a string of 3000 characters")
 

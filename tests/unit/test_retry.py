@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.errors import ErrorType, HardError, InvalidSetting
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -19,7 +19,7 @@ STANDARD = RetrySchedule.parse(template.TEMPLATE["Parameters"]["RetrySchedule"][
 
 def failure(status: int = 500, retry_after: str | None = None, name: str = "Retry-After") -> Delivery:
     headers = {} if retry_after is None else {name: retry_after}
-    return Delivery(CALL, 1, NOW, 5, {}, Answer(status, headers, b"", truncated=False, length=0), None)
+    return Delivery(CALL, 1, NOW, 5, {}, Response(status, headers, b"", truncated=False, length=0), None)
 
 
 def hard(error_type: ErrorType) -> Delivery:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.errors import ErrorType, HardError
 from hooklog.executions.execution import Execution, Trigger, name_execution
 from hooklog.executions.rows import ExecutionRow, Summary, accepted_id, attempt_of, error_of, row_of, summary_of
@@ -25,7 +25,7 @@ def execution(**given: Any) -> Execution:
     refusal = HardError(ErrorType.CONNECTION_REFUSED)
     fields: dict[str, Any] = {
         "execution_id": name_execution(AT),
-        "delivery": Delivery.refused(Call.from_message(MESSAGE), 2, AT, refusal)._replace(resent=True),
+        "delivery": Delivery.not_sent(Call.from_message(MESSAGE), 2, AT, refusal)._replace(resent=True),
         "trigger": Trigger.RETRY,
         "queue_message_id": "q1",
         "retries_used": 1,
@@ -62,7 +62,7 @@ def read(row: ExecutionRow) -> ExecutionRow:
 
 def test_what_is_usual_is_left_out() -> None:
     call = Call.from_message(MESSAGE._replace(event_type=None))
-    response = Answer(200, {}, b"", truncated=False, length=0)
+    response = Response(200, {}, b"", truncated=False, length=0)
     delivery = Delivery(call, 1, AT, 87, {}, response, None)
     row = row_of(Execution(name_execution(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
     assert row.serialize().keys() == {

@@ -18,7 +18,7 @@ from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.delivery.signature import new_key, secret_of, sign
+from hooklog.delivery.signature import format_secret, generate_key, sign
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.receiver import Receiver
@@ -35,9 +35,9 @@ def test_a_known_signature() -> None:
 
 
 def test_a_secret_is_its_key_in_base64() -> None:
-    assert secret_of(KEY) == "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-    assert len({new_key() for _ in range(10)}) == 10
-    assert {len(new_key()) for _ in range(10)} == {32}
+    assert format_secret(KEY) == "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    assert len({generate_key() for _ in range(10)}) == 10
+    assert {len(generate_key()) for _ in range(10)} == {32}
 
 
 def test_without_a_key_there_is_no_signature() -> None:
@@ -47,9 +47,9 @@ def test_without_a_key_there_is_no_signature() -> None:
 @given(st.from_regex(r"[A-Za-z0-9_.-]{1,128}", fullmatch=True), st.text().map(str.encode))
 def test_the_package_of_standard_webhooks_makes_the_same(message_id: str, body: bytes) -> None:
     at = datetime.now(UTC)
-    keys = [new_key(), new_key()]
+    keys = [generate_key(), generate_key()]
     signatures = sign(message_id, int(at.timestamp()), body, keys).split(" ")
-    expected = [Verifier(secret_of(key)).sign(message_id, at, body.decode()) for key in keys]
+    expected = [Verifier(format_secret(key)).sign(message_id, at, body.decode()) for key in keys]
     assert signatures == expected
 
 
@@ -58,7 +58,7 @@ def sent(receiver: Receiver) -> dict[str, str]:
     """The headers of a request that was really sent and signed."""
     receiver.reset()
     message = Message("acme.orders", "msg_1", receiver.url("/status/200"), BODY, {}, "order.created", 5)
-    call = Call(message, message.url or "", {}, 5, keys=(new_key(), KEY))
+    call = Call(message, message.url or "", {}, 5, keys=(generate_key(), KEY))
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
     assert WebhookClient(adapter, allow_http=True, capture_limit=0).deliver(call, 1).success
     (request,) = receiver.requests
@@ -129,7 +129,7 @@ def test_a_snippet_of_the_documentation_verifies_what_is_sent(
         pytest.skip(f"{runtime} is not installed")
     command = prepare(tmp_path)
 
-    def verifies(secret: str = secret_of(KEY), body: bytes = BODY, **headers: str) -> bool:
+    def verifies(secret: str = format_secret(KEY), body: bytes = BODY, **headers: str) -> bool:
         changed = {name.replace("_", "-"): value for name, value in headers.items()}
         headers, text = {**sent, **changed}, body.decode()
         given = json.dumps({"secret": secret, "headers": headers, "body": text})
@@ -140,7 +140,7 @@ def test_a_snippet_of_the_documentation_verifies_what_is_sent(
         return {"true": True, "false": False}[run.stdout.strip().lower()]
 
     assert verifies()
-    assert not verifies(secret=secret_of(new_key()))
+    assert not verifies(secret=format_secret(generate_key()))
     assert not verifies(body=BODY + b" ")
     assert not verifies(webhook_id="msg_2")
     assert not verifies(webhook_signature="")

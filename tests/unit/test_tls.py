@@ -18,10 +18,10 @@ from hooklog.messages.message import Message
 from tests.receiver.certificates import Certificates, make_certificates
 from tests.receiver.handshakes import ALERTS, FAULTS, alert, serving
 
-CLIENT_CERTIFICATE = "The receiver wants a client certificate."
+CLIENT_CERTIFICATE = "The receiver requires a client certificate."
 CLOSED = "The receiver closed the connection during the TLS handshake."
 GENERAL = ErrorType.TLS_ERROR.message
-NOT_TLS = "What answers on this port does not speak TLS: it may be a port for plain HTTP."
+NOT_TLS = "The receiver does not use TLS on this port, which may be for plain HTTP."
 REFUSED = "The receiver refused the TLS handshake: it may not serve this host, or accept none of the ciphers offered."
 VERSIONS = "The receiver speaks neither TLS 1.2 nor TLS 1.3."
 WRONG_NAME = "The receiver's certificate is for another host than the URL names."
@@ -124,7 +124,7 @@ def test_a_port_that_speaks_tls_wants_another_url(client: WebhookClient) -> None
         delivery = deliver(client, url.replace("https://", "http://"))
     assert delivery.error
     assert delivery.error.error_type is ErrorType.PROTOCOL_ERROR
-    assert delivery.error.message == "The receiver speaks TLS on this port: the URL must begin with https://."
+    assert delivery.error.message == "The receiver uses TLS on this port. The URL must begin with https://."
 
 
 def test_a_slow_handshake_is_of_the_same_timeout(client: WebhookClient, certificates: Certificates) -> None:

@@ -121,7 +121,7 @@ def test_each_wrong_field_is_told_at_its_place(opened: Open, stack: Stack, webho
     dialog = edit(page)
     wrong = {
         "URL": ("ftp://shop.example/", "^Url: "),
-        "Headers": ("Host: shop.example", "^Header Host is refused"),
+        "Headers": ("Host: shop.example", "^Header Host is not allowed"),
         "Timeout in seconds": ("99", "^Timeout_seconds must be"),
         "Topic": ("a b", "^Topic must be"),
     }

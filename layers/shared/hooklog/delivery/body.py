@@ -1,4 +1,4 @@
-"""The body of a response: where it ends, and its bytes up to a limit or until it breaks off."""
+"""The body of a response: its framing, and its bytes up to a limit or until it breaks off."""
 
 import contextlib
 import re
@@ -18,79 +18,80 @@ _WITHOUT_BODY = (204, 304)
 
 _NO_CHUNK = -1
 
-# As texts: `re` compiles what is used, when it is used, and no cold start.
-# What `*+` took is not tried a second way, which could take seconds that no timeout ends.
+# Not compiled, so that cold starts do not pay for it; `re` caches them on first use.
+# Possessive quantifiers (`*+`) prevent backtracking, which could take seconds that no timeout interrupts.
 _CHUNK_LINE = rb"(?i:[ \t]*+([0-9a-f]{1,32})[ \t]*+(?:;[^\n]*)?\r?\n)"
 _CHUNK_LINE_BEGINS = rb"(?i:[ \t]*+[0-9a-f]{0,32}+[ \t]*+(?:;[^\n]*|\r)?)"
 _LINE_END = rb"\r?\n"
 _TRAILERS_END = rb"(?:\A|\n)\r{0,2}\n"
 
 
-class Incoming:
-    """The bytes that came on a connection and nobody has taken yet."""
+class ReceiveBuffer:
+    """The bytes that arrived on a connection and were not consumed yet."""
 
     def __init__(self, sock: Any) -> None:
         self.data = bytearray()
-        self.count = 0
-        """All that were received."""
+        self.received_bytes = 0
+        """All bytes received, including consumed ones."""
         self.sock = sock
-        self._ends = time.monotonic() + (sock.gettimeout() or 0)
+        self._deadline = time.monotonic() + (sock.gettimeout() or 0)
         self._buffer = bytearray(_RECEIVE_SIZE)
 
     def receive(self, seconds: float | None = None) -> bool:
-        """Wait for more, so long at most; False at the end of the connection.
+        """Wait up to `seconds` for more data; return False at the end of the connection.
 
-        Raises OSError; TimeoutError where nothing comes, or time is over.
+        Raises OSError, including TimeoutError.
         """
         if seconds is not None:
-            self.sock.settimeout(max(min(seconds, self._ends - time.monotonic()), 0.001))
+            self.sock.settimeout(max(min(seconds, self._deadline - time.monotonic()), 0.001))
         received: int = self.sock.recv_into(self._buffer)
         self.data += memoryview(self._buffer)[:received]
-        self.count += received
+        self.received_bytes += received
         return received > 0
 
 
 class Framing(NamedTuple):
-    """Where a body ends, by RFC 9112 section 6.3."""
+    """How to find the end of a body (RFC 9112 section 6.3)."""
 
     is_chunked: bool
     length: int | None
-    """Bytes; None where the body is chunked, or ends with the connection."""
-    is_sound: bool
+    """Bytes; None if the body is chunked, or ends with the connection."""
+    allows_reuse: bool
     """Whether the connection may serve another request after the body."""
     is_valid: bool = True
-    """Whether the headers say one thing about it. RFC 9112 gives such a body up; here it ends with the connection, or
-    when nothing more comes."""
+    """Whether the headers are consistent. RFC 9112 rejects such a body; here it ends with the connection, or when no
+    more data arrives."""
 
 
-UNKNOWN: Final = Framing(is_chunked=False, length=None, is_sound=False)
+UNKNOWN: Final = Framing(is_chunked=False, length=None, allows_reuse=False)
 
 
-def frame(status: int, headers: Headers, *, is_persistent: bool) -> Framing:
-    """Where the body of a response ends; `is_persistent` says whether its connection goes on after it."""
-    announced, lengths = headers.get("content-length"), headers.items_of("content-length")
-    transfer, codings = headers.items_of("transfer-encoding"), headers.codings_in("transfer-encoding")
+def determine_framing(status: int, headers: Headers, *, is_persistent: bool) -> Framing:
+    """Determine the framing of a response's body. `is_persistent` says whether the connection stays open."""
+    content_length, lengths = headers.get("content-length"), headers.get_items("content-length")
+    transfer, codings = headers.get_items("transfer-encoding"), headers.get_codings("transfer-encoding")
     if 100 <= status < 200 or status in _WITHOUT_BODY:
         announces_body = transfer or any(length.strip("0") for length in lengths)
-        return Framing(is_chunked=False, length=0, is_sound=is_persistent and not announces_body)
+        return Framing(is_chunked=False, length=0, allows_reuse=is_persistent and not announces_body)
     if codings:
         is_chunked = codings[-1] == "chunked"
-        return Framing(is_chunked, None, is_sound=is_persistent and is_chunked and not lengths)
-    length = _length(lengths)
-    is_sound = is_persistent and length is not None and not transfer
-    return Framing(is_chunked=False, length=length, is_sound=is_sound, is_valid=length is not None or announced is None)
+        return Framing(is_chunked, None, allows_reuse=is_persistent and is_chunked and not lengths)
+    length = _parse_length(lengths)
+    allows_reuse = is_persistent and length is not None and not transfer
+    is_valid = length is not None or content_length is None
+    return Framing(is_chunked=False, length=length, allows_reuse=allows_reuse, is_valid=is_valid)
 
 
-def transfer_codings(headers: Headers) -> list[str]:
-    """The codings that a body is in when the chunks are taken apart, in the order in which they were applied."""
-    codings = headers.codings_in("transfer-encoding")
+def get_transfer_codings(headers: Headers) -> list[str]:
+    """Return the transfer codings other than `chunked`, in the order in which they were applied."""
+    codings = headers.get_codings("transfer-encoding")
     while codings and codings[-1] == "chunked":
         codings.pop()
     return codings
 
 
-def _length(lengths: list[str]) -> int | None:
-    """What all of them say; None where they differ, or one is no length that can be."""
+def _parse_length(lengths: list[str]) -> int | None:
+    """Return the length on which all values agree; None if they differ or one is not a length."""
     if not all(length.isascii() and length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS for length in lengths):
         return None
     values = {int(length) for length in lengths}
@@ -98,24 +99,24 @@ def _length(lengths: list[str]) -> int | None:
 
 
 class Body:
-    """A body as far as it was read; somewhat more than `limit` bytes are kept of a longer one."""
+    """A body as far as it was read; a little more than `limit` bytes of a longer one."""
 
-    def __init__(self, incoming: Incoming, limit: int) -> None:
+    def __init__(self, received: ReceiveBuffer, limit: int) -> None:
         self.content = bytearray()
         self.is_complete = False
-        """Whether its end came."""
+        """Whether its end arrived."""
         self.is_broken = False
-        """Whether it broke off before that, or took too long."""
+        """Whether it broke off or timed out before its end."""
         self.is_unchunked = False
         """Whether it is not chunked, although its headers say so."""
         self.is_clean = True
-        """Whether its end is also the end of what the receiver sends."""
-        self._incoming = incoming
+        """Whether the receiver sent nothing after its end."""
+        self._received = received
         self._limit = limit
-        self._most_received = 8 * limit + 1_048_576  # a chunk of one byte is six on the wire
+        self._max_received_bytes = 8 * limit + 1_048_576  # a chunk of one byte takes six on the wire
 
     def read(self, framing: Framing) -> None:
-        """Read to its end, past the limit, or until it breaks off. Raises nothing."""
+        """Read until its end, the limit, or an error. Raises nothing."""
         try:
             if framing.is_chunked:
                 self.is_complete = self._read_chunks()
@@ -125,35 +126,38 @@ class Body:
             self.is_broken = True
 
     def _read_bytes(self, length: int | None, silence: float | None = None) -> bool:
-        """Read so many, or until the connection ends or is silent for so many seconds; tell whether they came."""
-        data, left = self._incoming.data, length
-        if left is None:
-            self._incoming.sock.suppress_ragged_eofs = False  # TLS says where it was cut off, RFC 9112 section 9.8
+        """Read `length` bytes, or until the connection ends; return whether all arrived.
+
+        `silence` is how many seconds to wait for more data.
+        """
+        data, remaining = self._received.data, length
+        if remaining is None:
+            self._received.sock.suppress_ragged_eofs = False  # detect truncation by TLS, RFC 9112 section 9.8
         while True:
-            taken = data[:left]
+            taken = data[:remaining]
             self.content += taken
             del data[: len(taken)]
-            if left is not None:
-                left -= len(taken)
-                if not left:
+            if remaining is not None:
+                remaining -= len(taken)
+                if not remaining:
                     return True
             if len(self.content) > self._limit:
                 return False
-            if not self._incoming.receive(silence):
-                self.is_broken = left is not None
-                return left is None
+            if not self._received.receive(silence):
+                self.is_broken = remaining is not None
+                return remaining is None
 
     def _read_chunks(self) -> bool:
         size = self._read_chunk_size()
         if size == _NO_CHUNK:
             self.is_unchunked, self.is_clean = True, False
             return self._read_bytes(None, _SILENCE_SECONDS)
-        while size and size != _NO_CHUNK and self._incoming.count < self._most_received:
+        while size and size != _NO_CHUNK and self._received.received_bytes < self._max_received_bytes:
             if not self._read_bytes(size):
                 return False
             if not self._skip_line_end():
                 break
-            if len(self.content) > self._limit and not self._incoming.data.startswith(b"0"):
+            if len(self.content) > self._limit and not self._received.data.startswith(b"0"):
                 return False
             size = self._read_chunk_size()
         if size == 0:
@@ -163,33 +167,33 @@ class Body:
         return False
 
     def _read_chunk_size(self) -> int | None:
-        """Read the line before a chunk; None where the connection ends, `_NO_CHUNK` where there is no such line."""
-        data = self._incoming.data
+        """Read the line before a chunk; None at the end of the connection, `_NO_CHUNK` if the line is invalid."""
+        data = self._received.data
         while not (line := re.match(_CHUNK_LINE, data)):
             if len(data) > MAX_CHUNK_LINE or not re.fullmatch(_CHUNK_LINE_BEGINS, data):
                 return _NO_CHUNK
-            if not self._incoming.receive():
+            if not self._received.receive():
                 return None
         size = int(line[1], 16)
         del data[: line.end()]
         return size
 
     def _skip_line_end(self) -> bool:
-        data = self._incoming.data
+        data = self._received.data
         while not (end := re.match(_LINE_END, data)):
-            if len(data) > 1 or data.strip(b"\r") or not self._incoming.receive():
+            if len(data) > 1 or data.strip(b"\r") or not self._received.receive():
                 return False
         del data[: end.end()]
         return True
 
     def _read_trailers(self) -> None:
-        """Skip what follows the last chunk. The body is complete without, so that it is not waited for."""
-        incoming = self._incoming
+        """Skip the trailers. Wait only briefly, because the body is already complete."""
+        received = self._received
         with contextlib.suppress(OSError):
-            while not (end := re.search(_TRAILERS_END, incoming.data)):
-                if len(incoming.data) > _MAX_TRAILERS or not incoming.receive(_TRAILER_SECONDS):
+            while not (end := re.search(_TRAILERS_END, received.data)):
+                if len(received.data) > _MAX_TRAILERS or not received.receive(_TRAILER_SECONDS):
                     break
             else:
-                del incoming.data[: end.end()]
+                del received.data[: end.end()]
                 return
         self.is_clean = False

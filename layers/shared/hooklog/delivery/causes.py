@@ -1,4 +1,4 @@
-"""What a failed exchange is called, in the customer's words."""
+"""The error types of failed HTTP exchanges."""
 
 import ssl
 from collections.abc import Iterator
@@ -7,45 +7,45 @@ from http.client import BadStatusLine, IncompleteRead
 from requests import ReadTimeout, RequestException
 
 from hooklog.delivery.deadline import DeadlineExceeded
-from hooklog.delivery.tls import explain_tls, is_closing
+from hooklog.delivery.tls import explain_tls_error, is_connection_closed
 from hooklog.errors import ErrorType, HardError
 
-_TLS_RECORD = "\x15\x03"  # how an alert begins
-_SPEAKS_TLS = "The receiver speaks TLS on this port: the URL must begin with https://."
+_TLS_ALERT = "\x15\x03"  # the first bytes of a TLS alert
+_USES_TLS = "The receiver uses TLS on this port. The URL must begin with https://."
 
 
-def explain(error: Exception, timeout_seconds: float) -> HardError:
-    """Name the cause of an exchange's failure, from the exceptions that ended it; it had `timeout_seconds`."""
-    causes = list(_causes(error))
+def classify_error(error: Exception, timeout_seconds: float) -> HardError:
+    """Convert the exception that ended an exchange to a hard error. `timeout_seconds` is for its message."""
+    causes = list(_iterate_causes(error))
     for cause in causes:
         if isinstance(cause, HardError):
             return cause
     if any(isinstance(cause, TimeoutError | ReadTimeout) for cause in causes):
-        return _late(causes, timeout_seconds)
+        return _classify_timeout(causes, timeout_seconds)
     for cause in causes:
-        if isinstance(cause, ssl.SSLError) and not is_closing(cause):
-            return explain_tls(cause, negotiated=True)
+        if isinstance(cause, ssl.SSLError) and not is_connection_closed(cause):
+            return explain_tls_error(cause, is_negotiated=True)
     if any(isinstance(cause, OSError | IncompleteRead) and not isinstance(cause, RequestException) for cause in causes):
         return HardError(ErrorType.CONNECTION_RESET)
-    if any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_RECORD) for cause in causes):
-        return HardError(ErrorType.PROTOCOL_ERROR, _SPEAKS_TLS)
+    if any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_ALERT) for cause in causes):
+        return HardError(ErrorType.PROTOCOL_ERROR, _USES_TLS)
     return HardError(ErrorType.PROTOCOL_ERROR)
 
 
-def _late(causes: list[BaseException], timeout_seconds: float) -> HardError:
+def _classify_timeout(causes: list[BaseException], timeout_seconds: float) -> HardError:
     if any(isinstance(cause, DeadlineExceeded) for cause in causes):
-        message = f"The receiver had not finished its answer after {timeout_seconds:g} s."
+        message = f"The receiver did not finish its response within {timeout_seconds:g} s."
         return HardError(ErrorType.DEADLINE_EXCEEDED, message)
     if any(isinstance(cause, ReadTimeout) for cause in causes):
-        return HardError(ErrorType.READ_TIMEOUT, f"The receiver gave no answer within {timeout_seconds:g} s.")
-    message = f"The receiver had not taken the whole request after {timeout_seconds:g} s."
+        return HardError(ErrorType.READ_TIMEOUT, f"The receiver did not respond within {timeout_seconds:g} s.")
+    message = f"The receiver did not read the whole request within {timeout_seconds:g} s."
     return HardError(ErrorType.DEADLINE_EXCEEDED, message)
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception and what led to it; urllib3 and requests also keep causes among their arguments."""
+def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Iterate over the exception and its causes, which urllib3 and requests also pass as arguments."""
     if error is None:
         return
     yield error
     yield from (arg for arg in error.args if isinstance(arg, Exception))
-    yield from _causes(error.__cause__ or error.__context__)
+    yield from _iterate_causes(error.__cause__ or error.__context__)

@@ -1,4 +1,4 @@
-"""The client that sends webhooks: the request that a receiver gets, and the delivery that follows."""
+"""The HTTP client that sends webhooks."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from requests.structures import CaseInsensitiveDict
 from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from hooklog.delivery.causes import explain
-from hooklog.delivery.delivery import Answer, Delivery
+from hooklog.delivery.causes import classify_error
+from hooklog.delivery.delivery import Delivery, Response
 from hooklog.delivery.egress import EgressAdapter, NewConnectionRequest
 from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
@@ -23,7 +23,7 @@ from hooklog.version import __version__
 
 
 class WebhookClient:
-    """Sends messages, over connections that it keeps. Safe to use from several threads."""
+    """Sends messages over pooled connections. Thread-safe."""
 
     def __init__(
         self,
@@ -39,54 +39,54 @@ class WebhookClient:
         self._clock = clock
 
     def deliver(self, call: Call, attempt: int) -> Delivery:
-        """Send once and report the outcome; a receiver's failure is a value, never an exception."""
+        """Send the message once. Raises nothing if the receiver fails: its failure is the result."""
         started_at, started = self._clock(), time.monotonic()
         headers: Mapping[str, str] = {}
-        answer, error, resent = None, None, False
+        response, error, resent = None, None, False
         try:
             target = parse_target(call.url, self._schemes)
-            headers = request_headers(call, target, attempt, started_at)
-            answer, error, resent = self._exchange(call, target, headers)
-        except HardError as undelivered:
-            error = undelivered
+            headers = build_request_headers(call, target, attempt, started_at)
+            response, error, resent = self._exchange(call, target, headers)
+        except HardError as hard_error:
+            error = hard_error
         duration_ms = round((time.monotonic() - started) * 1000)
-        return Delivery(call, attempt, started_at, duration_ms, headers, answer, error, resent=resent)
+        return Delivery(call, attempt, started_at, duration_ms, headers, response, error, resent=resent)
 
     def dry_run(self, call: Call, attempt: int) -> Delivery:
-        """The request that `deliver` would send now; its error says why it would not be sent."""
+        """Build the request that `deliver` would send, without sending it. The error says why it cannot be sent."""
         at = self._clock()
         try:
-            headers = request_headers(call, parse_target(call.url, self._schemes), attempt, at)
+            headers = build_request_headers(call, parse_target(call.url, self._schemes), attempt, at)
         except HardError as error:
-            return Delivery.refused(call, attempt, at, error)
+            return Delivery.not_sent(call, attempt, at, error)
         return Delivery(call, attempt, at, 0, headers, None, None)
 
     def _exchange(
         self, call: Call, target: Target, headers: Mapping[str, str]
-    ) -> tuple[Answer | None, HardError | None, bool]:
-        """The answer, why there is none, and whether the request went out a second time, on a new connection."""
-        ends = time.monotonic() + call.timeout_seconds
+    ) -> tuple[Response | None, HardError | None, bool]:
+        """Return the response, or the error, and whether the request was sent again on a new connection."""
+        deadline = time.monotonic() + call.timeout_seconds
         for resent in (False, True):
             request = NewConnectionRequest() if resent else requests.PreparedRequest()
             request.method, request.url, request.body = METHOD, target.url, call.message.body
             request.headers = CaseInsensitiveDict(headers)
-            timeout = Timeout(total=max(ends - time.monotonic(), 0.001))
+            timeout = Timeout(total=max(deadline - time.monotonic(), 0.001))
             try:
                 response = self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
                 return cast("Any", response).raw.read(self._capture_limit), None, resent
             except StaleConnection:
                 continue
             except (requests.RequestException, HTTPError, HardError) as error:
-                return None, explain(error, call.timeout_seconds), resent
-            except Exception:  # noqa: BLE001 - it may have been sent: whatever an answer does to us, it must be logged
+                return None, classify_error(error, call.timeout_seconds), resent
+            except Exception:  # noqa: BLE001 - it may have been sent, so it must be logged
                 return None, HardError(ErrorType.PROTOCOL_ERROR), resent
         return None, HardError(ErrorType.CONNECTION_RESET), True
 
 
-def request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
-    """The headers of one attempt: the call's, which yield to ours but for two.
+def build_request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:
+    """Build the headers of one attempt.
 
-    The `webhook-*` names are those of Standard Webhooks 1.0.
+    The call's own headers can replace only User-Agent and Content-Type. Standard Webhooks 1.0 defines `webhook-*`.
     """
     message, timestamp = call.message, int(at.timestamp())
     own = {name.lower() for name in call.headers}

@@ -1,7 +1,8 @@
-"""Sockets that cannot outlive their delivery's deadline, and that listen while they send.
+"""Sockets with a deadline for the whole delivery, which also receive while they send.
 
-The timeout of `requests` is per read: a receiver that drips one byte a second holds it for ever. And a receiver may
-answer before it has read the whole request, then read no more: a sender that does not listen never hears of it.
+The timeout of `requests` applies to each read, so a receiver that sends a byte per second would never time out. A
+receiver may also respond before it has read the whole request, and then stop reading. Only a sender that receives while
+it sends notices such a response.
 """
 
 import re
@@ -11,118 +12,118 @@ import ssl
 import time
 from typing import Any, Final
 
-READING_SECONDS: Final = 0.25
-"""What is left for reading an answer that came early, where the request is not taken until the deadline."""
+EARLY_RESPONSE_SECONDS: Final = 0.25
+"""Reserved before the deadline to read an early response, if the receiver does not read the whole request."""
 
-_MAX_EARLY = 16_384
+_MAX_EARLY_BYTES = 16_384
 _STATUS_LINE = rb"\s*+HTTP[/\d.]*+[ \t]++"
-_REFUSAL = re.compile(  # past interim answers; nothing in it is tried a second way, whatever a receiver says
+_FINAL_STATUS = re.compile(  # after interim responses; without backtracking, whatever a receiver sends
     rb"(?>" + _STATUS_LINE + rb"1\d\d\b(?>.*?\n\r?\n))*+" + _STATUS_LINE + rb"[3-9]\d\d\b", re.DOTALL | re.IGNORECASE
 )
 _BLOCKED = (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
 class DeadlineExceeded(TimeoutError):
-    """The receiver had begun to answer and was not done in time."""
+    """The receiver began to respond and did not finish in time."""
 
 
-class AnsweredEarly(OSError):
-    """The receiver has answered, and takes no more of the request."""
+class EarlyResponse(OSError):
+    """The receiver has responded, and does not read the rest of the request."""
 
 
 class DeadlineSocket(socket.socket):
-    """A socket whose timeout bounds all that follows, not each call: `settimeout` starts a countdown.
+    """A socket whose timeout covers all later calls together: `settimeout` sets a deadline.
 
-    urllib3 sets the time that is left of `Timeout(total=…)` before it sends and before it reads, which is what
-    makes that total hold for the whole exchange.
+    urllib3 sets the rest of `Timeout(total=…)` before it sends and before it reads, so that the total applies to the
+    whole exchange.
     """
 
-    _ends = float("inf")
-    _early = b""
-    """What came while the request was being sent, and has not been read."""
-    _ended = False
-    """Whether the receiver's side ended while the request was being sent."""
-    heard = False
-    """Whether anything came since `begin`."""
+    _deadline = float("inf")
+    _early_data = b""
+    """Bytes that arrived while the request was being sent, and were not read yet."""
+    _is_at_end = False
+    """Whether the receiver closed its side while the request was being sent."""
+    has_received = False
+    """Whether anything arrived since `start_exchange`."""
 
     def pending(self) -> int:
-        """Bytes that were received from the system and not read."""
-        return len(self._early)
+        """Return the number of received bytes that were not read yet."""
+        return len(self._early_data)
 
-    def begin(self) -> None:
-        """Start another exchange: nothing has been heard of it."""
-        self.heard = False
+    def start_exchange(self) -> None:
+        """Start another exchange, in which nothing has arrived yet."""
+        self.has_received = False
 
     def settimeout(self, value: float | None) -> None:
-        self._ends = float("inf") if value is None else time.monotonic() + value
+        self._deadline = float("inf") if value is None else time.monotonic() + value
         super().settimeout(value)
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-        if self._early:
-            return self._take_early(buffer, nbytes)
-        self._arm()
+        if self._early_data:
+            return self._read_early_data(buffer, nbytes)
+        self._apply_deadline()
         try:
             received = super().recv_into(buffer, nbytes or 0, flags)
         except TimeoutError:
-            raise self._late() from None
-        self.heard = self.heard or received > 0
+            raise self._make_timeout_error() from None
+        self.has_received = self.has_received or received > 0
         return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send it all. Raises AnsweredEarly if the receiver takes no more of it, and has said why.
+        """Send all data. Raises EarlyResponse if the receiver stops reading after a status of 300 or above.
 
-        That is a status from 300 on; where it is another, the receiver may still want the rest, until the deadline.
+        After another status, the receiver may still read the rest, until the deadline.
         """
-        self._left()
-        super().settimeout(0)  # neither blocks, nor asks the system first whether it would
+        self._get_seconds_left()
+        super().settimeout(0)  # non-blocking, and without a poll before each call
         with memoryview(data) as whole, whole.cast("B") as rest:
             sent = 0
             while sent < len(rest):
                 try:
                     sent += super().send(rest[sent:], flags)
                 except _BLOCKED as blocked:
-                    self._listen(isinstance(blocked, ssl.SSLWantReadError))
+                    self._wait_until_ready(must_read=isinstance(blocked, ssl.SSLWantReadError))
 
-    def _listen(self, only: bool) -> None:
-        """Wait until more can be sent, and hear what comes meanwhile; with `only`, TLS has to hear before it sends."""
-        ends = self._ends - READING_SECONDS if self._early else self._ends
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise AnsweredEarly if self._early else TimeoutError
+    def _wait_until_ready(self, *, must_read: bool) -> None:
+        """Wait until more can be sent, and receive meanwhile. If it `must_read`, TLS needs input before it can send."""
+        deadline = self._deadline - EARLY_RESPONSE_SECONDS if self._early_data else self._deadline
+        seconds_left = deadline - time.monotonic()
+        if seconds_left <= 0:
+            raise EarlyResponse if self._early_data else TimeoutError
         poll = select.poll()
-        hears = only or (not self._ended and len(self._early) < _MAX_EARLY)
-        poll.register(self, (select.POLLIN if hears else 0) | (0 if only else select.POLLOUT))
-        ready = poll.poll(None if left == float("inf") else left * 1000)
+        may_read = must_read or (not self._is_at_end and len(self._early_data) < _MAX_EARLY_BYTES)
+        poll.register(self, (select.POLLIN if may_read else 0) | (0 if must_read else select.POLLOUT))
+        ready = poll.poll(None if seconds_left == float("inf") else seconds_left * 1000)
         if any(event & select.POLLIN for _, event in ready):
-            self._hear()
+            self._receive_early_data()
 
-    def _hear(self) -> None:
+    def _receive_early_data(self) -> None:
         try:
-            data = super().recv(max(_MAX_EARLY - len(self._early), 1))
+            data = super().recv(max(_MAX_EARLY_BYTES - len(self._early_data), 1))
         except _BLOCKED:
-            return  # TLS had something to say that is not of the answer
-        self._ended = not data
-        self._early += data
-        self.heard = self.heard or bool(data)
-        if _REFUSAL.match(self._early):
-            raise AnsweredEarly
+            return  # only a TLS record without application data
+        self._is_at_end = not data
+        self._early_data += data
+        self.has_received = self.has_received or bool(data)
+        if _FINAL_STATUS.match(self._early_data):
+            raise EarlyResponse
 
-    def _take_early(self, buffer: Any, nbytes: int | None) -> int:
-        taken = self._early[: nbytes or len(buffer)]
-        buffer[: len(taken)] = taken
-        self._early = self._early[len(taken) :]
-        return len(taken)
+    def _read_early_data(self, buffer: Any, nbytes: int | None) -> int:
+        data = self._early_data[: nbytes or len(buffer)]
+        buffer[: len(data)] = data
+        self._early_data = self._early_data[len(data) :]
+        return len(data)
 
-    def _arm(self) -> None:
-        left = self._left()
-        super().settimeout(left if left < float("inf") else None)
+    def _apply_deadline(self) -> None:
+        seconds_left = self._get_seconds_left()
+        super().settimeout(seconds_left if seconds_left < float("inf") else None)
 
-    def _left(self) -> float:
-        """The seconds that are left. Raises TimeoutError where none are."""
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise self._late()
-        return left
+    def _get_seconds_left(self) -> float:
+        """Return the seconds until the deadline. Raises TimeoutError if it has passed."""
+        seconds_left = self._deadline - time.monotonic()
+        if seconds_left <= 0:
+            raise self._make_timeout_error()
+        return seconds_left
 
-    def _late(self) -> TimeoutError:
-        return DeadlineExceeded() if self.heard else TimeoutError()
+    def _make_timeout_error(self) -> TimeoutError:
+        return DeadlineExceeded() if self.has_received else TimeoutError()

@@ -1,4 +1,4 @@
-"""Bodies out of the codings that a response names, up to a limit; kept as they came where they are not in them."""
+"""Decoding of bodies from content codings (gzip, deflate, br, zstd), up to a limit."""
 
 import importlib
 import sys
@@ -11,31 +11,31 @@ from typing import Any, Final, NamedTuple, Protocol
 MAX_CODINGS: Final = 5
 
 MAX_ZSTD_WINDOW_LOG: Final = 23
-"""8 MiB, the most that HTTP allows, RFC 9659; more memory than that is not given to a receiver."""
+"""8 MiB, HTTP's maximum (RFC 9659), to limit the memory that a receiver can make Hooklog use."""
 
-_ASIDE = str(Path(__file__).parents[3] / "codings")
-_PIECE = 2_048
+_CODINGS_PATH = str(Path(__file__).parents[3] / "codings")
+_PIECE_SIZE = 2_048
 _MAGIC_LENGTH = 4
 _ALIASES = {"x-gzip": "gzip", "x-deflate": "deflate"}
-_GZIP_WINDOW, _ZLIB_WINDOW, _BARE_WINDOW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
+_GZIP_WBITS, _ZLIB_WBITS, _RAW_WBITS = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _CONTROL_CHARACTERS = frozenset(map(chr, range(32))) - set("\t\n\r\f\x1b")
-_LONGEST_CHARACTER = 4
-_PLAUSIBLE_LENGTH = 16
+_MAX_CHARACTER_BYTES = 4
+_MIN_PLAUSIBLE_LENGTH = 16
 
 
 class Decoded(NamedTuple):
-    """A body, decoded as far as that goes."""
+    """A body, decoded as far as possible."""
 
     body: bytes
-    """Up to one byte more than the limit, which tells that there is more."""
+    """Up to one byte more than the limit, which shows that there is more."""
     is_whole: bool
     """Whether it was decoded to its end."""
     is_broken: bool = False
-    """Whether the body came whole, and its coding breaks off or is damaged."""
+    """Whether the whole body arrived, but its coding breaks off or is damaged."""
     note: str = ""
-    """What is wrong with the coding, in the customer's words."""
+    """What is wrong with the coding, for customers."""
 
 
 class _End(Enum):
@@ -52,43 +52,43 @@ class _Layer(NamedTuple):
     end: _End
 
 
-class _Engine(Protocol):
-    """One stream of compressed data, decompressed piece by piece; the interface of bz2 and zstd."""
+class _Decompressor(Protocol):
+    """Decompresses one stream piece by piece, with the interface of bz2 and zstd."""
 
     @property
     def eof(self) -> bool:
-        """Whether its end was reached."""
+        """Whether the end of the stream was reached."""
 
     @property
     def unused_data(self) -> bytes:
-        """What came after it."""
+        """The bytes after the end of the stream."""
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Decompress about so many bytes; without data, more of what was given before."""
+        """Return about `max_length` bytes; without data, continue with the earlier data."""
 
 
 def decode(body: bytes, codings: Sequence[str], limit: int, *, is_whole: bool) -> Decoded:
-    """Undo `codings`, lower-case names in the order in which they were applied, the last one first.
+    """Decode a body from `codings`, lower-case names in the order in which they were applied.
 
-    At most `limit` + 1 bytes come out, and what is in between is bounded as well. `is_whole` says whether all of the
-    body is there. A coding that the body is not in, or that is unknown, leaves it as it is at that point.
+    Returns at most `limit` + 1 bytes; intermediate results are limited, too. `is_whole` says whether the whole body
+    arrived. If a coding is unknown or the body is not in it, the body is returned as decoded so far, with a note.
     """
     if not body:
         return Decoded(body, is_whole)
     if len(codings) > MAX_CODINGS:
-        return Decoded(body, is_whole, note=f"More than {MAX_CODINGS} codings: the body is kept as it came.")
+        return Decoded(body, is_whole, note=f"The body has more than {MAX_CODINGS} codings. It is shown as received.")
     for place, coding in enumerate(reversed(codings), start=1):
         decoder = _DECODERS.get(_ALIASES.get(coding, coding))
         if decoder is None:
-            note = f"The coding {coding[:32]!r} is not known: the body is kept as it came."
+            note = f"The coding {coding[:32]!r} is unknown. The body is shown as received."
             return Decoded(body, is_whole, note=note)
         try:
             layer = decoder(body, limit if place == len(codings) else 4 * limit + 65_536)
-        except ImportError:  # its library is made for the deployed runtime, and this is another
-            note = f"The coding {coding} cannot be undone here: the body is kept as it came."
+        except ImportError:  # the library is built for the deployed runtime only
+            note = f"The coding {coding} cannot be decoded here. The body is shown as received."
             return Decoded(body, is_whole, note=note)
         if layer is None:
-            note = f"The headers say that the body is {coding}, and it is not: it is kept as it came."
+            note = f"The headers say that the body is {coding}, but it is not. It is shown as received."
             return Decoded(body, is_whole, note=note)
         body = layer.data
         if layer.end is _End.DAMAGED or (layer.end is _End.SHORT and is_whole):
@@ -97,49 +97,50 @@ def decode(body: bytes, codings: Sequence[str], limit: int, *, is_whole: bool) -
     return Decoded(body, is_whole)
 
 
-def _gunzip(data: bytes, limit: int) -> _Layer | None:
-    return _unless_by_chance(_decompress_all(lambda: _Inflating(_GZIP_WINDOW), (_GZIP_MAGIC,), data, limit), data)
+def _decode_gzip(data: bytes, limit: int) -> _Layer | None:
+    return _reject_chance_match(_decompress_all(lambda: _Zlib(_GZIP_WBITS), (_GZIP_MAGIC,), data, limit), data)
 
 
-def _undeflate(data: bytes, limit: int) -> _Layer | None:
-    """In zlib's format, as RFC 9110 section 8.4.1.2 has it, or bare, as some send it."""
-    wrapped, _ = _decompress(lambda: _Inflating(_ZLIB_WINDOW), memoryview(data), limit)
+def _decode_deflate(data: bytes, limit: int) -> _Layer | None:
+    """Decode zlib's format, which RFC 9110 section 8.4.1.2 requires, or raw deflate, which some send."""
+    wrapped, _ = _decompress(lambda: _Zlib(_ZLIB_WBITS), memoryview(data), limit)
     if wrapped.end is _End.COMPLETE:
         return wrapped
-    bare = _if_plausible(*_decompress(lambda: _Inflating(_BARE_WINDOW), memoryview(data), limit), data)
-    return bare if bare and bare.end is _End.COMPLETE else _unless_by_chance(wrapped, data) or bare
+    raw = _reject_implausible(*_decompress(lambda: _Zlib(_RAW_WBITS), memoryview(data), limit), data)
+    return raw if raw and raw.end is _End.COMPLETE else _reject_chance_match(wrapped, data) or raw
 
 
-def _unbrotli(data: bytes, limit: int) -> _Layer | None:
+def _decode_brotli(data: bytes, limit: int) -> _Layer | None:
     brotli = _import("brotli")
-    return _if_plausible(*_decompress(lambda: _Brotli(brotli.Decompressor()), memoryview(data), limit), data)
+    return _reject_implausible(*_decompress(lambda: _Brotli(brotli.Decompressor()), memoryview(data), limit), data)
 
 
-def _unzstd(data: bytes, limit: int) -> _Layer | None:
+def _decode_zstd(data: bytes, limit: int) -> _Layer | None:
     zstd = _import("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     options = {zstd.DecompressionParameter.window_log_max: MAX_ZSTD_WINDOW_LOG}
     skippable = tuple(bytes((0x50 + n, 0x2A, 0x4D, 0x18)) for n in range(16))
     magics = (_ZSTD_MAGIC, *skippable)
-    return _unless_by_chance(_decompress_all(lambda: zstd.ZstdDecompressor(options=options), magics, data, limit), data)
+    layer = _decompress_all(lambda: zstd.ZstdDecompressor(options=options), magics, data, limit)
+    return _reject_chance_match(layer, data)
 
 
 _DECODERS: dict[str, Callable[[bytes, int], _Layer | None]] = {
-    "gzip": _gunzip,
-    "deflate": _undeflate,
-    "br": _unbrotli,
-    "zstd": _unzstd,
+    "gzip": _decode_gzip,
+    "deflate": _decode_deflate,
+    "br": _decode_brotli,
+    "zstd": _decode_zstd,
 }
 
 
 def _import(name: str) -> Any:
-    """Import what stands aside in the layer, so that urllib3 does not load it at every cold start."""
-    if _ASIDE not in sys.path:
-        sys.path.append(_ASIDE)
+    """Import a library from a folder that is not on sys.path, so that urllib3 does not import it at cold starts."""
+    if _CODINGS_PATH not in sys.path:
+        sys.path.append(_CODINGS_PATH)
     return importlib.import_module(name)
 
 
-def _unless_by_chance(layer: _Layer, data: bytes) -> _Layer | None:
-    """None where nothing could be decoded, or text only looked as if it were compressed at its beginning."""
+def _reject_chance_match(layer: _Layer, data: bytes) -> _Layer | None:
+    """Return None if nothing could be decoded, or if text happens to begin like compressed data."""
     if layer.end is _End.COMPLETE:
         return layer
     if _is_text(data):
@@ -147,31 +148,31 @@ def _unless_by_chance(layer: _Layer, data: bytes) -> _Layer | None:
     return layer if layer.data else _Layer(data, layer.end) if layer.end is _End.SHORT else None
 
 
-def _if_plausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer | None:
-    """The same for a format without a magic number: where it does not end with the data, only text is believed."""
+def _reject_implausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer | None:
+    """Do the same for a format without a magic number: unless it ends with the data, accept only text."""
     if _is_text(data):
         return None
     if layer.end is _End.FULL or (layer.end is _End.COMPLETE and not rest):
         return layer
-    if len(layer.data) < _PLAUSIBLE_LENGTH or not _is_text(layer.data):
+    if len(layer.data) < _MIN_PLAUSIBLE_LENGTH or not _is_text(layer.data):
         return None
     return _Layer(layer.data, _End.DAMAGED) if rest else layer
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether it is UTF-8, the last character perhaps cut."""
+    """Return whether it is UTF-8 without control characters; its last character may be cut."""
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        if len(data) - error.start >= _LONGEST_CHARACTER:
+        if len(data) - error.start >= _MAX_CHARACTER_BYTES:
             return False
         text = data[: error.start].decode()
     return bool(text) and _CONTROL_CHARACTERS.isdisjoint(text)
 
 
-def _decompress_all(make: Callable[[], _Engine], magics: tuple[bytes, ...], data: bytes, limit: int) -> _Layer:
-    """One stream after another, as gzip and zstd may be joined; what follows them is left out."""
-    output, end, rest = bytearray(), _End.DAMAGED, memoryview(data)  # many may be joined: none copies what follows it
+def _decompress_all(make: Callable[[], _Decompressor], magics: tuple[bytes, ...], data: bytes, limit: int) -> _Layer:
+    """Decompress concatenated streams of gzip or zstd, and ignore other data after them."""
+    output, end, rest = bytearray(), _End.DAMAGED, memoryview(data)  # a view, because copies for many streams are slow
     while bytes(rest[:_MAGIC_LENGTH]).startswith(magics):
         layer, rest = _decompress(make, rest, limit - len(output))
         output += layer.data
@@ -181,76 +182,76 @@ def _decompress_all(make: Callable[[], _Engine], magics: tuple[bytes, ...], data
     return _Layer(bytes(output), end)
 
 
-def _decompress(make: Callable[[], _Engine], data: memoryview, limit: int) -> tuple[_Layer, memoryview]:
-    """What one stream holds, and what follows it. Of damaged data, all that comes before the damage."""
-    layer, fed, engine = _feed(make(), _pieces(data), limit)
-    if layer.end is _End.DAMAGED:  # what the last call gave is lost, so that it is asked for byte by byte
-        layer, fed, engine = _feed(make(), _pieces(data, divided=(fed - 1) // _PIECE), limit)
-    return layer, data[fed - len(engine.unused_data) :] if layer.end is _End.COMPLETE else data[:0]
+def _decompress(make: Callable[[], _Decompressor], data: memoryview, limit: int) -> tuple[_Layer, memoryview]:
+    """Decompress one stream, up to any damage, and return the data after it."""
+    layer, fed, decompressor = _feed(make(), _split(data), limit)
+    if layer.end is _End.DAMAGED:  # the failed call returned nothing, so feed its piece byte by byte
+        layer, fed, decompressor = _feed(make(), _split(data, bytewise=(fed - 1) // _PIECE_SIZE), limit)
+    return layer, data[fed - len(decompressor.unused_data) :] if layer.end is _End.COMPLETE else data[:0]
 
 
-def _pieces(data: memoryview, divided: int = -1) -> Iterator[bytes]:
-    """The data in pieces, one of them byte by byte."""
-    for number, start in enumerate(range(0, len(data), _PIECE)):
-        piece = bytes(data[start : start + _PIECE])
-        if number == divided:
+def _split(data: memoryview, bytewise: int = -1) -> Iterator[bytes]:
+    """Split the data into pieces, and the piece with the number `bytewise` into bytes."""
+    for number, start in enumerate(range(0, len(data), _PIECE_SIZE)):
+        piece = bytes(data[start : start + _PIECE_SIZE])
+        if number == bytewise:
             yield from (piece[n : n + 1] for n in range(len(piece)))
         else:
             yield piece
 
 
-def _feed(engine: _Engine, pieces: Iterable[bytes], limit: int) -> tuple[_Layer, int, _Engine]:
-    """What comes out, how many bytes went in, and the engine in its last state."""
+def _feed(decompressor: _Decompressor, pieces: Iterable[bytes], limit: int) -> tuple[_Layer, int, _Decompressor]:
+    """Decompress the pieces. Returns the output, the number of input bytes, and the decompressor."""
     output, fed = bytearray(), 0
     for piece in pieces:
         fed += len(piece)
         more = piece
         while True:
             try:
-                got = engine.decompress(more, limit + 1 - len(output))
-            except Exception:  # noqa: BLE001 - each library has an exception of its own
-                return _Layer(bytes(output), _End.DAMAGED), fed, engine
-            output += got
+                decompressed = decompressor.decompress(more, limit + 1 - len(output))
+            except Exception:  # noqa: BLE001 - each library has its own exceptions
+                return _Layer(bytes(output), _End.DAMAGED), fed, decompressor
+            output += decompressed
             if len(output) > limit:
-                return _Layer(bytes(output[: limit + 1]), _End.FULL), fed, engine
-            if engine.eof:
-                return _Layer(bytes(output), _End.COMPLETE), fed, engine
-            if not got:
+                return _Layer(bytes(output[: limit + 1]), _End.FULL), fed, decompressor
+            if decompressor.eof:
+                return _Layer(bytes(output), _End.COMPLETE), fed, decompressor
+            if not decompressed:
                 break
             more = b""
-    return _Layer(bytes(output), _End.SHORT), fed, engine
+    return _Layer(bytes(output), _End.SHORT), fed, decompressor
 
 
-class _Inflating:
-    """zlib as an `_Engine`."""
+class _Zlib:
+    """zlib as a `_Decompressor`."""
 
-    def __init__(self, window: int) -> None:
-        self._engine = zlib.decompressobj(window)
+    def __init__(self, wbits: int) -> None:
+        self._decompressor = zlib.decompressobj(wbits)
 
     @property
     def eof(self) -> bool:
-        return self._engine.eof
+        return self._decompressor.eof
 
     @property
     def unused_data(self) -> bytes:
-        return self._engine.unused_data
+        return self._decompressor.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._engine.decompress(self._engine.unconsumed_tail + data, max_length)
+        return self._decompressor.decompress(self._decompressor.unconsumed_tail + data, max_length)
 
 
 class _Brotli:
-    """Brotli as an `_Engine`."""
+    """Brotli as a `_Decompressor`."""
 
     unused_data = b""
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
+    def __init__(self, decompressor: Any) -> None:
+        self._decompressor = decompressor
 
     @property
     def eof(self) -> bool:
-        return bool(self._engine.is_finished())
+        return bool(self._decompressor.is_finished())
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        output: bytes = self._engine.process(data, output_buffer_limit=max_length)
+        output: bytes = self._decompressor.process(data, output_buffer_limit=max_length)
         return output

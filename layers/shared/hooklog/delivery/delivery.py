@@ -1,4 +1,4 @@
-"""One attempt to send a message, and what came of it: as values, which those read too that send nothing."""
+"""The outcome of one attempt, as values that modules which send nothing can import."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,25 +9,25 @@ from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 
 
-class Answer(NamedTuple):
-    """What a receiver answered, as far as it was read."""
+class Response(NamedTuple):
+    """A receiver's response, as far as it was read."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     truncated: bool
-    """Whether there was more, or may have been, than `body` holds."""
+    """Whether the receiver sent, or may have sent, more than `body` contains."""
     length: int | None
-    """Bytes that the whole body has, where that is known."""
+    """Bytes of the whole body, if known."""
     incomplete: bool = False
-    """Whether it broke off, or was not there in time, before its end."""
+    """Whether it broke off or timed out before its end."""
     headers_truncated: bool = False
-    """Whether there were more headers, or may have been, than `headers` holds."""
+    """Whether the receiver sent, or may have sent, more than `headers` contains."""
     note: str = ""
-    """How the body is not what its headers say, in the customer's words."""
+    """How the body differs from what its headers say, for customers."""
 
-    def header(self, name: str) -> str:
-        """The value of the header of that lower-case name, as far as it is kept; empty where there is none."""
+    def get_header(self, name: str) -> str:
+        """Return the captured value of the header with this lower-case name; empty if it is missing."""
         return next((value for key, value in self.headers.items() if key.lower() == name), "")
 
 
@@ -39,22 +39,22 @@ class Delivery(NamedTuple):
     started_at: datetime
     duration_ms: int
     request_headers: Mapping[str, str]
-    answer: Answer | None
+    response: Response | None
     error: HardError | None
-    """Why no answer came. One whose status came is an answer, whatever becomes of the rest."""
+    """Why no status arrived. Once the status line has arrived, there is a response, whatever follows."""
     skipped: bool = False
-    """Whether nothing was to be sent, as its webhook's transformation has it."""
+    """Whether nothing was sent because the webhook's transformation returned nothing."""
     resent: bool = False
-    """Whether the request went out twice: a kept connection ended before any answer, and a new one was tried."""
+    """Whether the request was sent again on a new connection, because the pooled one was already closed."""
 
     @classmethod
-    def refused(cls, call: Call, attempt: int, at: datetime, error: HardError) -> "Delivery":
-        """One that did not take place."""
+    def not_sent(cls, call: Call, attempt: int, at: datetime, error: HardError) -> "Delivery":
+        """Create the outcome of an attempt that failed before anything was sent."""
         return cls(call, attempt, at, 0, {}, None, error)
 
     @classmethod
     def skip(cls, call: Call, attempt: int, at: datetime) -> "Delivery":
-        """One that was not to take place."""
+        """Create the outcome of an attempt that the webhook's transformation skipped."""
         return cls(call, attempt, at, 0, {}, None, None, skipped=True)
 
     @property
@@ -63,12 +63,12 @@ class Delivery(NamedTuple):
 
     @property
     def result(self) -> int:
-        """The receiver's status code; 0 where no answer came."""
-        return self.answer.status if self.answer and not self.error else 0
+        """The receiver's status code; 0 if none arrived."""
+        return self.response.status if self.response and not self.error else 0
 
     @property
     def was_attempted(self) -> bool:
-        """Whether the receiver was tried, so that the outcome says something about it."""
+        """Whether the receiver was contacted, so that the outcome says something about it."""
         return not self.skipped and (self.error is None or self.error.error_type.was_attempted)
 
     @property

@@ -1,7 +1,7 @@
-"""Which addresses webhooks may go to: those of globally reachable unicast.
+"""Addresses that webhooks may be sent to: globally reachable unicast, and the deployment's allowed networks.
 
-The lists are our own, from IANA's registries of special-purpose addresses, and not `ipaddress.is_global`: that answers
-differently from one Python to the next, and says yes to multicast and to addresses that carry another.
+The lists follow IANA's registries of special-purpose addresses. `ipaddress.is_global` differs between Python versions,
+and includes multicast and addresses that embed another address.
 """
 
 import re
@@ -13,14 +13,14 @@ from hooklog.errors import InvalidSetting
 
 Network = IPv4Network | IPv6Network
 
-_REFUSED_IPV4: Final = tuple(
+_BLOCKED_IPV4: Final = tuple(
     IPv4Network(network)
     for network in (
         "0.0.0.0/8",  # this network
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # shared, behind a carrier's NAT
         "127.0.0.0/8",  # loopback
-        "168.63.129.16/32",  # public by its number, inside every Azure host
+        "168.63.129.16/32",  # a public address that is internal on every Azure host
         "169.254.0.0/16",  # link-local, where clouds serve credentials
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # IETF protocol assignments
@@ -36,64 +36,64 @@ _REFUSED_IPV4: Final = tuple(
 )
 
 _UNICAST_IPV6: Final = IPv6Network("2000::/3")
-"""All that IANA gives out as global unicast. Outside are loopback, mapped and compatible IPv4, NAT64, unique local,
-link-local, site-local and multicast."""
+"""All global unicast addresses. This excludes loopback, mapped and compatible IPv4, NAT64, unique local, link-local,
+site-local and multicast."""
 
-_REFUSED_IPV6: Final = tuple(
+_BLOCKED_IPV6: Final = tuple(
     IPv6Network(network)
     for network in (
         "2001::/23",  # IETF protocol assignments: Teredo, benchmarking, ORCHID
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4
-        "3ffe::/16",  # 6bone, given back
+        "3ffe::/16",  # 6bone, returned to IANA
         "3fff::/20",  # documentation
     )
 )
 
 _ISATAP: Final = 0x0000_5EFE
-_ISATAP_MASK: Final = 0xFDFF_FFFF  # but for the bit that tells whether the address behind it is unique
+_ISATAP_MASK: Final = 0xFDFF_FFFF  # without the bit that says whether the embedded address is unique
 
 _CIDR = re.compile(r"[0-9A-Fa-f.:]+/[0-9]{1,3}", re.ASCII)
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Read `10.1.0.0/16,fd12::/48`. Raises InvalidSetting with what is wrong with it."""
-    return tuple(_network(item.strip()) for item in text.split(",")) if text.strip() else ()
+    """Parse `10.1.0.0/16,fd12::/48`. Raises InvalidSetting."""
+    return tuple(_parse_network(item.strip()) for item in text.split(",")) if text.strip() else ()
 
 
-def _network(text: str) -> Network:
-    must = f"ALLOWED_NETWORKS must be networks like 10.1.0.0/16,fd12::/48, not {text!r}"
+def _parse_network(text: str) -> Network:
+    message = f"ALLOWED_NETWORKS must be networks like 10.1.0.0/16,fd12::/48, not {text!r}"
     if not _CIDR.fullmatch(text):
-        raise InvalidSetting(must)
+        raise InvalidSetting(message)
     try:
         return ip_network(text)
     except ValueError as error:
-        raise InvalidSetting(f"{must}: {error}") from None
+        raise InvalidSetting(f"{message}: {error}") from None
 
 
 @lru_cache(maxsize=4096)
-def is_admitted(address: str, allowed: tuple[Network, ...]) -> bool:
-    """Whether webhooks may go to this address, be it as one of the public or as one of the `allowed`.
+def is_allowed_address(address: str, allowed: tuple[Network, ...]) -> bool:
+    """Return whether webhooks may be sent to this address: it is public, or in an allowed network.
 
-    What is no address is not admitted, nor one with a zone.
+    False for an address with a zone, and for text that is not an address.
     """
-    parsed = _parse(address)
+    parsed = _parse_address(address)
     return parsed is not None and (_is_public(parsed) or any(parsed in network for network in allowed))
 
 
 def _is_public(address: IPv4Address | IPv6Address) -> bool:
     if isinstance(address, IPv4Address):
-        return not any(address in network for network in _REFUSED_IPV4)
-    carries_another = _is_isatap(address) or any(address in network for network in _REFUSED_IPV6)
-    return address in _UNICAST_IPV6 and not carries_another
+        return not any(address in network for network in _BLOCKED_IPV4)
+    is_blocked = _is_isatap(address) or any(address in network for network in _BLOCKED_IPV6)
+    return address in _UNICAST_IPV6 and not is_blocked
 
 
 def _is_isatap(address: IPv6Address) -> bool:
-    """Whether it carries an IPv4 address as RFC 5214 section 6.1 says."""
+    """Return whether it embeds an IPv4 address (RFC 5214 section 6.1)."""
     return (int(address) >> 32) & _ISATAP_MASK == _ISATAP
 
 
-def _parse(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return None if "%" in text else ip_address(text)
     except ValueError:

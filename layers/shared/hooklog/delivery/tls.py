@@ -1,7 +1,7 @@
-"""TLS sockets, and why TLS failed in the customer's words.
+"""TLS sockets, and explanations of TLS failures for customers.
 
-OpenSSL's codes decide, not its texts, which differ from version to version. An alert that the receiver sent is known by
-its name (RFC 8446, section 6.2), however OpenSSL prefixes it.
+Explanations depend on OpenSSL's codes, because its texts differ between versions. Alerts from the receiver are matched
+by their names (RFC 8446, section 6.2), whatever prefix OpenSSL adds.
 """
 
 import contextlib
@@ -40,9 +40,9 @@ _CERTIFICATES: Final[Mapping[int, str]] = {  # X509_V_ERR_… of openssl/x509_vf
 }
 _INVALID_CERTIFICATE = "The receiver's certificate is not valid."
 
-_NOT_TLS = "What answers on this port does not speak TLS: it may be a port for plain HTTP."
+_NOT_TLS = "The receiver does not use TLS on this port, which may be for plain HTTP."
 _CIPHERS = "The receiver accepts none of the TLS ciphers that are offered."
-_CLIENT_CERTIFICATE = "The receiver wants a client certificate."
+_CLIENT_CERTIFICATE = "The receiver requires a client certificate."
 _REFUSED = "The receiver refused the TLS handshake: it may not serve this host, or accept none of the ciphers offered."
 _VERSIONS = "The receiver speaks neither TLS 1.2 nor TLS 1.3."
 _WEAK = "The receiver's TLS is too weak: its keys or algorithms are out of date."
@@ -73,79 +73,79 @@ _REASONS: Final[Mapping[str, str]] = {
     "EE_KEY_TOO_SMALL": _WEAK,
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED": _WEAK,
 }
-_ON_OUR_CERTIFICATE: Final = frozenset(
+_CLIENT_CERTIFICATE_ALERTS: Final = frozenset(
     {
         "ACCESS_DENIED", "BAD_CERTIFICATE", "CERTIFICATE_EXPIRED", "CERTIFICATE_REQUIRED", "CERTIFICATE_REVOKED",
         "CERTIFICATE_UNKNOWN", "NO_CERTIFICATE", "UNKNOWN_CA", "UNSUPPORTED_CERTIFICATE",
     }
 )  # fmt: skip
-"""Alerts on a certificate of ours: there is none, so that the receiver wants one."""
+"""Alerts about the client certificate. Hooklog has none, so the receiver requires one."""
 
 MESSAGES: Final = frozenset(
     {_CLOSED, _CLIENT_CERTIFICATE, _INVALID_CERTIFICATE, *_CERTIFICATES.values(), *_REASONS.values()}
 ) | {ErrorType.TLS_ERROR.message}
-"""All that a `tls_error` may say."""
+"""All messages of a `tls_error`."""
 
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
-"""Linux has it, macOS has not."""
+"""None on macOS."""
 
 _PREFIX = re.compile(r"(?:SSLV3|TLSV1|TLSV13|TLS)_(?:ALERT_)?")
 
 
 class TLSSocket(DeadlineSocket, ssl.SSLSocket):
-    """A socket that ends in time, where one call's timeout would otherwise be a record's, and says why TLS failed."""
+    """A TLS socket with a deadline, which explains why a handshake failed."""
 
     def pending(self) -> int:
         return DeadlineSocket.pending(self) + ssl.SSLSocket.pending(self)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send it all, and acknowledge at once what the receiver has sent after the handshake.
+        """Send all data, and acknowledge immediately what the receiver has sent after the handshake.
 
-        A receiver whose kernel waits for that (Nagle's algorithm) holds its answer back, and loses it if it then closes
-        without having read the whole request.
+        With Nagle's algorithm, the receiver's kernel waits for the acknowledgement before it sends the response. It
+        drops the response if the receiver then closes without having read the whole request.
         """
-        self._acknowledge_at_once()
+        self._acknowledge_immediately()
         try:
             super().sendall(data, flags)
         finally:
-            self._acknowledge_at_once()
+            self._acknowledge_immediately()
 
-    def _acknowledge_at_once(self) -> None:
-        """For now: sending ends it, tcp(7)."""
+    def _acknowledge_immediately(self) -> None:
+        """Disable delayed acknowledgements until the next send (tcp(7))."""
         if _QUICKACK is not None:
-            with contextlib.suppress(OSError):  # it has ended
+            with contextlib.suppress(OSError):  # the connection is closed
                 self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def do_handshake(self, block: bool = False) -> None:
-        """Raises HardError with the reason; TimeoutError if it is not done in time."""
+        """Perform the handshake. Raises HardError with the reason, or TimeoutError."""
         try:
             super().do_handshake(block)
         except TimeoutError:
             raise
         except OSError as error:
-            negotiated = self.cipher() is not None
+            is_negotiated = self.cipher() is not None
             self.close()
-            raise explain_tls(error, negotiated=negotiated) from error
+            raise explain_tls_error(error, is_negotiated=is_negotiated) from error
 
 
-def explain_tls(error: OSError, *, negotiated: bool) -> HardError:
-    """Why TLS failed; `negotiated` is whether that was after both sides had agreed on a version and a cipher."""
-    return HardError(ErrorType.TLS_ERROR, _explanation(error, negotiated))
+def explain_tls_error(error: OSError, *, is_negotiated: bool) -> HardError:
+    """Explain why TLS failed. `is_negotiated` says whether both sides had agreed on a version and a cipher."""
+    return HardError(ErrorType.TLS_ERROR, _find_explanation(error, is_negotiated))
 
 
-def is_closing(error: OSError) -> bool:
-    """Whether the connection ended, and not for a reason that TLS has."""
+def is_connection_closed(error: OSError) -> bool:
+    """Return whether the connection was closed, rather than TLS having failed."""
     return not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
-def _explanation(error: OSError, negotiated: bool) -> str | None:
-    if is_closing(error):
+def _find_explanation(error: OSError, is_negotiated: bool) -> str | None:
+    if is_connection_closed(error):
         return _CLOSED
     if isinstance(error, ssl.SSLCertVerificationError):
         return _CERTIFICATES.get(error.verify_code, _INVALID_CERTIFICATE)
     reason = _PREFIX.sub("", getattr(error, "reason", None) or "", count=1)
-    # TLS 1.2 has no alert of its own for a client certificate that is missing
-    if reason in _ON_OUR_CERTIFICATE or (negotiated and reason == "HANDSHAKE_FAILURE"):
+    # TLS 1.2 has no alert for a missing client certificate
+    if reason in _CLIENT_CERTIFICATE_ALERTS or (is_negotiated and reason == "HANDSHAKE_FAILURE"):
         return _CLIENT_CERTIFICATE
     explanation = _REASONS.get(reason)
-    return None if negotiated and explanation is _NOT_TLS else explanation
+    return None if is_negotiated and explanation is _NOT_TLS else explanation

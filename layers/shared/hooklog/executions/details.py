@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
 
-from hooklog.delivery.delivery import Answer
+from hooklog.delivery.delivery import Response
 from hooklog.executions.execution import Execution
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow
@@ -71,7 +71,7 @@ def details_of(execution: Execution) -> dict[str, Any]:
         "method": METHOD,
         "request_headers": dict(delivery.request_headers),
         **_body("request_body", delivery.message.body),
-        **(_response(delivery.answer) if delivery.answer else {}),
+        **(_response(delivery.response) if delivery.response else {}),
         **({"error": {"type": str(error.error_type), "message": error.message}} if (error := delivery.error) else {}),
     }
 
@@ -143,8 +143,8 @@ def _masked(document: Mapping[str, Any], sensitive: SensitiveHeaders, own: Itera
     return {**document, **hidden}
 
 
-def _response(answer: Answer) -> Mapping[str, Any]:
-    body = as_text(answer.body, answer.header("content-type"), is_cut=answer.truncated)
+def _response(answer: Response) -> Mapping[str, Any]:
+    body = as_text(answer.body, answer.get_header("content-type"), is_cut=answer.truncated)
     note = answer.note if body.is_base64 and answer.note else " ".join(filter(None, (answer.note, body.note)))
     optional = {
         "response_body_encoding": "base64" if body.is_base64 else "",

@@ -48,7 +48,7 @@ class Message(NamedTuple):
     """The payload as compact UTF-8 JSON: exactly the bytes that are sent."""
     headers: Annotated[Mapping[str, str], Field(read_headers)]
     event_type: Annotated[str | None, Field(read_event_type, in_details=False)]
-    timeout_seconds: Annotated[float | None, Field(read_timeout, kept_as="timeout")]
+    timeout_seconds: Annotated[float | None, Field(read_timeout, stored_as="timeout")]
     """None to use the registered webhook's timeout, or the default."""
     is_transformed: bool = False
     """Whether `body` is final: retries and resends do not transform it again."""

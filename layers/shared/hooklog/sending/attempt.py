@@ -98,7 +98,7 @@ class Dispatcher:
         try:
             prepared = _prepare(call, entry, transform)
         except HardError as refusal:  # its body is kept, so that it can be sent later
-            return self._execution(Delivery.refused(call, context.attempt, self._clock(), refusal), context)
+            return self._execution(Delivery.not_sent(call, context.attempt, self._clock(), refusal), context)
         if prepared is None:
             return self._execution(Delivery.skip(call, context.attempt, self._clock()), context)
         if dry_run:

@@ -63,9 +63,9 @@ class RetrySchedule(NamedTuple):
 
 def retry_after(delivery: Delivery, now: datetime) -> float:
     """The seconds that a 429 or 503 asks to wait at least; 0 if it does not ask, or for a time that is past."""
-    if delivery.result not in _ASKING_TO_WAIT or delivery.answer is None:
+    if delivery.result not in _ASKING_TO_WAIT or delivery.response is None:
         return 0
-    return max([0, *_asked(delivery.answer.header("retry-after")[:_READ_LENGTH], now)])
+    return max([0, *_asked(delivery.response.get_header("retry-after")[:_READ_LENGTH], now)])
 
 
 def _asked(values: str, now: datetime) -> Iterator[float]:
