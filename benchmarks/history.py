@@ -12,8 +12,8 @@ from pynamodb.connection import Connection
 from hooklog.aws import connect_dynamodb
 from hooklog.delivery.delivery import Delivery, Response
 from hooklog.executions.details import DetailsRow
-from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, puts_of, write
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
+from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, build_puts, write
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -73,7 +73,7 @@ class History:
         answer = Response(500 if _has_failed(age) else 200, {}, b"", truncated=False, length=0)
         at = _NEWEST - timedelta(seconds=age)
         delivery = Delivery(self._call, 1, at, 87, {}, answer, None)
-        return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="msg_1")
+        return Execution(generate_execution_id(at), delivery, Trigger.EVENT, queue_message_id="msg_1")
 
 
 def _has_failed(age: int) -> bool:
@@ -88,7 +88,7 @@ def _write_order(age: int) -> int:
 
 
 def _write(connection: Connection, executions: list[Execution]) -> None:
-    refused = write(connection, puts_of(executions, Retention(90, 30), details_of_all=False))
+    refused = write(connection, build_puts(executions, Retention(90, 30), details_of_all=False))
     assert refused is None, refused
 
 

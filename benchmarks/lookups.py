@@ -12,10 +12,10 @@ from benchmarks.figures import Figure
 from benchmarks.pages import MOCK_SECONDS
 from hooklog import aws
 from hooklog.delivery.delivery import Delivery, Response
-from hooklog.executions.attempts import attempts_on
+from hooklog.executions.attempts import list_attempts
 from hooklog.executions.details import DetailsRow
-from hooklog.executions.execution import Execution, Trigger, compact_time, name_execution
-from hooklog.executions.log import Retention, puts_of, write
+from hooklog.executions.execution import Execution, Trigger, compact_time, generate_execution_id
+from hooklog.executions.log import Retention, build_puts, write
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -38,11 +38,11 @@ def measure() -> Iterator[Figure]:
         DetailsRow.attach(connection, mock.refs["ExecutionDetails"])
         for start in range(0, WEBHOOKS, 25):
             executions = [_execution(number) for number in range(start, start + 25)]
-            assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
+            assert write(connection, build_puts(executions, Retention(90, 30), details_of_all=False)) is None
         all_rows = _measure_cpu(lambda: len(list(ExecutionRow.by_message.query("msg_1"))), WEBHOOKS)
-        attempts = _measure_cpu(lambda: len(attempts_on("acme.7", "msg_1")), 1)
+        attempts = _measure_cpu(lambda: len(list_attempts("acme.7", "msg_1")), 1)
         since = compact_time(_AT + timedelta(seconds=WEBHOOKS - 1))
-        latest = _measure_cpu(lambda: len(attempts_on(f"acme.{WEBHOOKS - 1}", "msg_1", since)), 1)
+        latest = _measure_cpu(lambda: len(list_attempts(f"acme.{WEBHOOKS - 1}", "msg_1", since)), 1)
     yield Figure(f"lookups: one webhook's attempts among {WEBHOOKS:,} / all as rows", attempts / all_rows, at_most=0.8)
     yield Figure("lookups: the same since the last execution / all as rows", latest / all_rows, at_most=0.2)
 
@@ -53,7 +53,7 @@ def _execution(number: int) -> Execution:
     delivery = Delivery(
         Call.from_message(message), 1, at, 87, {}, Response(200, {}, b"", truncated=False, length=0), None
     )
-    return Execution(name_execution(at), delivery, Trigger.EVENT, queue_message_id="sqs_1")
+    return Execution(generate_execution_id(at), delivery, Trigger.EVENT, queue_message_id="sqs_1")
 
 
 def _measure_cpu(look_up: Callable[[], int], expected: int) -> float:

@@ -10,8 +10,8 @@ from benchmarks.figures import Figure
 from benchmarks.sender import BATCH, CONTEXT, build_event, create_bare_loop, load_sender, silence_output
 from benchmarks.stub import run_stub
 from hooklog.delivery.delivery import Delivery
-from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import Retention, puts_of, write
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
+from hooklog.executions.log import Retention, build_puts, write
 from hooklog.messages.call import Call
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
@@ -46,8 +46,8 @@ def _steps(app: ModuleType, records: list[dict[str, Any]]) -> Iterator[tuple[str
     yield "parse", lambda: [QueueMessage.parse(record) for record in records]
     yield "deliver, one after another", lambda: [client.deliver(call, 1) for call in calls]
     yield "deliver, on ten threads", lambda: list(pool.map(lambda call: client.deliver(call, 1), calls))
-    yield "make the summaries' rows", lambda: puts_of(executions, retention, details_of_all=False)
-    yield "make and write them", lambda: write(connection, puts_of(executions, retention, details_of_all=False))
+    yield "make the summaries' rows", lambda: build_puts(executions, retention, details_of_all=False)
+    yield "make and write them", lambda: write(connection, build_puts(executions, retention, details_of_all=False))
     yield "log lines", lambda: app.report(Outcome(executions=executions), "benchmark")
 
 
@@ -64,7 +64,7 @@ def _executions(app: ModuleType, records: list[dict[str, Any]]) -> list[Executio
 
 
 def _execution(delivery: Delivery) -> Execution:
-    return Execution(name_execution(delivery.started_at), delivery, Trigger.EVENT, delivery.message.message_id)
+    return Execution(generate_execution_id(delivery.started_at), delivery, Trigger.EVENT, delivery.message.message_id)
 
 
 def _measure_cpu(run: Callable[[], object]) -> float:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from cli.failure import CliFailure
 from cli.output import Output
 from cli.stack import Stack
-from hooklog.queues.dead_letters import IDENTITY, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, TRACE
+from hooklog.queues.dead_letters import ID_ATTRIBUTE, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, TRACE_ATTRIBUTE
 from hooklog.queues.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
 
 _POLL_SECONDS: Final = 1.0
@@ -90,7 +90,11 @@ def _batches(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
 
 def _entry(letter: Letter) -> dict[str, Any]:
     system, own = letter.get("Attributes", {}), letter.get("MessageAttributes", {})
-    original = {IDENTITY: letter["MessageId"], TRACE: system.get("AWSTraceHeader")} if IDENTITY not in own else {}
+    original = (
+        {ID_ATTRIBUTE: letter["MessageId"], TRACE_ATTRIBUTE: system.get("AWSTraceHeader")}
+        if ID_ATTRIBUTE not in own
+        else {}
+    )
     added = {name: {"DataType": "String", "StringValue": value} for name, value in original.items() if value}
     if len(own) + len(added) > MAX_ATTRIBUTES or _size(letter) + _attributes_size(added) > MAX_MESSAGE_BYTES:
         added = {}  # no room: move the letter unchanged

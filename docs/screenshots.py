@@ -27,8 +27,8 @@ from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
 from hooklog.executions.details import DetailsRow
-from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import Retention, puts_of, write
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
+from hooklog.executions.log import Retention, build_puts, write
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -115,7 +115,7 @@ def main() -> None:
         row.delete()
     with run_customer_server() as url:
         executions = [deliver(url, number, past) for number, past in enumerate(DAY)]
-        assert write(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
+        assert write(connection, build_puts(executions, Retention(90, 30), details_of_all=False)) is None
     take_screenshots(outputs)
 
 
@@ -163,7 +163,7 @@ def deliver(url: str, number: int, past: PastExecution) -> Execution:
     delivery = client.deliver(Call.from_message(parsed), past.attempt)
     trigger = Trigger.EVENT if past.attempt == 1 else Trigger.RETRY
     next_attempt_at = None if past.next_minutes is None else at + timedelta(minutes=past.next_minutes)
-    return Execution(name_execution(at), delivery, trigger, parsed.message_id, past.attempt - 1, next_attempt_at)
+    return Execution(generate_execution_id(at), delivery, trigger, parsed.message_id, past.attempt - 1, next_attempt_at)
 
 
 def take_screenshots(outputs: Outputs) -> None:

@@ -40,12 +40,12 @@ def get_execution(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.registry import sensitive_headers
 
     attach_webhooks()
-    sensitive = settings.sensitive_headers.joined_by(sensitive_headers(request.webhook_id))
+    sensitive = settings.sensitive_headers.add(sensitive_headers(request.webhook_id))
     return history.get_execution(request.webhook_id, request.execution_id, sensitive)
 
 
 def list_message_executions(request: Request) -> Mapping[str, Any]:
-    return {"executions": history.list_message(request.message_id, request.grant.covers)}
+    return {"executions": history.list_message_executions(request.message_id, request.grant.covers)}
 
 
 def get_recovery(request: Request) -> Mapping[str, Any]:

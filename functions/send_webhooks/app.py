@@ -17,7 +17,7 @@ from hooklog.messages.trace import get_trace_id
 from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.pending import PendingLogWrites
-from hooklog.queues.retry_tasks import RetryQueue, RetryTimer, SchedulerTarget
+from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, SchedulerTarget
 from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.batch import Destinations, Outcome, Sender
 from hooklog.sending.failure_monitor import EventTopic, FailureMonitor
@@ -57,7 +57,7 @@ def make_sender(settings: SenderSettings) -> Sender:
     return Sender(
         MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url)),
         LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
-        Destinations(RetryTimer(clients, retries, target), retries, dead_letters),
+        Destinations(RetryScheduler(clients, retries, target), retries, dead_letters),
         FailureMonitor(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
         settings.batch_size,
     )

@@ -15,7 +15,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
 
-from hooklog.executions.execution import name_execution
+from hooklog.executions.execution import generate_execution_id
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
@@ -64,7 +64,7 @@ class Stack:
 
 
 def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    result, execution_id = execution["result"], name_execution(execution["at"])
+    result, execution_id = execution["result"], generate_execution_id(execution["at"])
     texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": f"msg_{execution_id[-8:]}"}
     if not 200 <= result <= 299:
         texts["failed_at"] = execution_id

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from hooklog.access.routes import ROUTES, Route
-from hooklog.executions.execution import name_execution
+from hooklog.executions.execution import generate_execution_id
 from hooklog.executions.log import Put
 from hooklog.queues.pending import to_body
 from local import aws, places
@@ -101,7 +101,7 @@ def test_the_sender_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Pa
 
 
 def test_the_writer_of_pending_items_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
-    executed_at = name_execution(datetime.now(UTC))
+    executed_at = generate_execution_id(datetime.now(UTC))
     row = {
         "webhook_id": {"S": WEBHOOK}, "executed_at": {"S": executed_at}, "message_id": {"S": "msg_built"},
         "attempt": {"N": "1"}, "duration_ms": {"N": "1"}, "result": {"N": "200"}, "expires_at": {"N": "4102444800"},

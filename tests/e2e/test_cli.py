@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from cli.failure import ExitCode
-from hooklog.executions.execution import name_execution
+from hooklog.executions.execution import generate_execution_id
 from hooklog.executions.log import Put
 from hooklog.queues.pending import to_body
 from local import places
@@ -44,7 +44,7 @@ def hooklog(
 
 
 def test_redrive_logs_an_execution_from_the_dead_letters(deployment: Deployment, webhook_id: str) -> None:
-    execution_id = name_execution(datetime.now(UTC))
+    execution_id = generate_execution_id(datetime.now(UTC))
     texts = {"webhook_id": webhook_id, "executed_at": execution_id, "message_id": "msg_1"}
     numbers = {"attempt": "1", "result": "200", "duration_ms": "1", "expires_at": "4000000000"}
     item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}

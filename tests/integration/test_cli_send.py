@@ -45,8 +45,8 @@ def test_a_message_contains_every_option(aws: MockAws) -> None:
     ("words", "reason"),
     [
         (["--payload", "1"], "--topic"),
-        (["--topic", "acme", "--webhook", "a"], "webhook_id must not come with topic"),
-        (["--topic", "acme", "--url", "https://shop.example/"], "url must not come with topic"),
+        (["--topic", "acme", "--webhook", "a"], "webhook_id is not allowed with topic"),
+        (["--topic", "acme", "--url", "https://shop.example/"], "url is not allowed with topic"),
         (["--topic", "a b"], "topic must be"),
         (["--webhook", "a b"], "webhook_id must be"),
     ],

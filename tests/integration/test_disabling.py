@@ -10,7 +10,7 @@ import pytest
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.executions.failures import LOOKED_AT
+from hooklog.executions.failures import MAX_READ
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
@@ -296,7 +296,7 @@ class TestFailing:
         fail_since(aws, ago(days=20.001))
         for days_ago, message_id in ((20, "a"), (19.9, "b"), (5.5, "c")):
             failed(aws, days_ago, message_id)
-        log_all(aws, [failure(ago(minutes=5, milliseconds=n), f"m{n}") for n in range(LOOKED_AT)])
+        log_all(aws, [failure(ago(minutes=5, milliseconds=n), f"m{n}") for n in range(MAX_READ)])
         with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as counted:
             counted.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
             sender = start(aws)

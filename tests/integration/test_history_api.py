@@ -14,8 +14,8 @@ from hooklog.aws import connect_dynamodb
 from hooklog.delivery.delivery import Delivery, Response
 from hooklog.errors import ErrorType, HardError
 from hooklog.executions.details import DetailsRow
-from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.log import Retention, puts_of
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
+from hooklog.executions.log import Retention, build_puts
 from hooklog.executions.log import write as write_log
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
@@ -39,13 +39,13 @@ def write(aws: MockAws) -> Write:
     DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
 
     def write(executions: list[Execution]) -> None:
-        assert write_log(connection, puts_of(executions, Retention(90, 30), details_of_all=False)) is None
+        assert write_log(connection, build_puts(executions, Retention(90, 30), details_of_all=False)) is None
 
     return write
 
 
 def record(delivery: Delivery, trigger: Trigger) -> Execution:
-    return Execution(name_execution(delivery.started_at), delivery, trigger, queue_message_id="queue-1")
+    return Execution(generate_execution_id(delivery.started_at), delivery, trigger, queue_message_id="queue-1")
 
 
 def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:

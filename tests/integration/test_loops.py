@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hooklog.queues.retry_tasks import LONGEST_WAIT
-from hooklog.sending.fan_out import MAX_TRIPS, PAGE_SIZE
+from hooklog.sending.fan_out import MAX_REQUEUES, PAGE_SIZE
 from hooklog.sending.processor import MAX_POSTPONEMENTS
 from hooklog.sending.recovery import MAX_RUNS
 from tests.aws import MockAws
@@ -55,7 +55,7 @@ def reasons(aws: MockAws, queue: str = "WebhookDeadLetterQueue") -> list[str]:
 @pytest.mark.parametrize(
     ("ends", "goes_on", "reason"),
     [
-        (going_on(trips=MAX_TRIPS), going_on(trips=MAX_TRIPS - 1), "again 10,000 times, with 5 copies made"),
+        (going_on(trips=MAX_REQUEUES), going_on(trips=MAX_REQUEUES - 1), "again 10,000 times, with 5 copies made"),
         (going_on(trips=-1), going_on(), "copy_of must be"),
         ({**REPEAT, "deferrals": MAX_POSTPONEMENTS}, {**REPEAT, "deferrals": MAX_POSTPONEMENTS - 1}, "not in the log"),
         (waiting(LONGEST_WAIT + timedelta(minutes=1)), waiting(LONGEST_WAIT - timedelta(minutes=1)), "within 29 hours"),
@@ -98,7 +98,7 @@ def test_a_topics_message_that_is_redriven_begins_to_count_again(
     aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
 ) -> None:
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
-    event = sqs_event(going_on(trips=MAX_TRIPS))
+    event = sqs_event(going_on(trips=MAX_REQUEUES))
     event["Records"][0]["messageAttributes"] = {
         "Reason": {"dataType": "String", "stringValue": "it went on and on"},
         "QueueMessageId": {"dataType": "String", "stringValue": "q1"},

@@ -169,7 +169,9 @@ def everything(aws: MockAws, receiver: Receiver) -> None:
     send(app, message(receiver.url("/status/200")), message(receiver.refused_url), "not JSON")
     app.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
     row = next(row for row in aws.rows("Executions") if "failed_at" in row)
-    resend = RetryTask("acme.orders", row["message_id"]["S"], row["executed_at"]["S"], Trigger.RESEND, once=False)
+    resend = RetryTask(
+        "acme.orders", row["message_id"]["S"], row["executed_at"]["S"], Trigger.RESEND, skip_if_resent=False
+    )
     send(app, resend.to_body())
     send(app, message(receiver.url("/status/200"), message_id="msg_2"), ApproximateReceiveCount="2")
     send(app, message("http://10.0.0.1/"))

@@ -241,7 +241,7 @@ def test_a_batch_counts_each_message_by_what_became_of_it(
 ) -> None:
     counted = ("delivered", "failed", "invalid", "ignored", "postponed", "unsent", "faults")
     good = message(receiver.url("/status/200"), message_id="msg_1")
-    missing = RetryTask("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, once=True)
+    missing = RetryTask("acme.orders", "msg_2", "20261124T022030.387442Z-c406244c", Trigger.RETRY, skip_if_resent=True)
 
     def counts(app: ModuleType) -> tuple[int, ...]:
         batch = last_batch(app, caplog)["batch_processed"]

@@ -342,7 +342,7 @@ def test_nothing_is_kept_and_a_retry_carries_its_message(aws: MockAws, receiver:
 def test_a_hard_error_says_why_though_nothing_is_kept(aws: MockAws, receiver: Receiver) -> None:
     send(start(aws, **NONE), sqs_event(message(f"{receiver.refused_url}/")))
     error = show(aws, chain(aws)[0]["execution_id"])["error"]
-    assert (error["type"], error["message"][:7]) == ("connection_refused", "Nothing")
+    assert (error["type"], error["message"][:7]) == ("connection_refused", "The rec")
 
 
 def test_what_is_not_kept_cannot_be_sent_again_by_hand(aws: MockAws, receiver: Receiver) -> None:

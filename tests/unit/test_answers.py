@@ -17,7 +17,7 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.executions.details import details_of
+from hooklog.executions.details import build_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -84,7 +84,7 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
     next_result = deliver(paths[1], NEVER_SECONDS).result
     adapter.close()
     (first,), (second,) = (receiver.received(path) for path in paths)
-    details = details_of(Execution("", delivery, Trigger.EVENT, ""))
+    details = build_details(Execution("", delivery, Trigger.EVENT, ""))
     is_reused = first.connection == second.connection
     return Outcome(delivery, details, is_reused, next_result, waited=delivery.duration_ms >= timeout * 1000)
 

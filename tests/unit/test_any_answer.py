@@ -20,7 +20,7 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.executions.details import details_of
+from hooklog.executions.details import build_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -248,7 +248,7 @@ def test_no_answer_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
     scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
     started = time.thread_time()
     delivery = deliver(scripted, timeout_seconds=30, limit=65_536)
-    details_of(Execution("", delivery, Trigger.EVENT, ""))
+    build_details(Execution("", delivery, Trigger.EVENT, ""))
     assert time.thread_time() - started < 1
     assert delivery.result == 500
 
@@ -265,7 +265,7 @@ def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> D
 
 def is_storable(delivery: Delivery) -> bool:
     """Whether the log takes it: text in UTF-8, no more than the limits."""
-    details = details_of(Execution("", delivery, Trigger.EVENT, ""))
+    details = build_details(Execution("", delivery, Trigger.EVENT, ""))
     headers = details.get("response_headers", {})
     assert sum(len(name) + len(value) for name, value in headers.items()) <= 16_384
     assert len(details.get("response_body", "")) <= 4 * LIMIT

@@ -12,7 +12,7 @@ from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.executions.details import details_of
+from hooklog.executions.details import build_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
@@ -65,7 +65,7 @@ def deliver(adapter: EgressAdapter, receiver: Receiver, text: str, charset: str,
     url = receiver.url("/status/500", body=text.encode(charset), content_type=f"text/plain; charset={charset.upper()}")
     client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
     delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url)), 1)
-    return details_of(Execution("", delivery, Trigger.EVENT, ""))
+    return build_details(Execution("", delivery, Trigger.EVENT, ""))
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
@@ -94,7 +94,7 @@ def test_a_body_is_cut_at_a_whole_character(adapter: EgressAdapter, receiver: Re
 def test_what_is_no_charset_changes_no_text(adapter: EgressAdapter, receiver: Receiver, name: str) -> None:
     url = receiver.url("/status/500", body=r"6e6f \u0041 xn--a", content_type=f"text/plain; charset={name}")
     client = WebhookClient(adapter, allow_http=True, capture_limit=65_536)
-    details = details_of(
+    details = build_details(
         Execution("", client.deliver(Call.from_message(MESSAGE._replace(url=url)), 1), Trigger.EVENT, "")
     )
     assert details["response_body"] == r"6e6f \u0041 xn--a"

@@ -12,7 +12,7 @@ from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.executions.details import details_of
+from hooklog.executions.details import build_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from tests.receiver import Receiver
@@ -58,7 +58,7 @@ def _ours(url: str, seconds: float) -> Reading:
     adapter.close()
     if delivery.error:
         return Reading(0, {}, b"", is_complete=False)
-    shown = details_of(Execution("", delivery, Trigger.EVENT, ""))
+    shown = build_details(Execution("", delivery, Trigger.EVENT, ""))
     headers = {name.lower(): value for name, value in shown["response_headers"].items()}
     is_complete = "response_incomplete" not in shown
     is_cut = shown["response_body_truncated"] and is_complete

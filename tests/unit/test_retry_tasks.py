@@ -10,7 +10,9 @@ from hooklog.executions.execution import Trigger
 from hooklog.messages.fields import parse_object
 from hooklog.queues.retry_tasks import RetryTask
 
-TASK = RetryTask("acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, once=True, postponements=3)
+TASK = RetryTask(
+    "acme.orders", "msg_1", "20261123T173600.123456Z-9f3a2c1d", Trigger.RETRY, skip_if_resent=True, postponements=3
+)
 
 
 def test_a_retry_comes_back_as_it_was_put() -> None:

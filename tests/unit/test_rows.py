@@ -9,8 +9,16 @@ from hypothesis import strategies as st
 
 from hooklog.delivery.delivery import Delivery, Response
 from hooklog.errors import ErrorType, HardError
-from hooklog.executions.execution import Execution, Trigger, name_execution
-from hooklog.executions.rows import ExecutionRow, Summary, accepted_id, attempt_of, error_of, row_of, summary_of
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
+from hooklog.executions.rows import (
+    ExecutionRow,
+    Summary,
+    get_error,
+    get_queue_message_id,
+    to_attempt,
+    to_row,
+    to_summary,
+)
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.openapi import DOCUMENT
@@ -24,7 +32,7 @@ def execution(**given: Any) -> Execution:
     """A failed retry that says as much as one can, unless something else is given."""
     refusal = HardError(ErrorType.CONNECTION_REFUSED)
     fields: dict[str, Any] = {
-        "execution_id": name_execution(AT),
+        "execution_id": generate_execution_id(AT),
         "delivery": Delivery.not_sent(Call.from_message(MESSAGE), 2, AT, refusal)._replace(resent=True),
         "trigger": Trigger.RETRY,
         "queue_message_id": "q1",
@@ -41,7 +49,7 @@ ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.s
 
 
 def test_every_attribute_is_written() -> None:
-    written = {name for each in ALL for name in row_of(each, 90).serialize()}
+    written = {name for each in ALL for name in to_row(each, 90).serialize()}
     attributes = {attribute.attr_name for attribute in ExecutionRow.get_attributes().values()}
     assert written == attributes - {"erased"}, "erasure writes that"
 
@@ -49,9 +57,9 @@ def test_every_attribute_is_written() -> None:
 def test_every_field_of_a_summary_is_read() -> None:
     shown: dict[str, Any] = {}
     for each in ALL:
-        row = row_of(each, 90)
+        row = to_row(each, 90)
         row.erased = True
-        shown |= summary_of(read(row))
+        shown |= to_summary(read(row))
     assert shown.keys() == Summary.__annotations__.keys()
 
 
@@ -64,7 +72,7 @@ def test_what_is_usual_is_left_out() -> None:
     call = Call.from_message(MESSAGE._replace(event_type=None))
     response = Response(200, {}, b"", truncated=False, length=0)
     delivery = Delivery(call, 1, AT, 87, {}, response, None)
-    row = row_of(Execution(name_execution(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
+    row = to_row(Execution(generate_execution_id(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
     assert row.serialize().keys() == {
         "webhook_id",
         "executed_at",
@@ -74,7 +82,7 @@ def test_what_is_usual_is_left_out() -> None:
         "result",
         "expires_at",
     }
-    assert summary_of(read(row)).keys() == Summary.__required_keys__
+    assert to_summary(read(row)).keys() == Summary.__required_keys__
 
 
 @pytest.mark.parametrize("schema", ["Summary", "Execution"])
@@ -87,15 +95,15 @@ def test_the_document_of_the_api_names_the_same_fields(schema: str) -> None:
 @given(message_id=IDS, accepted=IDS, task=st.just("") | IDS)
 def test_the_ids_of_an_attempt_come_back(message_id: str, accepted: str, task: str) -> None:
     first = Delivery.skip(Call.from_message(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
-    row = row_of(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
-    attempt = attempt_of(row.serialize())
+    row = to_row(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
+    attempt = to_attempt(row.serialize())
     assert (attempt.queue_message_id, attempt.task_id) == (accepted, task)
-    assert accepted_id(read(row)) == accepted
+    assert get_queue_message_id(read(row)) == accepted
 
 
 def test_a_rows_error_is_shown_if_no_details_hold_it() -> None:
-    assert error_of(row_of(execution(details_not_stored=False), 90)) is None
-    assert error_of(row_of(execution(), 90)) == {
+    assert get_error(to_row(execution(details_not_stored=False), 90)) is None
+    assert get_error(to_row(execution(), 90)) == {
         "type": "connection_refused",
         "message": ErrorType.CONNECTION_REFUSED.message,
     }
@@ -120,12 +128,12 @@ def test_what_an_earlier_release_wrote_is_read() -> None:
         "expires_at": {"N": "4000000000"},
     }
     old = ExecutionRow.from_raw_data(row)
-    assert (old.details_not_stored, accepted_id(old), error_of(old)) == (
+    assert (old.details_not_stored, get_queue_message_id(old), get_error(old)) == (
         True,
         "",
         {"type": "dns_failure", "message": "The receiver's host name could not be resolved."},
     )
-    assert summary_of(old) == {
+    assert to_summary(old) == {
         "execution_id": "20261123T173600.123456Z-9f3a2c1d",
         "webhook_id": "acme.orders",
         "message_id": "msg_1",
@@ -138,5 +146,5 @@ def test_what_an_earlier_release_wrote_is_read() -> None:
         "hard_error": True,
         "exhausted": True,
     }
-    attempt = attempt_of(row)
-    assert (attempt.asked_by, attempt.queue_message_id, attempt.follows("any")) == ("q2", "", True)
+    attempt = to_attempt(row)
+    assert (attempt.requested_by, attempt.queue_message_id, attempt.is_of("any")) == ("q2", "", True)

@@ -1,4 +1,4 @@
-"""What is kept of an attempt: the log.
+"""The log of executions.
 
 In order: text, execution, masking, rows, details, attempts, log, history, erasure, failures.
 """

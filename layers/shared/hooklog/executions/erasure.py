@@ -1,7 +1,7 @@
-"""Erase the details of executions, for people who ask to be forgotten.
+"""Erasure of executions' details on request.
 
-An erased execution has a mark among its details, which outlives any part of them that is still to be written, and
-`erased` in its summary. The mark is written first and the summary last: once that says so, the erasure is complete.
+An erased execution has a mark among its details and `erased` in its summary. The mark expires later than any part that
+may still be written. It is written first and the summary last, so that `erased` means complete.
 """
 
 import time
@@ -9,26 +9,27 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from hooklog.executions import details
-from hooklog.executions.attempts import all_attempts
-from hooklog.executions.history import find
+from hooklog.executions.attempts import list_all_attempts
+from hooklog.executions.history import get_row
 from hooklog.executions.rows import ExecutionRow, mark_erased
 
 MARK_SECONDS: Final = 29 * 86_400
-"""How long a mark lasts at least: a day longer than an item may wait to be logged, which is 14 days before it is
-redriven from the dead-letter queue and 14 days afterwards."""
+"""Minimum life of a mark: a day longer than a log write may be pending, which is 14 days before a redrive from the
+dead-letter queue and 14 days after it."""
 
 Key = tuple[str, str]
-"""A webhook's id and an execution's."""
+"""A webhook ID and an execution ID."""
 
 
 def erase_execution(webhook_id: str, execution_id: str) -> None:
-    """Erase its details and keep its summary. Raises NotFound."""
-    _erase(find(webhook_id, execution_id))
+    """Erase the details of an execution, not its summary. Raises NotFound."""
+    _erase(get_row(webhook_id, execution_id))
 
 
-def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
-    """Erase the message's executions on the webhooks that are covered; returns how many were not erased before."""
-    keys = [(each.webhook_id, each.execution_id) for each in all_attempts(message_id) if covered(each.webhook_id)]
+def erase_message(message_id: str, is_covered: Callable[[str], bool]) -> int:
+    """Erase the message's executions on the covered webhooks; return how many were not erased before."""
+    attempts = [each for each in list_all_attempts(message_id) if is_covered(each.webhook_id)]
+    keys = [(each.webhook_id, each.execution_id) for each in attempts]
     rows = [row for row in ExecutionRow.batch_get(keys, consistent_read=True) if not row.erased]
     for row in rows:
         _erase(row)
@@ -36,8 +37,8 @@ def erase_message(message_id: str, covered: Callable[[str], bool]) -> int:
 
 
 def erase_again(written: Iterable[Key]) -> int:
-    """Erase what was written to the log after it had been erased; returns how many executions that concerned."""
-    erased = details.marked(set(written))
+    """Erase details that were written after their erasure; return the number of executions."""
+    erased = details.find_erased(set(written))
     for webhook_id, execution_id in erased:
         details.delete(webhook_id, execution_id)
         mark_erased(webhook_id, execution_id)
@@ -45,6 +46,6 @@ def erase_again(written: Iterable[Key]) -> int:
 
 
 def _erase(row: ExecutionRow) -> None:
-    details.mark(row.webhook_id, row.executed_at, max(int(row.expires_at), int(time.time()) + MARK_SECONDS))
-    details.delete(row.webhook_id, row.executed_at)
-    mark_erased(row.webhook_id, row.executed_at)
+    details.mark_erased(row.webhook_id, row.execution_id, max(int(row.expires_at), int(time.time()) + MARK_SECONDS))
+    details.delete(row.webhook_id, row.execution_id)
+    mark_erased(row.webhook_id, row.execution_id)

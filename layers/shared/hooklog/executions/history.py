@@ -1,4 +1,4 @@
-"""The history, read from the log: pages of summaries, one execution with its details, all of one message."""
+"""The history: pages of summaries, one execution with its details, the executions of one message."""
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -9,25 +9,25 @@ from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
 from hooklog.errors import NotFound
-from hooklog.executions.attempts import all_attempts
+from hooklog.executions.attempts import list_all_attempts
 from hooklog.executions.details import read_details
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.rows import ExecutionRow, Summary, error_of, summary_of
+from hooklog.executions.rows import ExecutionRow, Summary, get_error, to_summary
 
 MAX_READ: Final = 1000
-"""The most executions that are read for one page. Only `status=success` reaches it, if many failures lie between the
-successes: the page is then shorter than its limit, and its cursor continues from there."""
+"""Executions read for one page. Only `status=success` reaches this maximum, if there are many failures between the
+successes. The page is then shorter than its limit, and its cursor continues from there."""
 
 
 class Status(StrEnum):
-    """What a page of the history is narrowed to."""
+    """A filter of the history."""
 
     SUCCESS = "success"
     FAILURE = "failure"
 
 
 class Query(NamedTuple):
-    """Which executions of a webhook: those at or after `since` and before `until`, both as ids begin."""
+    """Selects executions of a webhook at or after `since` and before `until`, in the format of `compact_time`."""
 
     webhook_id: str
     status: Status | None = None
@@ -36,43 +36,43 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Executions, newest first, and the id of the last one read if there are more."""
+    """Executions, newest first, and the ID of the last one that was read if there are more."""
 
     executions: list[Summary]
     more_after: str | None
 
 
 def list_executions(query: Query, limit: int, after: str | None) -> Page:
-    """The page of at most `limit` executions that are older than the one with the id `after`."""
+    """List at most `limit` executions that are older than the one with the ID `after`."""
     if query.since and query.until and query.since >= query.until:
-        return Page([], None)  # DynamoDB refuses bounds that are the wrong way round
+        return Page([], None)  # DynamoDB rejects such bounds
     found: list[Summary] = []
-    last: str | None = None
-    for read, row in enumerate(_rows(query, limit + 1, after), start=1):
-        wanted = not (query.status is Status.SUCCESS and row.failed_at)
-        if wanted and len(found) == limit:
-            return Page(found, last)
-        last = row.executed_at
-        if wanted:
-            found.append(summary_of(row))
-        if read == MAX_READ:
-            return Page(found, last)
+    last_id: str | None = None
+    for count, row in enumerate(_read_rows(query, limit + 1, after), start=1):
+        matches = not (query.status is Status.SUCCESS and row.failed_id)
+        if matches and len(found) == limit:
+            return Page(found, last_id)
+        last_id = row.execution_id
+        if matches:
+            found.append(to_summary(row))
+        if count == MAX_READ:
+            return Page(found, last_id)
     return Page(found, None)
 
 
-def _rows(query: Query, page_size: int, after: str | None) -> Iterator[ExecutionRow]:
-    """Newest first, read lazily: a request is made only for a row that is asked for."""
-    failures = query.status is Status.FAILURE
-    source = ExecutionRow.failures if failures else ExecutionRow
-    at = ExecutionRow.failed_at if failures else ExecutionRow.executed_at
+def _read_rows(query: Query, page_size: int, after: str | None) -> Iterator[ExecutionRow]:
+    """Read rows lazily, newest first."""
+    only_failures = query.status is Status.FAILURE
+    source = ExecutionRow.failures if only_failures else ExecutionRow
+    sort_key = ExecutionRow.failed_id if only_failures else ExecutionRow.execution_id
     start = after and {
         "webhook_id": {"S": query.webhook_id},
         "executed_at": {"S": after},
-        **({"failed_at": {"S": after}} if failures else {}),
+        **({"failed_at": {"S": after}} if only_failures else {}),
     }
     rows = source.query(
         query.webhook_id,
-        _between(at, query.since, query.until),
+        _build_condition(sort_key, query.since, query.until),
         scan_index_forward=False,
         page_size=page_size,
         last_evaluated_key=start or None,
@@ -80,33 +80,33 @@ def _rows(query: Query, page_size: int, after: str | None) -> Iterator[Execution
     return iter(rows)
 
 
-def _between(at: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:
-    """An id begins with its time and goes on with `-`, so that it sorts behind that time itself."""
+def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:
+    """Build the key condition. An ID is longer than its time, so it sorts after `until` and BETWEEN excludes it."""
     if since and until:
-        return at.between(since, until)
+        return sort_key.between(since, until)
     if since:
-        return at >= since
-    return at < until if until else None
+        return sort_key >= since
+    return sort_key < until if until else None
 
 
 def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """One execution with its details, if any are kept, its sensitive headers masked. Raises NotFound."""
-    row = find(webhook_id, execution_id)
-    error = error_of(row)
+    """Return an execution with its details, if they are stored, and masked headers. Raises NotFound."""
+    row = get_row(webhook_id, execution_id)
+    error = get_error(row)
     details = read_details(webhook_id, execution_id, sensitive)
-    return {**summary_of(row), **({"error": error} if error else {}), **details}
+    return {**to_summary(row), **({"error": error} if error else {}), **details}
 
 
-def find(webhook_id: str, execution_id: str) -> ExecutionRow:
-    """Raises NotFound."""
+def get_row(webhook_id: str, execution_id: str) -> ExecutionRow:
+    """Read the row of an execution. Raises NotFound."""
     try:
         return ExecutionRow.get(webhook_id, execution_id)
     except DoesNotExist:
         raise NotFound("there is no such execution of this webhook, or it has expired") from None
 
 
-def list_message(message_id: str, visible: Callable[[str], bool]) -> list[Summary]:
-    """The executions of one message, in the order of attempts, on the webhooks that are visible."""
-    keys = [(each.webhook_id, each.execution_id) for each in all_attempts(message_id) if visible(each.webhook_id)]
-    rows = ExecutionRow.batch_get(keys)
-    return sorted(map(summary_of, rows), key=lambda shown: shown["execution_id"])
+def list_message_executions(message_id: str, is_covered: Callable[[str], bool]) -> list[Summary]:
+    """List the executions of one message on the covered webhooks, in the order of attempts."""
+    attempts = [each for each in list_all_attempts(message_id) if is_covered(each.webhook_id)]
+    rows = ExecutionRow.batch_get([(each.webhook_id, each.execution_id) for each in attempts])
+    return sorted(map(to_summary, rows), key=lambda summary: summary["execution_id"])

@@ -1,4 +1,4 @@
-"""Headers whose values the log keeps for the retry and nobody is shown."""
+"""Masking of sensitive headers: the log stores their values for retries, but the API never shows them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -7,39 +7,36 @@ from hooklog.errors import InvalidSetting
 from hooklog.messages.fields import HEADER_NAME, normalize_header_name
 
 MASK: Final = "••••"
-"""What is shown instead; its length tells nothing of what it hides."""
+"""Replaces a value; its length does not depend on the value."""
 
 ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"})
-"""Masked in every deployment, of a request and of an answer alike."""
+"""Masked in requests and responses of every deployment."""
 
 
 class SensitiveHeaders(NamedTuple):
-    """The names, in lower case, that a deployment masks beside those that are always masked."""
+    """The lower-case names that a deployment masks, in addition to ALWAYS."""
 
     names: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> "SensitiveHeaders":
-        """Read `X-Shop-Token, X-Signature`; none is none. Raises InvalidSetting with what is no header name."""
+        """Parse `X-Shop-Token, X-Signature`; may be empty. Raises InvalidSetting."""
         names = [name.strip() for name in text.split(",")] if text.strip() else []
         for name in names:
             if not HEADER_NAME.fullmatch(name):
-                raise InvalidSetting(f"SENSITIVE_HEADERS must be header names and commas between, not {name!r}")
+                raise InvalidSetting(f"SENSITIVE_HEADERS must be header names separated by commas, not {name!r}")
         return cls(frozenset(name.lower() for name in names))
 
-    def joined_by(self, more: Iterable[str]) -> "SensitiveHeaders":
-        """These, and more, in any case."""
+    def add(self, more: Iterable[str]) -> "SensitiveHeaders":
+        """Return these and more names, in any case."""
         return SensitiveHeaders(self.names | {name.lower() for name in more})
 
     def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-        """The headers as they may be shown; `more` names what is sensitive in them alone.
-
-        Case and punctuation tell no names apart.
-        """
-        hidden = {_letters(name) for name in (*ALWAYS, *self.names, *more)}
-        return {name: MASK if _letters(name) in hidden else value for name, value in headers.items()}
+        """Mask the values of sensitive headers, and of those in `more`. Ignores case and punctuation of names."""
+        hidden = {_normalize(name) for name in (*ALWAYS, *self.names, *more)}
+        return {name: MASK if _normalize(name) in hidden else value for name, value in headers.items()}
 
 
-def _letters(name: str) -> str:
-    """The name without case and punctuation: who writes `X_Api_Key` means the same secret."""
+def _normalize(name: str) -> str:
+    """Remove case and punctuation, because `X_Api_Key` contains the same secret as `X-Api-Key`."""
     return normalize_header_name(name).replace("-", "")

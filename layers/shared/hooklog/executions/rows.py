@@ -1,7 +1,7 @@
-"""The row of an execution: the one place that writes it and reads it.
+"""The rows of executions: the only module that writes and reads them.
 
-An execution becomes a row. A row becomes a summary, which the API shows, or an attempt, which the sender looks for.
-A row leaves out what is usual (trigger event, no hard error), because there are millions of them.
+A row is read as a summary, which the API shows, or as an attempt, which the sender looks for. Rows omit default values
+(trigger `event`, no hard error), because there are millions of them.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ from hooklog.tables import AttachedTable, try_write
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
-_BETWEEN = "/"  # in no id
+_SEPARATOR = "/"  # IDs do not contain it
 
 
 class Summary(TypedDict):
-    """An execution as a line of the history. What is not required is shown if its row has it."""
+    """An execution in the history. Optional fields are shown if the row has them."""
 
     execution_id: str
     webhook_id: str
@@ -37,31 +37,31 @@ class Summary(TypedDict):
     next_attempt_at: NotRequired[str]
     """When its retry is due."""
     skipped: NotRequired[bool]
-    """True if its webhook's transformation said that nothing is to be sent: a success, with the result 0."""
+    """True if its webhook's transformation returned nothing to send: a success with the result 0."""
     exhausted: NotRequired[bool]
     """True for a failure that is not retried automatically any more."""
     erased: NotRequired[bool]
     """True if its headers and bodies were erased on request."""
     redelivered: NotRequired[bool]
-    """True if the queue delivered the message again and the log did not know whether it had been sent before."""
+    """True if the queue delivered the message again, and the log could not say whether it had been sent before."""
     resent_on_new_connection: NotRequired[bool]
-    """True if a kept connection ended before any response, and the request was sent again on a new one."""
+    """True if a reused connection ended before any response, and the request was sent again on a new one."""
 
 
 _OPTIONAL: Final = sorted(Summary.__optional_keys__)
 
 
 class Attempt(NamedTuple):
-    """An execution as one attempt of its message: what the index `by_message` holds of it."""
+    """An execution as an attempt of its message, with the fields of the index `by_message`."""
 
     webhook_id: str
     execution_id: str
     attempt: int
     result: int
     queue_message_id: str
-    """Of the message that was accepted; empty if the row, of an earlier release, does not say."""
+    """The ID of the original queue message; empty if an earlier release did not log it."""
     task_id: str = ""
-    """Of the queue message that asked for this retry or resend; empty for a first attempt."""
+    """The ID of the queue message that requested this retry or resend; empty for a first attempt."""
     skipped: bool = False
 
     @property
@@ -69,24 +69,24 @@ class Attempt(NamedTuple):
         return self.skipped or 200 <= self.result <= 299
 
     @property
-    def asked_by(self) -> str:
-        """The id of the queue message that led to this very execution."""
+    def requested_by(self) -> str:
+        """The ID of the queue message that led to this execution."""
         return self.task_id or self.queue_message_id
 
-    def follows(self, queue_message_id: str) -> bool:
-        """Whether it is an attempt of that queue message; if one of the two is unknown, of its message id."""
+    def is_of(self, queue_message_id: str) -> bool:
+        """Return whether it is an attempt of this original queue message; True if either ID is unknown."""
         return not self.queue_message_id or not queue_message_id or self.queue_message_id == queue_message_id
 
 
 class FailuresIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-untyped-call]
-    """Failed executions only: a row is in it if it has `failed_at`."""
+    """Failed executions: the rows that have `failed_at`."""
 
     class Meta:
         index_name = "failures"
         projection = AllProjection()
 
     webhook_id = UnicodeAttribute(hash_key=True)
-    failed_at = UnicodeAttribute(range_key=True)
+    failed_id = UnicodeAttribute(range_key=True, attr_name="failed_at")
 
 
 class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-unt
         projection = IncludeProjection(["attempt", "result", "skipped", "queue_message_id"])
 
     message_id = UnicodeAttribute(hash_key=True)
-    executed_at = UnicodeAttribute(range_key=True)
+    execution_id = UnicodeAttribute(range_key=True, attr_name="executed_at")
 
 
 class ExecutionRow(AttachedTable):
@@ -107,10 +107,9 @@ class ExecutionRow(AttachedTable):
         table_name = ""
 
     webhook_id = UnicodeAttribute(hash_key=True)
-    executed_at = UnicodeAttribute(range_key=True)
-    """The execution's id, which begins with the time."""
-    failed_at = UnicodeAttribute(null=True)
-    """Of a failure: the execution's id once more."""
+    execution_id = UnicodeAttribute(range_key=True, attr_name="executed_at")
+    failed_id = UnicodeAttribute(null=True, attr_name="failed_at")
+    """The execution ID again, for failures only."""
     message_id = UnicodeAttribute()
     event_type = UnicodeAttribute(null=True)
     attempt = NumberAttribute()
@@ -122,32 +121,32 @@ class ExecutionRow(AttachedTable):
     redelivered = BooleanAttribute(null=True)
     resent_on_new_connection = BooleanAttribute(null=True)
     queue_message_id = UnicodeAttribute(null=True)
-    """Of the queue message that was accepted, and of the one that asked for this attempt: see `_joined`."""
+    """The IDs of the original queue message and of the one that requested this attempt: see `_join_ids`."""
     retries_used = NumberAttribute(null=True)
-    """How many delays of the retry schedule came before it; left out if none."""
+    """How many delays of the retry schedule came before it."""
     next_attempt_at = UnicodeAttribute(null=True)
     exhausted = BooleanAttribute(null=True)
     erased = BooleanAttribute(null=True)
     details_not_stored = BooleanAttribute(null=True, attr_name="unkept")
-    """Of a failure: the deployment stores no details."""
+    """True for a failure whose details the deployment does not store."""
     error_type = UnicodeAttribute(null=True)
-    """Of a hard error; rows of earlier releases have it only with `error_message`."""
+    """The type of a hard error; earlier releases wrote it only with `error_message`."""
     error_message = UnicodeAttribute(null=True)
-    """Only if no details are stored, which hold it otherwise."""
+    """Only if the details, which also contain it, are not stored."""
     expires_at = NumberAttribute()
 
     failures = FailuresIndex()
     by_message = MessageIndex()
 
 
-def row_of(execution: Execution, days: int) -> ExecutionRow:
-    """Write an execution's row, which expires that many days after it."""
+def to_row(execution: Execution, days: int) -> ExecutionRow:
+    """Create an execution's row, which expires after so many days."""
     delivery, execution_id = execution.delivery, execution.execution_id
     message, error, next_attempt = delivery.message, delivery.error, execution.next_attempt_at
     return ExecutionRow(
         webhook_id=execution.webhook_id,
-        executed_at=execution_id,
-        failed_at=None if delivery.success else execution_id,
+        execution_id=execution_id,
+        failed_id=None if delivery.success else execution_id,
         message_id=message.message_id,
         event_type=message.event_type,
         attempt=delivery.attempt,
@@ -158,7 +157,7 @@ def row_of(execution: Execution, days: int) -> ExecutionRow:
         skipped=delivery.skipped or None,
         redelivered=execution.redelivered or None,
         resent_on_new_connection=delivery.resent or None,
-        queue_message_id=_joined(message.message_id, execution.queue_message_id, execution.task_id),
+        queue_message_id=_join_ids(message.message_id, execution.queue_message_id, execution.task_id),
         retries_used=execution.retries_used or None,
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
         exhausted=execution.exhausted or None,
@@ -169,18 +168,18 @@ def row_of(execution: Execution, days: int) -> ExecutionRow:
     )
 
 
-def summary_of(row: ExecutionRow) -> Summary:
-    """Read a row as the API shows it."""
+def to_summary(row: ExecutionRow) -> Summary:
+    """Convert a row to the summary that the API shows."""
     summary = Summary(
-        execution_id=row.executed_at,
+        execution_id=row.execution_id,
         webhook_id=row.webhook_id,
         message_id=row.message_id,
         attempt=int(row.attempt),
         trigger=row.trigger or str(Trigger.EVENT),
-        executed_at=iso_time(row.executed_at),
+        executed_at=iso_time(row.execution_id),
         duration_ms=int(row.duration_ms),
         result=int(row.result),
-        success=not row.failed_at,
+        success=not row.failed_id,
         hard_error=bool(row.hard_error),
     )
     for name in _OPTIONAL:
@@ -189,10 +188,10 @@ def summary_of(row: ExecutionRow) -> Summary:
     return summary
 
 
-def attempt_of(item: Mapping[str, Any]) -> Attempt:
-    """Read an item as DynamoDB spells it: to make a row of it first takes as long as to read it."""
+def to_attempt(item: Mapping[str, Any]) -> Attempt:
+    """Convert an item in DynamoDB's format. Creating a row first would take as long as reading the item."""
     attempt, stored = int(item["attempt"]["N"]), item.get("queue_message_id")
-    queue_message_id, task_id = _parted(item["message_id"]["S"], attempt, stored and stored["S"])
+    queue_message_id, task_id = _split_ids(item["message_id"]["S"], attempt, stored and stored["S"])
     return Attempt(
         webhook_id=item["webhook_id"]["S"],
         execution_id=item["executed_at"]["S"],
@@ -204,48 +203,48 @@ def attempt_of(item: Mapping[str, Any]) -> Attempt:
     )
 
 
-def error_of(row: ExecutionRow) -> dict[str, str] | None:
-    """Why no status came, if there are no details to say so."""
+def get_error(row: ExecutionRow) -> dict[str, str] | None:
+    """Return the hard error from the row, where it is if the details are not stored."""
     return {"type": str(row.error_type), "message": row.error_message} if row.error_message else None
 
 
-def accepted_id(row: ExecutionRow) -> str:
-    """The id of the queue message that was accepted; empty if the row, of an earlier release, does not say."""
-    return _parted(row.message_id, int(row.attempt), row.queue_message_id)[0]
+def get_queue_message_id(row: ExecutionRow) -> str:
+    """Return the ID of the original queue message; empty if an earlier release did not log it."""
+    return _split_ids(row.message_id, int(row.attempt), row.queue_message_id)[0]
 
 
 def mark_erased(webhook_id: str, execution_id: str) -> None:
-    """Say that its details are erased, so that no retry is due; nothing if it has expired or is not logged yet."""
+    """Mark the details as erased, so that no retry is due. Does nothing without a row."""
     changes: list[Action] = [ExecutionRow.erased.set(True), ExecutionRow.next_attempt_at.remove()]
-    _update(webhook_id, execution_id, changes, if_there_is=ExecutionRow.webhook_id)
+    _update_if_exists(webhook_id, execution_id, changes, ExecutionRow.webhook_id)
 
 
 def remove_next_attempt(webhook_id: str, execution_id: str) -> None:
-    """Say that no retry is due, because another attempt has followed; nothing if none was. Raises UpdateError."""
-    planned = ExecutionRow.next_attempt_at
-    _update(webhook_id, execution_id, [planned.remove()], if_there_is=planned)
+    """Remove `next_attempt_at`, because another attempt has followed. Raises UpdateError."""
+    next_attempt_at = ExecutionRow.next_attempt_at
+    _update_if_exists(webhook_id, execution_id, [next_attempt_at.remove()], next_attempt_at)
 
 
-def _update(webhook_id: str, execution_id: str, changes: "list[Action]", if_there_is: UnicodeAttribute) -> None:
-    row = ExecutionRow(webhook_id=webhook_id, executed_at=execution_id)
-    try_write(partial(row.update, changes, condition=if_there_is.exists()))
+def _update_if_exists(webhook_id: str, execution_id: str, changes: "list[Action]", attribute: UnicodeAttribute) -> None:
+    row = ExecutionRow(webhook_id=webhook_id, execution_id=execution_id)
+    try_write(partial(row.update, changes, condition=attribute.exists()))
 
 
-def _joined(message_id: str, queue_message_id: str, task_id: str) -> str | None:
-    """Both ids in one attribute, the only one that `by_message` has room for: an index cannot be widened.
+def _join_ids(message_id: str, queue_message_id: str, task_id: str) -> str | None:
+    """Join both IDs into one attribute, because the projection of `by_message` cannot be extended.
 
-    `accepted`, `accepted/task`, or `/task` if the accepted id is the message id; None if that is all. If the accepted
-    id is unknown, `task`, as earlier releases wrote it.
+    The result is `original`, `original/task`, or `/task` if the original ID equals the message ID; None if there is
+    neither. If the original ID is unknown, it is `task`, as earlier releases wrote it.
     """
-    accepted = "" if queue_message_id == message_id else queue_message_id
+    original = "" if queue_message_id == message_id else queue_message_id
     if not task_id:
-        return accepted or None
-    return f"{accepted}{_BETWEEN}{task_id}" if queue_message_id else task_id
+        return original or None
+    return f"{original}{_SEPARATOR}{task_id}" if queue_message_id else task_id
 
 
-def _parted(message_id: str, attempt: int, stored: str | None) -> tuple[str, str]:
-    """The accepted id and the task's, which `_joined` has joined."""
-    first, between, task_id = (stored or "").partition(_BETWEEN)
-    if attempt > 1 and not between:
+def _split_ids(message_id: str, attempt: int, stored: str | None) -> tuple[str, str]:
+    """Split what `_join_ids` joined into the original queue message's ID and the task's."""
+    first, separator, task_id = (stored or "").partition(_SEPARATOR)
+    if attempt > 1 and not separator:
         return "", first
     return first or message_id, task_id

@@ -1,4 +1,4 @@
-"""What has to wait: for its retry, for DynamoDB, for an operator.
+"""The queues: retries and resends, pending log writes, dead letters.
 
 In order: sqs, retry_tasks, pending, dead_letters.
 """

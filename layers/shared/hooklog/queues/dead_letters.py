@@ -1,4 +1,4 @@
-"""The dead-letter queue, for messages that can never be sent: each with the reason why."""
+"""The dead-letter queue, for messages that can never be sent, each with its reason."""
 
 import base64
 import gzip
@@ -10,97 +10,97 @@ from hooklog.aws import Clients
 from hooklog.messages.fields import IDENTIFIER
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
-"""What SQS takes, body and attributes together."""
+"""SQS's limit for body and attributes together."""
 
 MAX_ATTRIBUTES: Final = 10
-"""What SQS takes of message attributes."""
+"""SQS's limit of message attributes."""
 
-IDENTITY: Final = "QueueMessageId"
-"""The attribute of a dead letter that says which queue message it was."""
+ID_ATTRIBUTE: Final = "QueueMessageId"
+"""The message attribute of a dead letter with the ID of its original queue message."""
 
-TRACE: Final = "TraceHeader"
-"""The one that says with which X-Ray header it came."""
+TRACE_ATTRIBUTE: Final = "TraceHeader"
+"""The message attribute of a dead letter with its original X-Ray header."""
 
-_ROOM_FOR_ATTRIBUTES = 8_192
+_ATTRIBUTE_BYTES = 8_192
 
 
 class DeadLetterQueue:
-    """Puts messages there."""
+    """Sends messages to the dead-letter queue."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
     def send(self, record: Mapping[str, Any], reason: str) -> None:
-        """Send the record's body with the attributes `Reason`, `QueueMessageId` and `TraceHeader`, its own kept.
+        """Send the record with its attributes and `Reason`, `QueueMessageId` and `TraceHeader`.
 
-        A body that leaves no room for the reason is compressed, or cut off where that does not make it short enough;
-        the attribute `BodyEncoding` says so. Own attributes that leave no room are left out. Raises
-        what botocore raises; the record must then go back to the queue, whose redrive policy has the last word.
+        A body that leaves no room for these is compressed, or truncated if it is still too long; `BodyEncoding` says
+        which. If the record's own attributes leave no room, they are omitted. Raises botocore's exceptions; then
+        return the record to its queue.
         """
         own = record.get("messageAttributes", {})
-        body, encoding = _fitting(record["body"])
-        if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+        body, encoding = _shorten(record["body"])
+        if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
             own = {}
         system = record.get("attributes", {})
         trace = "" if is_redriven(record) else system.get("AWSTraceHeader")
         attributes = {
             "Reason": reason[:1000],
-            IDENTITY: accepted_id(record),
+            ID_ATTRIBUTE: get_queue_message_id(record),
             **encoding,
-            **({TRACE: trace} if trace else {}),
+            **({TRACE_ATTRIBUTE: trace} if trace else {}),
         }
         group = system.get("MessageGroupId")
         self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes=_attributes(attributes, own),
+            MessageAttributes=_build_attributes(attributes, own),
             **({"MessageGroupId": group} if group else {}),
         )
 
 
 def is_redriven(record: Mapping[str, Any]) -> bool:
-    """Whether a record of an SQS event was a dead letter of ours: its message is another than the one that was sent."""
-    return IDENTITY in record.get("messageAttributes", {})
+    """Return whether a record of an SQS event was a dead letter, and so has another message ID than originally."""
+    return ID_ATTRIBUTE in record.get("messageAttributes", {})
 
 
-def accepted_id(record: Mapping[str, Any]) -> str:
+def get_queue_message_id(record: Mapping[str, Any]) -> str:
     """The id of the queue message that a record of an SQS event was, before it was a dead letter if it has been one."""
-    value = record.get("messageAttributes", {}).get(IDENTITY, {}).get("stringValue", "")
+    value = record.get("messageAttributes", {}).get(ID_ATTRIBUTE, {}).get("stringValue", "")
     return str(value if IDENTIFIER.fullmatch(value) else record["messageId"])
 
 
-def trace_header(record: Mapping[str, Any]) -> str:
-    """The X-Ray header that came with a record; of a dead letter of ours, with what it was before. Empty for none.
+def get_trace_header(record: Mapping[str, Any]) -> str:
+    """Return the record's X-Ray header, before it became a dead letter; empty if there is none.
 
-    A dead letter has one of the sender's besides, for the SDK adds it to what a function sends.
+    The AWS SDK adds the sender's own header to dead letters, which is ignored.
     """
     if is_redriven(record):
-        return str(record["messageAttributes"].get(TRACE, {}).get("stringValue", ""))
+        return str(record["messageAttributes"].get(TRACE_ATTRIBUTE, {}).get("stringValue", ""))
     return str(record["attributes"].get("AWSTraceHeader", ""))
 
 
-def _fitting(body: str) -> tuple[str, dict[str, str]]:
+def _shorten(body: str) -> tuple[str, dict[str, str]]:
     encoded = body.encode()
-    if len(encoded) <= MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+    if len(encoded) <= MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
         return body, {}
     compressed = base64.b64encode(gzip.compress(encoded)).decode()
-    if len(compressed) <= MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES:
+    if len(compressed) <= MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
         return compressed, {"BodyEncoding": "gzip+base64"}
-    cut = encoded[: MAX_MESSAGE_BYTES - _ROOM_FOR_ATTRIBUTES].decode(errors="ignore")
+    cut = encoded[: MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES].decode(errors="ignore")
     return cut, {"BodyEncoding": "truncated"}
 
 
-def _attributes(ours: Mapping[str, str], own: Mapping[str, Any]) -> dict[str, Any]:
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in ours.items()}
-    for name, value in own.items():
+def _build_attributes(added: Mapping[str, str], original: Mapping[str, Any]) -> dict[str, Any]:
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in added.items()}
+    for name, value in original.items():
         if len(attributes) < MAX_ATTRIBUTES and name not in attributes:
-            attributes[name] = _attribute(value)
+            attributes[name] = _convert_attribute(value)
     return attributes
 
 
-def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
-    """An event spells an attribute in lower camel case and its binary value in base64; the API does not."""
+def _convert_attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert an attribute from an event's format (lower camel case, base64) to the API's."""
     if value["dataType"].startswith("Binary"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value["stringValue"]}

@@ -1,4 +1,4 @@
-"""Pending log writes: items that DynamoDB did not take wait on a queue until it does."""
+"""Pending log writes: items that wait on a queue until DynamoDB accepts them."""
 
 import base64
 import json
@@ -12,14 +12,14 @@ from hooklog.queues.sqs import send_all
 
 
 class PendingLogWrites:
-    """The queue, with one item in each message: even the details of a 1 MiB body fit, in their parts."""
+    """The queue of pending log writes. Each message has one item; details of a large body are split into parts."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
     def put(self, puts: Sequence[Put]) -> None:
-        """Raises NotQueued unless all were taken."""
+        """Queue the items. Raises NotQueued unless all were accepted."""
         entries = [{"MessageBody": to_body(put)} for put in puts]
         send_all(self._clients.sqs, self._queue_url, entries)
 
@@ -29,14 +29,14 @@ def to_body(put: Put) -> str:
 
 
 def from_body(body: str) -> Put:
-    """Read what `to_body` wrote. Raises InvalidMessage."""
+    """Parse what `to_body` wrote. Raises InvalidMessage."""
     try:
         message: Mapping[str, Any] = json.loads(body)
-        item = {name: _value(value) for name, value in message["item"].items()}
+        item = {name: _decode_value(value) for name, value in message["item"].items()}
         put = Put(str(message["table"]), item, len(body))
         _ = put.execution
     except (ValueError, TypeError, AttributeError, KeyError):
-        raise InvalidMessage("this is no item of the log") from None
+        raise InvalidMessage("not an item of the log") from None
     return put
 
 
@@ -44,5 +44,5 @@ def _base64(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-def _value(value: Mapping[str, Any]) -> Mapping[str, Any]:
+def _decode_value(value: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"B": base64.b64decode(value["B"])} if "B" in value else value

@@ -1,6 +1,6 @@
-"""One attempt to send a message: transformed, then refused, skipped or sent, and what the log keeps of it.
+"""One attempt to send a message: transform it, then reject, skip or send it, and create its execution.
 
-The sender makes them of queue messages, the webhook test of a call of the API.
+The sender and the webhook test use it.
 """
 
 import math
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
 from hooklog.errors import ErrorType, HardError, NoTimeLeft
-from hooklog.executions.execution import Execution, Trigger, name_execution
+from hooklog.executions.execution import Execution, Trigger, generate_execution_id
 from hooklog.messages.call import Call
 from hooklog.messages.codec import to_inline
 from hooklog.messages.message import Message
@@ -20,21 +20,21 @@ from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.retry import RetrySchedule, jitter
 
 Transform = Callable[[Message, str | None], Message | None]
-"""Makes the message that is sent, by a webhook's expression; None says that nothing is sent. Raises HardError."""
+"""Applies a webhook's expression to a message; returns None if nothing is to be sent. Raises HardError."""
 
 
 class AttemptContext(NamedTuple):
-    """Why a message is sent now, and how often it has been."""
+    """The number of an attempt and its reason."""
 
     queue_message_id: str
-    """Of the message that was accepted."""
+    """The ID of the original queue message."""
     attempt: int = 1
     trigger: Trigger = Trigger.EVENT
     retries_used: int = 0
     task_id: str = ""
-    """Of the queue message that asked for this retry or resend."""
-    follows: str = ""
-    """The execution before it, if that may say when it would be retried."""
+    """The ID of the queue message that requested this retry or resend."""
+    previous_id: str = ""
+    """The previous execution's ID, if its `next_attempt_at` must be removed."""
     redelivered: bool = False
     due_at: datetime | None = None
 
@@ -45,25 +45,26 @@ class TimeBudget(NamedTuple):
     seconds_left: Callable[[], float]
     """Of the invocation."""
     reserved: float
-    """Kept free after the attempt, to log it."""
-    longest: float = math.inf
-    """The most that a receiver gets of its time-out."""
-    shortest: float = math.inf
-    """The least that it gets if less than its time-out is left. By default its time-out is not cut."""
+    """Reserved for logging after the attempt."""
+    max_timeout: float = math.inf
+    """The maximum timeout of the receiver."""
+    min_timeout: float = math.inf
+    """The minimum to which the receiver's timeout may be shortened. By default, it is not shortened."""
 
     def left(self) -> float:
+        """Return the seconds left for the attempt."""
         return self.seconds_left() - self.reserved
 
-    def for_receiver(self, timeout_seconds: float) -> float:
-        """Raises NoTimeLeft."""
-        seconds = min(timeout_seconds, self.longest, self.left())
-        if seconds < min(timeout_seconds, self.shortest):
+    def limit_timeout(self, timeout_seconds: float) -> float:
+        """Shorten a receiver's timeout to the time left. Raises NoTimeLeft if that is too short."""
+        seconds = min(timeout_seconds, self.max_timeout, self.left())
+        if seconds < min(timeout_seconds, self.min_timeout):
             raise NoTimeLeft("too little time was left for the receiver")
         return seconds
 
 
 class Dispatcher:
-    """Makes attempts. Safe to use from several threads."""
+    """Makes attempts. Thread-safe."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class Dispatcher:
         *,
         details_stored: bool = True,
     ) -> None:
-        """`schedule` is for webhooks without their own. Without stored details, a retry has its message inside."""
+        """Create it. `schedule` is the default. Without stored details, retries get an inline payload."""
         self._client = client
         self._schedule = schedule
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -89,21 +90,21 @@ class Dispatcher:
         *,
         dry_run: bool = False,
     ) -> Execution:
-        """Send the message to its own URL, or to this webhook; a dry run makes the request and does not send it.
+        """Send the message to its own URL, or to the webhook in `entry`; a dry run only builds the request.
 
-        None of a webhook means that there is none for a message without a URL. Raises NoTimeLeft, and what `transform`
-        raises but HardError: nothing was sent.
+        A message without a URL or an entry fails with `unknown_webhook`. Raises NoTimeLeft, and the exceptions of
+        `transform` except HardError; then nothing was sent.
         """
         call = entry.webhook.call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
         try:
             prepared = _prepare(call, entry, transform)
-        except HardError as refusal:  # its body is kept, so that it can be sent later
-            return self._execution(Delivery.not_sent(call, context.attempt, self._clock(), refusal), context)
+        except HardError as error:  # its body is logged, so that it can be resent
+            return self._execution(Delivery.not_sent(call, context.attempt, self._clock(), error), context)
         if prepared is None:
             return self._execution(Delivery.skip(call, context.attempt, self._clock()), context)
         if dry_run:
             return self._execution(self._client.dry_run(prepared, context.attempt), context)
-        prepared = prepared._replace(timeout_seconds=budget.for_receiver(prepared.timeout_seconds))
+        prepared = prepared._replace(timeout_seconds=budget.limit_timeout(prepared.timeout_seconds))
         delivery = self._client.deliver(prepared, context.attempt)
         if delivery.success:
             return self._execution(delivery, context)
@@ -119,12 +120,12 @@ class Dispatcher:
         if len(inline) > MAX_INLINE_LENGTH:
             inline, next_attempt_at = "", None
         return Execution(
-            execution_id=name_execution(delivery.started_at),
+            execution_id=generate_execution_id(delivery.started_at),
             delivery=delivery,
             trigger=context.trigger,
             queue_message_id=context.queue_message_id,
             task_id=context.task_id,
-            follows=context.follows,
+            previous_id=context.previous_id,
             retries_used=context.retries_used,
             next_attempt_at=next_attempt_at,
             redelivered=context.redelivered,
@@ -135,7 +136,7 @@ class Dispatcher:
 
 
 def _prepare(call: Call, entry: Entry | None, transform: Transform) -> Call | None:
-    """The call with the body that is sent; None if nothing is to be sent. Raises HardError if nothing may be."""
+    """Transform the call's message; return None if nothing is to be sent. Raises HardError if it must not be sent."""
     if call.message.url is not None:
         return call
     if entry is None:

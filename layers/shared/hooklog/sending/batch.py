@@ -12,7 +12,7 @@ from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, 
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import remove_next_attempt
 from hooklog.queues.dead_letters import DeadLetterQueue
-from hooklog.queues.retry_tasks import RetryQueue, RetryTask, RetryTimer
+from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, RetryTask
 from hooklog.sending.failure_monitor import MONITOR_SECONDS, Disabled, FailureMonitor
 from hooklog.sending.fan_out import FannedOut
 from hooklog.sending.log_writer import LogWriter
@@ -59,7 +59,7 @@ class Outcome:
 class Destinations(NamedTuple):
     """The queues that a message may go on to."""
 
-    timer: RetryTimer
+    scheduler: RetryScheduler
     retries: RetryQueue
     dead_letters: DeadLetterQueue
 
@@ -114,7 +114,7 @@ class Sender:
 
     def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Remove the planned retry of executions that others have followed, under the same reserve as `_observe`."""
-        followed = {(each.webhook_id, each.follows) for each in outcome.executions if each.follows}
+        followed = {(each.webhook_id, each.previous_id) for each in outcome.executions if each.previous_id}
         if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
@@ -194,7 +194,7 @@ class Sender:
         try:
             if due := {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}:
                 _require_time(seconds_left)
-                self._destinations.timer.set(due, datetime.now(UTC))
+                self._destinations.scheduler.schedule(due, datetime.now(UTC))
         except Exception as error:  # noqa: BLE001 - whatever it was, what else has been sent must still be logged
             failed = (q for q, each in executions.items() if each.next_attempt_at)
             outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_why(error)}")
@@ -214,9 +214,9 @@ class Sender:
         elif isinstance(each, FannedOut):
             outcome.fanned_out.append(each)
         elif isinstance(each, Ignored):
-            if each.due:
+            if each.retry:
                 _require_time(seconds_left)
-                self._destinations.timer.set(dict([each.due]), datetime.now(UTC))
+                self._destinations.scheduler.schedule(dict([each.retry]), datetime.now(UTC))
             outcome.ignored.append(each.reason)
 
     def _send_to_dlq(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
@@ -248,7 +248,7 @@ def _why(error: Exception) -> str:
 def _retry(execution: Execution) -> RetryTask:
     message = execution.delivery.message
     ids = message.webhook_id, message.message_id, execution.execution_id
-    task = RetryTask(*ids, Trigger.RETRY, once=True, inline_payload=execution.inline_payload)
+    task = RetryTask(*ids, Trigger.RETRY, skip_if_resent=True, inline_payload=execution.inline_payload)
     return task._replace(queue_message_id=execution.queue_message_id)
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS, Clients
 from hooklog.errors import get_error_code
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.executions.failures import failures
+from hooklog.executions.failures import read_failures
 from hooklog.webhooks import registry
 from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.webhook import Webhook
@@ -107,15 +107,15 @@ class FailureMonitor:
 
     def _ask_the_log(self, webhook: Webhook, since: datetime) -> Iterator[Disabled]:
         """Check that it failed all the time: a sender that knew of no failure has not noted the success after it."""
-        found = failures(webhook.webhook_id, since)
+        found = read_failures(webhook.webhook_id, since)
         if found.complete and found.newest and (first := found.newest[0].at) != since:
             self._note(webhook, iso_time(compact_time(first)))
             since = first
-        if found.last_for(self._longest, since):
+        if found.show_receiver_gone(self._longest, since):
             days = f"{self._longest.days} day{'s' if self._longest.days > 1 else ''}"
             reason = f"Every attempt has failed since {since:%Y-%m-%dT%H:%MZ}, for {days} and longer."
             yield from self._disable(webhook, reason)
-        elif found.looked_at > CHEAP_LOOK:
+        elif found.read_count > CHEAP_LOOK:
             self._looked_at[webhook.webhook_id] = self._clock()
             if len(self._looked_at) > MAX_PAUSES:
                 del self._looked_at[next(iter(self._looked_at))]

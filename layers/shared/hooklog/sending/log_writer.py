@@ -7,7 +7,7 @@ from pynamodb.connection import Connection
 
 from hooklog.errors import NotQueued
 from hooklog.executions.execution import Execution
-from hooklog.executions.log import Put, Refused, Retention, puts_of, summary_put, write
+from hooklog.executions.log import Put, Retention, Unwritten, build_puts, build_summary_put, write
 from hooklog.queues.pending import PendingLogWrites
 
 
@@ -19,7 +19,7 @@ class LogWriter(NamedTuple):
     details_of_all: bool
     pending: PendingLogWrites
 
-    def write(self, executions: Sequence[Execution]) -> Refused | None:
+    def write(self, executions: Sequence[Execution]) -> Unwritten | None:
         """Returns what waits on the queue instead. Raises NotQueued if the queue did not take it either."""
         refused = write(self.connection, self._puts(executions))
         if refused:
@@ -32,6 +32,6 @@ class LogWriter(NamedTuple):
     def _puts(self, executions: Sequence[Execution]) -> list[Put]:
         """Their items, as this deployment keeps them; no details where those cannot be made."""
         try:
-            return puts_of(executions, self.retention, details_of_all=self.details_of_all)
+            return build_puts(executions, self.retention, details_of_all=self.details_of_all)
         except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
-            return [summary_put(execution, self.retention) for execution in executions]
+            return [build_summary_put(execution, self.retention) for execution in executions]

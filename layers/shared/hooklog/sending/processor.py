@@ -1,4 +1,4 @@
-"""What one queue message leads to: a message sent, a logged execution sent again, copies, or nothing."""
+"""Processing of one queue message: send it, send a logged execution again, copy it, or ignore it."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -10,10 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.errors import InvalidMessage, NoTimeLeft
-from hooklog.executions.attempts import attempts_on, recent_attempts
+from hooklog.executions.attempts import list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger
-from hooklog.executions.rows import Attempt, ExecutionRow, accepted_id
+from hooklog.executions.rows import Attempt, ExecutionRow, get_queue_message_id
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
 from hooklog.queues.retry_tasks import LONGEST_WAIT, RetryTask
@@ -25,33 +25,33 @@ from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
-"""Kept free at the end of an invocation to write to the log, or to the queue of pending log writes: though DynamoDB and
-then a queue do not answer, the rest of the batch is accounted for."""
+"""Reserved at the end of an invocation to write to the log, or to the queue of pending log writes: enough even if
+DynamoDB and then SQS time out."""
 
 FAN_OUT_SECONDS: Final = 30.0
-"""What it may take to copy a topic's message for a page of webhooks."""
+"""The longest that a page of a fan-out may take."""
 
 MAX_POSTPONEMENTS: Final = 100
-"""About a day, at the longest pause; after that a retry goes to the dead-letter queue."""
+"""About a day. After that, a retry goes to the dead-letter queue."""
 
 NOT_SUBSCRIBED: Final = "not among the webhook's event types"
 
-_REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log may take together
+_REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log write together
 
 
 class Postponed(NamedTuple):
-    """The log could not be read, or the task is not due: it comes again after this many seconds."""
+    """A task to queue again after so many seconds, because it is not due or the log could not be read."""
 
     task: RetryTask
     seconds: int
 
 
 class Ignored(NamedTuple):
-    """Nothing was to be sent."""
+    """Nothing was sent, and nothing needs to be."""
 
     reason: str
-    due: tuple[RetryTask, datetime] | None = None
-    """A retry that may not have been put on the queue when its failure was logged."""
+    retry: tuple[RetryTask, datetime] | None = None
+    """A retry that may not have been scheduled when its failure was logged."""
 
 
 Processed = Execution | Postponed | Ignored | FannedOut
@@ -60,14 +60,14 @@ LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
 class _Ready(NamedTuple):
-    """A logged execution that is to be sent again now."""
+    """A message to send now, with its context."""
 
     message: Message
     context: AttemptContext
 
 
 class MessageProcessor:
-    """Does what queue messages ask for. Safe to use from several threads."""
+    """Processes queue messages. Thread-safe."""
 
     def __init__(
         self,
@@ -98,76 +98,76 @@ class MessageProcessor:
             return self._fan_out.run(content)
         if isinstance(content, RetryTask):
             return self._retry(received, content, seconds_left)
-        again = received.redelivered or received.unique_until <= self._clock().timestamp()
-        if again and (ignored := self._logged_before(received, content, _sent_before(received, content))):
+        may_be_duplicate = received.redelivered or received.unique_until <= self._clock().timestamp()
+        if may_be_duplicate and (ignored := self._ignore_if_logged(received, content, _find_sent(received, content))):
             return ignored
-        return self._send(content, _context(received), seconds_left)
+        return self._send(content, _make_context(received), seconds_left)
 
-    def _logged_before(
+    def _ignore_if_logged(
         self, received: QueueMessage, content: Message | RetryTask, attempts: Iterable[Attempt]
     ) -> Ignored | None:
         for attempt in attempts:
-            if attempt.asked_by == received.asked_by:
-                return Ignored("logged before", self._due(content, attempt))
+            if attempt.requested_by == received.requested_by:
+                return Ignored("logged before", self._recreate_retry(content, attempt))
         return None
 
-    def _due(self, content: Message | RetryTask, attempt: Attempt) -> tuple[RetryTask, datetime] | None:
-        """The retry of a logged failure: later than planned, so that the one that was planned shows in the log."""
+    def _recreate_retry(self, content: Message | RetryTask, attempt: Attempt) -> tuple[RetryTask, datetime] | None:
+        """Create the retry of a logged failure again, for later, so that it finds the original retry in the log."""
         row = ExecutionRow.get(attempt.webhook_id, attempt.execution_id, consistent_read=True)
         if not row.next_attempt_at or row.erased:
             return None
         at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
-        again = RetryTask(row.webhook_id, row.message_id, row.executed_at, Trigger.RETRY, once=True)
-        again = again._replace(queue_message_id=attempt.queue_message_id)
-        return (again._replace(inline_payload=_packed(content)) if row.details_not_stored else again), at
+        task = RetryTask(row.webhook_id, row.message_id, row.execution_id, Trigger.RETRY, skip_if_resent=True)
+        task = task._replace(queue_message_id=attempt.queue_message_id)
+        return (task._replace(inline_payload=_build_inline(content)) if row.details_not_stored else task), at
 
     def _retry(self, received: QueueMessage, task: RetryTask, seconds_left: Callable[[], float]) -> Processed:
         if task.due and (left := (task.due - self._clock()).total_seconds()) > 1:
-            return _wait(task, left)
+            return _postpone_until_due(task, left)
         try:
-            found = self._look_up(received, task)
+            found = self._load(received, task)
         except LOG_UNREADABLE:
-            if received.redelivered and not task.once:
-                raise  # if it were put on the queue once more, it would not know that it may have been sent
+            if received.redelivered and not task.skip_if_resent:
+                raise  # a new queue message would not show that it may have been sent already
             return _postpone(task)
         return self._send(*found, seconds_left) if isinstance(found, _Ready) else found
 
-    def _look_up(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
-        """The message of a retry or resend, unless it was sent meanwhile. Raises what reading the log does."""
-        before = list(_sent_before(received, task)) if received.redelivered else []
-        if ignored := self._logged_before(received, task, before):
+    def _load(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
+        """Load the message of a retry or resend, unless it was sent already. Raises pynamodb's exceptions."""
+        before = list(_find_sent(received, task)) if received.redelivered else []
+        if ignored := self._ignore_if_logged(received, task, before):
             return ignored
         row = ExecutionRow.get(task.webhook_id, task.execution_id)
-        received = received._replace(queue_message_id=received.queue_message_id or accepted_id(row))
+        received = received._replace(queue_message_id=received.queue_message_id or get_queue_message_id(row))
         later = [
             each
-            for each in [*before, *attempts_on(task.webhook_id, task.message_id, task.execution_id)]
-            if each.execution_id > task.execution_id and each.follows(received.queue_message_id)
+            for each in [*before, *list_attempts(task.webhook_id, task.message_id, task.execution_id)]
+            if each.execution_id > task.execution_id and each.is_of(received.queue_message_id)
         ]
-        if task.once and later:
+        if task.skip_if_resent and later:
             return Ignored("sent again meanwhile")
         if row.erased:
             return Ignored("erased")
-        if not (message := _message(task, row)):
+        if not (message := _load_message(task, row)):
             return _postpone(task)
         attempt = 1 + max([int(row.attempt), *(each.attempt for each in later)])
-        used, last = 0, max([row.executed_at, *(each.execution_id for each in later)])
+        used, last = 0, max([row.execution_id, *(each.execution_id for each in later)])
         if task.trigger is Trigger.RETRY:
             used = int(row.retries_used or 0) + 1
             due_at = row.next_attempt_at and datetime.fromisoformat(row.next_attempt_at)
             received = received._replace(due_at=due_at or received.due_at)
-        context = _context(received)._replace(
+        context = _make_context(received)._replace(
             attempt=attempt,
             trigger=task.trigger,
             retries_used=used,
-            follows=last if later or row.next_attempt_at else "",
+            previous_id=last if later or row.next_attempt_at else "",
         )
         return _Ready(message, context)
 
     def _send(self, message: Message, context: AttemptContext, seconds_left: Callable[[], float]) -> Processed:
-        """Send it to its own URL, or to its registered webhook as that is now.
+        """Send the message to its own URL, or to its registered webhook.
 
-        A resend usually follows a fix, so it does not use what was read before it was asked for.
+        A resend usually follows a fix, so it does not use a webhook that was cached before it was requested.
         """
         budget = TimeBudget(seconds_left, LOG_SECONDS)
         entry = None
@@ -180,8 +180,8 @@ class MessageProcessor:
         return self._dispatcher.dispatch(message, entry, context, budget, transform)
 
 
-def _context(received: QueueMessage) -> AttemptContext:
-    """The context of a first attempt; the log completes that of a retry or resend."""
+def _make_context(received: QueueMessage) -> AttemptContext:
+    """Create the context of a first attempt. For a retry or resend, the log completes it."""
     return AttemptContext(
         queue_message_id=received.queue_message_id,
         task_id=received.task_id,
@@ -190,44 +190,44 @@ def _context(received: QueueMessage) -> AttemptContext:
     )
 
 
-def _sent_before(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
-    """The executions that its queue message may have led to: read from the table, which is up to date.
+def _find_sent(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
+    """Find executions that the queue message may have led to, with a consistent read of the table.
 
-    Those too far back on a busy webhook are read from the index, which has had the time to follow the table.
+    On a busy webhook, older ones are read from the index, which includes them by now.
     """
-    recent = recent_attempts(content.webhook_id, content.message_id, received.sent_since)
+    recent = list_recent_attempts(content.webhook_id, content.message_id, received.sent_since)
     yield from recent.attempts
     if not recent.complete:
-        yield from attempts_on(content.webhook_id, content.message_id)
+        yield from list_attempts(content.webhook_id, content.message_id)
 
 
-def _wait(task: RetryTask, seconds: float) -> Postponed:
-    """It is not due yet: SQS holds it back, a quarter of an hour at a time."""
+def _postpone_until_due(task: RetryTask, seconds: float) -> Postponed:
+    """Postpone a task that is not due, up to 15 minutes at a time."""
     if seconds > LONGEST_WAIT.total_seconds():
-        raise InvalidMessage(f"due must lie within {LONGEST_WAIT.total_seconds() / 3600:g} hours from now")
+        raise InvalidMessage(f"due must be within {LONGEST_WAIT.total_seconds() / 3600:g} hours from now")
     return Postponed(task, min(math.ceil(seconds), MAX_DELAY_SECONDS))
 
 
 def _postpone(task: RetryTask) -> Postponed:
-    """The log lags or cannot be read: come again, after a minute at first and a quarter of an hour in the end."""
+    """Postpone a task because its execution is not in the log, with a backoff from 1 to 15 minutes."""
     if task.postponements >= MAX_POSTPONEMENTS:
         raise InvalidMessage(f"execution {task.execution_id} or its details are not in the log")
-    again = task._replace(postponements=task.postponements + 1)
-    return Postponed(again, min(60 * 2**task.postponements, MAX_DELAY_SECONDS))
+    postponed = task._replace(postponements=task.postponements + 1)
+    return Postponed(postponed, min(60 * 2**task.postponements, MAX_DELAY_SECONDS))
 
 
-def _packed(content: Message | RetryTask) -> str:
-    """The message as its retry's inline payload; empty if it should be in the log and is not."""
+def _build_inline(content: Message | RetryTask) -> str:
+    """Build the inline payload for a retry; empty if the message should be in the log but is not."""
     if isinstance(content, Message):
         return to_inline(content)
     if content.inline_payload:
         return content.inline_payload
-    message = _message(content, ExecutionRow.get(content.webhook_id, content.execution_id))
+    message = _load_message(content, ExecutionRow.get(content.webhook_id, content.execution_id))
     return to_inline(message) if message else ""
 
 
-def _message(task: RetryTask, row: ExecutionRow) -> Message | None:
-    """The message to send again, from the task itself or from the log; None if neither has it (yet)."""
+def _load_message(task: RetryTask, row: ExecutionRow) -> Message | None:
+    """Load the message from the task's inline payload or from the log; None if neither has it (yet)."""
     if task.inline_payload:
         return from_inline(task.inline_payload, task.webhook_id, task.message_id)
     return read_message(row)

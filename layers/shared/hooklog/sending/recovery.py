@@ -17,9 +17,9 @@ from pynamodb.exceptions import DoesNotExist
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRunning
 from hooklog.executions import details
-from hooklog.executions.attempts import attempts_on
+from hooklog.executions.attempts import list_attempts
 from hooklog.executions.execution import Trigger, compact_time, iso_time
-from hooklog.executions.rows import ExecutionRow, accepted_id
+from hooklog.executions.rows import ExecutionRow, get_queue_message_id
 from hooklog.messages.fields import describe_actual, parse_object, read_identifier
 from hooklog.queues.retry_tasks import RetryQueue, RetryTask
 from hooklog.queues.sqs import send_all
@@ -222,7 +222,7 @@ def _look_at(row: RecoveryRow, failures: Sequence[ExecutionRow], time_left: Call
 def _can_be_sent(task: RetryTask) -> bool:
     """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
     if task.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
-        return details.are_kept(task.webhook_id, task.execution_id)
+        return details.are_stored(task.webhook_id, task.execution_id)
     row = ExecutionRow.get(task.webhook_id, task.execution_id, consistent_read=True)
     return not row.erased and not row.details_not_stored
 
@@ -233,7 +233,7 @@ def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
     return iter(
         ExecutionRow.failures.query(
             row.webhook_id,
-            ExecutionRow.failed_at.between(row.since, row.until),
+            ExecutionRow.failed_id.between(row.since, row.until),
             limit=PAGE,
             last_evaluated_key={"webhook_id": {"S": row.webhook_id}, **start} if start else None,
         )
@@ -244,15 +244,15 @@ def _task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
     """The task of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
     if failure.trigger == Trigger.TEST:
         return None
-    queue_message_id = accepted_id(failure)
-    attempts = attempts_on(failure.webhook_id, failure.message_id, since=failure.executed_at)
-    ids = {attempt.execution_id: attempt for attempt in attempts if attempt.follows(queue_message_id)}
-    last = max([*ids, failure.executed_at])
+    queue_message_id = get_queue_message_id(failure)
+    attempts = list_attempts(failure.webhook_id, failure.message_id, since=failure.execution_id)
+    ids = {attempt.execution_id: attempt for attempt in attempts if attempt.is_of(queue_message_id)}
+    last = max([*ids, failure.execution_id])
     if last in ids and ids[last].success:
         return None
-    if any(failure.executed_at < other < row.until and not ids[other].success for other in ids):
+    if any(failure.execution_id < other < row.until and not ids[other].success for other in ids):
         return None
-    task = RetryTask(failure.webhook_id, failure.message_id, last, Trigger.RESEND, once=True)
+    task = RetryTask(failure.webhook_id, failure.message_id, last, Trigger.RESEND, skip_if_resent=True)
     return task._replace(queue_message_id=queue_message_id)
 
 
@@ -266,5 +266,5 @@ def _advance(row: RecoveryRow, page: _Page) -> bool:
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
     if page.looked_at:
-        actions.append(RecoveryRow.after.set(page.looked_at[-1].executed_at))
+        actions.append(RecoveryRow.after.set(page.looked_at[-1].execution_id))
     return try_write(partial(row.update, actions, condition=unchanged & (RecoveryRow.status == "running")))

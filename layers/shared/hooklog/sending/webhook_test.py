@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any, Final, NamedTuple
 
 from hooklog.errors import InvalidRequest, TooManyRequests
-from hooklog.executions.details import masked_details
+from hooklog.executions.details import build_masked_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.rows import row_of, summary_of
+from hooklog.executions.rows import to_row, to_summary
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import read_event_type
 from hooklog.messages.message import Message
@@ -121,7 +121,7 @@ def unlock(message: Message) -> None:
 
 def shown(execution: Execution, retention_days: int, sensitive: SensitiveHeaders) -> dict[str, Any]:
     """As View shows it, with all of its details, whatever the log keeps of them."""
-    return {**summary_of(row_of(execution, retention_days)), **masked_details(execution, sensitive)}
+    return {**to_summary(to_row(execution, retention_days)), **build_masked_details(execution, sensitive)}
 
 
 def dry_run_shown(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
@@ -133,5 +133,5 @@ def dry_run_shown(execution: Execution, sensitive: SensitiveHeaders) -> dict[str
         "message_id": message.message_id,
         **({"event_type": message.event_type} if message.event_type is not None else {}),
         **({"skipped": True} if execution.delivery.skipped else {}),
-        **masked_details(execution, sensitive),
+        **build_masked_details(execution, sensitive),
     }
