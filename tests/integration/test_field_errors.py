@@ -55,7 +55,9 @@ class Calls:
         error = body["error"]
         assert error["field"] == error["errors"][0]["field"]
         assert all(each["message"] in error["message"] for each in error["errors"])
-        return {each["field"]: each["message"] for each in error["errors"]}
+        found = {each["field"]: each["message"] for each in error["errors"]}
+        assert len(found) == len(error["errors"]), "a field is named twice"
+        return found
 
     def put(self, body: object) -> dict[str, str]:
         return self.refused("put_webhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
@@ -87,7 +89,9 @@ def test_a_wrong_field_of_a_webhook_is_named_alone(calls: Calls) -> None:
 
 def test_a_mask_without_a_stored_value_and_the_apis_own_url(calls: Calls) -> None:
     own = f"https://{api_event({})['requestContext']['domainName']}/live/webhooks"
-    assert list(calls.put({"url": own, "headers": {"X-Key": MASK}})) == ["headers", "url"]
+    found = calls.put({"url": own, "headers": {"X-Key": MASK}})
+    assert list(found) == ["headers", "url"]
+    assert found["headers"] == "header X-Key is masked and none of this name is stored: give its value"
 
 
 def test_nothing_is_stored_of_a_webhook_with_a_wrong_field(api: Api, calls: Calls) -> None:

@@ -15,10 +15,10 @@ _MAX_NAME_LENGTH = 128
 
 
 class FieldErrors:
-    """Collects the errors of one request's fields, in the order in which the fields are read."""
+    """Collects the first error of each of one request's fields, in the order in which the fields are read."""
 
     def __init__(self) -> None:
-        self._errors: list[FieldError] = []
+        self._errors: dict[str, FieldError] = {}
 
     @contextmanager
     def of(self, field: str) -> Iterator[None]:
@@ -29,7 +29,9 @@ class FieldErrors:
             self.add(field, str(error))
 
     def add(self, field: str, message: str) -> None:
-        self._errors.append(FieldError(field[:_MAX_NAME_LENGTH], message))
+        """Nothing happens if the field has an error: what follows from that one would only mislead."""
+        name = field[:_MAX_NAME_LENGTH]
+        self._errors.setdefault(name, FieldError(name, message))
 
     def add_unknown(self, given: Iterable[str], known: Collection[str]) -> None:
         """Add an error for each given field that is not known."""
@@ -46,4 +48,5 @@ class FieldErrors:
             raise self.to_exception()
 
     def to_exception(self) -> InvalidRequest:
-        return InvalidRequest("; ".join(error.message for error in self._errors), errors=self._errors)
+        errors = tuple(self._errors.values())
+        return InvalidRequest("; ".join(error.message for error in errors), errors=errors)
