@@ -101,5 +101,5 @@ def _describe_error(response: requests.Response) -> str:
         error = response.json()["error"]
         fields = [f"\n  {each['field']}: {each['message']}" for each in error.get("errors", [])]
         return f"{status}:{''.join(fields)}" if len(fields) > 1 else f"{status}: {error['message']}"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         return f"{status} {response.reason}"

@@ -180,6 +180,20 @@ def test_each_wrong_field_has_a_line(api: FakeApi) -> None:
         run("show acme.orders x", api)
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": "unavailable"}, {"error": None}, {"error": {"code": "x"}}, {"message": "Forbidden"}, {},
+        {"error": {"message": "x", "errors": ["limit"]}}, {"error": {"message": "x", "errors": None}},
+    ],
+)  # fmt: skip
+def test_an_error_of_another_form_is_named_by_its_status(api: FakeApi, body: dict[str, Any]) -> None:
+    """As a proxy between answers it, or API Gateway."""
+    api.answers = [(503, body)]
+    with pytest.raises(CliFailure, match=r"^The API answered 503 Service Unavailable$"):
+        run("show acme.orders x", api)
+
+
 SHOWN: dict[str, tuple[Any, str]] = {
     "JSON": ('{"a": 1}', '"a": 1'),
     "text": ("out of stock", "out of stock"),
