@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from hooklog.sending.webhook_test import LOCK_SECONDS
+from tests import leaks
 from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.faults import FaultyService, failing
@@ -139,6 +140,50 @@ def test_a_test_is_what_the_sender_would_do(
     ]
     assert told[0] == told[1]
     assert {row.get("trigger", {}).get("S", "event") for row in rows} == {"test", "event"}
+
+
+OF_ONE_EXECUTION = {"execution_id", "message_id", "trigger", "executed_at", "duration_ms"}
+OF_RETRIES = {"next_attempt_at", "exhausted"}
+OF_ONE_ATTEMPT = {"webhook-id", "webhook-timestamp", "webhook-signature", "traceparent", *leaks.HEADER}
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("details_of", ["failures", "all", "none"])
+def test_a_test_is_logged_and_shown_as_what_the_sender_sends(
+    api: Api, aws: MockAws, receiver: Receiver, details_of: str, status: int
+) -> None:
+    """View shows the same of both, and the response to the test the same as View, whatever is stored."""
+    receiver.reset()
+    headers = {"Authorization": "Bearer s3cr3t", "X-Own": "s3cr3t", "X-Shop": "berlin"}
+    url = receiver.url(f"/status/{status}", body="out of stock")
+    api.put(url=url, enabled=True, headers=headers, sensitive_headers=["x-own"], transformation='{"n": payload.n}')
+    settings = {"DETAILS_OF": details_of, "CAPTURE_LIMIT_BYTES": "3"}
+    masking = {"SENSITIVE_HEADERS": "X-Hooklog-Event"}
+    message = {"payload": {"n": 1, "m": 2}, "event_type": "order.created"}
+    answered = ask(start(aws, **settings, **masking), **message)
+    send(aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5", **settings), message)
+    view = aws.endpoint("get_execution", **masking)
+    tested, sent = (comparable(shown(view, row)) for row in history(aws))
+    assert tested == sent
+    assert ("request_headers" in tested) == (details_of == "all" or (details_of == "failures" and status == 500))
+    complete = comparable(answered)
+    assert tested.items() <= complete.items()
+    assert complete["response_body"] == "out"
+    masked = {name for name, value in complete["request_headers"].items() if value == "••••"}
+    assert masked == {"Authorization", "X-Own", "x-hooklog-event"}
+
+
+def shown(view: Endpoint, row: dict[str, Any]) -> dict[str, Any]:
+    path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
+    found: dict[str, Any] = json.loads(view.lambda_handler(api_event(path), None)["body"])
+    return found
+
+
+def comparable(execution: dict[str, Any]) -> dict[str, Any]:
+    """What two executions of the same message have in common."""
+    headers = execution.get("request_headers", {}).items()
+    own = {"request_headers": {name: value for name, value in headers if name not in OF_ONE_ATTEMPT}} if headers else {}
+    return {k: v for k, v in execution.items() if k not in OF_ONE_EXECUTION | OF_RETRIES | {"response_headers"}} | own
 
 
 def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, tester: Endpoint) -> None:
