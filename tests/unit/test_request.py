@@ -51,6 +51,16 @@ def test_no_parameter_gets_through_unchecked(parameters: dict[str, str], webhook
     assert after is None or EXECUTION_ID.fullmatch(after)
 
 
+@given(IDS, EXECUTION_IDS)
+def test_an_id_in_the_path_may_be_percent_encoded(name: str, execution_id: str) -> None:
+    """Encoded or not, it is the same path (RFC 3986, 2.3); API Gateway hands on what the client has sent."""
+    names = {"webhook_id": name, "message_id": name, "recovery_id": name, "execution_id": execution_id}
+    encoded = {parameter: "".join(f"%{ord(each):02X}" for each in value) for parameter, value in names.items()}
+    for path in (names, encoded):
+        call = Request.parse(api_event(path))
+        assert {parameter: getattr(call, parameter) for parameter in names} == names
+
+
 @given(TIMES)
 @example("9999-12-31T23:59:59-01:00")
 @example("0001-01-01T00:00:00+01:00")

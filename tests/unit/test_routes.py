@@ -75,6 +75,15 @@ def test_the_table_is_what_is_deployed() -> None:
         assert sorted(deployed(folder)) == sorted(routes)
 
 
+def test_the_events_to_invoke_functions_with_are_calls_of_the_table() -> None:
+    events = [json.loads(path.read_text()) for path in (template.ROOT / "events").glob("*.json")]
+    calls = [event for event in events if "httpMethod" in event]
+    assert calls
+    for event in calls:
+        assert (event["httpMethod"], event["resource"]) in {(each.method, each.resource) for each in ROUTES}
+        assert event["resource"].format(**event["pathParameters"]) == event["path"]
+
+
 def test_a_function_has_the_routes_of_its_permission_alone() -> None:
     """Reading is one permission of two scopes; tests of webhooks go out to the internet, and have a function alone."""
     scopes = {each.function: {route.scope for route in ROUTES if route.function == each.function} for each in ROUTES}
