@@ -159,7 +159,7 @@ def test_a_test_is_logged_and_shown_as_what_the_sender_sends(
     api.put(url=url, enabled=True, headers=headers, sensitive_headers=["x-own"], transformation='{"n": payload.n}')
     settings = {"DETAILS_OF": details_of, "CAPTURE_LIMIT_BYTES": "3"}
     masking = {"SENSITIVE_HEADERS": "X-Hooklog-Event"}
-    message = {"payload": {"n": 1, "m": 2}, "event_type": "order.created"}
+    message: dict[str, Any] = {"payload": {"n": 1, "m": 2}, "event_type": "order.created"}
     answered = ask(start(aws, **settings, **masking), **message)
     send(aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5", **settings), message)
     view = aws.endpoint("get_execution", **masking)
