@@ -64,7 +64,7 @@ TRICKS = [
 
 
 @pytest.mark.parametrize("webhooks", [[OWN], ["wh_a.x.*"]], ids=str)
-def test_a_token_for_one_webhook_opens_no_other(deployment: Deployment, webhooks: list[str]) -> None:
+def test_a_token_for_one_webhook_grants_no_access_to_another(deployment: Deployment, webhooks: list[str]) -> None:
     """403; MiniStack takes an encoded slash for one that parts the path, and then there is no such endpoint."""
     token = mint(deployment.outputs["SigningKey"], webhooks=webhooks)
     for trick in TRICKS:
@@ -73,13 +73,13 @@ def test_a_token_for_one_webhook_opens_no_other(deployment: Deployment, webhooks
             assert ask(deployment, f"/webhooks/{trick}/{tail}", token) in refusals, (trick, tail)
 
 
-def test_nothing_between_the_slashes_opens_nothing(deployment: Deployment) -> None:
+def test_an_empty_path_segment_grants_no_access(deployment: Deployment) -> None:
     token = mint(deployment.outputs["SigningKey"], webhooks=[OWN])
     for path in ("/webhooks//executions", "//webhooks/wh_b/executions", "/webhooks/wh_a//../wh_b/executions"):
         assert ask(deployment, path, token) in (403, 404), path
 
 
-def test_a_kept_policy_opens_the_tokens_own_webhooks_and_methods_alone(deployment: Deployment) -> None:
+def test_a_cached_policy_grants_only_the_tokens_webhooks_and_methods(deployment: Deployment) -> None:
     """API Gateway keeps what the first call brought; the order of the calls changes nothing."""
     token = mint(deployment.outputs["SigningKey"], webhooks=[OWN, "acme.*"], scope="executions:read")
     calls = {
@@ -109,7 +109,7 @@ def test_an_execution_of_another_webhook_is_not_found(
     assert len(deployment.get(message_path).json()["executions"]) == 1
 
 
-def test_a_webhook_joins_only_a_topic_that_its_token_covers(deployment: Deployment, webhook_id: str) -> None:
+def test_a_webhook_can_only_join_a_topic_that_its_token_covers(deployment: Deployment, webhook_id: str) -> None:
     """The claims pass the authorizer, and API Gateway's memory of its answer."""
     api, key = deployment.outputs["ApiUrl"], deployment.outputs["SigningKey"]
     own = mint(key, webhooks=[f"{webhook_id}.*"])
@@ -134,14 +134,14 @@ def test_a_webhook_joins_only_a_topic_that_its_token_covers(deployment: Deployme
 @pytest.mark.parametrize(
     "claims", [{"webhooks": ["acm*"]}, {"topics": ["acm*"]}, {"iat": 3600}, {"exp": -3600}], ids=str
 )
-def test_a_token_out_of_form_or_time_is_a_401(deployment: Deployment, claims: dict[str, Any]) -> None:
+def test_a_malformed_or_expired_token_is_a_401(deployment: Deployment, claims: dict[str, Any]) -> None:
     times = {name: int(time.time()) + value for name, value in claims.items() if name in ("iat", "exp")}
     assert (
         ask(deployment, f"/webhooks/{OWN}/executions", mint(deployment.outputs["SigningKey"], **claims | times)) == 401
     )
 
 
-def test_a_token_of_a_clock_that_is_seconds_ahead_is_good(deployment: Deployment) -> None:
+def test_a_token_issued_seconds_in_the_future_is_valid(deployment: Deployment) -> None:
     now = int(time.time())
     token = mint(deployment.outputs["SigningKey"], iat=now + 20, nbf=now + 20)
     assert ask(deployment, f"/webhooks/{OWN}/executions", token) == 200
@@ -188,7 +188,7 @@ def secret_restored(secret_id: str) -> Iterator[None]:
         manager.put_secret_value(SecretId=secret_id, SecretString=before)
 
 
-def test_the_signing_key_is_rotated_without_a_gap(deployment: Deployment) -> None:
+def test_the_signing_key_is_rotated_without_downtime(deployment: Deployment) -> None:
     manager, secret_id = aws.secrets_manager(), deployed_stack.read_stack_outputs()["SigningKeySecret"]
     old, new = deployment.outputs["SigningKey"], secrets.token_hex(32)
 
@@ -211,7 +211,7 @@ def test_the_signing_key_is_rotated_without_a_gap(deployment: Deployment) -> Non
     until(lambda: status(old), lambda answer: answer == 200, 30)
 
 
-def test_an_issuers_tokens_open_what_they_name(deployment: Deployment) -> None:
+def test_an_issuers_tokens_grant_their_claims(deployment: Deployment) -> None:
     with Issuer() as idp, configured("AuthorizeFunction", **idp.environment):
         idp.publish(rsa_jwk("rsa-1"), ec_jwk("ec-1"))
         own, foreign = "/webhooks/acme.orders/executions", f"/webhooks/{FOREIGN}/executions"

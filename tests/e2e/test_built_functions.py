@@ -69,7 +69,7 @@ def answered(answer: Answer) -> Any:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
-def test_a_route_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path, route: Route) -> None:
+def test_a_route_needs_only_the_layer(deployment: Deployment, tmp_path: Path, route: Route) -> None:
     """Called with the body that docs/openapi.yaml gives for an example, about what is not there or has nothing yet."""
     path = {**PATH, "webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     request = operations()[route.method, route.resource].get("requestBody", {}).get("content", {})
@@ -86,12 +86,12 @@ def call(handler: str, path: dict[str, str], body: object, folder: Path) -> Any:
     return answered(invoke(function(template.function_in(route.function)), event, folder))
 
 
-def test_the_page_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_page_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = {**api_event({}), "resource": "/history", "path": "/history", "pathParameters": None}
     assert answered(invoke(function("HistoryPageFunction"), event, tmp_path))["statusCode"] == 200
 
 
-def test_the_sender_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_sender_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     poison = "not json, for the built sender"
     message = {"webhook_id": WEBHOOK, "url": "http://127.0.0.1:1/", "payload": 1}
     event = sqs_event(message, poison)
@@ -100,7 +100,7 @@ def test_the_sender_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Pa
     assert "not JSON" in deployment.dead_letter(poison)["MessageAttributes"]["Reason"]["StringValue"]
 
 
-def test_the_writer_of_pending_items_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_writer_of_pending_items_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     executed_at = generate_execution_id(datetime.now(UTC))
     row = {
         "webhook_id": {"S": WEBHOOK}, "executed_at": {"S": executed_at}, "message_id": {"S": "msg_built"},
@@ -111,13 +111,13 @@ def test_the_writer_of_pending_items_runs_on_the_layer_alone(deployment: Deploym
     assert deployment.execution({"webhook_id": WEBHOOK, "execution_id": executed_at})["result"] == 200
 
 
-def test_a_recovery_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = sqs_event({"webhook_id": WEBHOOK, "recovery_id": PATH["recovery_id"]})
     assert answered(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None
     assert '"ended":true' in (tmp_path / "printed").read_text()
 
 
-def test_a_transformation_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_transformation_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     """In a process of its own, which finds nothing but the layer either."""
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
@@ -128,7 +128,7 @@ def test_a_transformation_runs_on_the_layer_alone(deployment: Deployment, tmp_pa
     assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
-def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_authorizer_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = json.loads((ROOT / "events" / "authorize.json").read_text())
     event["authorizationToken"] = f"Bearer {deployment.outputs['Token']}"
     statement = answered(invoke(function("AuthorizeFunction"), event, tmp_path))["policyDocument"]["Statement"][0]
@@ -137,14 +137,14 @@ def test_the_authorizer_runs_on_the_layer_alone(deployment: Deployment, tmp_path
     assert f"{stage}/v1/GET/webhooks/*/executions" in statement["Resource"]
 
 
-def test_every_function_is_started_here(deployment: Deployment) -> None:
+def test_every_function_has_a_test_here(deployment: Deployment) -> None:
     workers = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction", "AuthorizeFunction"}
     behind_the_api = {template.function_in(route.function) for route in ROUTES}
     assert template.functions().keys() == {*behind_the_api, *workers, "HistoryPageFunction"}
 
 
 @pytest.mark.parametrize("logical_id", sorted(template.functions().keys() - {"AuthorizeFunction"}))
-def test_a_folder_that_is_deployed_as_it_is_holds_the_code_alone(deployment: Deployment, logical_id: str) -> None:
+def test_an_unbuilt_folder_contains_only_code(deployment: Deployment, logical_id: str) -> None:
     """Bytecode or notes would be deployed with it, and would make another version of the sender."""
     assert code(logical_id) == ROOT / "functions" / code(logical_id).name
     kinds = {path.suffix for path in code(logical_id).rglob("*")}
@@ -191,7 +191,7 @@ def lambda_handler(event, context):
 """
 
 
-def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(deployment: Deployment, tmp_path: Path) -> None:
+def test_lambdas_restrictions_apply_here(deployment: Deployment, tmp_path: Path) -> None:
     if not can_isolate():
         pytest.skip("this machine gives no process file systems of its own (unshare)")
     code = tmp_path / "code"
@@ -203,7 +203,7 @@ def test_what_lambda_keeps_from_a_function_is_kept_from_it_here(deployment: Depl
     assert answered(answer) == {"home": None, "tmp": "written", **refused}
 
 
-def test_an_issuers_cryptography_is_the_deployed_machines(deployment: Deployment) -> None:
+def test_the_cryptography_package_is_built_for_the_deployed_architecture(deployment: Deployment) -> None:
     """In a folder of its own, where the authorizer does not import it for the backend's tokens."""
     (library,) = places.BUILD.glob("*/**/cryptography/hazmat/bindings/_rust*.so")
     assert library.relative_to(places.BUILD).parts[:2] == ("AuthorizeFunction", "oidc")

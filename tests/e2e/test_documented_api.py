@@ -31,7 +31,7 @@ OPERATIONS = [f"{method.upper()} {path}" for path, methods in PATHS.items() for 
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_whatever_is_called_is_answered_as_documented(name: str, deployment: Deployment) -> None:
+def test_any_call_gets_a_documented_response(name: str, deployment: Deployment) -> None:
     """Not by schemathesis' own `parametrize`, which gives all operations one id, so that xdist runs one of them."""
     method, path = name.split(" ")
     operation = schema[path][method]

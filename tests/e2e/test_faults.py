@@ -41,7 +41,7 @@ def dynamodb(deployment: Deployment) -> Iterator[FaultyService]:
             yield faulty
 
 
-def test_a_chain_of_retries(
+def test_a_message_is_retried_until_it_succeeds(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,garbage,200"
@@ -58,7 +58,7 @@ def test_a_chain_of_retries(
     assert deployment.get(f"/messages/m-{webhook_id}/executions").json()["executions"] == shown[::-1]
 
 
-def test_a_late_retry_is_fired_by_the_scheduler(
+def test_scheduler_triggers_a_late_retry(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,500,500,200"
@@ -94,7 +94,7 @@ OUTAGES: dict[str, Fault] = {"errors": failing, "throttling": throttled, "unproc
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_an_outage_of_dynamodb_loses_and_repeats_nothing(
+def test_an_outage_of_dynamodb_causes_no_loss_and_no_duplicate(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str, outage: str
 ) -> None:
     with dynamodb.breaking(OUTAGES[outage]):
@@ -102,7 +102,7 @@ def test_an_outage_of_dynamodb_loses_and_repeats_nothing(
     _reconcile(deployment, receiver_process, webhook_id)
 
 
-def test_a_dynamodb_that_does_not_answer_loses_and_repeats_nothing(
+def test_an_unresponsive_dynamodb_causes_no_loss_and_no_duplicate(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     with dynamodb.silent():
@@ -128,7 +128,7 @@ def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> N
     assert all(deployment.execution(e)["request_body"] for e in shown if not e["success"])
 
 
-def test_items_that_are_left_over_are_put_again(
+def test_unprocessed_items_are_written_again(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/status/200"
@@ -137,7 +137,7 @@ def test_items_that_are_left_over_are_put_again(
         assert len(deployment.wait_for_history(webhook_id, 10)) == 10
 
 
-def test_a_sender_killed_between_sending_and_logging(
+def test_a_sender_killed_before_logging_marks_the_message_redelivered(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     """What was not logged is sent again, and says that it may be a repetition; what was logged is not."""
@@ -155,7 +155,7 @@ def test_a_sender_killed_between_sending_and_logging(
     assert came(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
 
 
-def test_ten_messages_of_1_mib(
+def test_ten_messages_of_1_mib_are_delivered(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     noise = base64.b85encode(os.urandom(820_000)).decode()
@@ -170,7 +170,7 @@ def test_ten_messages_of_1_mib(
 BAD_CITIZENS = ["/drip-header", "/drip-body?status=500", "/drip-body?status=500&chunked=1", "/silent", "/slow-read"]
 
 
-def test_a_bad_citizen_holds_nobody_up(
+def test_a_bad_receiver_does_not_delay_others(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     base = receiver_process["http_url"]
@@ -186,7 +186,7 @@ def test_a_bad_citizen_holds_nobody_up(
     assert sum(e["success"] for e in first) == 5
 
 
-def test_a_connection_that_went_stale_is_no_failure(
+def test_a_stale_connection_causes_no_failure(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/close-after"
@@ -196,7 +196,7 @@ def test_a_connection_that_went_stale_is_no_failure(
     assert [e["result"] for e in deployment.history(webhook_id)] == [200] * 6
 
 
-def test_a_recovery_of_many_and_of_many_that_are_started_at_once_one(
+def test_a_recovery_of_many_failures_runs_only_once_at_a_time(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/sequence/{webhook_id}"

@@ -16,7 +16,7 @@ def failures(webhook_id: str) -> list[dict[str, Any]]:
     return [line for line in found if line["event"] == "execution_failed"]
 
 
-def test_a_failure_can_be_followed_and_nothing_planted_is_in_any_line(
+def test_a_failure_can_be_traced_and_no_line_contains_a_secret(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/sequence/{webhook_id}"

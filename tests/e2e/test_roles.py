@@ -229,7 +229,7 @@ def covers(grant: Call, call: Call) -> bool:
 
 
 @pytest.mark.parametrize("function", template.functions())
-def test_a_role_grants_what_its_function_calls_and_nothing_else(recorder: RecordingAws, function: str) -> None:
+def test_a_role_grants_exactly_what_its_function_calls(recorder: RecordingAws, function: str) -> None:
     grants, made = granted(function), recorder.of(function) | made_by_lambda(function)
     unused = sorted(grant for grant in grants if not any(covers(grant, call) for call in made))
     refused = sorted(call for call in made if not any(covers(grant, call) for grant in grants))

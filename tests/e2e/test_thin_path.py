@@ -44,7 +44,9 @@ def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, 
     assert "request_body" not in deployment.execution(shown)
 
 
-def test_a_failure_is_shown_in_full(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+def test_a_failure_is_shown_with_its_details(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
     url = f"{receiver_process['http_url']}/status/500?body=out+of+stock"
     deployment.enqueue(webhook_id, message(webhook_id, url, headers={"X-Shop": "berlin"}))
     (shown,) = deployment.wait_for_history(webhook_id, 1)
@@ -84,7 +86,7 @@ MISBEHAVIOUR: dict[str, tuple[int, str | None]] = {
 }
 
 
-def test_whatever_a_receiver_does_is_one_execution(
+def test_any_receiver_behaviour_gives_one_execution(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     ids = {f"m{number}": path for number, path in enumerate(MISBEHAVIOUR)}
@@ -114,7 +116,7 @@ def test_whatever_a_receiver_does_is_one_execution(
     assert set(answers.values()) == {'{"error":"out of stock"}', "<p>Größe ungültig</p>"}
 
 
-def test_an_address_that_is_not_public_is_sent_nothing_and_not_retried(deployment: Deployment, webhook_id: str) -> None:
+def test_a_private_address_is_not_requested_and_not_retried(deployment: Deployment, webhook_id: str) -> None:
     """The local stack allows loopback and nothing else."""
     hosts = ("169.254.169.254", "0xA9.0xFEA9FE", "2852039166", "[::ffff:127.0.0.1]", "10.1.2.3", "0.0.0.0")
     deployment.enqueue(webhook_id, *[message(webhook_id, f"http://{host}/latest/meta-data/") for host in hosts])
@@ -132,7 +134,7 @@ def _url(receiver: Receiver, path: str) -> str:
     return f"{receiver[f'{base}_url']}{rest}"
 
 
-def test_poison_reaches_the_dead_letter_queue_and_harms_nobody(
+def test_poison_goes_to_the_dlq_and_does_not_affect_others(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     poison = json.dumps({"webhook_id": webhook_id, "payload": 1, "url": "https://x/", "timeout_seconds": 99})
@@ -143,7 +145,7 @@ def test_poison_reaches_the_dead_letter_queue_and_harms_nobody(
     assert len(deployment.wait_for_history(webhook_id, 2)) == 2
 
 
-def test_a_body_of_1_mib_is_sent_and_kept_whole(
+def test_a_body_of_1_mib_is_sent_and_stored_whole(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     path = f"/status/500/{webhook_id}"
@@ -157,7 +159,7 @@ def test_a_body_of_1_mib_is_sent_and_kept_whole(
     assert json.loads(base64.b64decode(request["body"])) == body["payload"]
 
 
-def test_pages_follow_each_other(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
+def test_a_cursor_gives_the_next_page(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
     urls = [f"{receiver_process['http_url']}/status/{200 if n % 2 else 500}" for n in range(12)]
     deployment.enqueue(webhook_id, *[message(webhook_id, url) for url in urls])
     everything = deployment.wait_for_history(webhook_id, 12)
@@ -193,7 +195,7 @@ def token(deployment: Deployment, **claims: Any) -> str:
         ({"webhooks": None}, 401, "unauthorized"),
     ],
 )
-def test_a_token_opens_what_it_names(
+def test_a_token_grants_its_claims(
     deployment: Deployment, webhook_id: str, claims: dict[str, Any], status: int, code: str | None
 ) -> None:
     response = deployment.get(f"/webhooks/{webhook_id}/executions", token=token(deployment, **claims))
@@ -201,7 +203,7 @@ def test_a_token_opens_what_it_names(
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"}])
-def test_nobody_gets_in_without_a_token(deployment: Deployment, headers: dict[str, str]) -> None:
+def test_a_call_without_a_valid_token_is_a_401(deployment: Deployment, headers: dict[str, str]) -> None:
     response = requests.get(f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions", headers=headers, timeout=30)
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
 
@@ -216,13 +218,13 @@ def test_nobody_gets_in_without_a_token(deployment: Deployment, headers: dict[st
         ("/nothing", 404),
     ],
 )
-def test_errors_are_as_the_contract_says(deployment: Deployment, path: str, status: int) -> None:
+def test_errors_have_the_form_of_the_contract(deployment: Deployment, path: str, status: int) -> None:
     response = deployment.get(path)
     assert response.status_code == status
     assert response.json()["error"].keys() == {"code", "message"}
 
 
-def test_a_front_end_elsewhere_may_ask(deployment: Deployment) -> None:
+def test_cors_allows_a_front_end_on_another_origin(deployment: Deployment) -> None:
     url = f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions"
     asking = {"Origin": "https://app.acme.example", "Access-Control-Request-Method": "GET"}
     preflight = requests.options(url, headers=asking, timeout=30)
@@ -233,7 +235,7 @@ def test_a_front_end_elsewhere_may_ask(deployment: Deployment) -> None:
     assert deployment.get("/webhooks/wh_1/executions").headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_secrets_are_masked_and_what_is_erased_is_gone(
+def test_secrets_are_masked_and_details_can_be_erased(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
     url = f"{receiver_process['http_url']}/status/410?header=Set-Cookie:s3cr3t"
@@ -256,7 +258,7 @@ def test_secrets_are_masked_and_what_is_erased_is_gone(
     assert deployment.execution(one) == {**one, "erased": True}
 
 
-def test_dead_letters_are_put_back(deployment: Deployment, webhook_id: str) -> None:
+def test_dead_letters_can_be_redriven(deployment: Deployment, webhook_id: str) -> None:
     """What still cannot be sent is among them again, with its reason."""
     poison = json.dumps({"webhook_id": webhook_id, "url": 1, "payload": 1})
     deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)

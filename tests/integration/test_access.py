@@ -61,7 +61,7 @@ def call(app: Endpoint, webhook_id: str, **token: Any) -> tuple[int, dict[str, A
 
 
 @pytest.mark.parametrize("route", BY_WEBHOOK, ids=attrgetter("handler"))
-def test_a_token_for_one_webhook_opens_no_other(aws: MockAws, route: Route) -> None:
+def test_a_token_for_one_webhook_grants_no_access_to_another(aws: MockAws, route: Route) -> None:
     app = aws.endpoint(route.handler)
     for trick in TRICKS.values():
         status, body = call(app, trick, webhooks=["wh_a"], scope=" ".join(Scope))
@@ -78,7 +78,7 @@ def test_a_function_needs_the_scope_of_its_route(aws: MockAws, route: Route) -> 
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
-def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> None:
+def test_a_call_without_the_authorizers_context_is_refused(aws: MockAws, route: Route) -> None:
     app = aws.endpoint(route.handler)
     for authorizer in (None, {}, {"webhooks": '["*', "scope": "executions:read"}, {"webhooks": '"*"'}):
         event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {"authorizer": authorizer}}
@@ -86,7 +86,7 @@ def test_a_call_past_the_authorizer_is_refused(aws: MockAws, route: Route) -> No
 
 
 @pytest.mark.parametrize("function", sorted({route.function for route in ROUTES}))
-def test_a_function_handles_the_routes_of_its_permission_alone(aws: MockAws, function: str) -> None:
+def test_a_function_handles_only_the_routes_of_its_permission(aws: MockAws, function: str) -> None:
     """Whatever reached it past API Gateway, with a token for everything."""
     app = aws.start(template.function_in(function))
     others = [(route.method, route.resource) for route in ROUTES if route.function != function]
@@ -112,7 +112,7 @@ OWN_ATTEMPTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_call_that_a_webhook_makes_is_refused_before_anything_is_done(aws: MockAws, function: str) -> None:
+def test_a_call_made_by_a_webhook_is_refused_before_it_has_an_effect(aws: MockAws, function: str) -> None:
     """It is not even asked whether it has passed the authorizer, which answers 401 for it."""
     app = aws.start(function)
     for headers in OWN_ATTEMPTS:
@@ -130,7 +130,7 @@ HIDING = {
 """Headers that might keep ours from arriving."""
 
 
-def test_no_webhook_and_no_message_can_hide_that_it_is_an_attempt(
+def test_no_webhook_or_message_can_remove_the_attempt_header(
     api: Api, sender: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     url = receiver.url("/status/200")

@@ -66,7 +66,7 @@ def routes() -> dict[str, tuple[str, str]]:
 
 
 @pytest.mark.parametrize("function", routes())
-def test_whatever_is_asked_is_answered_as_the_document_has_it(aws: MockAws, function: str) -> None:
+def test_any_request_gets_a_documented_response(aws: MockAws, function: str) -> None:
     app, documented = aws.start(function), operations()[routes()[function]]["responses"]
 
     @bounded
@@ -105,7 +105,7 @@ MESSAGES = st.fixed_dictionaries(
 LIKELY = st.fixed_dictionaries({"webhook_id": st.just("wh_1"), "url": URLS, "payload": VALUES})
 
 
-def test_whatever_is_queued_is_sent_and_logged_or_a_dead_letter(aws: MockAws) -> None:
+def test_any_queue_message_is_logged_or_sent_to_the_dlq(aws: MockAws) -> None:
     """Nothing comes back to the queue, and nothing is lost, but for what waits for its execution to be logged."""
     app = aws.start("SendWebhooksFunction", RETRY_SCHEDULE="")
     queues = ("WebhookDeadLetterQueue", "WebhookQueue")

@@ -60,7 +60,7 @@ def rotation(aws: MockAws, authorizer: ModuleType) -> Rotation:
     return Rotation(aws, authorizer)
 
 
-def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authorizer: ModuleType) -> None:
+def test_a_token_gets_a_policy_and_a_context_for_the_functions(authorizer: ModuleType) -> None:
     answer = authorize(authorizer, token(FIRST, webhooks=["acme.orders"]))
     stage = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1"
     (statement,) = answer["policyDocument"]["Statement"]
@@ -77,7 +77,7 @@ def test_a_token_is_answered_with_a_policy_and_what_the_functions_check(authoriz
     assert answer["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}
 
 
-def test_topics_reach_the_functions_and_open_nothing(authorizer: ModuleType) -> None:
+def test_topics_are_in_the_context_and_grant_no_access(authorizer: ModuleType) -> None:
     plain = authorize(authorizer, token(FIRST, webhooks=["acme.*"]))
     answer = authorize(authorizer, token(FIRST, webhooks=["acme.*"], topics=["acme", "news.*"]))
     assert answer["policyDocument"] == plain["policyDocument"]
@@ -96,11 +96,11 @@ def test_topics_reach_the_functions_and_open_nothing(authorizer: ModuleType) -> 
         token(FIRST, topics=["acm*"]),
     ],
 )
-def test_what_is_no_valid_token_is_a_401(authorizer: ModuleType, bearer: str) -> None:
+def test_an_invalid_token_is_a_401(authorizer: ModuleType, bearer: str) -> None:
     assert not takes(authorizer, bearer)
 
 
-def test_both_keys_are_good_while_the_key_is_rotated(rotation: Rotation) -> None:
+def test_both_keys_are_valid_during_a_rotation(rotation: Rotation) -> None:
     rotation.put(SECOND)
     rotation.clock.now += PAUSE_SECONDS
     assert rotation.takes(SECOND)
@@ -111,7 +111,7 @@ def test_both_keys_are_good_while_the_key_is_rotated(rotation: Rotation) -> None
     assert not rotation.takes(THIRD)
 
 
-def test_a_key_that_was_taken_away_opens_nothing_a_minute_later(rotation: Rotation) -> None:
+def test_a_removed_key_is_refused_a_minute_later(rotation: Rotation) -> None:
     rotation.put(SECOND)
     rotation.clock.now += 60
     assert rotation.takes(FIRST)
@@ -128,7 +128,7 @@ def test_a_second_rotation_drops_the_first_key(rotation: Rotation) -> None:
     assert [rotation.takes(key) for key in (FIRST, SECOND, THIRD)] == [False, True, True]
 
 
-def test_tokens_that_nobody_signed_do_not_have_the_secret_read_each_time(rotation: Rotation) -> None:
+def test_unsigned_tokens_do_not_cause_repeated_reads_of_the_secret(rotation: Rotation) -> None:
     rotation.clock.now += PAUSE_SECONDS
     assert not rotation.takes(THIRD)
     rotation.put(THIRD)
@@ -139,7 +139,7 @@ def test_tokens_that_nobody_signed_do_not_have_the_secret_read_each_time(rotatio
     assert rotation.takes(THIRD)
 
 
-def test_a_key_that_is_too_short_opens_nothing_and_leaves_the_one_before_it_in_use(rotation: Rotation) -> None:
+def test_a_key_that_is_too_short_is_refused_and_the_previous_one_stays_valid(rotation: Rotation) -> None:
     rotation.put("short")
     rotation.clock.now += SIGNING_KEYS_SECONDS
     with pytest.warns(jwt.InsecureKeyLengthWarning):
@@ -148,9 +148,7 @@ def test_a_key_that_is_too_short_opens_nothing_and_leaves_the_one_before_it_in_u
     assert rotation.takes(FIRST)
 
 
-def test_keys_stay_in_use_while_the_secret_is_out_of_reach(
-    rotation: Rotation, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_keys_stay_valid_while_the_secret_cannot_be_read(rotation: Rotation, caplog: pytest.LogCaptureFixture) -> None:
     rotation.aws.secrets.delete_secret(SecretId=rotation.secret_id)
     rotation.clock.now += SIGNING_KEYS_SECONDS
     assert rotation.takes(FIRST)
@@ -163,7 +161,7 @@ def test_keys_stay_in_use_while_the_secret_is_out_of_reach(
     assert "keys_unreachable" not in logged_events(caplog)
 
 
-def test_without_any_key_it_is_our_fault(aws: MockAws) -> None:
+def test_without_any_key_every_token_is_a_500(aws: MockAws) -> None:
     aws.secrets.delete_secret(SecretId=aws.refs["SigningKey"])
     authorizer = aws.start("AuthorizeFunction")
     with pytest.raises(KeysUnavailable):

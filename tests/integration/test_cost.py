@@ -18,7 +18,7 @@ print(json.dumps({kind: asdict(usage) for kind, usage in count_usage().items()})
 """Runs in its own process, because Powertools has one logger per process."""
 
 
-def test_the_recorded_usage_is_what_is_counted() -> None:
+def test_the_recorded_usage_matches_the_counted_usage() -> None:
     result = subprocess.run([sys.executable, "-c", COUNT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     counted = json.loads(result.stdout.splitlines()[-1])

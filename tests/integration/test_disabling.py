@@ -104,7 +104,7 @@ def log_all(aws: MockAws, rows: list[Row]) -> None:
 
 
 class TestGone:
-    def test_410_switches_off_at_once_and_tells(
+    def test_a_410_disables_the_webhook_at_once_and_publishes_an_event(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
@@ -124,7 +124,7 @@ class TestGone:
         lines = {str(log.__dict__.get("event")): log.__dict__ for log in caplog.records}
         assert (lines["batch_processed"]["disabled"], lines["webhook_disabled"]["webhook_id"]) == (1, ID)
 
-    def test_what_arrives_then_can_be_sent_when_it_is_on_again(
+    def test_messages_to_a_disabled_webhook_can_be_recovered_after_it_is_enabled(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
@@ -142,7 +142,7 @@ class TestGone:
         start(aws).lambda_handler(aws.take("WebhookQueue"), CONTEXT)
         assert receiver.requests[-1].path == "/status/200"
 
-    def test_who_saves_what_was_read_before_does_not_switch_it_on_again(
+    def test_saving_an_outdated_version_does_not_enable_a_disabled_webhook(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
         _, read = api.put(url=receiver.url("/status/410"), enabled=True)
@@ -150,7 +150,7 @@ class TestGone:
         send(start(aws), {})
         assert api.put(**read)[0] == 409
 
-    def test_a_410_of_a_url_that_has_been_changed_is_no_reason(
+    def test_a_410_from_a_replaced_url_does_not_disable(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
     ) -> None:
         api.put(url=receiver.url("/sequence/then", codes="200,410"), enabled=True)
@@ -161,7 +161,7 @@ class TestGone:
         assert receiver.requests[-1].path == "/sequence/then"
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
-    def test_a_410_of_a_message_with_a_url_is_its_own(
+    def test_a_410_to_a_message_with_its_own_url_does_not_disable(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
@@ -169,7 +169,9 @@ class TestGone:
         assert len(receiver.requests) == 1
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
-    def test_of_two_senders_one_switches_off(self, api: Api, aws: MockAws, receiver: Receiver, told: str) -> None:
+    def test_only_one_of_two_senders_disables_the_webhook(
+        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+    ) -> None:
         api.put(url=receiver.url("/sequence/all", codes="200,200,410,410"), enabled=True)
         both = [start(aws), start(aws)]
         for sender in both * 2:
@@ -179,7 +181,7 @@ class TestGone:
 
 
 class TestFailing:
-    def test_the_first_failure_is_noted_and_the_next_success_takes_it_back(
+    def test_the_first_failure_is_recorded_and_the_next_success_clears_it(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/sequence/s", codes="500,500,200"), enabled=True)
@@ -193,7 +195,7 @@ class TestFailing:
         assert since(aws) is None
         assert api.get()[1]["version"] == 1
 
-    def test_of_two_senders_the_second_does_not_note_its_failure_over_the_first(
+    def test_a_second_sender_does_not_overwrite_the_first_recorded_failure(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/sequence/two", codes="200,500,500"), enabled=True)
@@ -204,7 +206,7 @@ class TestFailing:
         assert first < second
         assert since(aws) == iso_time(first)
 
-    def test_who_succeeds_does_not_take_back_what_was_noted_after_that(
+    def test_a_success_does_not_clear_a_failure_recorded_after_it(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/sequence/back", codes="500,500,200,500,200"), enabled=True)
@@ -226,7 +228,7 @@ class TestFailing:
     @pytest.mark.parametrize(
         ("days_ago", "days", "off"), [(5.01, "5", True), (4.99, "5", False), (1.01, "1", True), (400, "0", False)]
     )
-    def test_it_is_switched_off_when_all_has_failed_for_so_long(
+    def test_a_webhook_is_disabled_when_every_attempt_has_failed_for_the_period(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str, days_ago: float, days: str, off: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -256,7 +258,7 @@ class TestFailing:
             pytest.param("20a 19.9b 19.8c 4.5d 3e 2f", False, id="after an earlier outage, not for long enough"),
         ],
     )
-    def test_failures_of_several_messages_must_be_spread_over_all_of_that_time(
+    def test_failures_must_span_the_whole_period(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str, before: str, off: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -267,7 +269,7 @@ class TestFailing:
         assert send(start(aws), {"message_id": "now"}) == []
         assert (api.get()[1]["enabled"], len(events(aws))) == (not off, int(off))
 
-    def test_a_failure_in_between_that_is_logged_late_counts(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_failure_that_is_logged_late_counts(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=6))
         failed(aws, 6, "a")
@@ -278,7 +280,9 @@ class TestFailing:
         send(sender, {"message_id": "d"})
         assert api.get()[1]["enabled"] is False
 
-    def test_a_success_after_the_failure_is_one_in_between(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_success_after_the_first_failure_prevents_disabling(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
         """Another sender has logged it by now, and has yet to note it."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=6))
@@ -288,7 +292,7 @@ class TestFailing:
         send(start(aws), {})
         assert api.get()[1]["enabled"] is True
 
-    def test_of_more_failures_than_are_read_the_earlier_ones_are_looked_for(
+    def test_earlier_failures_are_found_beyond_the_first_page(
         self, api: Api, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What is read in vain is not read again by each failure."""
@@ -308,7 +312,7 @@ class TestFailing:
         send(start(aws), {})
         assert api.get()[1]["enabled"] is False
 
-    def test_a_success_that_was_not_noted_is_found_in_the_log(
+    def test_a_success_that_was_not_recorded_is_found_in_the_log(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
     ) -> None:
         """The days begin anew with the first failure after it."""
@@ -323,7 +327,7 @@ class TestFailing:
         send(start(aws), {})
         assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
 
-    def test_of_days_that_have_left_the_log_nothing_is_said(
+    def test_expired_executions_do_not_count_as_failures(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str
     ) -> None:
         """There may have been a success then, of which this sender has not known."""
@@ -335,7 +339,7 @@ class TestFailing:
         assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
 
     @pytest.mark.parametrize("fields", [{"trigger": {"S": "test"}}, {"skipped": {"BOOL": True}}])
-    def test_a_test_and_what_was_skipped_are_no_success(
+    def test_tests_and_skipped_messages_do_not_count_as_successes(
         self, api: Api, aws: MockAws, receiver: Receiver, fields: Row
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -348,7 +352,7 @@ class TestFailing:
         assert api.get()[1]["enabled"] is False
 
     @pytest.mark.parametrize("error_type", [kind for kind in ErrorType if not kind.was_attempted])
-    def test_where_nobody_was_asked_nobody_has_failed_in_between(
+    def test_unsent_executions_in_the_period_do_not_count_as_failures(
         self, api: Api, aws: MockAws, receiver: Receiver, error_type: str
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -359,7 +363,7 @@ class TestFailing:
         send(start(aws), {})
         assert api.get()[1]["enabled"] is True
 
-    def test_where_nobody_was_asked_nobody_has_failed(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+    def test_unsent_executions_do_not_count_as_failures(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/200"), enabled=True, transformation="$error('no order')")
         sender = start(aws)
         send(sender, {})
@@ -369,7 +373,7 @@ class TestFailing:
         send(start(aws), {})
         assert (len(history(aws)), api.get()[1]["enabled"]) == (2, True)
 
-    def test_a_change_starts_the_days_anew(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_change_of_the_webhook_restarts_the_period(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=6))
         api.put(url=receiver.url("/status/503"), enabled=True, version=1)
@@ -385,7 +389,7 @@ class TestFaults:
             monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
             yield faulty
 
-    def test_a_state_that_cannot_be_written_fails_no_delivery(
+    def test_a_delivery_succeeds_if_the_failure_state_cannot_be_written(
         self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
@@ -397,7 +401,7 @@ class TestFaults:
         send(sender, {})
         assert api.get()[1]["enabled"] is False
 
-    def test_who_switched_off_and_got_no_answer_tells(
+    def test_the_event_is_published_if_the_response_to_disabling_is_lost(
         self, api: Api, aws: MockAws, receiver: Receiver, told: str, dynamodb: FaultyService
     ) -> None:
         """The client asks a second time, and finds what the first has done."""
@@ -415,7 +419,7 @@ class TestFaults:
         assert dynamodb.calls["UpdateItem"] == 2
         assert (len(events(aws)), api.get()[1]["version"]) == (1, 2)
 
-    def test_while_dynamodb_takes_nothing_it_is_not_asked(
+    def test_no_state_is_written_while_dynamodb_refuses_writes(
         self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -424,7 +428,7 @@ class TestFaults:
             assert send(sender, {}) == []
         assert dynamodb.calls["UpdateItem"] == 0
 
-    def test_an_event_that_sns_does_not_take_is_logged_and_the_webhook_is_off(
+    def test_an_event_that_sns_refuses_is_logged_and_the_webhook_is_disabled(
         self, api: Api, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
@@ -434,7 +438,7 @@ class TestFaults:
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "event_not_published"]
         assert (line.levelname, line.__dict__["webhook_id"]) == ("ERROR", ID)
 
-    def test_it_is_let_be_where_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
+    def test_failure_monitoring_is_skipped_if_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True, timeout_seconds=1)
         left = iter([60_000] * 1 + [12_000] * 10)
         context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: next(left))

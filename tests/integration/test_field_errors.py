@@ -73,7 +73,7 @@ def calls(aws: MockAws) -> Calls:
     return Calls(aws)
 
 
-def test_a_webhook_with_every_field_wrong_is_told_each(calls: Calls) -> None:
+def test_every_wrong_field_of_a_webhook_is_listed(calls: Calls) -> None:
     found = calls.put({**WRONG_WEBHOOK, "colour": "red", "size": 1})
     assert sorted(found) == sorted([*WRONG_WEBHOOK, "colour", "size"])
     assert found["headers"] == "header Host is not allowed: it is set by Hooklog or belongs to the connection"
@@ -82,38 +82,38 @@ def test_a_webhook_with_every_field_wrong_is_told_each(calls: Calls) -> None:
     assert found["colour"].startswith("unknown field colour; known: ")
 
 
-def test_a_wrong_field_of_a_webhook_is_named_alone(calls: Calls) -> None:
+def test_only_the_wrong_field_of_a_webhook_is_named(calls: Calls) -> None:
     for field, value in WRONG_WEBHOOK.items():
         assert list(calls.put({"url": "https://shop.example/hooks", field: value})) == [field]
 
 
-def test_a_mask_without_a_stored_value_and_the_apis_own_url(calls: Calls) -> None:
+def test_a_mask_without_a_stored_value_and_the_apis_own_url_are_both_listed(calls: Calls) -> None:
     own = f"https://{api_event({})['requestContext']['domainName']}/live/webhooks"
     found = calls.put({"url": own, "headers": {"X-Key": MASK}})
     assert list(found) == ["headers", "url"]
     assert found["headers"] == "header X-Key is masked and none of this name is stored: give its value"
 
 
-def test_nothing_is_stored_of_a_webhook_with_a_wrong_field(api: Api, calls: Calls) -> None:
+def test_a_webhook_with_a_wrong_field_is_not_stored(api: Api, calls: Calls) -> None:
     calls.put({"url": "https://shop.example/hooks", "name": 7})
     assert api.get()[0] == 404
 
 
-def test_what_is_unknown_is_named_as_far_as_there_is_room(calls: Calls) -> None:
+def test_unknown_fields_are_named_up_to_a_length(calls: Calls) -> None:
     found = calls.put({"url": "https://shop.example/hooks", **{f"x{number}" * 200: 1 for number in range(100)}})
     assert len(found) == MAX_UNKNOWN
     assert max(map(len, found)) == 128
 
 
 @pytest.mark.parametrize("handler", ["put_webhook", "start_recovery", "test_webhook"])
-def test_a_body_that_is_no_object_is_named_as_a_whole(calls: Calls, handler: str) -> None:
+def test_a_body_that_is_not_an_object_names_no_field(calls: Calls, handler: str) -> None:
     for body in ("{", "[]", "7", "null", '{"url": 1', "x" * 131_073, *([] if handler == "test_webhook" else [""])):
         assert calls.of_body(handler, body) == ["body"]
     binary = api_event({"webhook_id": ID}, scope=SCOPES) | {"body": "/w==", "isBase64Encoded": True}
     assert list(calls.refused(handler, binary)) == ["body"]
 
 
-def test_a_recovery(calls: Calls) -> None:
+def test_a_recovery_names_its_wrong_fields(calls: Calls) -> None:
     for body, fields in (
         ({}, ["since"]),
         ({"since": 7}, ["since"]),
@@ -125,7 +125,7 @@ def test_a_recovery(calls: Calls) -> None:
         assert calls.of_body("start_recovery", body) == fields, body
 
 
-def test_a_test_of_a_webhook(calls: Calls) -> None:
+def test_a_webhook_test_names_its_wrong_fields(calls: Calls) -> None:
     for body, fields in (
         ({"payload": 1, "colour": 1, "size": 1}, ["colour", "size"]),
         ({"dry_run": "yes"}, ["dry_run"]),
@@ -138,7 +138,7 @@ def test_a_test_of_a_webhook(calls: Calls) -> None:
         assert calls.of_body("test_webhook", body) == fields, body
 
 
-def test_a_list_of_executions(calls: Calls) -> None:
+def test_a_list_of_executions_names_its_wrong_parameters(calls: Calls) -> None:
     cursor = make_cursor(Query(ID), EXECUTION_ID) or ""
     for parameters, fields in (
         ({"limit": "0"}, ["limit"]),
@@ -159,12 +159,12 @@ def test_a_list_of_executions(calls: Calls) -> None:
     assert list(calls.refused("list_executions", event)) == ["limit", "to"]
 
 
-def test_a_list_of_webhooks(calls: Calls) -> None:
+def test_a_list_of_webhooks_names_its_wrong_parameters(calls: Calls) -> None:
     for parameters, fields in (({"limit": "101", "cursor": "x"}, ["limit", "cursor"]), ({"from": "x"}, ["from"])):
         assert list(calls.refused("list_webhooks", api_event({}, parameters, scope=SCOPES))) == fields
 
 
-def test_an_id_in_the_path_and_an_unknown_parameter(calls: Calls) -> None:
+def test_a_wrong_id_in_the_path_and_an_unknown_parameter_are_named(calls: Calls) -> None:
     """Of every call; an id of an execution or a recovery that cannot be one is a 404."""
     for route in ROUTES:
         unknown = api_event({"webhook_id": ID, "message_id": "m"}, {"colour": "red"}, scope=SCOPES)

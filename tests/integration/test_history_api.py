@@ -78,7 +78,7 @@ def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Re
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def test_a_summary_is_as_the_contract_shows_it(write: Write, listing: Endpoint) -> None:
+def test_a_summary_has_the_fields_of_the_contract(write: Write, listing: Endpoint) -> None:
     one = execution(0)
     write([one])
     assert page(listing) == (
@@ -111,7 +111,7 @@ def test_a_webhook_without_executions_has_an_empty_history(listing: Endpoint) ->
 
 @pytest.mark.parametrize("limit", ["1", "3", "7", "19", "20", "21", "200"])
 @pytest.mark.parametrize("status", ["", "success", "failure"])
-def test_pages_are_newest_first_and_leave_nothing_out(write: Write, listing: Endpoint, limit: str, status: str) -> None:
+def test_pages_are_newest_first_and_complete(write: Write, listing: Endpoint, limit: str, status: str) -> None:
     log = [execution(n, 500 if n % 3 == 0 else 200) for n in range(20)]
     write(log)
     write([execution(n, webhook_id="acme.orderz") for n in range(3)])
@@ -127,7 +127,7 @@ def test_the_page_has_50_by_default(write: Write, listing: Endpoint) -> None:
     assert [len(ids) for ids in pages(listing)] == [50, 10]
 
 
-def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listing: Endpoint) -> None:
+def test_older_pages_do_not_shift_when_executions_are_added(write: Write, listing: Endpoint) -> None:
     log = [execution(n) for n in range(4)]
     write(log)
     walk = pages(listing, limit="2")
@@ -150,7 +150,7 @@ def test_older_pages_do_not_shift_while_new_executions_come(write: Write, listin
         ({"from_": "2026-11-23T17:36:04Z", "to": "2026-11-23T17:36:02Z"}, range(0)),
     ],
 )
-def test_from_is_included_and_to_is_not(
+def test_from_is_inclusive_and_to_is_exclusive(
     write: Write, listing: Endpoint, status: str, bounds: dict[str, str], seconds: range
 ) -> None:
     log = [execution(n, 500 if status == "failure" else 200) for n in range(10)]
@@ -215,7 +215,7 @@ def test_a_cursor_made_for_another_query_is_refused(write: Write, listing: Endpo
 
 
 @pytest.mark.parametrize("webhook_id", ["a b", "a/b", "w" * 129, "wh_a%2F..%2Fwh_b", "ü", "%00", ".", "%2E%2E"])
-def test_a_webhook_id_that_cannot_be_is_refused(listing: Endpoint, webhook_id: str) -> None:
+def test_an_invalid_webhook_id_is_refused(listing: Endpoint, webhook_id: str) -> None:
     assert page(listing, webhook_id)[0] == 400
 
 
@@ -235,13 +235,13 @@ def test_the_token_must_allow_the_webhook(write: Write, listing: Endpoint, getti
             assert (answer["statusCode"], grant) == (status, grant)
 
 
-def test_a_request_past_the_authorizer_is_401(listing: Endpoint) -> None:
+def test_a_request_without_the_authorizers_context_is_a_401(listing: Endpoint) -> None:
     event = api_event({"webhook_id": "acme.orders"})
     del event["requestContext"]["authorizer"]
     assert listing.lambda_handler(event, None)["statusCode"] == 401
 
 
-def test_a_failed_execution_in_full(write: Write, getting: Endpoint) -> None:
+def test_a_failed_execution_has_all_details(write: Write, getting: Endpoint) -> None:
     one = execution(0, 500)
     write([one])
     status, body = get(getting, one.execution_id)
@@ -260,7 +260,7 @@ def test_a_failed_execution_in_full(write: Write, getting: Endpoint) -> None:
     }
 
 
-def test_what_a_webhook_calls_sensitive_is_masked(write: Write, getting: Endpoint) -> None:
+def test_a_webhooks_sensitive_headers_are_masked(write: Write, getting: Endpoint) -> None:
     call = Call.from_message(MESSAGE)._replace(sensitive_headers=frozenset({"X-OWN"}))
     one = record(execution(0, 500).delivery._replace(call=call, request_headers={"X-Own": "s3cr3t"}), Trigger.EVENT)
     write([one])
@@ -280,7 +280,7 @@ def test_a_hard_error_says_what_went_wrong(write: Write, getting: Endpoint) -> N
     assert "response_body" not in body
 
 
-def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: Endpoint) -> None:
+def test_bodies_that_are_not_utf8_are_returned_as_base64(write: Write, getting: Endpoint) -> None:
     answer = Response(500, {}, b"\xff\xfe", truncated=True, length=None)
     one = record(execution(0, 500).delivery._replace(response=answer), Trigger.EVENT)
     write([one])
@@ -290,14 +290,14 @@ def test_bodies_that_are_not_utf8_come_as_base64(write: Write, getting: Endpoint
     assert "request_body_encoding" not in body
 
 
-def test_a_success_has_its_summary_alone(write: Write, getting: Endpoint) -> None:
+def test_a_success_has_only_its_summary(write: Write, getting: Endpoint) -> None:
     one = execution(0)
     write([one])
     status, body = get(getting, one.execution_id)
     assert (status, body["result"], "request_body" in body) == (200, 200, False)
 
 
-def test_details_in_many_parts_come_whole(write: Write, getting: Endpoint) -> None:
+def test_details_stored_in_many_parts_are_returned_whole(write: Write, getting: Endpoint) -> None:
     noise = os.urandom(450_000).hex().encode()
     one = record(
         execution(0, 500).delivery._replace(call=Call.from_message(MESSAGE._replace(body=noise))), Trigger.EVENT
@@ -310,20 +310,18 @@ def test_details_in_many_parts_come_whole(write: Write, getting: Endpoint) -> No
     "execution_id",
     ["20261123T173600.123456Z-00000000", "x", "20261123T173600.123456Z-9f3a2c1d#1", "%00", "../other"],
 )
-def test_an_execution_that_is_not_there_is_404(getting: Endpoint, execution_id: str) -> None:
+def test_a_missing_execution_is_a_404(getting: Endpoint, execution_id: str) -> None:
     status, body = get(getting, execution_id)
     assert (status, body["error"]["code"]) == (404, "not_found")
 
 
-def test_an_execution_of_another_webhook_is_404(write: Write, getting: Endpoint) -> None:
+def test_an_execution_of_another_webhook_is_a_404(write: Write, getting: Endpoint) -> None:
     one = execution(0, webhook_id="acme.other")
     write([one])
     assert get(getting, one.execution_id)[0] == 404
 
 
-def test_what_fails_on_our_side_is_a_plain_500(
-    listing: Endpoint, aws: MockAws, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_internal_error_is_a_plain_500(listing: Endpoint, aws: MockAws, caplog: pytest.LogCaptureFixture) -> None:
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     status, body = page(listing)
     assert (status, body["error"]["code"]) == (500, "internal_error")
@@ -331,7 +329,7 @@ def test_what_fails_on_our_side_is_a_plain_500(
     assert "api_call_failed" in logged_events(caplog)
 
 
-def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
+def test_every_response_allows_only_the_front_ends_origin(aws: MockAws) -> None:
     app = aws.endpoint("list_executions", ALLOWED_ORIGIN="https://app.acme.example")
     headers = app.lambda_handler(api_event({"webhook_id": "w"}), None)["headers"]
     assert headers["Access-Control-Allow-Origin"] == "https://app.acme.example"
@@ -339,7 +337,7 @@ def test_every_answer_may_be_read_by_the_front_end_alone(aws: MockAws) -> None:
     assert headers["Cache-Control"] == "no-store"
 
 
-def test_a_function_does_not_start_with_a_setting_missing(aws: MockAws) -> None:
+def test_a_function_does_not_start_without_a_required_setting(aws: MockAws) -> None:
     environment = aws.environment("ReadApiFunction")
     del environment["EXECUTIONS_TABLE"]
     with patch.dict(os.environ, environment), pytest.raises(Exception, match="EXECUTIONS_TABLE is not set"):

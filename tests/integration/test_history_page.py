@@ -49,7 +49,7 @@ def test_its_assets_are_served_to_any_origin(app: ModuleType, asset: str, conten
 
 
 @pytest.mark.parametrize("asset", [None, *ASSETS, "none"])
-def test_every_answer_is_locked_down(app: ModuleType, asset: str | None) -> None:
+def test_every_response_has_security_headers(app: ModuleType, asset: str | None) -> None:
     answer = get(app, asset)
     directives = policy(answer)
     assert directives["default-src"] == directives["base-uri"] == directives["frame-ancestors"] == "'none'"
@@ -62,7 +62,7 @@ def test_every_answer_is_locked_down(app: ModuleType, asset: str | None) -> None
 
 
 @pytest.mark.parametrize("asset", [None, *ASSETS])
-def test_a_browser_that_has_it_is_told_so(app: ModuleType, asset: str | None) -> None:
+def test_an_unchanged_page_is_a_304(app: ModuleType, asset: str | None) -> None:
     etag = get(app, asset)["headers"]["ETag"]
     for header in ("If-None-Match", "if-none-match"):
         for value in (etag, f'"other", {etag}', f"W/{etag}"):
@@ -75,21 +75,21 @@ def test_a_browser_that_has_it_is_told_so(app: ModuleType, asset: str | None) ->
     "asset",
     ["", "index.html", "app.py", "Makefile", "../app.py", "..%2fapp.py", "/etc/passwd", "webhook-history.js/", "\0"],
 )
-def test_nothing_else_is_there(app: ModuleType, asset: str) -> None:
+def test_any_other_path_is_a_404(app: ModuleType, asset: str) -> None:
     answer = get(app, asset)
     assert answer["statusCode"] == 404
     assert json.loads(answer["body"]) == {"error": {"code": "not_found", "message": "There is no such page."}}
     assert answer["headers"]["Cache-Control"] == "no-store"
 
 
-def test_the_page_has_nothing_inline_and_nothing_from_elsewhere() -> None:
+def test_the_page_has_no_inline_code_and_no_foreign_resources() -> None:
     page = (FOLDER / "index.html").read_text()
     addresses = re.findall(r'(?:src|href)="([^"]*)"', page)
     assert addresses == ["data:,", "history/webhook-history.css", "history/webhook-history.js"]
     assert not re.search(r"<style|style=| on\w+=|<script[^>]*>[^<]", page)
 
 
-def test_the_component_is_small_and_writes_text_alone() -> None:
+def test_the_component_is_small_and_inserts_only_text() -> None:
     files = {asset: (FOLDER / asset).read_bytes() for asset in ASSETS}
     assert sum(len(gzip.compress(content)) for content in files.values()) < BUDGET_BYTES_GZIPPED
     script = files["webhook-history.js"].decode()

@@ -128,7 +128,7 @@ class TestTwoMessagesWithOneId:
         assert not any("next_attempt_at" in execution for execution in executions(aws))
 
     @pytest.mark.parametrize("settings", [{}, {"DETAILS_OF": "none"}, {"DETAILS_OF": "all"}])
-    def test_of_three_each_is_retried_by_itself(
+    def test_each_of_three_is_retried_separately(
         self, aws: MockAws, receiver: Receiver, settings: dict[str, str]
     ) -> None:
         app = start(aws, **settings)
@@ -139,13 +139,15 @@ class TestTwoMessagesWithOneId:
         assert versions(receiver) == {1: 3, 2: 2, 3: 4}
         assert Counter(attempt for attempt, _, _ in chain(aws)) == {1: 3, 2: 3, 3: 2, 4: 1}
 
-    def test_in_one_batch(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    def test_messages_with_one_id_in_one_batch_are_all_retried(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
         bodies = [message(receiver.url(f"/sequence/batch{n}", codes="500,200"), n) for n in range(5)]
         send(app, sqs_event(*bodies))
         send_what_waits(app, aws)
         assert versions(receiver) == dict.fromkeys(range(5), 2)
 
-    def test_to_resend_one_ends_its_own_retry_alone(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_resend_cancels_only_its_own_retry(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         for number in (1, 2):
             url = receiver.url(f"/sequence/resent{number}", codes="500,200")
             send(app, queued(message(url, number), f"q{number}"))
@@ -156,7 +158,7 @@ class TestTwoMessagesWithOneId:
         assert versions(receiver) == {1: 2, 2: 2}
         assert sorted(chain(aws)) == [(1, "event", 500), (1, "event", 500), (2, "resend", 200), (2, "retry", 200)]
 
-    def test_a_recovery_finds_what_the_other_has_not_made_good(self, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_recovery_finds_a_failure_despite_the_others_success(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws, RETRY_SCHEDULE="")
         for number, codes in enumerate(("500,200", "200", "500,200", "500,200"), start=1):
             url = receiver.url(f"/sequence/recovered{number}", codes=codes)
@@ -168,7 +170,7 @@ class TestTwoMessagesWithOneId:
         assert versions(receiver) == {1: 2, 2: 1, 3: 2, 4: 2}
         assert recover(aws) == {"status": "done", "found": 0, "queued": 0}
 
-    def test_the_second_is_not_taken_for_the_first_handed_out_again(
+    def test_the_second_is_not_mistaken_for_a_redelivery_of_the_first(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/status/200"), 1), "q1"))
@@ -176,7 +178,7 @@ class TestTwoMessagesWithOneId:
             send(app, queued(message(receiver.url("/status/200"), 2), "q2", count=2))
         assert versions(receiver) == {1: 1, 2: 1}
 
-    def test_of_a_topic_each_webhook_follows_each_message(self, aws: MockAws, api: Api, receiver: Receiver) -> None:
+    def test_each_webhook_of_a_topic_receives_both(self, aws: MockAws, api: Api, receiver: Receiver) -> None:
         app = start(aws)
         for number in (1, 2):
             url = receiver.url(f"/sequence/topic{number}", codes="500,500,200")
@@ -195,7 +197,7 @@ class TestTwoMessagesWithOneId:
 
 
 class TestRepeats:
-    def test_a_retry_that_is_handed_out_again_is_not_sent_again_and_the_next_is_ensured(
+    def test_a_redelivered_retry_is_not_sent_twice_and_the_next_one_is_enqueued(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
@@ -205,7 +207,7 @@ class TestRepeats:
         send(app, again(retry))
         assert (versions(receiver), aws.waiting("WebhookQueue")) == ({1: 2}, 1)
 
-    def test_each_of_two_resends_that_are_handed_out_again_is_sent_once(self, aws: MockAws, receiver: Receiver) -> None:
+    def test_each_of_two_redelivered_resends_is_sent_once(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws, RETRY_SCHEDULE="")
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         for _ in range(2):
@@ -216,7 +218,7 @@ class TestRepeats:
         assert [trigger for _, trigger, _ in chain(aws)] == ["event", "resend", "resend"]
         assert versions(receiver) == {1: 3}
 
-    def test_a_resend_that_is_handed_out_again_comes_back_while_the_log_is_out(
+    def test_a_redelivered_resend_returns_to_the_queue_while_the_log_is_unavailable(
         self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Put on the queue once more as another message, it could not tell that it was sent."""
@@ -250,14 +252,14 @@ class TestRowsOfEarlierReleases:
                 row["queue_message_id"] = {"S": held.rpartition("/")[2]}
                 aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=row)
 
-    def test_what_a_retry_has_delivered_is_not_recovered(self, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_message_delivered_by_a_retry_is_not_recovered(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws)
         send(app, queued(message(receiver.url("/sequence/old", codes="500,200"), 1), "q1"))
         send_what_waits(app, aws)
         self.make_legacy(aws)
         assert recover(aws)["found"] == 0
 
-    def test_a_chain_goes_on(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    def test_retries_continue(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         send(app, queued(message(receiver.url("/sequence/old", codes="500,500,500,200"), 1), "q1"))
         first = self.legacy(take(aws))
         send(app, first)
@@ -272,7 +274,7 @@ class TestRowsOfEarlierReleases:
         send(app, aws.take("WebhookQueue"))
         assert [(attempt, result) for attempt, _, result in chain(aws)] == [(1, 500), (2, 500), (3, 500), (4, 200)]
 
-    def test_an_old_first_attempt_is_told_from_a_new_message(
+    def test_an_old_first_attempt_is_distinguished_from_a_new_message(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/sequence/old", codes="500,200"), 1), "q1"))
@@ -298,7 +300,7 @@ class TestNextAttempt:
         return [execution["execution_id"] for execution in executions(aws)]
 
     @pytest.mark.parametrize("settings", [{}, {"DETAILS_OF": "none"}])
-    def test_an_attempt_that_was_retried_does_not_say_when_it_would_be(
+    def test_a_retried_attempt_has_no_next_attempt(
         self, aws: MockAws, receiver: Receiver, settings: dict[str, str]
     ) -> None:
         app = start(aws, **settings)
@@ -309,7 +311,7 @@ class TestNextAttempt:
         send(app, take(aws))
         assert self.shown(aws) == []
 
-    def test_nor_one_that_a_resend_came_before(self, aws: MockAws, receiver: Receiver) -> None:
+    def test_an_attempt_followed_by_a_resend_has_no_next_attempt(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws, RETRY_SCHEDULE="1,300")
         send(app, queued(message(receiver.url("/sequence/before", codes="500,500,200"), 1), "q1"))
         send(app, take(aws))
@@ -317,7 +319,7 @@ class TestNextAttempt:
         send(app, aws.take("WebhookQueue"))
         assert (chain(aws)[-1], self.shown(aws)) == ((3, "resend", 200), [])
 
-    def test_nor_one_whose_details_were_erased(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    def test_an_erased_attempt_has_no_next_attempt(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         path = {"webhook_id": ID, "execution_id": self.ids(aws)[0]}
         call(aws.endpoint("erase_execution_details"), path, 204)
@@ -325,14 +327,14 @@ class TestNextAttempt:
         send(app, take(aws))
         assert versions(receiver) == {1: 1}
 
-    def test_another_message_of_that_id_takes_nothing_back(
+    def test_another_message_with_that_id_leaves_the_next_attempt(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
         assert self.shown(aws) == self.ids(aws)[:1]
 
-    def test_one_that_cannot_be_taken_back_fails_no_delivery(
+    def test_a_delivery_succeeds_if_the_next_attempt_cannot_be_cleared(
         self,
         aws: MockAws,
         aws_endpoint: str,
@@ -349,7 +351,7 @@ class TestNextAttempt:
         assert [result for _, _, result in chain(aws)] == [500, 200]
         assert "next_attempt_not_cleared" in logged_events(caplog)
 
-    def test_a_success_takes_nothing_back_and_asks_nothing(
+    def test_a_first_success_reads_and_clears_nothing(
         self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with FaultyService(aws_endpoint) as dynamodb:
@@ -368,7 +370,9 @@ class TestAfterARedelivery:
             yield faulty
 
     @pytest.mark.parametrize("code", ["200", "500"])
-    def test_of_a_message(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver, code: str) -> None:
+    def test_a_redelivered_message_is_found_in_the_table(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver, code: str
+    ) -> None:
         app = start(aws)
         event = queued(message(receiver.url(f"/status/{code}"), 1), "q1")
         with dynamodb.breaking(lagging):
@@ -376,7 +380,9 @@ class TestAfterARedelivery:
             send(app, again(event))
         assert versions(receiver) == {1: 1}
 
-    def test_of_a_retry(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+    def test_a_redelivered_retry_is_found_in_the_table(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
         app = start(aws)
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         retry = take(aws)
@@ -385,7 +391,9 @@ class TestAfterARedelivery:
             send(app, again(retry))
         assert versions(receiver) == {1: 2}
 
-    def test_of_a_resend(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+    def test_a_redelivered_resend_is_found_in_the_table(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
         app = start(aws, RETRY_SCHEDULE="")
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         resend(aws, executions(aws)[0])
@@ -395,7 +403,7 @@ class TestAfterARedelivery:
             send(app, again(event))
         assert versions(receiver) == {1: 2}
 
-    def test_of_a_retry_that_another_has_overtaken(
+    def test_a_redelivered_retry_that_was_overtaken_is_found_in_the_table(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
         app = start(aws)
@@ -407,7 +415,9 @@ class TestAfterARedelivery:
             send(app, again(retry))
         assert versions(receiver) == {1: 2}
 
-    def test_of_a_topics_copy(self, aws: MockAws, api: Api, dynamodb: FaultyService, receiver: Receiver) -> None:
+    def test_a_redelivered_fan_out_copy_is_found_in_the_table(
+        self, aws: MockAws, api: Api, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
         api.put("acme.w1", url=receiver.url("/status/200"), topic="acme", enabled=True)
         app = start(aws)
         event = queued({"topic": "acme", "message_id": "msg_1", "payload": {"v": 1}}, "q1")
@@ -419,14 +429,16 @@ class TestAfterARedelivery:
             send(app, {"Records": [second]})
         assert versions(receiver) == {1: 1}
 
-    def test_of_a_dead_letter(self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver) -> None:
+    def test_a_redriven_dead_letter_is_found_in_the_table(
+        self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
+    ) -> None:
         app = start(aws)
         with dynamodb.breaking(lagging):
             send(app, queued(message(receiver.url("/status/200"), 1), "q1"))
             send(app, queued(message(receiver.url("/status/200"), 1), "q2", was="q1"))
         assert versions(receiver) == {1: 1}
 
-    def test_what_lies_too_far_back_in_the_table_is_found_in_the_index(
+    def test_an_older_execution_is_found_in_the_index(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
         def two_rows(asked: Asked) -> Answer | None:
@@ -447,7 +459,7 @@ class TestAfterARedelivery:
             send(app, again(event))
         assert versions(receiver)[1] == 1
 
-    def test_the_look_reads_no_more_than_it_must(
+    def test_the_search_reads_a_bounded_number_of_items(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
         """One read of the table, and none of the index, in which a topic's message has thousands of executions."""
@@ -469,7 +481,7 @@ class TestRedrivenDeadLetters:
         )
         return sent["MessageId"]
 
-    def test_what_was_refused_goes_out_under_its_first_id(self, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_redriven_poison_message_keeps_its_first_id(self, aws: MockAws, receiver: Receiver) -> None:
         url = receiver.url("/status/200")
         body = {"webhook_id": ID, "url": url, "payload": {"v": 1}, "timeout_seconds": 99}
         app = start(aws)
@@ -484,7 +496,7 @@ class TestRedrivenDeadLetters:
         assert [request.header("webhook-id") for request in receiver.requests] == ["q1"]
         assert chain(aws, "q1") == [(1, "event", 200)]
 
-    def test_what_sqs_has_moved_goes_out_under_its_first_id(
+    def test_a_redriven_message_that_sqs_moved_keeps_its_first_id(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         url = receiver.url("/status/200")
@@ -497,7 +509,7 @@ class TestRedrivenDeadLetters:
 
     @pytest.mark.parametrize("message_id", [{}, {"message_id": "msg_1"}])
     @pytest.mark.parametrize("code", ["200", "500"])
-    def test_what_was_sent_is_not_sent_again(
+    def test_a_redriven_message_that_was_sent_is_not_sent_twice(
         self, aws: MockAws, receiver: Receiver, message_id: dict[str, str], code: str
     ) -> None:
         """A failure's retry is ensured, as after any redelivery."""
@@ -510,7 +522,9 @@ class TestRedrivenDeadLetters:
         assert versions(receiver) == {1: 1}
         assert aws.waiting("WebhookQueue") == 2 * before
 
-    def test_a_retry_is_known_too(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+    def test_a_redriven_retry_that_was_sent_is_not_sent_twice(
+        self, app: ModuleType, aws: MockAws, receiver: Receiver
+    ) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         retry = take(aws)
         body = json.loads(retry["Records"][0]["body"])
@@ -521,7 +535,7 @@ class TestRedrivenDeadLetters:
         assert versions(receiver) == {1: 2}
         assert aws.waiting("WebhookQueue") == 1
 
-    def test_a_topics_message_reaches_nobody_twice(
+    def test_a_redriven_topic_message_reaches_no_webhook_twice(
         self, app: ModuleType, aws: MockAws, api: Api, receiver: Receiver
     ) -> None:
         for number in (1, 2):
@@ -535,7 +549,7 @@ class TestRedrivenDeadLetters:
         assert versions(receiver) == {1: 2}
         assert {request.header("webhook-id") for request in receiver.requests} == {first}
 
-    def test_its_own_attributes_and_its_group_are_kept(self, aws: MockAws) -> None:
+    def test_a_redriven_message_keeps_its_attributes_and_group(self, aws: MockAws) -> None:
         tenant = {"tenant": {"DataType": "String", "StringValue": "acme"}}
         first = self.let_sqs_move(aws, {"n": 1}, MessageGroupId=ID, MessageAttributes=tenant)
         (record,) = self.redriven(aws)["Records"]
@@ -543,7 +557,7 @@ class TestRedrivenDeadLetters:
         assert attributes == {"tenant": "acme", "QueueMessageId": first}
         assert record["attributes"]["MessageGroupId"] == ID
 
-    def test_what_has_no_room_for_its_id_goes_back_as_it_is(self, aws: MockAws) -> None:
+    def test_a_message_with_ten_attributes_is_redriven_unchanged(self, aws: MockAws) -> None:
         full = {f"own{n}": {"DataType": "String", "StringValue": "x"} for n in range(10)}
         self.let_sqs_move(aws, {"n": 1}, MessageAttributes=full)
         (record,) = self.redriven(aws)["Records"]
@@ -552,7 +566,7 @@ class TestRedrivenDeadLetters:
         (record,) = self.redriven(aws)["Records"]
         assert record["messageAttributes"] == {}
 
-    def test_the_command_line_says_how_many(self, aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_redrive_prints_the_number_of_messages(self, aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
         outputs = {"QueueUrl": aws.refs["WebhookQueue"], "DeadLetterQueueUrl": aws.refs["WebhookDeadLetterQueue"]}
         stack = Stack("hooklog", outputs, {"sqs": aws.sqs}.__getitem__, is_local=True)
         first = self.let_sqs_move(aws, {"n": 1})
@@ -563,7 +577,7 @@ class TestRedrivenDeadLetters:
         (record,) = take(aws)["Records"]
         assert record["messageAttributes"]["QueueMessageId"]["stringValue"] == first
 
-    def test_many_go_back_once_each(self, aws: MockAws) -> None:
+    def test_many_dead_letters_are_redriven_once_each(self, aws: MockAws) -> None:
         long = "x" * 300_000
         first = [self.let_sqs_move(aws, {"n": n, "long": long if n % 4 == 0 else ""}) for n in range(23)]
         records = self.redriven(aws, 23)["Records"]
@@ -571,7 +585,7 @@ class TestRedrivenDeadLetters:
         assert aws.waiting("WebhookDeadLetterQueue") == 0
 
     @pytest.mark.parametrize("value", ["", "a b", "ü", "x" * 129])
-    def test_an_attribute_that_is_no_id_is_not_taken_for_one(
+    def test_an_attribute_that_is_not_an_id_is_ignored(
         self, app: ModuleType, aws: MockAws, receiver: Receiver, value: str
     ) -> None:
         body = {"webhook_id": ID, "url": receiver.url("/status/200"), "payload": {"v": 1}}
@@ -579,7 +593,7 @@ class TestRedrivenDeadLetters:
         assert [request.header("webhook-id") for request in receiver.requests] == ["q2"]
 
 
-def test_a_row_says_which_message_it_was_in_few_bytes(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_row_identifies_its_queue_message_in_few_bytes(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     """A first attempt's costs what it did; a retry's, an id more where the producer names its messages."""
     url = receiver.url("/sequence/bytes", codes="500,200")
     send(app, queued(message(url, 1), "q1"))

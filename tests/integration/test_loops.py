@@ -62,7 +62,7 @@ def reasons(aws: MockAws, queue: str = "WebhookDeadLetterQueue") -> list[str]:
         (waiting(timedelta(days=365_000)), waiting(timedelta(minutes=20)), "within 29 hours"),
     ],
 )
-def test_what_the_sender_puts_on_its_own_queue_comes_to_an_end(
+def test_messages_that_the_sender_enqueues_for_itself_end(
     aws: MockAws,
     api: Api,
     sender: ModuleType,
@@ -80,7 +80,7 @@ def test_what_the_sender_puts_on_its_own_queue_comes_to_an_end(
     assert reason in found
 
 
-def test_each_trip_of_a_topics_message_is_counted(
+def test_each_continuation_of_a_fan_out_task_is_counted(
     aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
 ) -> None:
     """In the message that goes on alone: copies do not come back."""
@@ -94,7 +94,7 @@ def test_each_trip_of_a_topics_message_is_counted(
     assert all(body["copy_of"] == ORIGIN for body in bodies if "topic" not in body)
 
 
-def test_a_topics_message_that_is_redriven_begins_to_count_again(
+def test_a_redriven_fan_out_task_restarts_the_count(
     aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
 ) -> None:
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -133,7 +133,7 @@ def test_each_run_of_a_recovery_is_counted(aws: MockAws, recovery_id: str) -> No
         assert json.loads(event["Records"][0]["body"]) == {**task, "runs": runs}
 
 
-def test_a_recovery_that_does_not_end_is_a_dead_letter_that_goes_on_when_it_is_redriven(
+def test_a_recovery_that_does_not_end_is_sent_to_the_dlq_and_continues_when_redriven(
     aws: MockAws, recovery_id: str
 ) -> None:
     aws.take("RecoveryQueue")
@@ -147,7 +147,7 @@ def test_a_recovery_that_does_not_end_is_a_dead_letter_that_goes_on_when_it_is_r
     assert len(aws.take("WebhookQueue", 2)["Records"]) == 2
 
 
-def test_a_recovery_that_ends_in_its_last_run_is_no_dead_letter(aws: MockAws, recovery_id: str) -> None:
+def test_a_recovery_that_ends_in_its_last_run_is_not_sent_to_the_dlq(aws: MockAws, recovery_id: str) -> None:
     run(aws, sqs_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id, "runs": MAX_RUNS - 1}), seconds=60)
     assert aws.waiting("RecoveryDeadLetterQueue") == 0
 
@@ -156,6 +156,6 @@ def test_a_recovery_that_ends_in_its_last_run_is_no_dead_letter(aws: MockAws, re
     "body",
     ["not JSON", "{}", '{"webhook_id": "w", "recovery_id": 1}', '{"webhook_id": "w", "recovery_id": "r", "runs": -1}'],
 )
-def test_what_is_no_recovery_is_a_dead_letter_at_once(aws: MockAws, body: str) -> None:
+def test_an_invalid_recovery_task_is_sent_to_the_dlq_at_once(aws: MockAws, body: str) -> None:
     run(aws, sqs_event(body), seconds=60)
     assert len(reasons(aws, "RecoveryDeadLetterQueue")) == 1

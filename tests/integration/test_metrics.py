@@ -86,7 +86,7 @@ def test_a_batch_is_counted(app: ModuleType, receiver: Receiver, capsys: pytest.
     assert sum(50 <= latency < 5000 for latency in values(printed, Metric.DELIVERY_LATENCY)) >= 2
 
 
-def test_where_nothing_is_delivered_that_is_counted_too(
+def test_a_batch_without_deliveries_is_counted(
     app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of a metric that is not sent at all, no rate can be reckoned: the alarm of its fall would be silent."""
@@ -97,7 +97,7 @@ def test_where_nothing_is_delivered_that_is_counted_too(
     assert values(printed, Metric.FAILED, Trigger.EVENT) == [1]
 
 
-def test_what_is_skipped_is_neither_delivered_nor_failed(
+def test_a_skipped_message_counts_as_neither_delivered_nor_failed(
     aws: MockAws,
     app: ModuleType,
     receiver: Receiver,
@@ -147,7 +147,7 @@ def test_latency_in_the_queue_counts_from_when_it_was_sent(
     assert early == 0
 
 
-def test_latency_of_a_retry_counts_from_when_it_was_due(
+def test_latency_of_a_retry_counts_from_its_due_time(
     aws: MockAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
@@ -202,7 +202,7 @@ def emitted(aws: MockAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]
     return {each for document in documents(capsys.readouterr().out) for each in series(document)}
 
 
-def test_every_metric_is_emitted_with_the_dimensions_it_should(emitted: set[Series]) -> None:
+def test_every_metric_has_its_documented_dimensions(emitted: set[Series]) -> None:
     service = ("service", STACK)
     triggers = [str(trigger) for trigger in (Trigger.EVENT, Trigger.RETRY, Trigger.RESEND)]
     once = {("Hooklog", str(metric), frozenset({service})) for metric in set(Metric) - {Metric.TOKENS_REFUSED}}
@@ -293,7 +293,7 @@ WIDGETS = json.loads(template.resources("AWS::CloudWatch::Dashboard")["Dashboard
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_watches_what_there_is(name: str) -> None:
+def test_every_alarm_uses_an_existing_metric(name: str) -> None:
     alarm = ALARMS[name]
     metrics = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
     for metric in metrics or [alarm]:
@@ -305,7 +305,7 @@ def test_an_alarm_watches_what_there_is(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_tells_somebody_and_leads_to_its_runbook(name: str) -> None:
+def test_every_alarm_notifies_its_topic_and_links_to_its_runbook(name: str) -> None:
     alarm = ALARMS[name]
     assert alarm["AlarmName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
@@ -322,12 +322,12 @@ def runbook(name: str) -> str:
     return found[1]
 
 
-def test_no_runbook_is_left_of_an_alarm_that_is_gone() -> None:
+def test_every_runbook_belongs_to_an_alarm() -> None:
     text = (template.ROOT / "docs/operations.md").read_text().partition("\n## Alarms\n")[2].partition("\n## ")[0]
     assert re.findall(r"^### (\w+)$", text, re.MULTILINE) == list(ALARMS)
 
 
-def test_the_dashboard_shows_what_there_is() -> None:
+def test_the_dashboard_uses_existing_metrics() -> None:
     shown = [metric for widget in WIDGETS for metric in widget["properties"].get("metrics", [])]
     named = [metric for metric in shown if not isinstance(metric[0], dict)]
     assert len(named) > 50
@@ -337,7 +337,7 @@ def test_the_dashboard_shows_what_there_is() -> None:
         assert exists((parts[0], parts[1], dimensions)), metric
 
 
-def test_the_dashboards_expressions_name_metrics_beside_them() -> None:
+def test_the_dashboards_expressions_refer_to_metrics_of_their_widget() -> None:
     for widget in WIDGETS:
         metrics = widget["properties"].get("metrics", [])
         ids = {metric[-1]["id"] for metric in metrics if isinstance(metric[-1], dict) and "id" in metric[-1]}
@@ -352,7 +352,7 @@ def test_the_dashboard_asks_in_the_order_of_questions() -> None:
     assert {widget["type"] for widget in WIDGETS} == {"text", "metric", "log"}
 
 
-def test_what_queries_and_rules_read_is_on_the_lines(
+def test_log_lines_contain_the_fields_that_queries_and_rules_read(
     app: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     send(app, message(receiver.url("/status/500")), message(receiver.refused_url), "not JSON")

@@ -86,7 +86,7 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
     assert {request.header("x-hooklog-event") for request in requests} == {"order.created"}
 
 
-def test_a_retry_does_not_read_what_was_before_its_execution(
+def test_a_retry_does_not_read_executions_older_than_its_own(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message of a topic has as many attempts as the topic has webhooks, again and again."""
@@ -109,7 +109,7 @@ def test_a_retry_does_not_read_what_was_before_its_execution(
         assert [e["attempt"] for e in chain(aws) if e["webhook_id"] == "acme.4"] == [1, 2]
 
 
-def test_a_retry_beyond_what_sqs_holds_back_is_scheduled(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_retry_beyond_the_sqs_delay_limit_is_scheduled(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     send(app, sqs_event(message(receiver.url("/status/500"))))
     for _ in range(2):
         send(app, aws.take("WebhookQueue"))
@@ -139,7 +139,7 @@ def as_scheduler_puts_it(aws: MockAws, target: dict[str, Any]) -> str:
     return str(request["MessageBody"])
 
 
-def test_a_late_retry_that_scheduler_could_not_put_on_the_queue_can_be_redriven(
+def test_a_retry_that_scheduler_could_not_enqueue_can_be_redriven(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     """Its dead letter is what Scheduler was to ask SQS for."""
@@ -152,7 +152,7 @@ def test_a_late_retry_that_scheduler_could_not_put_on_the_queue_can_be_redriven(
 
 
 @pytest.mark.parametrize("body", [1, "not JSON", "{}", '{"webhook_id": "w", "payload": 1, "url": "https://a.example"}'])
-def test_a_request_that_is_not_schedulers_own_is_a_dead_letter(
+def test_a_forged_scheduler_request_is_sent_to_the_dlq(
     app: ModuleType, aws: MockAws, receiver: Receiver, body: Any
 ) -> None:
     request = {"QueueUrl": aws.refs["WebhookQueue"], "MessageGroupId": WEBHOOK, "MessageBody": body}
@@ -162,7 +162,7 @@ def test_a_request_that_is_not_schedulers_own_is_a_dead_letter(
 
 
 @pytest.mark.parametrize("path", ["/status/410", "ftp://example.com/"])
-def test_what_can_never_be_is_not_retried(app: ModuleType, aws: MockAws, receiver: Receiver, path: str) -> None:
+def test_a_permanent_error_is_not_retried(app: ModuleType, aws: MockAws, receiver: Receiver, path: str) -> None:
     send(app, sqs_event(message(path if "://" in path else receiver.url(path))))
     (only,) = chain(aws)
     assert only["exhausted"] is True
@@ -185,7 +185,7 @@ def test_retries_can_be_turned_off(aws: MockAws, receiver: Receiver) -> None:
         ({"retry_after": "Sunday, 06-Nov-94 08:49:37 GMT"}, 240, 362),
     ],
 )
-def test_retry_after_only_delays(
+def test_retry_after_only_delays_a_retry(
     aws: MockAws, receiver: Receiver, asked: dict[str, Any], low: float, high: float
 ) -> None:
     schedule = "5" if low < 240 else "300"
@@ -194,7 +194,7 @@ def test_retry_after_only_delays(
     assert low <= seconds_until_next(chain(aws)[0]) <= high
 
 
-def test_a_retry_that_comes_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_retry_delivered_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     send(app, sqs_event(message(receiver.url("/status/500"))))
     event = aws.take("WebhookQueue")
     for _ in range(2):
@@ -202,7 +202,7 @@ def test_a_retry_that_comes_twice_is_sent_once(app: ModuleType, aws: MockAws, re
     assert len(receiver.requests) == 2
 
 
-def test_a_message_delivered_again_is_not_sent_again(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_redelivered_message_is_not_sent_twice(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     event = sqs_event(message(receiver.url("/status/200")))
     again = sqs_event(message(receiver.url("/status/200")), receive_count=2)
     assert send(app, event) == []
@@ -210,7 +210,7 @@ def test_a_message_delivered_again_is_not_sent_again(app: ModuleType, aws: MockA
     assert (len(receiver.requests), len(chain(aws))) == (1, 1)
 
 
-def test_a_failure_delivered_again_has_its_retry_ensured(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_redelivered_failure_has_its_retry_enqueued(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     body = message(receiver.url("/status/500"))
     send(app, sqs_event(body))
     aws.take("WebhookQueue")  # as if the function had died before it put the retry there
@@ -219,7 +219,7 @@ def test_a_failure_delivered_again_has_its_retry_ensured(app: ModuleType, aws: M
 
 
 @pytest.mark.parametrize("refusal", ["an error", "an entry"])
-def test_a_retry_that_sqs_refuses_is_set_anew(
+def test_a_retry_that_sqs_refuses_is_enqueued_after_redelivery(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, refusal: str
 ) -> None:
     """The message comes back and is found in the log: it is not sent again, and its retry is."""
@@ -235,7 +235,7 @@ def test_a_retry_that_sqs_refuses_is_set_anew(
 
 
 @pytest.mark.parametrize("path", ["/status/429", "/close"])
-def test_a_retry_that_the_scheduler_refuses_is_set_anew(
+def test_a_retry_that_scheduler_refuses_is_scheduled_after_redelivery(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     body = message(receiver.url("/status/500"))
@@ -252,7 +252,7 @@ def test_a_retry_that_the_scheduler_refuses_is_set_anew(
 
 
 @pytest.mark.parametrize(("left", "planned"), [(6.4, 0), (6.6, 1), (12.9, 1), (13.1, 2)])
-def test_a_retry_is_left_to_the_next_time_where_a_queue_could_take_too_long(
+def test_a_retry_is_left_to_the_redelivery_if_too_little_time_is_left(
     aws: MockAws, receiver: Receiver, left: float, planned: int
 ) -> None:
     """What fails first leaves time for the log of the other. When they come again, both are found in the log."""
@@ -268,7 +268,7 @@ def test_a_retry_is_left_to_the_next_time_where_a_queue_could_take_too_long(
     assert len(receiver.requests) == 2
 
 
-def test_a_retry_that_is_scheduled_already_is_left_as_it_is(aws: MockAws, receiver: Receiver) -> None:
+def test_a_retry_that_is_already_scheduled_is_unchanged(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     body = message(receiver.url("/status/500"))
     for receive_count in (1, 2):
@@ -279,7 +279,9 @@ def test_a_retry_that_is_scheduled_already_is_left_as_it_is(aws: MockAws, receiv
     assert planned == f"at({at:%Y-%m-%dT%H:%M:%S})"
 
 
-def test_a_message_that_may_have_been_sent_says_so(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_message_that_may_have_been_sent_is_marked_redelivered(
+    app: ModuleType, aws: MockAws, receiver: Receiver
+) -> None:
     assert send(app, sqs_event(message(receiver.url("/status/200")), receive_count=2)) == []
     (only,) = chain(aws)
     assert (only["redelivered"], len(receiver.requests)) == (True, 1)
@@ -294,7 +296,7 @@ def test_the_same_message_id_put_on_the_queue_twice_is_sent_twice(
     assert len(receiver.requests) == 2
 
 
-def test_what_cannot_be_logged_now_is_logged_later(
+def test_an_execution_that_cannot_be_logged_is_logged_later(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as outage:
@@ -312,7 +314,7 @@ def test_what_cannot_be_logged_now_is_logged_later(
     assert failed["result"] == 500
 
 
-def test_what_can_still_not_be_logged_stays_on_its_queue(
+def test_a_pending_log_write_stays_on_its_queue_while_the_log_is_unavailable(
     app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
@@ -325,7 +327,7 @@ def test_what_can_still_not_be_logged_stays_on_its_queue(
 @pytest.mark.parametrize(
     "body", ["not JSON", "[]", "{}", '{"table": "Executions"}', '{"table": "Executions", "item": {"webhook_id": "w"}}']
 )
-def test_what_is_no_item_of_the_log_holds_up_no_other(
+def test_an_invalid_pending_log_write_does_not_block_others(
     app: ModuleType, aws: MockAws, receiver: Receiver, body: str
 ) -> None:
     """It comes back alone, until it is a dead letter."""
@@ -336,7 +338,7 @@ def test_what_is_no_item_of_the_log_holds_up_no_other(
     assert aws.rows("Executions") == [item]
 
 
-def test_a_retry_waits_while_the_log_is_out_of_reach(
+def test_a_retry_waits_while_the_log_is_unavailable(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
@@ -350,7 +352,7 @@ def test_a_retry_waits_while_the_log_lags(app: ModuleType, aws: MockAws) -> None
     assert aws.waiting("WebhookQueue") == 1
 
 
-def test_a_retry_of_what_never_shows_up_ends_among_the_dead_letters(app: ModuleType, aws: MockAws) -> None:
+def test_a_retry_whose_execution_never_appears_is_sent_to_the_dlq(app: ModuleType, aws: MockAws) -> None:
     assert send(app, sqs_event(repeat(deferrals=100))) == []
     (letter,) = aws.messages("WebhookDeadLetterQueue")
     assert "not in the log" in letter["MessageAttributes"]["Reason"]["StringValue"]
@@ -368,7 +370,7 @@ def repeat(deferrals: int) -> dict[str, Any]:
     }
 
 
-def test_nothing_is_started_that_cannot_finish(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_nothing_is_started_that_cannot_finish_in_time(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     quick = message(receiver.url("/status/200"), timeout_seconds=1)
     slow = message(receiver.url("/status/200"), timeout_seconds=30)
     event = sqs_event(quick, slow)
@@ -377,7 +379,7 @@ def test_nothing_is_started_that_cannot_finish(app: ModuleType, aws: MockAws, re
     assert len(receiver.requests) == len(aws.rows("Executions")) == 1
 
 
-def test_a_log_that_answers_nonsense_is_out_of_reach(
+def test_an_invalid_response_of_the_log_counts_as_unavailable(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
@@ -402,9 +404,7 @@ def resend(aws: MockAws) -> Callable[..., tuple[int, dict[str, Any]]]:
     return call
 
 
-def test_a_failure_is_sent_again_on_demand(
-    app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
-) -> None:
+def test_a_failure_can_be_resent(app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]) -> None:
     send(app, sqs_event(message(receiver.url("/sequence/resend", codes="410,500,200"))))
     first = chain(aws)[0]
     assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
@@ -416,7 +416,7 @@ def test_a_failure_is_sent_again_on_demand(
     assert [e["attempt"] for e in executions] == [1, 2, 3]
 
 
-def test_a_url_that_was_logged_with_white_space_is_sent_to_without(
+def test_white_space_in_a_logged_url_is_stripped_before_sending(
     app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
 ) -> None:
     send(app, sqs_event(message(receiver.url("/sequence/spaced", codes="410,200"))))
@@ -431,7 +431,7 @@ def test_a_url_that_was_logged_with_white_space_is_sent_to_without(
     assert chain(aws)[1]["success"]
 
 
-def test_a_resend_that_cannot_be_says_why(
+def test_a_resend_that_is_impossible_says_why(
     app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
 ) -> None:
     send(app, sqs_event(message(receiver.url("/status/200"))))
@@ -443,7 +443,9 @@ def test_a_resend_that_cannot_be_says_why(
     assert aws.waiting("WebhookQueue") == 0
 
 
-def test_the_chain_shows_what_the_caller_may_see(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_the_attempts_of_a_message_contain_only_the_webhooks_that_the_token_covers(
+    app: ModuleType, aws: MockAws, receiver: Receiver
+) -> None:
     send(app, sqs_event(message(receiver.url("/status/200"))))
     assert len(chain(aws, webhooks=["acme.*"])) == 1
     assert chain(aws, webhooks=["other"]) == []
@@ -483,7 +485,7 @@ def recovery(aws: MockAws) -> Recovery:
     return Recovery(aws)
 
 
-def test_everything_that_failed_is_sent_again(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+def test_a_recovery_resends_everything_that_failed(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     failed = [message(receiver.url("/status/500"), message_id=f"failed_{n}") for n in range(9)]
     send(app, sqs_event(*failed, message(receiver.url("/status/200"), message_id="fine")))
@@ -499,7 +501,7 @@ def test_everything_that_failed_is_sent_again(aws: MockAws, receiver: Receiver, 
     ]
 
 
-def test_what_has_succeeded_meanwhile_is_left_out(
+def test_a_recovery_omits_messages_that_have_succeeded_meanwhile(
     app: ModuleType, aws: MockAws, receiver: Receiver, recovery: Recovery
 ) -> None:
     send(app, sqs_event(message(receiver.url("/sequence/meanwhile", codes="500,500,200"))))
@@ -525,7 +527,7 @@ def test_a_message_that_failed_more_than_once_is_recovered_once(
     assert [request.header("x-hooklog-attempt") for request in receiver.requests] == ["3"]
 
 
-def test_only_the_period_is_recovered(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+def test_a_recovery_is_limited_to_its_period(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     send(app, sqs_event(message(receiver.url("/status/500"), message_id="before")))
     middle = datetime.now(UTC)
@@ -536,7 +538,7 @@ def test_only_the_period_is_recovered(aws: MockAws, receiver: Receiver, recovery
         assert recovery.progress(recovery_id)["found"] == found
 
 
-def test_how_far_a_recovery_has_come_is_saved_when_no_time_is_left(
+def test_the_progress_of_a_recovery_is_saved_when_no_time_is_left(
     aws: MockAws, receiver: Receiver, recovery: Recovery
 ) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
@@ -555,7 +557,7 @@ def test_how_far_a_recovery_has_come_is_saved_when_no_time_is_left(
     ]
 
 
-def test_a_recovery_goes_on_after_a_crash(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+def test_a_recovery_continues_after_a_crash(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     for start in range(0, 110, 10):
         bodies = [message(receiver.url("/status/500"), message_id=f"m{start + n}") for n in range(10)]
@@ -615,7 +617,7 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
     assert recovery.start(since=SINCE)[0] == 202
 
 
-def test_of_many_recoveries_that_are_started_at_once_one_is(aws: MockAws, recovery: Recovery) -> None:
+def test_only_one_of_many_concurrent_recoveries_starts(aws: MockAws, recovery: Recovery) -> None:
     with ThreadPoolExecutor(15) as pool:
         answers = list(pool.map(lambda _: recovery.start(since=SINCE), range(15)))
     (started,) = (body["recovery_id"] for status, body in answers if status == 202)
@@ -623,7 +625,7 @@ def test_of_many_recoveries_that_are_started_at_once_one_is(aws: MockAws, recove
     assert aws.waiting("RecoveryQueue") == 1
 
 
-def test_a_recovery_without_progress_for_an_hour_gives_way_and_does_not_come_back(
+def test_a_recovery_without_progress_for_an_hour_is_replaced_and_does_not_continue(
     aws: MockAws, receiver: Receiver, recovery: Recovery
 ) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
@@ -642,7 +644,7 @@ def test_a_recovery_without_progress_for_an_hour_gives_way_and_does_not_come_bac
     assert recovery.progress(second) == {"status": "done", "found": 1, "queued": 1}
 
 
-def test_a_recovery_whose_start_failed_holds_up_no_other(aws: MockAws, recovery: Recovery) -> None:
+def test_a_recovery_whose_start_failed_does_not_block_another(aws: MockAws, recovery: Recovery) -> None:
     url = aws.refs["RecoveryQueue"]
     unqueued = aws.endpoint("start_recovery", RECOVERY_QUEUE_URL=f"{url}-none")
     event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
@@ -650,9 +652,7 @@ def test_a_recovery_whose_start_failed_holds_up_no_other(aws: MockAws, recovery:
     assert recovery.start(since=SINCE)[0] == 202
 
 
-def test_a_recovery_that_died_while_it_was_started_holds_others_up_for_a_minute(
-    aws: MockAws, recovery: Recovery
-) -> None:
+def test_a_recovery_that_crashed_at_its_start_blocks_others_for_a_minute(aws: MockAws, recovery: Recovery) -> None:
     named = {"webhook_id": WEBHOOK, "recovery_id": "#running", "named": f"rec_{'0' * 24}"}
     numbers = {"named_at": {"N": str(int(time.time()))}, "expires_at": {"N": "4000000000"}}
     item = {name: {"S": value} for name, value in named.items()} | numbers
@@ -662,7 +662,7 @@ def test_a_recovery_that_died_while_it_was_started_holds_others_up_for_a_minute(
     assert recovery.start(since=SINCE)[0] == 202
 
 
-def test_a_recovery_that_goes_on_just_as_it_is_to_be_stopped_is_not(
+def test_a_recovery_that_continues_just_before_its_stop_is_not_stopped(
     aws: MockAws, aws_endpoint: str, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = recovery.start(since=SINCE)[1]["recovery_id"]
@@ -686,18 +686,18 @@ def test_a_recovery_that_goes_on_just_as_it_is_to_be_stopped_is_not(
     "body",
     [{}, {"since": "yesterday"}, {"since": 1}, {"since": SINCE, "until": SINCE}, {"since": SINCE, "til": SINCE}],
 )
-def test_a_recovery_asks_for_a_period(aws: MockAws, recovery: Recovery, body: dict[str, Any]) -> None:
+def test_a_recovery_requires_a_period(aws: MockAws, recovery: Recovery, body: dict[str, Any]) -> None:
     status, answer = recovery.start(**body)
     assert (status, answer["error"]["code"]) == (400, "invalid_request")
     assert aws.waiting("RecoveryQueue") == 0
 
 
-def test_a_recovery_needs_its_scope_and_shows_to_its_webhook_alone(aws: MockAws, recovery: Recovery) -> None:
+def test_a_recovery_requires_its_scope_and_is_visible_only_to_its_webhook(aws: MockAws, recovery: Recovery) -> None:
     assert recovery.start(since=SINCE, scope="executions:read")[0] == 403
     assert recovery.progress("rec_unknown") == 404
 
 
-def test_a_recovery_does_not_find_what_it_sends_itself(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
+def test_a_recovery_does_not_find_its_own_resends(aws: MockAws, receiver: Receiver, recovery: Recovery) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     send(app, sqs_event(message(receiver.url("/status/500"))))
     recovery_id = recovery.start(since=SINCE, until="2999-01-01T00:00:00Z")[1]["recovery_id"]
@@ -706,13 +706,13 @@ def test_a_recovery_does_not_find_what_it_sends_itself(aws: MockAws, receiver: R
     assert recovery.progress(recovery_id) == {"status": "done", "found": 1, "queued": 1}
 
 
-def test_a_record_that_is_in_a_batch_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_record_that_a_batch_contains_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     event = sqs_event(message(receiver.url("/status/200")))
     assert send(app, {"Records": event["Records"] * 2}) == []
     assert len(receiver.requests) == len(chain(aws)) == 1
 
 
-def test_an_answer_that_breaks_our_reading_of_it_is_logged(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_response_that_the_client_fails_to_parse_is_logged(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     hostile = [
         receiver.url("/status/503", retry_after=f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"),
         receiver.url("/status/429", retry_after=f"Mon, 01 Jan {'9' * 11} 00:00:00 GMT"),
@@ -721,7 +721,7 @@ def test_an_answer_that_breaks_our_reading_of_it_is_logged(app: ModuleType, aws:
     assert [e["result"] for n in range(2) for e in chain(aws, f"m{n}")] == [503, 429]
 
 
-def test_a_batch_whose_details_cannot_be_made_is_logged_all_the_same(
+def test_a_batch_is_logged_if_its_details_cannot_be_built(
     app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_memory(*_: Any, **__: Any) -> bytes:
@@ -732,7 +732,7 @@ def test_a_batch_whose_details_cannot_be_made_is_logged_all_the_same(
     assert chain(aws)[0]["result"] == 410
 
 
-def test_a_batch_that_is_too_much_for_memory_is_logged_one_by_one(
+def test_a_batch_too_large_for_the_memory_is_logged_one_by_one(
     app: ModuleType, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dumps = json.dumps
@@ -753,7 +753,7 @@ def test_a_batch_that_is_too_much_for_memory_is_logged_one_by_one(
     assert aws.waiting("WebhookQueue") == 4
 
 
-def test_retries_that_are_too_much_for_memory_keep_nothing_out_of_the_log(
+def test_retries_too_large_for_the_memory_do_not_prevent_logging(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def short_of_memory(value: Any, *arguments: Any, **options: Any) -> str:
@@ -771,7 +771,7 @@ def test_retries_that_are_too_much_for_memory_keep_nothing_out_of_the_log(
     assert {row["message_id"]["S"] for row in aws.rows("Executions")} == {"msg_1", "m2"}
 
 
-def test_ten_messages_of_1_mib_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     """What there is no memory for comes back; what may have been sent before says so."""
     payload = base64.b85encode(os.urandom(800_000)).decode()
     bodies = [message(receiver.url("/status/410"), message_id=f"m{n}", payload=payload) for n in range(10)]
@@ -813,7 +813,7 @@ def _log_what_waits(aws: MockAws) -> None:
 
 
 @pytest.mark.parametrize("waiting", ["poison", "repeat"])
-def test_what_goes_to_a_queue_waits_until_its_neighbours_are_logged(
+def test_pending_log_writes_are_enqueued_after_the_rest_of_the_batch_is_logged(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, waiting: str
 ) -> None:
     with FaultyService(aws_endpoint) as sqs:
@@ -833,7 +833,7 @@ def test_what_goes_to_a_queue_waits_until_its_neighbours_are_logged(
     assert (logged, under_way, bool(sqs.calls)) == (1, True, True)
 
 
-def test_what_dynamodb_leaves_over_is_put_again(
+def test_unprocessed_items_of_dynamodb_are_written_again(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a body in three items it takes two, and then the third; nothing waits to be logged later."""
@@ -847,7 +847,7 @@ def test_what_dynamodb_leaves_over_is_put_again(
     assert (dynamodb.calls["BatchWriteItem"], aws.waiting("UnloggedExecutions")) == (3, 0)
 
 
-def test_a_summary_is_never_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_summary_is_never_stored_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     """Of what is written while DynamoDB fails half-way, the details come first."""
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     assert send(app, sqs_event(message(receiver.url("/status/410")))) == []

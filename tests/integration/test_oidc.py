@@ -61,12 +61,12 @@ def authorizer(aws: MockAws, idp: Issuer, clock: Clock) -> Iterator[ModuleType]:
         lambda: mint(RSA, "RS256", "rsa-1", iat=int(time.time()) + 4, nbf=int(time.time()) + 4),
     ],
 )
-def test_an_issuers_token_grants_what_it_says(authorizer: ModuleType, bearer: Callable[[], str]) -> None:
+def test_a_token_of_the_issuer_grants_its_claims(authorizer: ModuleType, bearer: Callable[[], str]) -> None:
     context = authorize(authorizer, bearer())["context"]
     assert context == {"webhooks": '["acme.*"]', "scope": "executions:read"}
 
 
-def test_the_backends_own_tokens_are_taken_as_well(authorizer: ModuleType, idp: Issuer) -> None:
+def test_the_backends_own_tokens_are_also_accepted(authorizer: ModuleType, idp: Issuer) -> None:
     assert takes(authorizer, backend_token(SIGNING_KEY))
     assert idp.fetched == 0
 
@@ -110,7 +110,7 @@ REFUSED: dict[str, Callable[[], str]] = {
 }
 
 
-def test_what_the_issuer_did_not_sign_for_us_is_a_401(authorizer: ModuleType) -> None:
+def test_a_token_not_signed_by_the_issuer_for_us_is_a_401(authorizer: ModuleType) -> None:
     for name, bearer in REFUSED.items():
         assert not takes(authorizer, bearer()), name
 
@@ -125,7 +125,7 @@ UNFIT: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("key", UNFIT.values(), ids=UNFIT.keys())
-def test_a_key_that_is_not_for_this_verifies_nothing(
+def test_a_key_of_another_kind_or_use_verifies_nothing(
     authorizer: ModuleType, idp: Issuer, key: Callable[[], dict[str, Any]]
 ) -> None:
     idp.publish(key(), ec_jwk("ec-1"))
@@ -147,9 +147,7 @@ def test_a_new_key_is_fetched_when_a_token_names_it(authorizer: ModuleType, idp:
     assert idp.fetched == 2
 
 
-def test_tokens_that_nobody_signed_do_not_have_the_keys_fetched_each_time(
-    authorizer: ModuleType, idp: Issuer, clock: Clock
-) -> None:
+def test_unsigned_tokens_do_not_cause_repeated_key_fetches(authorizer: ModuleType, idp: Issuer, clock: Clock) -> None:
     for _ in range(5):
         assert not takes(authorizer, mint(rsa_key("stranger"), "RS256", "stranger"))
     assert idp.fetched == 1
@@ -158,7 +156,7 @@ def test_tokens_that_nobody_signed_do_not_have_the_keys_fetched_each_time(
     assert idp.fetched == 2
 
 
-def test_a_key_that_the_issuer_took_away_opens_nothing_once_the_keys_are_old(
+def test_a_removed_key_is_refused_once_the_cached_keys_expire(
     authorizer: ModuleType, idp: Issuer, clock: Clock
 ) -> None:
     assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
@@ -204,7 +202,7 @@ FAULTS = [not_json, not_a_set, too_deep, too_large, no_objects, Issuer.publish, 
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_an_issuer_out_of_reach_harms_no_token_whose_key_is_known(
+def test_tokens_with_a_cached_key_are_valid_while_the_issuer_is_unreachable(
     authorizer: ModuleType, idp: Issuer, clock: Clock, fault: Callable[[Issuer], None]
 ) -> None:
     assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
@@ -214,7 +212,7 @@ def test_an_issuer_out_of_reach_harms_no_token_whose_key_is_known(
     assert authorizer.trusted[1].ring.failure
 
 
-def test_an_issuer_that_never_answered_is_not_the_callers_fault(authorizer: ModuleType, idp: Issuer) -> None:
+def test_an_issuer_that_never_responded_is_a_500(authorizer: ModuleType, idp: Issuer) -> None:
     failing(idp)
     with pytest.raises(KeysUnavailable, match="503"):
         authorize(authorizer, mint(RSA, "RS256", "rsa-1"))

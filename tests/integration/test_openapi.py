@@ -89,7 +89,7 @@ def test_the_server_is_the_deployed_stage() -> None:
     assert DOCUMENT["servers"][0]["url"].endswith(f".amazonaws.com/{stage}")
 
 
-def test_the_document_takes_what_the_code_takes() -> None:
+def test_the_document_accepts_what_the_code_accepts() -> None:
     parameters = {parameter["name"]: parameter["schema"] for parameter in operations()["GET", LIST]["parameters"]}
     assert parameters["limit"] == {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     assert parameters["status"]["enum"] == list(Status)
@@ -99,7 +99,7 @@ def test_the_document_takes_what_the_code_takes() -> None:
     assert SCHEMAS["Execution"]["properties"]["url"]["maxLength"] == MAX_URL_LENGTH
 
 
-def test_every_refusal_is_in_the_document() -> None:
+def test_every_error_is_in_the_document() -> None:
     codes = SCHEMAS["Error"]["properties"]["error"]["properties"]["code"]["enum"]
     for refusal in ApiError.__subclasses__():
         assert refusal.code in codes
@@ -108,7 +108,7 @@ def test_every_refusal_is_in_the_document() -> None:
             assert (str(refusal.status) in operation["responses"]) == may_be
 
 
-def test_what_the_gateway_answers_itself_is_in_the_document() -> None:
+def test_every_gateway_response_is_in_the_document() -> None:
     responses = template.resources("AWS::Serverless::Api")["HistoryApi"]["GatewayResponses"]
     for response in responses.values():
         (text,) = response["ResponseTemplates"].values()
@@ -130,7 +130,7 @@ def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
             yield from examples(inner)
 
 
-def test_the_examples_are_what_the_schemas_say() -> None:
+def test_the_examples_match_their_schemas() -> None:
     found = list(examples(DOCUMENT))
     assert len(found) >= 10
     for schema, example in found:
@@ -138,7 +138,7 @@ def test_the_examples_are_what_the_schemas_say() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, schema in SCHEMAS.items() if schema.get("type") == "object"])
-def test_an_object_takes_only_what_it_names(name: str) -> None:
+def test_an_object_allows_no_other_properties(name: str) -> None:
     assert "additionalProperties" in SCHEMAS[name]
     assert SCHEMAS[name].get("required") or isinstance(SCHEMAS[name]["additionalProperties"], dict)
 
@@ -162,7 +162,7 @@ def get(getting: Endpoint, execution_id: str) -> dict[str, Any]:
     return check_answer(GET, getting.lambda_handler(api_event(path), None), 200)
 
 
-def test_whatever_is_logged_is_answered_as_the_document_says(
+def test_any_logged_execution_is_returned_as_documented(
     aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     log(
@@ -196,7 +196,7 @@ def test_whatever_is_logged_is_answered_as_the_document_says(
     assert {shown.get("response_body_bytes", 0) for shown in failed} >= {None, 2}
 
 
-def test_a_success_with_details_is_answered_as_the_document_says(
+def test_a_success_with_details_is_returned_as_documented(
     aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     log(aws, receiver.url("/status/200", body="thanks"), DETAILS_OF="all")
@@ -204,7 +204,7 @@ def test_a_success_with_details_is_answered_as_the_document_says(
     assert get(getting, success)["response_body"] == "thanks"
 
 
-def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: Endpoint, receiver: Receiver) -> None:
+def test_a_cursor_is_as_documented(aws: MockAws, listing: Endpoint, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/200"), receiver.url("/status/204"))
     answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": "1"}), None)
     cursor = check_answer(LIST, answer, 200)["next_cursor"]
@@ -212,7 +212,7 @@ def test_a_cursor_is_as_the_document_says(aws: MockAws, listing: Endpoint, recei
     check(cursor, schema)
 
 
-def test_a_chain_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+def test_the_attempts_of_a_message_are_returned_as_documented(aws: MockAws, receiver: Receiver) -> None:
     url = receiver.url("/sequence/openapi", codes="500,410")
     log(aws, url, RETRY_SCHEDULE="1")
     event = api_event({"message_id": "msg_1"})
@@ -227,7 +227,7 @@ def test_a_chain_is_answered_as_the_document_says(aws: MockAws, receiver: Receiv
     assert (second["trigger"], second["exhausted"], second["redelivered"]) == ("retry", True, True)
 
 
-def test_what_went_out_twice_at_once_is_answered_as_the_document_says(
+def test_an_execution_resent_on_a_new_connection_is_returned_as_documented(
     aws: MockAws, listing: Endpoint, getting: Endpoint, receiver: Receiver
 ) -> None:
     urls = [receiver.url(f"/sequence/twice{end}", codes=f"200,close,{end}") for end in ("200", "500", "close")]
@@ -242,7 +242,7 @@ def test_what_went_out_twice_at_once_is_answered_as_the_document_says(
     assert get(getting, shown[0]["execution_id"])["resent_on_new_connection"] is True
 
 
-def test_what_is_sent_again_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+def test_a_resend_is_answered_as_documented(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"), receiver.url("/status/200"))
     listing = reader(aws, LIST)
     (failed,), (success,) = ids(listing, "failure"), ids(listing, "success")
@@ -252,7 +252,7 @@ def test_what_is_sent_again_is_answered_as_the_document_says(aws: MockAws, recei
         check_answer(RESEND, resending.lambda_handler(event, None), status)
 
 
-def test_a_recovery_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+def test_a_recovery_is_answered_as_documented(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"))
     started = check_answer(RECOVER, recover(aws, {"since": "2026-01-01T00:00:00Z", "until": None}), 202)
     path = {"webhook_id": WEBHOOK, **started}
@@ -263,7 +263,7 @@ def test_a_recovery_is_answered_as_the_document_says(aws: MockAws, receiver: Rec
     assert done == {"status": "done", "found": 1, "queued": 1}
 
 
-def test_what_is_erased_is_answered_as_the_document_says(aws: MockAws, receiver: Receiver) -> None:
+def test_an_erased_execution_is_returned_as_documented(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"))
     listing = reader(aws, LIST)
     (failed,) = ids(listing, "failure")
@@ -313,21 +313,19 @@ def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[st
         (RECOVERY, 404, {}),
     ],
 )
-def test_a_refusal_is_answered_as_the_document_says(
-    aws: MockAws, path: str, status: int, change: dict[str, Any]
-) -> None:
+def test_an_error_is_answered_as_documented(aws: MockAws, path: str, status: int, change: dict[str, Any]) -> None:
     check_answer(path, reader(aws, path).lambda_handler(call(**change), None), status)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_call_past_the_authorizer_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
+def test_a_call_without_the_authorizers_context_is_answered_as_documented(aws: MockAws, path: str) -> None:
     event = call()
     del event["requestContext"]["authorizer"]
     check_answer(path, reader(aws, path).lambda_handler(event, None), 401)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_fault_of_ours_is_answered_as_the_document_says(aws: MockAws, path: str) -> None:
+def test_an_internal_error_is_answered_as_documented(aws: MockAws, path: str) -> None:
     for table in ("Executions", "Recoveries"):
         aws.dynamodb.delete_table(TableName=aws.refs[table])
     event = {**call(scope=ALL), "body": '{"since": "2026-01-01"}'}

@@ -39,7 +39,7 @@ def send(app: ModuleType, *bodies: object, receive_count: int = 1) -> dict[str, 
 NO_FAULTS: dict[str, Any] = {"batchItemFailures": []}
 
 
-def test_a_success_is_one_small_row(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_a_success_is_stored_as_one_small_row(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     before = int(time.time())
     body = message(receiver.url("/status/200"), message_id="msg_1", event_type="order.created")
     assert send(app, body) == NO_FAULTS
@@ -59,7 +59,7 @@ def test_a_success_is_one_small_row(app: ModuleType, aws: MockAws, receiver: Rec
     assert aws.rows("ExecutionDetails") == []
 
 
-def test_a_failure_has_its_details_compressed(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_the_details_of_a_failure_are_stored_compressed(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     before = int(time.time())
     assert send(app, message(receiver.url("/status/500", body="out of stock"))) == NO_FAULTS
     (row,) = aws.rows("Executions")
@@ -71,7 +71,7 @@ def test_a_failure_has_its_details_compressed(app: ModuleType, aws: MockAws, rec
     assert (content["request_body"], content["response_body"]) == ('{"order":1742}', "out of stock")
 
 
-def test_details_of_all_keeps_them_for_a_success(aws: MockAws, receiver: Receiver) -> None:
+def test_the_setting_all_stores_the_details_of_a_success(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF="all")
     send(app, message(receiver.url("/status/200", body="thanks")))
     (details,) = aws.rows("ExecutionDetails")
@@ -111,9 +111,7 @@ def test_a_receivers_failure_is_never_a_batch_item_failure(app: ModuleType, aws:
 
 
 @pytest.mark.parametrize("networks", ["", "10.0.0.0/8"])
-def test_a_receiver_in_a_network_that_is_not_allowed_is_sent_nothing(
-    aws: MockAws, receiver: Receiver, networks: str
-) -> None:
+def test_nothing_is_sent_to_a_network_that_is_not_allowed(aws: MockAws, receiver: Receiver, networks: str) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=networks)
     receiver.reset()
     assert send(app, message(receiver.url("/status/200"))) == NO_FAULTS
@@ -122,14 +120,14 @@ def test_a_receiver_in_a_network_that_is_not_allowed_is_sent_nothing(
     assert aws.waiting("WebhookQueue") == 0
 
 
-def test_a_batch_is_sent_at_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
+def test_the_messages_of_a_batch_are_sent_in_parallel(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     started = time.monotonic()
     assert send(app, *[message(receiver.url("/status/200", delay=0.5))] * 10) == NO_FAULTS
     assert time.monotonic() - started < 2.5  # one after another: 5 s
     assert len(aws.rows("Executions")) == 10
 
 
-def test_a_larger_batch_is_sent_at_once_too(aws: MockAws, receiver: Receiver) -> None:
+def test_the_messages_of_a_larger_batch_are_sent_in_parallel(aws: MockAws, receiver: Receiver) -> None:
     """By ten threads, its last fifteen would go over connections of the first."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", BATCH_SIZE="25")
     receiver.reset()
@@ -178,7 +176,7 @@ def test_poison_goes_to_the_dead_letter_queue_at_once(app: ModuleType, aws: Mock
         assert buried[body]["tenant"] == {"DataType": "String", "StringValue": "acme"}
 
 
-def test_poison_as_large_as_a_message_can_be(app: ModuleType, aws: MockAws) -> None:
+def test_the_largest_poison_message_goes_to_the_dlq(app: ModuleType, aws: MockAws) -> None:
     body = "x" * 1_048_576
     assert send(app, body) == NO_FAULTS
     (letter,) = aws.messages("WebhookDeadLetterQueue")
@@ -186,7 +184,7 @@ def test_poison_as_large_as_a_message_can_be(app: ModuleType, aws: MockAws) -> N
     assert gzip.decompress(base64.b64decode(letter["Body"])).decode() == body
 
 
-def test_poison_that_no_compression_makes_fit_is_cut_off(app: ModuleType, aws: MockAws) -> None:
+def test_an_incompressible_poison_message_is_truncated(app: ModuleType, aws: MockAws) -> None:
     body = base64.b64encode(_random_bytes(786_000)).decode()
     assert send(app, body) == NO_FAULTS
     (letter,) = aws.messages("WebhookDeadLetterQueue")
@@ -196,7 +194,7 @@ def test_poison_that_no_compression_makes_fit_is_cut_off(app: ModuleType, aws: M
     assert len(letter["Body"]) > 1_000_000
 
 
-def test_poison_that_cannot_be_buried_comes_back(aws: MockAws, receiver: Receiver) -> None:
+def test_a_poison_message_that_cannot_be_sent_to_the_dlq_is_redelivered(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL="http://127.0.0.1:1/none")
     event = sqs_event("not json", message(receiver.url("/status/200")))
     answer = app.lambda_handler(event, CONTEXT)
@@ -204,13 +202,13 @@ def test_poison_that_cannot_be_buried_comes_back(aws: MockAws, receiver: Receive
     assert len(aws.rows("Executions")) == 1
 
 
-def test_connections_outlive_the_invocation(app: ModuleType, receiver: Receiver) -> None:
+def test_connections_are_reused_across_invocations(app: ModuleType, receiver: Receiver) -> None:
     for _ in range(3):
         send(app, message(receiver.url("/status/200")))
     assert len({request.connection for request in receiver.requests}) == 1
 
 
-def test_the_log_lines_name_the_failure_and_hold_no_content(
+def test_the_log_lines_name_the_failure_without_content(
     app: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "s3cr3t-t0ken"
@@ -236,7 +234,7 @@ def last_batch(app: ModuleType, caplog: pytest.LogCaptureFixture) -> dict[str, A
     return lines
 
 
-def test_a_batch_counts_each_message_by_what_became_of_it(
+def test_a_batch_counts_each_message_by_its_outcome(
     app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     counted = ("delivered", "failed", "invalid", "ignored", "postponed", "unsent", "faults")
@@ -270,7 +268,7 @@ def test_a_batch_counts_each_message_by_what_became_of_it(
     assert (back["level"], lines["batch_processed"]["faults"]) == ("ERROR", 1)
 
 
-def test_a_messages_trace_reaches_its_receiver_on_every_attempt(aws: MockAws, receiver: Receiver) -> None:
+def test_the_producers_trace_is_sent_on_every_attempt(aws: MockAws, receiver: Receiver) -> None:
     receiver.reset()
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
     send(app, message(receiver.url("/status/500")))
@@ -307,14 +305,16 @@ class TestNoTraceOfOurs:
     def expected(self, trace: str | None) -> str | None:
         return trace and "00-6743a1b04f3c2a1d5e6b7a8c9d0e1f2a-53995c3f42cd8ad8-01"
 
-    def test_on_a_retry(self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None) -> None:
+    def test_our_own_trace_is_not_sent_on_a_retry(
+        self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
+    ) -> None:
         receiver.reset()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
         add_traceparent(app, trace, message(receiver.url("/status/500")))
         app.lambda_handler(from_the_queue(aws), CONTEXT)
         assert [request.header("traceparent") for request in receiver.requests] == [expected] * 2
 
-    def test_on_the_copies_of_a_topics_message(
+    def test_our_own_trace_is_not_sent_on_fan_out_copies(
         self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
     ) -> None:
         """Those of the second page, too."""
@@ -334,7 +334,7 @@ class TestNoTraceOfOurs:
         app.lambda_handler({"Records": [*copies, *from_the_queue(aws)["Records"]]}, CONTEXT)
         assert [request.header("traceparent") for request in receiver.requests] == [expected] * 2
 
-    def test_on_a_dead_letter_that_was_put_back(
+    def test_our_own_trace_is_not_sent_on_a_redriven_dead_letter(
         self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
     ) -> None:
         """Put back twice: between, the same was wrong with it."""
@@ -355,7 +355,9 @@ class TestNoTraceOfOurs:
         assert [request.header("traceparent") for request in receiver.requests] == [expected]
 
 
-def test_deliveries_are_logged_by_sampling(aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_deliveries_are_logged_for_sampled_invocations(
+    aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
     for rate, lines in (("1", 1), ("0", 0)):
         caplog.clear()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEBUG_SAMPLE_RATE=rate)

@@ -77,7 +77,7 @@ def fields(route: Route) -> tuple[set[str], set[str]]:
     return query, {name for schema in schemas for name in schema["properties"]}
 
 
-def test_each_name_of_every_route_is_tried() -> None:
+def test_every_name_parameter_of_every_route_has_a_case() -> None:
     for route in ROUTES:
         names = {*path_names(route)}.union(*fields(route))
         assert names <= NAMING | PLAIN, f"{route}: is what these name somebody's? Put them into NAMING or PLAIN"
@@ -176,7 +176,7 @@ def of(tenant: str, aws: MockAws, receiver: Receiver) -> list[str]:
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
-def test_a_name_of_another_tenants_opens_nothing(
+def test_a_name_of_another_tenant_grants_no_access(
     world: World, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
 ) -> None:
     receiver.reset()
@@ -193,7 +193,7 @@ def test_a_name_of_another_tenants_opens_nothing(
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
-def test_what_a_tenant_does_to_its_own_leaves_the_other_alone(
+def test_a_tenants_changes_do_not_affect_another_tenant(
     world: World, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
 ) -> None:
     """Also where both have executions of one message. That it succeeds shows that the calls above were in order."""
@@ -212,7 +212,7 @@ LISTS: Final = [route for route in ROUTES if "cursor" in fields(route)[0]]
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", LISTS, ids=attrgetter("handler"))
-def test_a_cursor_of_another_tenants_shows_nothing_of_it(
+def test_a_cursor_of_another_tenant_shows_nothing_of_it(
     world: World, aws: MockAws, route: Route, attacker: str, victim: str
 ) -> None:
     world.restore(aws)
@@ -232,7 +232,7 @@ def test_a_cursor_of_another_tenants_shows_nothing_of_it(
 
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
-def test_what_is_published_to_a_tenants_topic_goes_to_its_own_webhooks(
+def test_a_message_to_a_tenants_topic_reaches_only_its_own_webhooks(
     world: World, aws: MockAws, receiver: Receiver, attacker: str, victim: str
 ) -> None:
     receiver.reset()

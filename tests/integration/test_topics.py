@@ -99,7 +99,7 @@ def after(calls: int) -> Fault:
 
 
 class TestWho:
-    def test_every_webhook_of_the_topic_that_takes_it_gets_the_same_bytes_as_its_own_message(
+    def test_every_subscribed_webhook_receives_the_same_bytes_as_its_own_message(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         url = receiver.url("/status/200")
@@ -118,14 +118,16 @@ class TestWho:
             assert (request.header("x-hooklog-event"), request.header("x-hooklog-attempt")) == ("order.paid", "1")
         assert sorted(row["webhook_id"]["S"] for row in aws.rows("Executions")) == ["a", "b"]
 
-    def test_each_has_retries_of_its_own(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+    def test_each_copy_is_retried_separately(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
         api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
         api.put("b", url=receiver.url("/status/500"), enabled=True, topic=TOPIC, retry_schedule=[1])
         send(sender, published())
         drain(sender, aws)
         assert received(receiver) == {"a": 1, "b": 2}
 
-    def test_one_that_was_switched_off_for_its_failures_gets_executions_that_can_be_sent_later(
+    def test_a_webhook_disabled_for_its_failures_gets_executions_that_can_be_resent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("a", url=receiver.url("/status/200"), topic=TOPIC)
@@ -136,7 +138,7 @@ class TestWho:
         (execution,) = aws.rows("Executions")
         assert (execution["hard_error"]["BOOL"], receiver.requests) == (True, [])
 
-    def test_what_nobody_takes_is_counted_and_leaves_nothing(
+    def test_a_message_without_subscribers_is_counted_and_leaves_no_execution(
         self, aws: MockAws, sender: ModuleType, caplog: pytest.LogCaptureFixture
     ) -> None:
         assert send(sender, published()) == []
@@ -146,7 +148,7 @@ class TestWho:
         told = lines["message_fanned_out"]
         assert (told["topic"], told["message_id"], told["webhooks"]) == (TOPIC, "m1", 0)
 
-    def test_its_id_is_the_queues_where_it_has_none(
+    def test_a_message_without_an_id_gets_its_sqs_message_id(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -171,14 +173,14 @@ class TestLimits:
             ({"copy_of": "x"}, "copy_of must be"),
         ],
     )
-    def test_what_can_never_be_published_is_a_dead_letter(
+    def test_an_invalid_topic_message_is_sent_to_the_dlq(
         self, aws: MockAws, sender: ModuleType, fields: dict[str, Any], reason: str
     ) -> None:
         assert send(sender, published(**fields)) == []
         (letter,) = aws.messages("WebhookDeadLetterQueue")
         assert reason in letter["MessageAttributes"]["Reason"]["StringValue"]
 
-    def test_a_message_that_would_grow_beyond_what_sqs_takes_is_a_dead_letter_before_anything_is_sent(
+    def test_a_message_whose_copies_would_exceed_the_sqs_limit_is_sent_to_the_dlq_before_any_copy_is_sent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -188,7 +190,7 @@ class TestLimits:
             letter = aws.take("WebhookDeadLetterQueue")
             assert letter["Records"]
 
-    def test_the_longest_goes_to_the_longest_id(
+    def test_the_longest_message_reaches_the_longest_webhook_id(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("w" * 128, url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -198,7 +200,7 @@ class TestLimits:
         assert receiver.requests[0].body == json.dumps(payload).encode()
 
     @pytest.mark.parametrize("text", ['"\\uffff \\ufffe"', '"\\ud800"', '"\\u0000\\u001f\\u007f"', "[1e4]"])
-    def test_what_sqs_refuses_as_it_stands_arrives(
+    def test_characters_that_sqs_does_not_allow_are_delivered(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, text: str
     ) -> None:
         api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -212,7 +214,7 @@ class TestLimits:
         direct, copied = (request.body for request in receiver.requests)
         assert copied == direct
 
-    def test_an_invocation_that_begins_to_send_in_time_is_over_before_there_can_be_a_second_copy(self) -> None:
+    def test_an_invocation_ends_before_a_second_copy_can_be_received(self) -> None:
         visible = template.resources("AWS::SQS::Queue")["WebhookQueue"]["VisibilityTimeout"]
         longest = template.TEMPLATE["Parameters"]["SenderTimeoutSeconds"]["MaxValue"]
         assert UNIQUE_SECONDS + longest < visible
@@ -222,7 +224,7 @@ class TestCrashes:
     @pytest.mark.parametrize(
         ("webhooks", "dies_at", "requests"), [(4 * PAGE_SIZE, 2 * PAGE_SIZE, 4), (PAGE_SIZE + 1, 0, 10)]
     )
-    def test_every_webhook_gets_it_once_though_the_sender_dies(
+    def test_every_webhook_receives_the_message_once_if_the_sender_crashes(
         self,
         api: Api,
         aws: MockAws,
@@ -256,7 +258,7 @@ class TestCrashes:
         deliver(sender, [copy for copy in copies if webhook_of(copy) in names[dies_at : dies_at + 5]])
         assert received(receiver) == dict.fromkeys(names[dies_at : dies_at + 5], 1)
 
-    def test_a_message_that_comes_again_when_all_of_it_was_done_is_sent_to_nobody_twice(
+    def test_a_redelivery_of_a_finished_message_is_not_sent_twice(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
@@ -273,7 +275,7 @@ class TestCrashes:
         deliver(sender, [copy for copy in copies if webhook_of(copy) in names[PAGE_SIZE:]])
         assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)
 
-    def test_copies_that_waited_long_look_for_their_doubles(
+    def test_copies_that_waited_long_are_checked_for_duplicates(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         """There is a backlog: the second copies come before the first."""
@@ -284,7 +286,7 @@ class TestCrashes:
         drain(sender, aws, reversed)
         assert received(receiver) == dict.fromkeys(names, 1)
 
-    def test_nothing_is_looked_up_while_all_is_well(
+    def test_a_first_delivery_reads_nothing_to_find_duplicates(
         self,
         api: Api,
         aws: MockAws,
@@ -302,7 +304,7 @@ class TestCrashes:
             assert dynamodb.calls == {"Query": 1, "GetItem": 1, "BatchWriteItem": 1}
         assert received(receiver) == {"a": 1}
 
-    def test_two_messages_with_one_id_are_two(
+    def test_two_messages_with_one_id_are_both_sent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("a", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -314,7 +316,7 @@ class TestCrashes:
         assert received(receiver) == {"a": 2}
 
     @pytest.mark.parametrize("seconds", [44, 46])
-    def test_it_begins_only_where_time_is_left(self, sender: ModuleType, seconds: int) -> None:
+    def test_fan_out_starts_only_if_enough_time_is_left(self, sender: ModuleType, seconds: int) -> None:
         context = type(CONTEXT)(aws_request_id="r", get_remaining_time_in_millis=lambda: seconds * 1000)
         failures = sender.lambda_handler(published(), context)["batchItemFailures"]
         assert len(failures) == (1 if seconds < 45 else 0)

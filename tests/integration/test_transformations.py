@@ -34,7 +34,7 @@ def send_queued(aws: MockAws) -> None:
     assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
 
 
-def test_what_is_sent_and_signed_is_what_the_expression_gives(
+def test_the_transformed_body_is_signed_and_sent(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
     created = put(api, receiver.url("/status/200"), TEXT)
@@ -53,7 +53,7 @@ def test_a_message_with_a_url_of_its_own_is_not_transformed(api: Api, sender: Mo
     assert request.body == b'{"order":1742}'
 
 
-def test_what_is_skipped_is_in_the_history_as_a_success(
+def test_a_skipped_message_is_a_success_in_the_history(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(api, receiver.url("/status/200"), "payload.order > 2000 ? payload")
@@ -76,9 +76,7 @@ def test_what_is_skipped_is_in_the_history_as_a_success(
     assert not any(name in sample for sample in counted for name in ("Delivered", "Failed", "DeliveryLatency"))
 
 
-def test_a_skip_ends_what_recover_would_send_again(
-    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
-) -> None:
+def test_a_skipped_message_is_not_recovered(api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
     put(api, receiver.url("/status/200"), "$nope()")
     send(sender, {"message_id": "m1"})
     put(api, receiver.url("/status/200"), "null", version=1)
@@ -88,7 +86,7 @@ def test_a_skip_ends_what_recover_would_send_again(
     assert recover(aws, until=iso_time(history(aws)[1]["executed_at"]["S"])) == (0, 0)
 
 
-def test_an_expression_that_fails_is_an_execution_that_can_be_sent_once_it_is_mended(
+def test_a_failed_expression_is_an_execution_that_can_be_resent_after_a_fix(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
     put(api, receiver.url("/status/200"), "payload.order + event_type")
@@ -110,7 +108,7 @@ def test_an_expression_that_fails_is_an_execution_that_can_be_sent_once_it_is_me
 
 
 @pytest.mark.parametrize("details_of", ["failures", "none"])
-def test_whatever_an_expression_says_is_logged_and_shown(
+def test_any_error_message_of_an_expression_is_logged_and_shown(
     api: Api, aws: MockAws, receiver: Receiver, details_of: str
 ) -> None:
     """DynamoDB and UTF-8 take no unpaired surrogate; what cannot be logged would come back a hundred times."""
@@ -132,7 +130,7 @@ def test_whatever_an_expression_says_is_logged_and_shown(
     assert (tested["statusCode"], json.loads(tested["body"])["error"]["message"]) == (200, shown[0])
 
 
-def test_what_came_to_a_webhook_that_was_off_is_transformed_when_it_is_sent(
+def test_a_message_for_a_disabled_webhook_is_transformed_when_it_is_resent(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
     api.put(url=receiver.url("/status/200"), transformation=TEXT)
@@ -147,7 +145,7 @@ def test_what_came_to_a_webhook_that_was_off_is_transformed_when_it_is_sent(
 
 @pytest.mark.parametrize("before", [TEXT, None])
 @pytest.mark.parametrize("details_of", ["failures", "none"])
-def test_a_retry_has_the_same_body_whatever_the_expression_is_by_then(
+def test_a_retry_has_the_same_body_after_the_expression_has_changed(
     api: Api, aws: MockAws, receiver: Receiver, before: str | None, details_of: str
 ) -> None:
     receiver.reset()
@@ -162,7 +160,7 @@ def test_a_retry_has_the_same_body_whatever_the_expression_is_by_then(
     assert {request.body for request in again} == {first.body}
 
 
-def test_what_cannot_be_evaluated_for_a_fault_of_ours_goes_back_to_the_queue(
+def test_a_message_returns_to_the_queue_if_the_evaluator_fails(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(api, receiver.url("/status/200"), TEXT)
@@ -171,7 +169,7 @@ def test_what_cannot_be_evaluated_for_a_fault_of_ours_goes_back_to_the_queue(
     assert len(receiver.requests) == len(history(aws)) == 1
 
 
-def test_a_tenants_slow_expressions_do_not_hold_up_the_batch(
+def test_a_tenants_slow_expressions_do_not_delay_the_batch(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
     evil = [f"evil.w{number}" for number in range(3)]
@@ -187,7 +185,7 @@ def test_a_tenants_slow_expressions_do_not_hold_up_the_batch(
     assert errors == {None, "The transformation failed: it takes more than 0.5 s to evaluate"}
 
 
-def test_what_could_not_be_logged_in_time_is_not_evaluated(
+def test_nothing_is_evaluated_that_could_not_be_logged_in_time(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
 ) -> None:
     put(api, receiver.url("/status/200"), "$error('no')", timeout_seconds=1)
@@ -198,7 +196,7 @@ def test_what_could_not_be_logged_in_time_is_not_evaluated(
     assert history(aws) == []
 
 
-def test_what_does_not_compile_is_not_saved(api: Api) -> None:
+def test_an_expression_that_does_not_compile_is_not_saved(api: Api) -> None:
     fields = {"url": "https://shop.example/hooks"}
     for transformation, reason in (
         ("payload.(", "does not compile: Expected ) before end of expression (S0203, character 9)"),

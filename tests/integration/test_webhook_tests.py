@@ -56,7 +56,7 @@ def ask(
     return body
 
 
-def test_a_webhook_that_is_off_is_sent_to_at_once_and_the_answer_holds_everything(
+def test_a_disabled_webhook_is_tested_and_the_response_has_every_field(
     api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     headers = {"Authorization": "Bearer s3cr3t", "X-Own": "s3cr3t", "X-Shop": "berlin"}
@@ -79,7 +79,7 @@ def test_a_webhook_that_is_off_is_sent_to_at_once_and_the_answer_holds_everythin
     assert aws.rows("ExecutionDetails") == []
 
 
-def test_what_fails_is_not_retried_recovered_or_sent_again(
+def test_a_failed_test_is_not_retried_recovered_or_resent(
     api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     api.put(url=receiver.url("/status/500", body="no"), retry_schedule=[1])
@@ -99,7 +99,7 @@ def test_what_fails_is_not_retried_recovered_or_sent_again(
     ("url", "kind"),
     [("http://10.1.2.3/", "blocked_address"), ("https://does-not-exist.invalid/", "dns_failure")],
 )
-def test_the_guard_holds_for_a_test_as_well(api: Api, aws: MockAws, tester: Endpoint, url: str, kind: str) -> None:
+def test_a_test_cannot_reach_blocked_addresses(api: Api, aws: MockAws, tester: Endpoint, url: str, kind: str) -> None:
     api.put(url="https://does-not-exist.invalid/")
     (row,) = aws.rows("Webhooks")
     aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "url": {"S": url}})
@@ -107,7 +107,7 @@ def test_the_guard_holds_for_a_test_as_well(api: Api, aws: MockAws, tester: Endp
     assert (shown["error"]["type"], shown["hard_error"], shown["result"]) == (kind, True, 0)
 
 
-def test_what_is_sent_is_transformed(api: Api, tester: Endpoint, receiver: Receiver) -> None:
+def test_a_test_is_transformed(api: Api, tester: Endpoint, receiver: Receiver) -> None:
     api.put(url=receiver.url("/status/200"), transformation='{"id": message_id, "of": webhook_id, "n": payload.n}')
     shown = ask(tester, payload={"n": 1})
     (request,) = receiver.requests
@@ -123,7 +123,7 @@ def test_what_is_sent_is_transformed(api: Api, tester: Endpoint, receiver: Recei
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_test_is_what_the_sender_would_do(
+def test_a_test_sends_the_same_request_as_the_sender(
     api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, fields: dict[str, Any], status: int
 ) -> None:
     api.put(url=receiver.url(f"/status/{status}"), enabled=True, **fields)
@@ -186,7 +186,7 @@ def comparable(execution: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in execution.items() if k not in OF_ONE_EXECUTION | OF_RETRIES | {"response_headers"}} | own
 
 
-def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, tester: Endpoint) -> None:
+def test_a_skipped_or_failed_test_is_logged(api: Api, aws: MockAws, tester: Endpoint) -> None:
     api.put(url="https://shop.example/hooks", transformation="payload.send ? payload : $error('no order')")
     assert ask(tester, payload=1)["error"]["type"] == "transformation_error"
     api.put(url="https://shop.example/hooks", transformation="payload.send ? payload", version=1)
@@ -195,7 +195,7 @@ def test_what_is_skipped_or_fails_is_logged_as_such(api: Api, aws: MockAws, test
     assert [row.get("skipped", {}).get("BOOL") for row in history(aws)] == [None, True]
 
 
-def test_a_dry_run_shows_what_would_be_sent_and_leaves_no_trace(
+def test_a_dry_run_returns_the_request_and_sends_and_logs_nothing(
     api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
 ) -> None:
     url, expression = receiver.url("/status/200"), '{"n": payload.n}'
@@ -208,7 +208,7 @@ def test_a_dry_run_shows_what_would_be_sent_and_leaves_no_trace(
     assert (receiver.requests, history(aws)) == ([], [])
 
 
-def test_a_dry_run_may_try_another_transformation(api: Api, tester: Endpoint) -> None:
+def test_a_dry_run_accepts_another_transformation(api: Api, tester: Endpoint) -> None:
     api.put(url="https://shop.example/hooks", transformation='"stored"')
     assert ask(tester, payload=1, dry_run=True, transformation="payload + 1")["request_body"] == "2"
     assert ask(tester, payload=1, dry_run=True, transformation=None)["request_body"] == "1"
@@ -231,21 +231,21 @@ def test_a_field_out_of_range_is_refused(api: Api, tester: Endpoint, fields: dic
     ask(tester, 400, **fields)
 
 
-def test_who_may_test(api: Api, tester: Endpoint) -> None:
+def test_a_test_requires_its_scope_and_webhook(api: Api, tester: Endpoint) -> None:
     ask(tester, 404)
     api.put(url="https://shop.example/hooks")
     ask(tester, 403, change={"scope": "executions:read executions:resend webhooks:read"})
     ask(tester, 403, change={"webhooks": ["bcme.*"]})
 
 
-def test_a_change_is_effective_at_once(api: Api, tester: Endpoint, receiver: Receiver) -> None:
+def test_a_test_uses_a_change_immediately(api: Api, tester: Endpoint, receiver: Receiver) -> None:
     api.put(url=receiver.url("/status/500"))
     assert ask(tester)["result"] == 500
     api.put(url=receiver.url("/status/200"), version=1)
     assert ask(tester)["result"] == 200
 
 
-def test_what_has_no_details_that_can_be_made_is_logged_all_the_same(
+def test_a_test_is_logged_if_its_details_cannot_be_built(
     api: Api, tester: Endpoint, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def out_of_memory(*_: Any, **__: Any) -> bytes:
@@ -258,7 +258,7 @@ def test_what_has_no_details_that_can_be_made_is_logged_all_the_same(
 
 
 @pytest.mark.parametrize("queue_too", [False, True])
-def test_what_cannot_be_logged_is_answered_all_the_same(
+def test_a_test_that_cannot_be_logged_is_answered(
     api: Api, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture, queue_too: bool
 ) -> None:
     receiver.reset()
@@ -275,7 +275,7 @@ def test_what_cannot_be_logged_is_answered_all_the_same(
 
 
 @pytest.mark.parametrize(("details_of", "kept"), [("failures", True), ("none", False)])
-def test_the_log_keeps_what_the_deployment_keeps(
+def test_a_test_is_logged_with_the_details_that_the_deployment_stores(
     api: Api, aws: MockAws, receiver: Receiver, details_of: str, kept: bool
 ) -> None:
     receiver.reset()
@@ -293,7 +293,7 @@ def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fau
 
 
 class TestOneAtATime:
-    def test_while_one_is_running_another_is_told_to_wait(
+    def test_a_second_test_is_refused_while_one_is_running(
         self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=3)
@@ -311,7 +311,7 @@ class TestOneAtATime:
         assert ask(tester)["result"] == 200
 
     @pytest.mark.parametrize(("seconds", "status"), [(-1, 200), (0, 200), (60, 429)])
-    def test_one_that_died_is_waited_for_only_until_it_must_have_ended(
+    def test_the_lock_of_a_crashed_test_expires(
         self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver, seconds: int, status: int
     ) -> None:
         api.put(url=receiver.url("/status/200"))
@@ -321,7 +321,7 @@ class TestOneAtATime:
         ask(tester, status)
         assert len(receiver.requests) == (status == 200)
 
-    def test_one_that_ends_late_leaves_anothers_lock(
+    def test_a_late_test_does_not_release_the_lock_of_another(
         self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/silent"), timeout_seconds=2)
@@ -334,14 +334,14 @@ class TestOneAtATime:
             assert late.result()["error"]["type"] == "read_timeout"
         assert aws.rows("Recoveries") == [others]
 
-    def test_it_is_over_whatever_comes_of_it(self, api: Api, aws: MockAws, tester: Endpoint) -> None:
+    def test_the_lock_is_released_whatever_the_outcome(self, api: Api, aws: MockAws, tester: Endpoint) -> None:
         api.put(url="https://does-not-exist.invalid/", transformation="payload.send ? payload : $error('no')")
         for payload, key in (({"send": True}, "error"), ({}, "error")):
             assert key in ask(tester, payload=payload)
         ask(tester, 500, seconds=9)
         assert aws.rows("Recoveries") == []
 
-    def test_a_lost_answer_of_dynamodb_does_not_keep_it_from_itself(
+    def test_a_lost_response_of_dynamodb_does_not_block_its_own_test(
         self, api: Api, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
         """The SDK asks again, and finds what it has written."""
@@ -351,7 +351,7 @@ class TestOneAtATime:
             assert ask(start(aws))["result"] == 200
         assert dynamodb.calls["PutItem"] == 2
 
-    def test_it_expires_where_it_cannot_be_given_back(
+    def test_a_lock_that_cannot_be_released_expires(
         self, api: Api, aws: MockAws, dynamodb: FaultyService, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/200"))
@@ -379,7 +379,7 @@ def lost_once(service: FaultyService, operation: str) -> Callable[[Asked], Answe
 class TestInTime:
     """API Gateway answers 504 after 29 s, even if the webhook was sent. A function that starts late has less left."""
 
-    def test_it_is_answered_though_the_receiver_drips_and_nothing_can_be_logged(
+    def test_a_test_is_answered_in_time_with_a_slow_receiver_and_no_log(
         self,
         api: Api,
         aws: MockAws,
@@ -402,7 +402,7 @@ class TestInTime:
         assert {"test_not_logged", "test_lock_not_released"} <= set(logged_events(caplog))
 
     @pytest.mark.parametrize("seconds", [0, 5, 9.9])
-    def test_nothing_is_sent_where_too_little_is_left(
+    def test_nothing_is_sent_if_too_little_time_is_left(
         self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver, seconds: float
     ) -> None:
         api.put(url=receiver.url("/status/200"), transformation="payload")
@@ -410,14 +410,14 @@ class TestInTime:
         assert (error["code"], error["message"][:17]) == ("internal_error", "Nothing was sent:")
         assert (receiver.requests, history(aws), aws.rows("Recoveries")) == ([], [], [])
 
-    def test_a_transformation_that_takes_too_long_is_not_waited_for(
+    def test_a_slow_transformation_is_not_awaited(
         self, api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/200"), transformation="$sum($map([1..100000], function($n) { $n * $n }))")
         assert "took too long" in ask(tester, 500, seconds=10.3)["error"]["message"]
         assert (receiver.requests, history(aws)) == ([], [])
 
-    def test_what_a_cold_start_took_is_taken_off(self, api: Api, tester: Endpoint, receiver: Receiver) -> None:
+    def test_the_duration_of_a_cold_start_is_deducted(self, api: Api, tester: Endpoint, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/200"))
         event = api_event({"webhook_id": ID}, scope="webhooks:manage")
         event["requestContext"]["requestTimeEpoch"] = (time.time() - 20) * 1000

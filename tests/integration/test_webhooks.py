@@ -46,7 +46,7 @@ def error_type(aws: MockAws, row: dict[str, Any]) -> str:
 
 
 class TestApi:
-    def test_a_new_webhook_is_off_and_shows_its_secret_once(self, api: Api) -> None:
+    def test_a_new_webhook_is_disabled_and_shows_its_secret_once(self, api: Api) -> None:
         status, created = api.put(url="https://shop.example/hooks", name="Send orders to warehouse")
         assert status == 201
         assert created.pop("secret").startswith("whsec_")
@@ -67,7 +67,7 @@ class TestApi:
         }
         assert "secret" not in api.get()[1]
 
-    def test_what_is_shown_can_be_sent_back(self, api: Api) -> None:
+    def test_a_webhook_as_read_is_accepted_by_put(self, api: Api) -> None:
         api.put(
             url="https://shop.example/hooks",
             headers={"X-Shop": "berlin"},
@@ -103,7 +103,7 @@ class TestApi:
             ({"webhooks": ["*"]}, "anything", 201),
         ],
     )
-    def test_a_webhook_joins_no_topic_that_its_token_does_not_cover(
+    def test_a_webhook_cannot_join_a_topic_outside_its_token(
         self, api: Api, aws: MockAws, claims: dict[str, Any], topic: str, status: int
     ) -> None:
         fields = {"url": "https://shop.example/hooks", "topic": topic}
@@ -116,7 +116,7 @@ class TestApi:
             assert api.put_as(claims, **fields, version=1)[0] == 403
             assert api.get()[1]["topic"] is None
 
-    def test_a_topic_stays_or_goes_whatever_the_token_covers(self, api: Api) -> None:
+    def test_any_token_can_keep_or_remove_a_topic(self, api: Api) -> None:
         own = {"webhooks": ["acme.*"]}
         _, created = api.put(url="https://shop.example/hooks", topic="globex.all")
         created.pop("secret")
@@ -130,7 +130,7 @@ class TestApi:
         assert api.put_as(own, url="https://shop.example/hooks", topic="globex.all")[0] == 403
 
     @pytest.mark.parametrize("host", OWN_HOSTS)
-    def test_no_webhook_leads_to_the_api_itself(self, api: Api, host: str) -> None:
+    def test_a_webhook_url_cannot_be_the_api_itself(self, api: Api, host: str) -> None:
         for path in ("", "/v1/webhooks/acme.orders/test", "/v1/history?a=b#c"):
             status, body = api.put(url=f"https://{host}{path}")
             assert (status, body["error"]["message"]) == (400, "url: a webhook must not call Hooklog's own API")
@@ -139,7 +139,7 @@ class TestApi:
         assert api.put(url=f"https://{host}/", version=1)[0] == 400
         assert api.get()[1]["url"] == "https://shop.example/hooks"
 
-    def test_nor_to_the_domain_name_that_it_was_called_by(self, aws: MockAws) -> None:
+    def test_a_webhook_url_cannot_be_the_apis_custom_domain(self, aws: MockAws) -> None:
         event = api_event({"webhook_id": ID}, scope=BOTH, body={"url": "https://Hooks.Acme.example./v2/webhooks"})
         event["requestContext"]["domainName"] = "HOOKS.acme.example"
         assert aws.endpoint("put_webhook").lambda_handler(event, None)["statusCode"] == 400
@@ -153,10 +153,10 @@ class TestApi:
             "https://shop.example/?api=a1b2c3d4e5",
         ],
     )
-    def test_other_apis_are_receivers_like_any_other(self, api: Api, url: str) -> None:
+    def test_a_webhook_url_can_be_another_api(self, api: Api, url: str) -> None:
         assert api.put(url=url)[0] == 201
 
-    def test_a_version_that_is_not_the_last_is_a_conflict(self, api: Api) -> None:
+    def test_an_outdated_version_is_a_conflict(self, api: Api) -> None:
         fields: dict[str, Any] = {"url": "https://shop.example/hooks"}
         assert api.put(**fields, version=1)[0] == 409
         api.put(**fields)
@@ -171,7 +171,7 @@ class TestApi:
         api.put(url="https://shop.example/other", version=1)
         assert api.secret() == (200, {"secret": created["secret"], "previous_valid_until": None})
 
-    def test_a_rotation_gives_a_new_secret_and_keeps_the_version(self, api: Api) -> None:
+    def test_a_rotation_returns_a_new_secret_and_keeps_the_version(self, api: Api) -> None:
         _, created = api.put(url="https://shop.example/hooks")
         status, rotated = api.rotate()
         assert status == 200
@@ -180,7 +180,7 @@ class TestApi:
         assert api.put(url="https://shop.example/hooks", version=1)[0] == 200
         assert api.secret()[1] == rotated
 
-    def test_of_two_requests_at_once_one_is_a_conflict(self, api: Api) -> None:
+    def test_one_of_two_concurrent_requests_is_a_conflict(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         stored = registry.find(ID)
         registry.change(stored.webhook._replace(name="first"), stored, NOW)
@@ -192,21 +192,21 @@ class TestApi:
         now = registry.find(ID)
         assert (now.webhook.name, now.keys.current, now.keys.previous) == ("first", b"first", stored.keys.current)
 
-    def test_a_change_does_not_undo_a_rotation_that_came_in_between(self, api: Api) -> None:
+    def test_a_change_does_not_undo_a_concurrent_rotation(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         stored = registry.find(ID)
         registry.rotate(stored, b"new", NOW)
         with pytest.raises(Conflict, match="another request"):
             registry.change(stored.webhook, stored, NOW)
 
-    def test_switching_on_again_clears_why_it_was_switched_off(self, api: Api, aws: MockAws) -> None:
+    def test_enabling_a_webhook_clears_the_disabled_reason(self, api: Api, aws: MockAws) -> None:
         api.put(url="https://shop.example/hooks")
         (row,) = aws.rows("Webhooks")
         aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "disabled_reason": {"S": "gone"}})
         assert api.put(**api.get()[1])[1]["disabled_reason"] == "gone"
         assert "disabled_reason" not in api.put(**{**api.get()[1], "enabled": True})[1]
 
-    def test_what_is_deleted_is_gone(self, api: Api) -> None:
+    def test_a_deleted_webhook_is_not_found(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         assert [api.delete(), api.delete(), api.get()[0], api.secret()[0], api.rotate()[0]] == [204, 404, 404, 404, 404]
         assert api.put(url="https://shop.example/hooks")[1]["version"] == 1
@@ -219,12 +219,12 @@ class TestApi:
             ("https://user:pass@shop.example/", "credentials"),
         ],
     )
-    def test_the_guard_says_at_once_what_is_wrong_with_a_url(self, api: Api, url: str, reason: str) -> None:
+    def test_a_blocked_or_invalid_url_is_refused_when_it_is_saved(self, api: Api, url: str, reason: str) -> None:
         status, body = api.put(url=url)
         assert (status, reason in body["error"]["message"]) == (400, True)
         assert api.get()[0] == 404
 
-    def test_white_space_around_a_url_is_not_stored(self, api: Api, aws: MockAws) -> None:
+    def test_white_space_around_a_url_is_stripped_before_it_is_stored(self, api: Api, aws: MockAws) -> None:
         assert api.put(url="\n https://shop.example/hooks\u00a0 ")[1]["url"] == "https://shop.example/hooks"
         assert aws.rows("Webhooks")[0]["url"] == {"S": "https://shop.example/hooks"}
 
@@ -234,7 +234,7 @@ class TestApi:
         assert (status, "U+200B ZERO WIDTH SPACE" in body["error"]["message"]) == (400, True)
         assert api.get()[0] == 404
 
-    def test_secrets_rest_encrypted_and_for_their_webhook_alone(self, api: Api, aws: MockAws) -> None:
+    def test_secrets_are_stored_encrypted_and_bound_to_their_webhook(self, api: Api, aws: MockAws) -> None:
         key = base64.b64decode(api.put(url="https://shop.example/hooks")[1]["secret"].removeprefix("whsec_"))
         assert len(key) == 32
         api.put("acme.other", url="https://shop.example/hooks")
@@ -256,17 +256,17 @@ class TestApi:
         _, body = api.call("list_webhooks", {}, scope="webhooks:read")
         assert body["webhooks"][0]["headers"]["Authorization"] == "••••"
 
-    def test_a_mask_that_hides_nothing_is_refused(self, api: Api) -> None:
+    def test_a_mask_without_a_stored_value_is_refused(self, api: Api) -> None:
         status, body = api.put(url="https://shop.example/hooks", headers={"Authorization": "••••"})
         assert (status, "give its value" in body["error"]["message"]) == (400, True)
 
     @pytest.mark.parametrize("call", ["secret", "rotate"])
-    def test_a_secret_is_for_those_who_manage(self, api: Api, call: str) -> None:
+    def test_reading_a_secret_requires_the_manage_scope(self, api: Api, call: str) -> None:
         api.put(url="https://shop.example/hooks")
         for change in ({"scope": "webhooks:read"}, {"webhooks": ["bcme.*"]}):
             assert getattr(api, call)(**change)[0] == 403
 
-    def test_a_list_is_what_the_token_covers(self, api: Api) -> None:
+    def test_a_list_contains_only_the_webhooks_that_the_token_covers(self, api: Api) -> None:
         ids = ["a", "acme.a", "acme.b", "acme.c", "acmee", "b"]
         for webhook_id in reversed(ids):
             api.put(webhook_id, url="https://shop.example/hooks")
@@ -279,7 +279,7 @@ class TestApi:
         "patterns",
         [["*"], ["acme.*", "a", "b"], ["a", "acme.a", "acme.b", "acmee", "b", "x"], ["acme.*", "acme.a", "acme.a.*"]],
     )
-    def test_pages_join_without_a_gap_or_a_double(self, api: Api, patterns: list[str]) -> None:
+    def test_pages_have_no_gaps_or_duplicates(self, api: Api, patterns: list[str]) -> None:
         for webhook_id in ("a", "acme.a", "acme.b", "acmee", "b"):
             api.put(webhook_id, url="https://shop.example/hooks")
         whole, _ = api.list(patterns)
@@ -292,7 +292,7 @@ class TestApi:
                 found += page
             assert found == whole
 
-    def test_the_document_refuses_what_a_put_refuses(self, api: Api) -> None:
+    def test_openapi_refuses_what_put_refuses(self, api: Api) -> None:
         (operation,) = (each for each in operations().values() if each["operationId"] == "putWebhook")
         schema = validator(operation["requestBody"]["content"]["application/json"]["schema"])
         url = {"url": "https://shop.example/hooks"}
@@ -302,7 +302,7 @@ class TestApi:
         assert schema.is_valid(url)
         assert schema.is_valid(api.put(**url)[1] and api.get()[1])
 
-    def test_a_page_of_the_largest_webhooks_fits_into_an_answer(self, api: Api, aws: MockAws) -> None:
+    def test_a_page_of_the_largest_webhooks_fits_into_a_response(self, api: Api, aws: MockAws) -> None:
         """Who may set webhooks up must not be able to break the list of who may see them all."""
         status, _ = api.put(
             url="https://1.1.1.1/" + "😀" * 2_030,
@@ -344,7 +344,7 @@ class TestLimit:
     def api(self, aws: MockAws) -> Api:
         return Api(aws, MAX_WEBHOOKS_PER_PREFIX="2")
 
-    def test_one_more_than_there_may_be_is_a_conflict(self, api: Api) -> None:
+    def test_one_webhook_over_the_limit_is_a_conflict(self, api: Api) -> None:
         token = {"webhooks": ["acme.*"]}
         for webhook_id in ("acme.a", "acme.b"):
             assert api.put_as(token, webhook_id, **self.HOOK)[0] == 201
@@ -356,7 +356,7 @@ class TestLimit:
         assert api.delete("acme.b") == 204
         assert api.put_as(token, "acme.c", **self.HOOK)[0] == 201
 
-    def test_it_is_the_widest_prefix_that_counts(self, api: Api) -> None:
+    def test_the_limit_applies_to_the_widest_prefix(self, api: Api) -> None:
         for webhook_id in ("acme.eu.a", "acme.us.a", "acmeX", "acme", "globex.a", "globex.b"):
             api.put(webhook_id, **self.HOOK)
         assert api.put_as({"webhooks": ["acme.eu.*"]}, "acme.eu.b", **self.HOOK)[0] == 201
@@ -365,7 +365,7 @@ class TestLimit:
             assert api.put_as({"webhooks": webhooks}, covered, **self.HOOK)[0] == 409, webhooks
         assert api.put_as({"webhooks": ["acme.*", "initech.*"]}, "initech.a", **self.HOOK)[0] == 201
 
-    def test_who_names_an_id_or_covers_all_has_no_limit(self, api: Api) -> None:
+    def test_a_token_for_one_id_or_for_all_webhooks_has_no_limit(self, api: Api) -> None:
         for webhook_id in ("acme.a", "acme.b", "acme.c"):
             assert api.put(webhook_id, **self.HOOK)[0] == 201
         assert api.put_as({"webhooks": ["acme.d", "globex.*"]}, "acme.d", **self.HOOK)[0] == 201
@@ -391,7 +391,7 @@ class TestLimit:
 
 
 class TestSending:
-    def test_a_message_without_a_url_goes_where_its_webhook_says_signed(
+    def test_a_message_without_a_url_is_signed_and_sent_to_its_webhooks_url(
         self, api: Api, sender: ModuleType, receiver: Receiver
     ) -> None:
         headers = {"X-Shop": "berlin", "x-side": "webhook"}
@@ -402,7 +402,7 @@ class TestSending:
         sent = {name.lower(): value for name, value in request.headers}
         assert (sent["x-shop"], sent["x-side"]) == ("berlin", "message")
 
-    def test_a_key_that_was_copied_to_another_webhook_signs_nothing_there(
+    def test_a_key_copied_to_another_webhook_cannot_sign(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         for webhook_id in (ID, "evil.copy"):
@@ -414,7 +414,7 @@ class TestSending:
         assert len(send(sender, {"webhook_id": "evil.copy"})) == 1
         assert len(receiver.requests) == 1
 
-    def test_a_url_that_was_stored_with_white_space_is_sent_to_without(
+    def test_white_space_in_a_stored_url_is_stripped_before_sending(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         url = receiver.url("/status/200")
@@ -426,7 +426,7 @@ class TestSending:
         assert [request.path for request in receiver.requests] == ["/status/200"]
         assert api.put(**{**api.get()[1], "name": "Shop"})[0] == 200
 
-    def test_a_message_with_a_url_is_sent_as_it_stands_and_asks_nobody(
+    def test_a_message_with_a_url_is_sent_unchanged_without_reading_its_webhook(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True, event_types=["none"], headers={"X-Shop": "berlin"})
@@ -435,7 +435,7 @@ class TestSending:
         (request,) = receiver.requests
         assert {name.lower() for name, _ in request.headers}.isdisjoint({"webhook-signature", "x-shop"})
 
-    def test_both_secrets_sign_while_one_is_rotated(
+    def test_both_secrets_sign_during_a_rotation(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         _, created = api.put(url=receiver.url("/status/200"), enabled=True)
@@ -451,7 +451,7 @@ class TestSending:
         signatures = [{n.lower(): v for n, v in each.headers}["webhook-signature"] for each in receiver.requests]
         assert [len(signature.split()) for signature in signatures] == [2, 1]
 
-    def test_a_webhook_that_is_unknown_or_off_is_an_execution_that_can_be_sent_later(
+    def test_an_unknown_or_disabled_webhook_gets_an_execution_that_can_be_resent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put("acme.off", url=receiver.url("/status/200"))
@@ -472,7 +472,7 @@ class TestSending:
         (request,) = receiver.requests
         assert request.body == b'{"order":1742}'
 
-    def test_what_somebody_asks_for_goes_by_what_the_webhook_was_then(
+    def test_a_resend_or_recovery_uses_the_webhook_as_it_is_when_requested(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[])
@@ -488,7 +488,7 @@ class TestSending:
         assert [request.path for request in receiver.requests] == ["/status/500", "/status/200"]
         assert [row["result"]["N"] for row in history(aws)] == ["500", "0", "200"]
 
-    def test_other_event_types_are_not_sent_and_leave_no_execution(
+    def test_an_unsubscribed_event_type_is_not_sent_and_leaves_no_execution(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/200"), enabled=True, event_types=["order.created"])
@@ -497,7 +497,7 @@ class TestSending:
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "batch_processed"]
         assert line.__dict__["not_subscribed"] == 2
 
-    def test_a_retry_goes_where_the_webhook_says_by_then(
+    def test_a_retry_uses_the_webhooks_current_url(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         _, created = api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[1], timeout_seconds=3)
@@ -514,7 +514,7 @@ class TestSending:
         for secret in (created["secret"], rotated["secret"]):
             Verifier(secret).verify(second.body, dict(second.headers))
 
-    def test_a_retry_to_a_webhook_that_is_off_by_then_is_not_sent(
+    def test_a_retry_to_a_webhook_disabled_meanwhile_is_not_sent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[1])
@@ -524,13 +524,17 @@ class TestSending:
         assert len(receiver.requests) == 1
         assert error_type(aws, history(aws)[-1]) == "disabled_webhook"
 
-    def test_its_schedule_is_the_webhooks(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+    def test_a_webhooks_own_retry_schedule_is_used(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True, retry_schedule=[])
         send(sender, {})
         (row,) = history(aws)
         assert row["exhausted"]["BOOL"]
 
-    def test_a_warm_sender_reads_nothing(self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver) -> None:
+    def test_a_warm_sender_reads_no_webhook(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
         api.put(url=receiver.url("/status/200"), enabled=True)
         send(sender, *[{}] * 10)
         aws.dynamodb.delete_table(TableName=aws.refs["Webhooks"])
@@ -538,7 +542,7 @@ class TestSending:
         assert len(receiver.requests) == 20
 
     @pytest.mark.parametrize("out_of_reach", ["table", "key"])
-    def test_what_is_not_known_goes_back_to_the_queue_unsent(
+    def test_a_message_returns_to_the_queue_if_its_webhook_cannot_be_read(
         self,
         api: Api,
         aws: MockAws,

@@ -61,7 +61,7 @@ MASKED = ["authorization", "X-Api-Key"]
 
 
 @pytest.mark.parametrize("name", MASKED)
-def test_a_secret_header_is_sent_on_every_attempt_and_never_shown(
+def test_a_sensitive_header_is_sent_on_every_attempt_and_never_shown(
     app: ModuleType, aws: MockAws, receiver: Receiver, name: str
 ) -> None:
     url = receiver.url("/sequence/masked", codes="500,500")
@@ -76,16 +76,14 @@ def test_a_secret_header_is_sent_on_every_attempt_and_never_shown(
 
 
 @pytest.mark.parametrize("name", ["set-cookie", "Authorization"])
-def test_a_secret_that_a_receiver_answers_is_not_shown(
-    app: ModuleType, aws: MockAws, receiver: Receiver, name: str
-) -> None:
+def test_a_secret_in_a_response_is_not_shown(app: ModuleType, aws: MockAws, receiver: Receiver, name: str) -> None:
     send(app, sqs_event(message(receiver.url("/status/500", header=f"{name}:{SECRET}"))))
     execution = show(aws, chain(aws)[0]["execution_id"])
     assert execution["response_headers"][name] == "••••"
     assert execution["response_headers"]["Content-Length"] != "••••"
 
 
-def test_what_the_deployment_names_is_masked_in_what_was_logged_before(
+def test_the_deployments_sensitive_headers_are_masked_in_older_executions(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     answered = receiver.url("/status/500", header=f"X-Session:{SECRET}")
@@ -97,7 +95,7 @@ def test_what_the_deployment_names_is_masked_in_what_was_logged_before(
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["with a URL of its own", "without"])
-def test_what_a_webhook_names_by_now_is_masked_in_what_was_logged_before(
+def test_a_webhooks_sensitive_headers_are_masked_in_older_executions(
     app: ModuleType, aws: MockAws, receiver: Receiver, own: bool
 ) -> None:
     put = aws.endpoint("put_webhook", ALLOW_HTTP="true", ALLOWED_NETWORKS="127.0.0.0/8")
@@ -124,7 +122,7 @@ LEAKS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("leak", LEAKS)
-def test_neither_log_nor_reason_holds_what_a_producer_sent(
+def test_neither_log_nor_reason_contains_a_producers_input(
     app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture, leak: str
 ) -> None:
     body = LEAKS[leak] if isinstance(LEAKS[leak], str) else {**message("https://example.com/"), **LEAKS[leak]}
@@ -147,7 +145,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> str:
     return "\n".join(told)
 
 
-def test_no_line_of_the_log_holds_what_was_sent_or_answered(
+def test_no_log_line_contains_request_or_response_content(
     app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     paths = ["status/500", "status/200", "garbage", "reset", "weird-headers", "bad-gzip", "short-body", "huge-headers"]
@@ -173,7 +171,9 @@ def test_no_line_of_the_log_holds_what_was_sent_or_answered(
     assert SECRET not in lines(caplog)
 
 
-def test_a_fault_is_told_by_its_kind_and_place(app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_logged_by_its_type_and_location(
+    app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture
+) -> None:
     aws.dynamodb.delete_table(TableName=aws.refs["ExecutionDetails"])
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     event = api_event({"webhook_id": WEBHOOK, "execution_id": "20261123T173600.123456Z-9f3a2c1d"})
@@ -218,7 +218,7 @@ def parts(aws: MockAws) -> list[dict[str, Any]]:
     return [row for row in aws.rows("ExecutionDetails") if not row["executed_at"]["S"].endswith("#erased")]
 
 
-def test_an_execution_is_erased_and_its_summary_stays(
+def test_erasing_an_execution_keeps_its_summary(
     app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser
 ) -> None:
     noise = base64.b85encode(random.Random(1742).randbytes(830_000)).decode()
@@ -234,7 +234,7 @@ def test_an_execution_is_erased_and_its_summary_stays(
 
 
 @pytest.mark.parametrize(("kept_days", "marked_days"), [(2, 29), (90, 90)])
-def test_a_mark_outlives_the_summary_and_whatever_still_waits_to_be_logged(
+def test_an_erasure_marker_outlives_the_summary_and_pending_log_writes(
     aws: MockAws, receiver: Receiver, erase: Eraser, kept_days: int, marked_days: int
 ) -> None:
     """What is unlogged may wait on its queues for 14 days, and for 14 more after a redrive."""
@@ -245,7 +245,7 @@ def test_a_mark_outlives_the_summary_and_whatever_still_waits_to_be_logged(
     assert (int(mark["expires_at"]["N"]) - time.time()) / 86_400 == pytest.approx(marked_days, abs=0.01)
 
 
-def test_only_who_manages_a_webhook_erases(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
+def test_erasing_requires_the_manage_scope(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
     send(app, sqs_event(message(receiver.url("/status/410"))))
     execution_id = chain(aws)[0]["execution_id"]
     assert erase.execution(execution_id, scope="executions:read executions:resend webhooks:read") == 403
@@ -258,7 +258,7 @@ def test_only_who_manages_a_webhook_erases(app: ModuleType, aws: MockAws, receiv
     assert show(aws, execution_id)["request_body"]
 
 
-def test_a_message_is_erased_on_every_webhook_that_the_token_covers(
+def test_a_message_is_erased_for_every_webhook_that_the_token_covers(
     app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser
 ) -> None:
     url = receiver.url("/status/500")
@@ -270,7 +270,7 @@ def test_a_message_is_erased_on_every_webhook_that_the_token_covers(
     assert len(parts(aws)) == 4
 
 
-def test_what_is_erased_is_not_sent_again(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
+def test_an_erased_message_is_not_resent(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
     event = sqs_event(message(receiver.url("/status/500")))
     send(app, event)
     execution_id = chain(aws)[0]["execution_id"]
@@ -293,7 +293,7 @@ def recover(aws: MockAws) -> dict[str, Any]:
     return progress
 
 
-def test_what_waits_to_be_logged_does_not_come_back(
+def test_a_pending_log_write_does_not_restore_erased_details(
     aws: MockAws, receiver: Receiver, erase: Eraser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as outage:
@@ -319,7 +319,7 @@ def odd(url: str, **fields: Any) -> str:
     return json.dumps(message(url, **fields)).replace('{"order": 1742}', ODD)
 
 
-def test_nothing_is_kept_and_a_retry_carries_its_message(aws: MockAws, receiver: Receiver) -> None:
+def test_without_stored_details_a_retry_has_an_inline_payload(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, **NONE)
     url = receiver.url("/sequence/unkept", codes="500,503,200", body=SECRET)
     headers = {"Authorization": SECRET, "X-Shop": "berlin"}
@@ -339,13 +339,13 @@ def test_nothing_is_kept_and_a_retry_carries_its_message(aws: MockAws, receiver:
     assert aws.waiting("WebhookQueue") == 0
 
 
-def test_a_hard_error_says_why_though_nothing_is_kept(aws: MockAws, receiver: Receiver) -> None:
+def test_a_hard_error_has_its_error_if_details_are_not_stored(aws: MockAws, receiver: Receiver) -> None:
     send(start(aws, **NONE), sqs_event(message(f"{receiver.refused_url}/")))
     error = show(aws, chain(aws)[0]["execution_id"])["error"]
     assert (error["type"], error["message"][:7]) == ("connection_refused", "The rec")
 
 
-def test_what_is_not_kept_cannot_be_sent_again_by_hand(aws: MockAws, receiver: Receiver) -> None:
+def test_an_execution_without_stored_details_cannot_be_resent(aws: MockAws, receiver: Receiver) -> None:
     send(start(aws, RETRY_SCHEDULE="", **NONE), sqs_event(message(receiver.url("/status/500"))))
     path = {"webhook_id": WEBHOOK, "execution_id": chain(aws)[0]["execution_id"]}
     event = api_event(path, scope="executions:resend")
@@ -354,7 +354,7 @@ def test_what_is_not_kept_cannot_be_sent_again_by_hand(aws: MockAws, receiver: R
     assert aws.waiting("WebhookQueue") == 0
 
 
-def test_a_retry_that_was_not_set_is_set_again_with_its_message(aws: MockAws, receiver: Receiver) -> None:
+def test_a_missing_retry_is_enqueued_after_redelivery_with_its_inline_payload(aws: MockAws, receiver: Receiver) -> None:
     """The sender dies after it has logged a failure and before its retry is on the queue, at each attempt."""
     app = start(aws, RETRY_SCHEDULE="1,1,1", **NONE)
     first = sqs_event(odd(receiver.url("/status/500"), headers={"X-Shop": "berlin"}))
@@ -388,7 +388,7 @@ def noise(count: int) -> str:
     return base64.b85encode(random.Random(1742).randbytes(count)).decode()
 
 
-def test_a_late_retry_carries_its_message_in_its_schedule(aws: MockAws, receiver: Receiver) -> None:
+def test_a_scheduled_retry_has_an_inline_payload(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, RETRY_SCHEDULE="1800,1800", **NONE)
     send(app, sqs_event(odd(receiver.url("/status/500"))))
     (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
@@ -398,7 +398,7 @@ def test_a_late_retry_carries_its_message_in_its_schedule(aws: MockAws, receiver
     assert [shown["attempt"] for shown in chain(aws)] == [1, 2]
 
 
-def test_a_late_retry_that_no_schedule_holds_waits_on_the_queue(aws: MockAws, receiver: Receiver) -> None:
+def test_a_late_retry_too_large_for_a_schedule_waits_on_the_queue(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, RETRY_SCHEDULE="1800", **NONE)
     send(app, sqs_event(message(receiver.url("/status/500"), payload=noise(300_000))))
     assert aws.scheduler.list_schedules(GroupName="Retries")["Schedules"] == []
@@ -412,7 +412,7 @@ def test_a_late_retry_that_no_schedule_holds_waits_on_the_queue(aws: MockAws, re
 
 
 @pytest.mark.parametrize(("random_bytes", "retried"), [(780_000, True), (838_000, False)])
-def test_the_largest_bodies_are_retried_while_they_fit(
+def test_bodies_are_retried_up_to_the_largest_inline_payload(
     aws: MockAws, receiver: Receiver, random_bytes: int, retried: bool
 ) -> None:
     app = start(aws, **NONE)
@@ -424,7 +424,7 @@ def test_the_largest_bodies_are_retried_while_they_fit(
         assert len({request.body for request in receiver.requests}) == 1
 
 
-def test_a_retry_waits_with_its_message_while_the_log_is_out_of_reach(
+def test_a_retry_with_an_inline_payload_waits_while_the_log_is_unavailable(
     aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(start(aws, **NONE), sqs_event(message(receiver.url("/status/500"))))
@@ -438,7 +438,9 @@ def test_a_retry_waits_with_its_message_while_the_log_is_out_of_reach(
 
 
 @pytest.mark.parametrize(("before", "after"), [("none", "failures"), ("failures", "none")])
-def test_the_setting_may_change_between_two_attempts(aws: MockAws, receiver: Receiver, before: str, after: str) -> None:
+def test_a_retry_is_sent_if_the_details_setting_has_changed(
+    aws: MockAws, receiver: Receiver, before: str, after: str
+) -> None:
     first = sqs_event(odd(receiver.url("/status/500")))
     send(start(aws, DETAILS_OF=before), first)
     second = aws.take("WebhookQueue")
@@ -451,9 +453,7 @@ def test_the_setting_may_change_between_two_attempts(aws: MockAws, receiver: Rec
     assert len({request.body for request in receiver.requests}) == 1
 
 
-def test_an_erased_retry_is_not_sent_though_it_carries_its_message(
-    aws: MockAws, receiver: Receiver, erase: Eraser
-) -> None:
+def test_an_erased_retry_with_an_inline_payload_is_not_sent(aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
     app = start(aws, **NONE)
     send(app, sqs_event(message(receiver.url("/status/500"))))
     assert erase.message() == 204
@@ -462,7 +462,9 @@ def test_an_erased_retry_is_not_sent_though_it_carries_its_message(
 
 
 @pytest.mark.parametrize("carried", ["x", 1])
-def test_a_retry_that_carries_nonsense_is_poison(aws: MockAws, receiver: Receiver, carried: Any) -> None:
+def test_a_retry_with_an_invalid_inline_payload_is_sent_to_the_dlq(
+    aws: MockAws, receiver: Receiver, carried: Any
+) -> None:
     app = start(aws, **NONE)
     send(app, sqs_event(message(receiver.url("/status/500"))))
     body = json.loads(aws.take("WebhookQueue")["Records"][0]["body"])
@@ -480,9 +482,7 @@ EVERY_SCOPE = "executions:read executions:resend webhooks:read webhooks:manage"
 
 
 @pytest.mark.parametrize("function", BEHIND_THE_API)
-def test_no_call_of_the_api_is_logged_with_what_it_holds(
-    aws: MockAws, caplog: pytest.LogCaptureFixture, function: str
-) -> None:
+def test_no_api_call_is_logged_with_its_content(aws: MockAws, caplog: pytest.LogCaptureFixture, function: str) -> None:
     """Neither of one that is served or refused, nor of one that fails for a fault of ours."""
     app = aws.start(function)
     ids = {"webhook_id": WEBHOOK, "message_id": "msg_1", "recovery_id": "rec_1", "asset": SECRET}

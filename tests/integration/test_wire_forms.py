@@ -41,12 +41,12 @@ def payload_text(body: str) -> str:
 
 
 @samples("producer")
-def test_a_producers_message(sample: dict[str, Any]) -> None:
+def test_a_producers_message_is_parsed(sample: dict[str, Any]) -> None:
     assert received(sample["body"]) == expected(sample)
 
 
 @samples("copy")
-def test_a_fan_out_copy(sample: dict[str, Any]) -> None:
+def test_a_fan_out_copy_is_parsed_and_written(sample: dict[str, Any]) -> None:
     message = received(sample["body"])
     assert message == expected(sample)
     origin = Origin(sample["queue_message_id"], sample["unique_until"])
@@ -56,7 +56,7 @@ def test_a_fan_out_copy(sample: dict[str, Any]) -> None:
 
 
 @samples("continuation")
-def test_a_topics_message_that_goes_on(sample: dict[str, Any]) -> None:
+def test_a_fan_out_task_is_parsed_and_written(sample: dict[str, Any]) -> None:
     task = received(sample["body"])
     assert task == FanOutTask(expected(sample), Origin(*sample["origin"]), sample["after"], sample["copies"])
     own = {"topic": task.message.webhook_id, "after": task.after, "copies": task.copies, **task.origin.to_fields()}
@@ -89,7 +89,7 @@ def holds(written: dict[str, Any], sample: dict[str, Any]) -> bool:
 
 
 @samples("log")
-def test_a_logged_failure(sample: dict[str, Any], aws: MockAws) -> None:
+def test_the_message_of_a_logged_failure_is_read_and_written(sample: dict[str, Any], aws: MockAws) -> None:
     aws.start("SendWebhooksFunction")
     content = base64.b64decode(sample["details"]["content"]["B"])
     aws.dynamodb.put_item(TableName=aws.refs["ExecutionDetails"], Item={**sample["details"], "content": {"B": content}})

@@ -31,7 +31,7 @@ def token_at(claims: dict[str, int]) -> str:
     return token(**times)
 
 
-def test_a_valid_token_grants_what_it_says() -> None:
+def test_a_valid_token_grants_its_claims() -> None:
     grant = verify(f"Bearer {token(webhooks=['wh_1', 'acme.*'], scope='executions:read webhooks:read')}", TRUSTED)
     assert grant == Grant(("wh_1", "acme.*"), frozenset({Scope.EXECUTIONS_READ, Scope.WEBHOOKS_READ}))
     assert Grant.from_authorizer(grant.to_authorizer()) == grant
@@ -122,7 +122,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("authorization", REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_no_valid_token_is_refused(authorization: str) -> None:
+def test_an_invalid_token_is_refused(authorization: str) -> None:
     with pytest.raises(Unauthorized):
         verify(authorization, TRUSTED)
 
@@ -171,7 +171,7 @@ def test_a_grant_covers_ids_and_prefixes(webhooks: list[str], webhook_id: str, a
         ([], [], "acme.all", False),
     ],
 )
-def test_a_topic_is_covered_as_ids_are(webhooks: list[str], topics: list[str], topic: str, allowed: bool) -> None:
+def test_a_topic_is_covered_like_an_id(webhooks: list[str], topics: list[str], topic: str, allowed: bool) -> None:
     grant = Grant(tuple(webhooks), frozenset(Scope), tuple(topics))
     if allowed:
         grant.require_topic(topic)
@@ -180,16 +180,16 @@ def test_a_topic_is_covered_as_ids_are(webhooks: list[str], topics: list[str], t
             grant.require_topic(topic)
 
 
-def test_a_topic_opens_no_webhook() -> None:
+def test_a_topic_grants_no_access_to_a_webhook() -> None:
     assert not Grant(("acme.*",), frozenset(Scope), ("globex.*", "*")).covers("globex.orders")
 
 
-def test_a_grant_without_the_scope_is_none() -> None:
+def test_a_grant_without_the_scope_is_refused() -> None:
     with pytest.raises(Forbidden, match="executions:resend"):
         Grant(("*",), frozenset({Scope.EXECUTIONS_READ})).require(Scope.EXECUTIONS_RESEND, "wh_a")
 
 
-def test_scopes_of_others_grant_nothing() -> None:
+def test_unknown_scopes_grant_nothing() -> None:
     grant = verify(f"Bearer {token(scope='openid executions:read executions:* webhooks')}", TRUSTED)
     assert grant.scopes == {Scope.EXECUTIONS_READ}
 
@@ -216,6 +216,6 @@ def test_a_key_may_be_named() -> None:
         {"webhooks": '["wh_a"]', "scope": READ, "topics": None},
     ],
 )
-def test_a_request_past_the_authorizer_is_refused(context: dict[str, Any]) -> None:
+def test_a_request_without_the_authorizers_context_is_refused(context: dict[str, Any]) -> None:
     with pytest.raises(Unauthorized):
         Grant.from_authorizer(context)

@@ -126,7 +126,7 @@ def test_each_alarm_has_its_case() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_alarm_watches_what_it_says(name: str) -> None:
+def test_an_alarm_uses_its_metric(name: str) -> None:
     stats = metric_stats(ALARMS[name])
     assert (
         tuple(f"{' '.join(map(value, stat['Metric']['Dimensions']))} {stat['Metric']['MetricName']}" for stat in stats)
@@ -159,7 +159,7 @@ def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_an_alarm_watches_is_named_as_it_is_published(name: str) -> None:
+def test_an_alarms_metric_has_the_name_that_is_published(name: str) -> None:
     for stat in metric_stats(ALARMS[name]):
         metric = stat["Metric"]
         named = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
@@ -168,21 +168,21 @@ def test_what_an_alarm_watches_is_named_as_it_is_published(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_alarm_tells_when_it_is_raised_and_when_it_is_over(name: str) -> None:
+def test_an_alarm_notifies_when_it_is_raised_and_when_it_ends(name: str) -> None:
     alarm = ALARMS[name]
     assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "Alarms"}]
     assert alarm.get("ActionsEnabled", True) is True
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_alarm_is_raised_beyond_its_threshold_and_by_no_silence(name: str) -> None:
+def test_an_alarm_is_raised_beyond_its_threshold_and_not_by_missing_data(name: str) -> None:
     assert all(raised(ALARMS[name], values) for values in CASES[name].raised)
     assert not any(raised(ALARMS[name], values) for values in CASES[name].quiet)
     assert ALARMS[name]["TreatMissingData"] == "notBreaching"
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_alarm_needs_no_metric_that_is_0_to_have_been_published(name: str) -> None:
+def test_an_alarm_needs_no_published_zeros(name: str) -> None:
     """Nobody was refused yet, no queue had a dead letter: CloudWatch has not heard of such a metric."""
     for values in CASES[name].raised:
         assert raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
@@ -191,7 +191,7 @@ def test_an_alarm_needs_no_metric_that_is_0_to_have_been_published(name: str) ->
 
 
 @pytest.mark.parametrize("hidden", [(1,), (0, 1), (1, 1, 1, 0), (0, 0, 1, 1, 0)])
-def test_an_item_that_is_tried_now_and_then_is_a_backlog(hidden: tuple[int, ...]) -> None:
+def test_an_item_that_is_retried_occasionally_is_a_backlog(hidden: tuple[int, ...]) -> None:
     """It is hidden while it is tried, and visible in between: no minute is without it, though each metric has zeros."""
     alarm = ALARMS["UnloggedBacklog"]
     tried = [hidden[minute % len(hidden)] for minute in range(15)]
@@ -206,14 +206,14 @@ def test_an_item_that_is_tried_now_and_then_is_a_backlog(hidden: tuple[int, ...]
     assert all(raised(alarm, period) for period in periods)
 
 
-def test_few_calls_are_enough_to_be_slow() -> None:
+def test_a_few_slow_calls_raise_the_alarm() -> None:
     """`ignore` leaves an alarm on a p99 as it is, raised or not, while there are fewer than a thousand calls."""
     percentiles = [alarm for alarm in ALARMS.values() if "ExtendedStatistic" in alarm]
     assert percentiles
     assert all(alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate" for alarm in percentiles)
 
 
-def test_alarms_reach_their_topic_and_an_address_if_one_is_named() -> None:
+def test_alarms_are_sent_to_their_topic_and_to_an_address_if_given() -> None:
     (statement,) = (
         statement
         for statement in template.resources("AWS::KMS::Key")["AlarmsKey"]["KeyPolicy"]["Statement"]
@@ -228,12 +228,12 @@ def test_alarms_reach_their_topic_and_an_address_if_one_is_named() -> None:
     assert template.default(subscribed, AlarmEmail="oncall@shop.example") == "oncall@shop.example"
 
 
-def test_the_dimension_that_alarms_name_is_what_functions_send() -> None:
+def test_alarms_use_the_dimension_that_functions_emit() -> None:
     variables = template.TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
 
 
-def test_only_the_local_aws_goes_without_what_it_does_not_know() -> None:
+def test_only_the_local_aws_omits_unsupported_resources() -> None:
     for name, resource in template.TEMPLATE["Resources"].items():
         unknown = resource["Type"] in {"AWS::Logs::QueryDefinition", "AWS::CloudWatch::InsightRule"}
         assert (resource.get("Condition") == "OnAws") == (unknown or "Metrics" in ALARMS.get(name, {}))

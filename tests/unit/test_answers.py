@@ -95,7 +95,7 @@ def test_each_file_has_a_row() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("name", ROWS)
-def test_what_becomes_of_it(outcome_of: OutcomeOf, name: str, scheme: str) -> None:
+def test_each_response_gives_the_execution_of_its_row(outcome_of: OutcomeOf, name: str, scheme: str) -> None:
     row, outcome = ROWS[name], outcome_of(name, scheme)
     delivery = outcome.delivery
     result = int(name.partition("-")[0])
@@ -130,7 +130,7 @@ def _shown(details: Mapping[str, Any], row: Row) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("says_goodbye", [True, False])
-def test_tls_tells_an_end_from_a_cut(tmp_path: Path, says_goodbye: bool) -> None:
+def test_tls_distinguishes_an_end_from_a_truncation(tmp_path: Path, says_goodbye: bool) -> None:
     """Of a body that ends with its connection: RFC 9112 section 9.8."""
     certificates = make_certificates(tmp_path)
 

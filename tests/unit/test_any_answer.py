@@ -180,7 +180,7 @@ def test_the_status_on_the_wire_is_the_status_in_the_log(
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answers(), st.data())
-def test_an_answer_that_does_not_end_is_waited_for_until_the_timeout(
+def test_an_endless_response_is_read_until_the_timeout(
     scripted: Scripted, answer: Written, data: st.DataObject
 ) -> None:
     until = data.draw(st.integers(answer.arrived, len(answer.sent)))
@@ -194,7 +194,7 @@ def test_an_answer_that_does_not_end_is_waited_for_until_the_timeout(
 @given(st.binary(max_size=60))
 @example(b"HTTP/1.1 200")
 @example(b"HTTP/1.1 100 Continue\r\n\r\n")
-def test_what_is_no_answer_is_a_hard_error(scripted: Scripted, sent: bytes) -> None:
+def test_an_invalid_response_is_a_hard_error(scripted: Scripted, sent: bytes) -> None:
     scripted.sent = Sent([sent], closes=True)
     delivery = deliver(scripted, timeout_seconds=30)
     assert (delivery.result, delivery.success) == (0, False)
@@ -202,7 +202,7 @@ def test_what_is_no_answer_is_a_hard_error(scripted: Scripted, sent: bytes) -> N
     assert is_storable(delivery)
 
 
-def test_an_answer_may_come_byte_by_byte(scripted: Scripted) -> None:
+def test_a_response_may_arrive_byte_by_byte(scripted: Scripted) -> None:
     answer = b"HTTP/1.1 500 No\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nno\r\n0\r\nC: d\r\n\r\n"
     scripted.sent = Sent([bytes([byte]) for byte in answer], closes=True, pause=0.005)
     delivery = deliver(scripted, timeout_seconds=30)
@@ -224,7 +224,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
-def test_no_part_of_an_answer_is_taken_in_without_limit(scripted: Scripted, answer: bytes) -> None:
+def test_every_part_of_a_response_is_limited(scripted: Scripted, answer: bytes) -> None:
     scripted.sent = Sent([answer], closes=True)
     delivery = deliver(scripted, timeout_seconds=30)
     assert delivery.duration_ms < 30_000
@@ -243,7 +243,7 @@ COSTLY = {
 
 
 @pytest.mark.parametrize("answer", COSTLY.values(), ids=COSTLY)
-def test_no_answer_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
+def test_no_response_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
     """It would be taken from the other deliveries of the batch, and no timeout ends it."""
     scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
     started = time.thread_time()

@@ -147,7 +147,7 @@ def test_no_decimal_loses_or_gains_a_digit(transformer: Transformer, number: flo
     "expression",
     ["1e308 * 10", "-1e308 * 10", "$sum([1e308, 1e308])", "$power(10, 308) * $power(10, 308)", "$power(10, 1000)"],
 )
-def test_what_is_beyond_a_double_is_refused(transformer: Transformer, expression: str) -> None:
+def test_numbers_beyond_a_double_are_refused(transformer: Transformer, expression: str) -> None:
     with pytest.raises(HardError, match=r"out of range|number is too large"):
         made(transformer, expression)
 

@@ -50,12 +50,12 @@ def test_a_full_batch_is_one_invocation() -> None:
     assert (load.invocations, load.concurrency, load.in_flight) == (50, near(50), near(500))
 
 
-def test_batches_fill_with_what_five_busy_pollers_leave_waiting() -> None:
+def test_batches_fill_when_five_pollers_are_busy() -> None:
     """Twenty per second, and each of five pollers busy for a second: four arrive per batch."""
     assert Load(20, (STEADY,)).batch_fill == near(4)
 
 
-def test_few_webhooks_are_alone_in_their_batch() -> None:
+def test_a_webhook_is_rarely_the_only_one_in_its_batch() -> None:
     assert Load(0.1, (STEADY,)).batch_fill == 1
 
 

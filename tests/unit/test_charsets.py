@@ -69,7 +69,7 @@ def deliver(adapter: EgressAdapter, receiver: Receiver, text: str, charset: str,
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
-def test_a_body_is_text(adapter: EgressAdapter, receiver: Receiver, charset: str) -> None:
+def test_a_body_is_decoded_as_text(adapter: EgressAdapter, receiver: Receiver, charset: str) -> None:
     text = text_in(charset)
     details = deliver(adapter, receiver, text, charset, 65_536)
     assert details["response_body"].removeprefix("\ufeff") == text
@@ -79,7 +79,7 @@ def test_a_body_is_text(adapter: EgressAdapter, receiver: Receiver, charset: str
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
-def test_a_body_is_cut_at_a_whole_character(adapter: EgressAdapter, receiver: Receiver, charset: str) -> None:
+def test_a_body_is_truncated_at_a_whole_character(adapter: EgressAdapter, receiver: Receiver, charset: str) -> None:
     text = text_in(charset)
     for limit in range(16, 28):
         details = deliver(adapter, receiver, text, charset, limit)
@@ -91,7 +91,7 @@ def test_a_body_is_cut_at_a_whole_character(adapter: EgressAdapter, receiver: Re
 
 
 @pytest.mark.parametrize("name", ["unicode_escape", "punycode", "idna", "undefined", "hex", "rot13", "klingon", ""])
-def test_what_is_no_charset_changes_no_text(adapter: EgressAdapter, receiver: Receiver, name: str) -> None:
+def test_an_unknown_charset_leaves_the_text_unchanged(adapter: EgressAdapter, receiver: Receiver, name: str) -> None:
     url = receiver.url("/status/500", body=r"6e6f \u0041 xn--a", content_type=f"text/plain; charset={name}")
     client = WebhookClient(adapter, allow_http=True, capture_limit=65_536)
     details = build_details(

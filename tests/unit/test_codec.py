@@ -28,7 +28,7 @@ FULL = Message(
 
 
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
-def test_a_message_comes_out_as_it_went_in(body: bytes) -> None:
+def test_a_decoded_message_equals_the_encoded_one(body: bytes) -> None:
     for message in (REGISTERED, FULL):
         one = message._replace(body=body)
         packed = to_inline(one)
@@ -66,23 +66,23 @@ def carrying(content: bytes) -> str:
         {**CARRIED, "event_type": "a\nb"}, {**CARRIED, "timeout": 31}, {**CARRIED, "timeout": "1"},
     ],
 )  # fmt: skip
-def test_what_is_carried_is_read_as_strictly_as_a_producers_message(document: Any) -> None:
+def test_an_inline_payload_is_validated_like_a_producers_message(document: Any) -> None:
     with pytest.raises(InvalidMessage):
         from_inline(carrying(json.dumps(document).encode()), "acme.orders", "msg_1")
 
 
-def test_what_is_carried_may_be_nested_no_deeper_than_can_be_read() -> None:
+def test_an_inline_payload_nested_too_deeply_is_refused() -> None:
     with pytest.raises(InvalidMessage):
         from_inline(carrying(b"[" * 100_000), "acme.orders", "msg_1")
 
 
 @pytest.mark.parametrize("packed", ["x", "\ud800", "~~~~~", carrying(b"{}")[:-5], carrying(b"\xff"), carrying(b"")])
-def test_what_was_never_packed_is_refused(packed: str) -> None:
+def test_an_invalid_inline_payload_is_refused(packed: str) -> None:
     with pytest.raises(InvalidMessage):
         from_inline(packed, "acme.orders", "msg_1")
 
 
-def test_a_bomb_is_not_inflated() -> None:
+def test_a_gzip_bomb_is_not_decompressed() -> None:
     """SQS would take one of a hundred times this size, and nothing of the batch would be left."""
     for size, refused in ((MAX_DOCUMENT_BYTES, False), (MAX_DOCUMENT_BYTES + 1, True)):
         text = json.dumps({**CARRIED, "body": ""})

@@ -120,6 +120,6 @@ def differences(ours: Reading, other: Reading) -> set[str]:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_curl_reads_the_same_or_the_table_says_why(readings: Read, name: str) -> None:
+def test_curl_reads_the_same_response_or_the_table_says_why(readings: Read, name: str) -> None:
     ours, curls = readings(name)
     assert bool(differences(ours, curls)) == ("curl" in ROWS[name]), (ours, curls)

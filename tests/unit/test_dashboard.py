@@ -51,7 +51,7 @@ def shown(question: str, metric: str) -> list[tuple[str, ...]]:
     return found
 
 
-def test_whether_webhooks_get_out_is_shown_by_trigger() -> None:
+def test_deliveries_are_shown_by_trigger() -> None:
     for metric in ("Delivered", "Failed"):
         by_trigger = [values[1] for values in shown("Are webhooks getting out?", metric) if len(values) == 3]
         assert by_trigger == ["event", "retry", "resend"]
@@ -64,7 +64,7 @@ def test_whether_webhooks_get_out_is_shown_by_trigger() -> None:
     ]
 
 
-def test_how_late_is_shown_for_most_and_for_the_latest() -> None:
+def test_latency_is_shown_as_percentiles() -> None:
     for metric in ("QueueLatency", "DeliveryLatency"):
         assert [stat for *_, stat in shown("How late?", metric)] == ["p50", "p99"]
     assert {queue for queue, _ in shown("How late?", "ApproximateAgeOfOldestMessage")} == {
@@ -74,7 +74,7 @@ def test_how_late_is_shown_for_most_and_for_the_latest() -> None:
     }
 
 
-def test_who_fails_is_asked_of_the_lines_of_failures() -> None:
+def test_failing_webhooks_are_queried_from_failure_lines() -> None:
     asked = [widget["query"] for widget in part("Who fails?")]
     asked += [
         query["QueryString"]
@@ -102,7 +102,7 @@ def test_the_rule_counts_failures_by_webhook() -> None:
     assert body["Contribution"]["Keys"] == ["$.webhook_id"]
 
 
-def test_our_own_failures_are_shown_wherever_they_may_be() -> None:
+def test_our_own_errors_are_shown_for_every_component() -> None:
     question = "Are we failing?"
     assert {function for function, _ in shown(question, "Errors")} == EVERY_FUNCTION
     assert ("${SendWebhooksFunction}", "Sum") in shown(question, "Throttles")
@@ -118,14 +118,14 @@ def test_our_own_failures_are_shown_wherever_they_may_be() -> None:
         assert {tuple(place) for *place, _ in shown(question, metric)} == LOG_PLACES
 
 
-def test_what_it_costs_is_shown_of_all_that_is_paid_for() -> None:
+def test_costs_are_shown_for_everything_that_is_billed() -> None:
     question = "What does it cost?"
     for metric in ("Invocations", "Duration"):
         assert {function for function, _ in shown(question, metric)} == EVERY_FUNCTION
     assert {tuple(place) for *place, _ in shown(question, "ConsumedWriteCapacityUnits")} == LOG_PLACES
 
 
-def test_what_is_counted_is_added_up() -> None:
+def test_counts_are_summed() -> None:
     for widget in (properties for question in QUESTIONS for properties in part(question)):
         for line in widget.get("metrics", []):
             name, options = line[1:2], line[-1] if isinstance(line[-1], dict) else {}
@@ -133,7 +133,7 @@ def test_what_is_counted_is_added_up() -> None:
                 assert options.get("stat", widget["stat"]) == "Sum", line
 
 
-def test_widgets_lie_beside_one_another() -> None:
+def test_the_widgets_of_a_row_fill_its_width() -> None:
     for y, row in groupby(WIDGETS, key=lambda widget: widget["y"]):
         ends = 0
         for widget in row:

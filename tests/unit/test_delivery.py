@@ -137,7 +137,7 @@ NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"
 
 
 @given(st.lists(NAMES | NAMES.map(str.swapcase) | NAMES.map(lambda name: name.replace("-", "_")), unique_by=str.lower))
-def test_no_header_of_a_message_takes_the_place_of_ours(own: list[str]) -> None:
+def test_no_header_of_a_message_replaces_ours(own: list[str]) -> None:
     headers = dict.fromkeys(own, "forged")
     target = parse_target("https://shop.example/", ("https",))
     sent = build_request_headers(
@@ -165,7 +165,7 @@ def test_connections_are_kept(client: WebhookClient, receiver: Receiver) -> None
     assert len({request.connection for request in receiver.requests}) == 1
 
 
-def test_a_connection_that_was_idle_for_long_is_not_used_again(
+def test_a_connection_that_was_idle_too_long_is_not_reused(
     client: WebhookClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receiver may have closed it while Lambda kept us frozen, so that nobody heard of it."""
@@ -178,7 +178,7 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     assert first.connection != second.connection
 
 
-def test_a_receiver_that_closes_after_each_answer_is_no_failure(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_receiver_may_close_after_each_response(client: WebhookClient, receiver: Receiver) -> None:
     """Whether the connection ends before the next request, as it goes out, or while its answer is awaited."""
     for number in range(100):
         time.sleep(number % 5 / 200)
@@ -191,7 +191,7 @@ ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "u
 
 @pytest.mark.parametrize("size", [10, 1_000_000])
 @pytest.mark.parametrize(("https", "end"), ENDS)
-def test_what_a_kept_connection_did_not_answer_is_sent_again_on_a_new_one(
+def test_a_request_unanswered_on_a_kept_connection_is_resent_on_a_new_one(
     new_client: WebhookClient, receiver: Receiver, end: str, https: bool, size: int
 ) -> None:
     url = receiver.url(f"/sequence/{end}{https}{size}", https=https, codes=f"200,{end},200")
@@ -206,7 +206,7 @@ def test_what_a_kept_connection_did_not_answer_is_sent_again_on_a_new_one(
 
 
 @pytest.mark.parametrize(("https", "end"), ENDS)
-def test_it_is_sent_again_once(new_client: WebhookClient, receiver: Receiver, end: str, https: bool) -> None:
+def test_a_request_is_resent_only_once(new_client: WebhookClient, receiver: Receiver, end: str, https: bool) -> None:
     """On a new connection, the same is a failure."""
     url = receiver.url(f"/sequence/once{end}{https}", https=https, codes=f"200,{end}")
     receiver.reset()
@@ -218,7 +218,7 @@ def test_it_is_sent_again_once(new_client: WebhookClient, receiver: Receiver, en
     assert len(receiver.requests) == 4
 
 
-def test_it_is_not_sent_again_on_another_kept_connection(new_client: WebhookClient, receiver: Receiver) -> None:
+def test_a_request_is_not_resent_on_another_kept_connection(new_client: WebhookClient, receiver: Receiver) -> None:
     with ThreadPoolExecutor(5) as at_once:
         list(at_once.map(lambda _: deliver(new_client, receiver.url("/status/200", delay=0.3)), range(5)))
     kept = {request.connection for request in receiver.requests}
@@ -232,7 +232,7 @@ def test_it_is_not_sent_again_on_another_kept_connection(new_client: WebhookClie
 
 @pytest.mark.parametrize("path", ["/cut-status", "/cut-status?bytes=8", "/interim", "/garbage", "/silent"])
 @pytest.mark.parametrize("https", [False, True])
-def test_what_was_answered_or_took_too_long_is_not_sent_again(
+def test_an_answered_or_timed_out_request_is_not_resent(
     new_client: WebhookClient, receiver: Receiver, path: str, https: bool
 ) -> None:
     base = receiver.https_url if https else receiver.http_url
@@ -242,7 +242,7 @@ def test_what_was_answered_or_took_too_long_is_not_sent_again(
     assert (delivery.success, delivery.resent, len(receiver.requests)) == (False, False, 1)
 
 
-def test_what_is_sent_again_has_the_time_that_is_left(new_client: WebhookClient, receiver: Receiver) -> None:
+def test_a_resent_request_has_the_remaining_time(new_client: WebhookClient, receiver: Receiver) -> None:
     url = receiver.url("/sequence/late", codes="200,close,silent", wait=0.7)
     assert deliver(new_client, url).success
     delivery = deliver(new_client, url, timeout_seconds=1)
@@ -262,7 +262,7 @@ EARLY = [
 
 @pytest.mark.parametrize("https", [False, True])
 @pytest.mark.parametrize(("size", "then", "status"), [*EARLY, (20_000_000, "stall", 302)])
-def test_an_answer_before_the_whole_request_was_read_is_the_answer(
+def test_a_response_before_the_whole_request_was_read_counts(
     new_client: WebhookClient, receiver: Receiver, https: bool, size: int, then: str, status: int
 ) -> None:
     receiver.reset()
@@ -278,7 +278,7 @@ def test_an_answer_before_the_whole_request_was_read_is_the_answer(
 
 @pytest.mark.parametrize("interim", [1, 90])
 @pytest.mark.parametrize("https", [False, True])
-def test_the_answer_after_interim_ones_stops_a_request(
+def test_the_response_after_interim_responses_stops_the_request(
     client: WebhookClient, receiver: Receiver, https: bool, interim: int
 ) -> None:
     url = receiver.url("/early/422", https=https, then="stall", interim=interim)
@@ -288,7 +288,7 @@ def test_the_answer_after_interim_ones_stops_a_request(
 @pytest.mark.parametrize("interim", [0, 90])
 @pytest.mark.parametrize("then", ["read", "stall"])
 @pytest.mark.parametrize("https", [False, True])
-def test_who_says_200_early_may_still_read_the_request(
+def test_the_whole_request_is_sent_after_an_early_200(
     client: WebhookClient, receiver: Receiver, https: bool, then: str, interim: int
 ) -> None:
     """It is sent to its end, or until time is over."""
@@ -316,7 +316,7 @@ HARD_ERRORS = {
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize(("path", "error_type"), HARD_ERRORS.items())
-def test_no_status_is_a_hard_error(
+def test_a_response_without_a_status_is_a_hard_error(
     client: WebhookClient, receiver: Receiver, path: str, error_type: ErrorType, scheme: str
 ) -> None:
     base = receiver.https_url if scheme == "https" else receiver.http_url
@@ -341,7 +341,7 @@ BROKEN_BODIES = [
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("path", BROKEN_BODIES)
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_body_that_breaks_leaves_the_status(
+def test_a_broken_body_leaves_the_status(
     client: WebhookClient, receiver: Receiver, path: str, status: int, scheme: str
 ) -> None:
     base = receiver.https_url if scheme == "https" else receiver.http_url
@@ -371,7 +371,7 @@ def test_the_timeout_bounds_the_whole_exchange(
     assert delivery.error.error_type is (ErrorType.DEADLINE_EXCEEDED if begun else ErrorType.READ_TIMEOUT)
 
 
-def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
+def test_nothing_is_sent_after_the_deadline() -> None:
     """Of a receiver that takes the headers late, the body is not waited for anew."""
     ours, theirs = socket.socketpair()
     with DeadlineSocket(fileno=ours.detach()) as sock, theirs:
@@ -383,7 +383,7 @@ def test_a_deadline_that_is_over_lets_nothing_more_be_sent() -> None:
             sock.sendall(b"x")
 
 
-def test_what_came_of_an_answer_before_the_deadline_is_kept(client: WebhookClient, receiver: Receiver) -> None:
+def test_the_part_of_a_response_before_the_deadline_is_kept(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/drip-body", status=500, interval=0.1), timeout_seconds=3)
     assert delivery.response
     assert (delivery.result, delivery.error) == (500, None)
@@ -391,28 +391,28 @@ def test_what_came_of_an_answer_before_the_deadline_is_kept(client: WebhookClien
     assert 1 <= len(delivery.response.body) <= 30
 
 
-def test_nobody_listens(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_closed_port_is_connection_refused(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.refused_url)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.CONNECTION_REFUSED
     assert delivery.response is None
 
 
-def test_nobody_accepts(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_connection_that_is_not_accepted_is_a_connect_timeout(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.unreachable_url, timeout_seconds=1)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.CONNECT_TIMEOUT
     assert delivery.duration_ms < 2000
 
 
-def test_the_name_does_not_exist(client: WebhookClient) -> None:
+def test_an_unknown_host_name_is_a_dns_failure(client: WebhookClient) -> None:
     delivery = deliver(client, "http://does-not-exist.invalid/")
     assert delivery.error
     assert delivery.error.error_type == ErrorType.DNS_FAILURE
 
 
 @pytest.mark.parametrize("url", ["untrusted_https_url", "http_url"])
-def test_tls_that_does_not_hold_is_a_tls_error(client: WebhookClient, receiver: Receiver, url: str) -> None:
+def test_a_failed_verification_is_a_tls_error(client: WebhookClient, receiver: Receiver, url: str) -> None:
     address = getattr(receiver, url).replace("http://", "https://")
     receiver.reset()
     delivery = deliver(client, f"{address}/garbage", timeout_seconds=2)
@@ -432,7 +432,7 @@ def test_tls_is_verified_against_the_name(receiver: Receiver) -> None:
     assert "certificate" in delivery.error.message
 
 
-def test_tls_that_holds(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_trusted_certificate_is_accepted(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     assert [deliver(client, receiver.url("/status/200", https=True)).result for _ in range(3)] == [200, 200, 200]
     assert len({request.connection for request in receiver.requests}) == 1
@@ -440,9 +440,7 @@ def test_tls_that_holds(client: WebhookClient, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("path", ["/big", "/big-no-length", "/chunked", "/endless-body"])
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_body_is_read_to_the_limit_and_cut_off(
-    client: WebhookClient, receiver: Receiver, path: str, status: int
-) -> None:
+def test_a_body_is_truncated_at_the_limit(client: WebhookClient, receiver: Receiver, path: str, status: int) -> None:
     delivery = deliver(client, receiver.url(path, bytes=100_000_000, status=status))
     assert delivery.response
     assert delivery.result == status
@@ -460,19 +458,19 @@ def test_a_body_up_to_the_limit_is_kept_whole(client: WebhookClient, receiver: R
 
 
 @pytest.mark.parametrize("length", ["9" * 5000, "9" * 19])
-def test_a_length_that_cannot_be_is_not_told(client: WebhookClient, receiver: Receiver, length: str) -> None:
+def test_an_impossible_content_length_is_not_reported(client: WebhookClient, receiver: Receiver, length: str) -> None:
     url = receiver.url("/endless-body", status=500, header=f"Content-Length:{length}")
     delivery = deliver(client, url)
     assert delivery.response is None or delivery.response.length is None
 
 
-def test_a_compressed_body_is_kept_readable(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_compressed_body_is_stored_decompressed(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/gzip", body="out of stock", status=500))
     assert delivery.response
     assert (delivery.response.body, delivery.response.length) == (b"out of stock", len("out of stock"))
 
 
-def test_a_gzip_bomb_is_inflated_to_the_limit_alone(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_gzip_bomb_is_decompressed_only_up_to_the_limit(client: WebhookClient, receiver: Receiver) -> None:
     deliver(client, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
     started = time.process_time()
     delivery = deliver(client, receiver.url("/gzip-bomb", status=500))
@@ -482,7 +480,7 @@ def test_a_gzip_bomb_is_inflated_to_the_limit_alone(client: WebhookClient, recei
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_what_is_not_compressed_is_kept_as_it_came(client: WebhookClient, receiver: Receiver, status: int) -> None:
+def test_an_uncompressed_body_is_kept_unchanged(client: WebhookClient, receiver: Receiver, status: int) -> None:
     delivery = deliver(client, receiver.url("/bad-gzip", status=status))
     assert delivery.response
     assert (delivery.result, delivery.error, delivery.response.body) == (status, None, b"this is not gzip")
@@ -519,7 +517,7 @@ def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receive
     assert (delivery.response.headers_truncated, kept["Retry-After"]) == (True, "60")
 
 
-def test_headers_without_end_leave_the_status(client: WebhookClient, receiver: Receiver) -> None:
+def test_endless_headers_leave_the_status(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/huge-headers", status=200, bytes=16_000_000))
     assert delivery.response
     assert (delivery.result, delivery.error) == (200, None)
@@ -534,21 +532,21 @@ def test_many_headers_are_kept(client: WebhookClient, receiver: Receiver) -> Non
     assert (delivery.result, delivery.response.headers_truncated, len(delivery.response.headers)) == (200, False, 501)
 
 
-def test_headers_that_come_twice_are_joined(client: WebhookClient, receiver: Receiver) -> None:
+def test_repeated_headers_are_joined(client: WebhookClient, receiver: Receiver) -> None:
     delivery = deliver(client, receiver.url("/weird-headers", status=500))
     assert delivery.response
     assert any(", " in value for value in delivery.response.headers.values())
 
 
 @pytest.mark.parametrize("url", ["example.com/hooks", "https://[::1/", "https://user:secret@example.com/"])
-def test_a_url_that_cannot_be_requested(client: WebhookClient, url: str) -> None:
+def test_an_invalid_url_is_refused(client: WebhookClient, url: str) -> None:
     delivery = deliver(client, url)
     assert delivery.error
     assert delivery.error.error_type == ErrorType.INVALID_URL
     assert "URL" in delivery.error.message
 
 
-def test_http_only_where_the_deployment_allows_it(receiver: Receiver) -> None:
+def test_http_is_refused_unless_the_deployment_allows_it(receiver: Receiver) -> None:
     receiver.reset()
     delivery = deliver(
         WebhookClient(EgressAdapter(LOOPBACK), allow_http=False, capture_limit=0), receiver.url("/status/200")
@@ -558,7 +556,7 @@ def test_http_only_where_the_deployment_allows_it(receiver: Receiver) -> None:
     assert "https://" in delivery.error.message
 
 
-def test_started_at_is_when_it_started(client: WebhookClient, receiver: Receiver) -> None:
+def test_started_at_is_the_time_of_the_start(client: WebhookClient, receiver: Receiver) -> None:
     before = datetime.now(UTC)
     delivery = deliver(client, receiver.url("/status/200", delay=0.2))
     assert before <= delivery.started_at <= datetime.now(UTC)
@@ -568,7 +566,7 @@ def test_started_at_is_when_it_started(client: WebhookClient, receiver: Receiver
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
-def test_interim_answers_are_read_past() -> None:
+def test_interim_responses_are_skipped() -> None:
     """The answer that comes after them is the answer, and no other delivery's."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
@@ -589,7 +587,7 @@ def _answer_late(server: socket.socket) -> None:
             connection.sendall(INTERIM + f"HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n".encode())
 
 
-def test_a_connection_whose_answer_was_cut_off_is_closed(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_connection_with_a_truncated_response_is_closed(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     for path in ("/big", "/status/200"):
         assert deliver(client, receiver.url(path, bytes=100_000_000)).success

@@ -34,7 +34,7 @@ def kinds(resources: Resources) -> set[str]:
     return {resource["Type"] for resource in resources.values()}
 
 
-def test_another_code_or_layer_is_another_version(deployments: list[Resources]) -> None:
+def test_a_change_of_code_or_layer_makes_a_new_version(deployments: list[Resources]) -> None:
     _, before, code, layer = map(version, deployments)
     assert len({before, code, layer}) == 3
 
@@ -49,7 +49,7 @@ SENDERS_PARAMETERS = {
 }
 
 
-def test_another_value_of_a_parameter_is_another_version() -> None:
+def test_a_change_of_a_parameter_makes_a_new_version() -> None:
     """CloudFormation puts values in the place of parameters before SAM looks for what has changed."""
     assert len(SENDERS_PARAMETERS) > 10
     changed = transformed({"parameters": {**CANARY, name: "2"}} for name in SENDERS_PARAMETERS)
@@ -57,7 +57,7 @@ def test_another_value_of_a_parameter_is_another_version() -> None:
     assert len(set(versions)) == 1 + len(SENDERS_PARAMETERS)
 
 
-def test_a_gradual_deployment_is_undone_by_the_senders_alarms(deployments: list[Resources]) -> None:
+def test_a_gradual_deployment_is_rolled_back_by_the_senders_alarms(deployments: list[Resources]) -> None:
     _, gradual, *_ = deployments
     group = gradual["SendWebhooksFunctionDeploymentGroup"]["Properties"]
     assert group["AlarmConfiguration"] == {
@@ -69,28 +69,28 @@ def test_a_gradual_deployment_is_undone_by_the_senders_alarms(deployments: list[
     assert update["DeploymentGroupName"] == {"Ref": "SendWebhooksFunctionDeploymentGroup"}
 
 
-def test_at_once_needs_no_codedeploy(deployments: list[Resources]) -> None:
+def test_an_all_at_once_deployment_needs_no_codedeploy(deployments: list[Resources]) -> None:
     at_once, gradual, *_ = deployments
     assert "AWS::CodeDeploy::DeploymentGroup" in kinds(gradual)
     assert not any(kind.startswith("AWS::CodeDeploy") for kind in kinds(at_once))
     assert "CodeDeployServiceRole" not in at_once
 
 
-def test_the_queue_goes_to_the_alias_where_versions_take_turns(deployments: list[Resources]) -> None:
+def test_the_queue_invokes_the_alias_in_a_gradual_deployment(deployments: list[Resources]) -> None:
     """At once, it goes to the function itself: there, a changed parameter alone is in force at once."""
     targets = [resources["SendWebhooksFunctionWebhooks"]["Properties"]["FunctionName"] for resources in deployments]
     assert targets[0] == {"Ref": "SendWebhooksFunction"}
     assert targets[1:] == [{"Ref": "SendWebhooksFunctionAliaslive"}] * 3
 
 
-def test_only_at_once_is_not_gradual() -> None:
+def test_every_other_deployment_is_gradual() -> None:
     gradual = template.TEMPLATE["Mappings"]["SenderDeployments"]
     assert list(gradual) == template.TEMPLATE["Parameters"]["SenderDeployment"]["AllowedValues"]
     assert {name for name, row in gradual.items() if row != {"Gradual": "true"}} == {"AllAtOnce"}
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_section_sets_parameters_that_there_are(section: str) -> None:
+def test_a_section_sets_existing_parameters(section: str) -> None:
     for name, value in overrides(section).items():
         parameter = template.TEMPLATE["Parameters"][name]
         assert value in parameter.get("AllowedValues", [value])
@@ -99,12 +99,12 @@ def test_a_section_sets_parameters_that_there_are(section: str) -> None:
             assert parameter["MinValue"] <= int(value) <= parameter["MaxValue"]
 
 
-def test_nothing_that_is_deployed_comes_from_a_cache() -> None:
+def test_deployments_do_not_use_a_build_cache() -> None:
     """SAM's knows the sources and not the Python that compiles them."""
     assert {name for name in SECTIONS if SAMCONFIG[name]["build"]["parameters"].get("cached")} == {"local"}
 
 
-def test_production_is_production() -> None:
+def test_only_production_sections_use_the_production_stage() -> None:
     names = {SAMCONFIG[section]["deploy"]["parameters"]["stack_name"] for section in SECTIONS}
     assert len(names) == len(SECTIONS)
     assert {section for section in SECTIONS if overrides(section).get("Stage") == "production"} == {"prod", "lean"}
@@ -112,7 +112,7 @@ def test_production_is_production() -> None:
     assert canaries == {"prod", "staging"}
 
 
-def test_each_section_deploys_what_its_parameters_say(sections: dict[str, Resources]) -> None:
+def test_each_section_deploys_its_parameters(sections: dict[str, Resources]) -> None:
     for section, resources in sections.items():
         production = overrides(section).get("Stage") == "production"
         for table in ("Executions", "ExecutionDetails", "Recoveries", "Webhooks"):
@@ -127,7 +127,7 @@ def test_each_section_deploys_what_its_parameters_say(sections: dict[str, Resour
         assert ("AWS::Logs::QueryDefinition" in kinds(resources)) == (section != "local")
 
 
-def test_only_lean_buys_capacity_ahead(sections: dict[str, Resources]) -> None:
+def test_only_lean_uses_provisioned_capacity(sections: dict[str, Resources]) -> None:
     for section, resources in sections.items():
         log = [resources[table]["Properties"] for table in ("Executions", "ExecutionDetails")]
         lean = section == "lean"
@@ -138,7 +138,7 @@ def test_only_lean_buys_capacity_ahead(sections: dict[str, Resources]) -> None:
         assert recovery == {"false" if lean else "true"}
 
 
-def test_the_api_is_deployed_with_every_update(sections: dict[str, Resources]) -> None:
+def test_every_update_deploys_the_api(sections: dict[str, Resources]) -> None:
     """API Gateway answers from a snapshot, and SAM takes one when the body has changed, not what else it refers to."""
     assert template.resources("AWS::Serverless::Api")["HistoryApi"]["AlwaysDeploy"] is True
     for resources in sections.values():

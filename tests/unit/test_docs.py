@@ -29,7 +29,7 @@ def anchors(document: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_link_leads_somewhere(document: Path) -> None:
+def test_every_link_has_a_target(document: Path) -> None:
     for link in _LINK.findall(prose(document)):
         if re.match(r"https?://", link):
             continue
@@ -46,7 +46,7 @@ def table(document: str, first: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(("document", "first", "column"), [("security.md", "who", -1), ("aws.md", "behaviour", -2)])
-def test_every_row_names_tests_that_there_are(document: str, first: str, column: int) -> None:
+def test_every_row_names_existing_tests(document: str, first: str, column: int) -> None:
     rows = table(document, first)
     assert rows
     for row in rows:
@@ -76,7 +76,7 @@ def test_every_decision_is_in_the_list_under_its_title() -> None:
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda path: path.name)
-def test_a_decision_says_why_and_what_follows(decision: Path) -> None:
+def test_a_decision_has_context_decision_and_consequences(decision: Path) -> None:
     text = decision.read_text()
     assert text.startswith(f"# {int(decision.name[:4])}. ")
     for part in ("Context", "Decision", "Consequences"):
@@ -122,7 +122,7 @@ def imports(code: Path) -> set[str]:
     return found & files().keys()
 
 
-def test_a_module_imports_only_what_stands_before_it() -> None:
+def test_a_module_imports_only_modules_listed_before_it() -> None:
     order = modules()
     assert sorted(order) == sorted(name for name in files() if not name.endswith("__init__"))
     for position, name in enumerate(order):
@@ -138,7 +138,7 @@ def workers() -> dict[str, str]:
     return {name: functions()[name]["CodeUri"] for name in own | mapped}
 
 
-def test_workers_import_nothing_of_the_api() -> None:
+def test_workers_do_not_import_the_api() -> None:
     assert workers().keys() >= {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
     for name, code in workers().items():
         reached: set[str] = set()

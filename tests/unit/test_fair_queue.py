@@ -50,7 +50,7 @@ def turns() -> Iterator[Turns]:
     turns.join()
 
 
-def test_quick_ones_go_as_they_come_and_before_all_slow_ones(turns: Turns) -> None:
+def test_quick_expressions_run_in_order_and_before_slow_ones(turns: Turns) -> None:
     with turns.queue.turn(owner("evil.now"), Lane.QUICK, math.inf):
         for webhook_id, lane in (
             ("evil.c", Lane.OVERTIME),
@@ -63,14 +63,14 @@ def test_quick_ones_go_as_they_come_and_before_all_slow_ones(turns: Turns) -> No
     assert turns.join() == ["evil.a", "acme.a", "evil.d", "evil.b", "evil.c"]
 
 
-def test_slow_ones_go_by_turns_of_their_tenants(turns: Turns) -> None:
+def test_slow_expressions_alternate_between_tenants(turns: Turns) -> None:
     with turns.queue.turn(owner("evil.0"), Lane.SLOW, math.inf):
         for webhook_id in ("evil.1", "evil.2", "acme.1", "evil.3", "acme.2", "single"):
             turns.wait(webhook_id, Lane.SLOW)
     assert turns.join() == ["acme.1", "single", "evil.1", "acme.2", "evil.2", "evil.3"]
 
 
-def test_a_tenant_whose_turn_was_costly_goes_behind_others_with_its_quick_ones(turns: Turns) -> None:
+def test_a_tenant_that_used_much_time_queues_its_quick_expressions_behind_others(turns: Turns) -> None:
     with turns.queue.turn(owner("evil.0"), Lane.QUICK, math.inf):
         for webhook_id in ("evil.1", "evil.2", "acme.1", "acme.2", "single"):
             turns.wait(webhook_id, Lane.QUICK)
@@ -78,7 +78,7 @@ def test_a_tenant_whose_turn_was_costly_goes_behind_others_with_its_quick_ones(t
     assert turns.join() == ["acme.1", "acme.2", "single", "evil.1", "evil.2"]
 
 
-def test_one_for_which_the_time_is_over_waits_no_longer_and_holds_nobody_up(turns: Turns) -> None:
+def test_an_expired_expression_stops_waiting_and_delays_no_other(turns: Turns) -> None:
     with turns.queue.turn(owner("evil.1"), Lane.SLOW, math.inf):
         with ThreadPoolExecutor(1) as pool:
             late = pool.submit(turns.queue.turn(owner("acme.1"), Lane.QUICK, 0.01).__enter__)
@@ -87,14 +87,14 @@ def test_one_for_which_the_time_is_over_waits_no_longer_and_holds_nobody_up(turn
     assert turns.join() == ["acme.2"]
 
 
-def test_a_turn_ends_with_what_is_raised_in_it() -> None:
+def test_an_exception_frees_the_queue() -> None:
     queue = FairQueue()
     for _ in range(2):
         with pytest.raises(ValueError, match="no"), queue.turn(owner("a"), Lane.QUICK, 0):
             raise ValueError("no")
 
 
-def test_what_was_slow_is_remembered_for_a_while_for_its_webhook_and_expression_only() -> None:
+def test_a_slow_expression_is_remembered_for_a_while_only_for_its_webhook() -> None:
     now = 0.0
     queue = FairQueue(lambda: now)
     queue.remember(owner("a"), Lane.OVERTIME)
@@ -104,7 +104,7 @@ def test_what_was_slow_is_remembered_for_a_while_for_its_webhook_and_expression_
     assert queue.lane_of(owner("a")) is Lane.QUICK
 
 
-def test_no_more_are_remembered_than_fit() -> None:
+def test_the_number_of_remembered_entries_is_limited() -> None:
     queue = FairQueue()
     for number in range(MAX_REMEMBERED + 1):
         queue.remember(owner(str(number)), Lane.SLOW)

@@ -88,16 +88,16 @@ def _holds(clause: str, line: str, fields: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("line", FAULTS)
-def test_a_fault_is_found_whoever_wrote_it_down(line: str) -> None:
+def test_a_fault_is_found_whichever_component_logged_it(line: str) -> None:
     assert finds(line)
 
 
 @pytest.mark.parametrize("line", ORDINARY)
-def test_what_is_no_fault_of_ours_is_left_out(line: str) -> None:
+def test_lines_that_are_not_our_fault_are_excluded(line: str) -> None:
     assert not finds(line)
 
 
-def test_every_function_is_asked_but_the_one_that_raises_for_each_refused_token() -> None:
+def test_every_function_is_queried_except_the_authorizer() -> None:
     groups = [{"Ref": properties["LoggingConfig"]["LogGroup"]["Ref"]} for properties in template.functions().values()]
     assert QUERY["LogGroupNames"] == [group for group in groups if group != {"Ref": "AuthorizeLogs"}]
     assert "@message" in QUERY["QueryString"].partition("\n")[0], "a line of the runtime's has nothing else to show"

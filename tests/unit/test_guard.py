@@ -66,7 +66,7 @@ def named(url: str, name: str = "shop.example") -> str:
 
 @pytest.mark.parametrize("host", [*LOOPBACK, "localhost", "LOCALHOST", "localhost.", "0", "0.0.0.0", "127.9.9.9"])
 @pytest.mark.parametrize("scheme", BOTH)
-def test_this_host_is_refused_in_every_notation(receiver: Receiver, host: str, scheme: str) -> None:
+def test_loopback_is_refused_in_every_notation(receiver: Receiver, host: str, scheme: str) -> None:
     receiver.reset()
     (delivery,) = send(Guard(), named(receiver.url("/status/200", https=scheme == "https"), host))
     assert (error_type(delivery), delivery.result) == (ErrorType.BLOCKED_ADDRESS, 0)
@@ -85,12 +85,12 @@ def test_an_address_that_is_not_public_is_refused(host: str) -> None:
     assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
 
 
-def test_a_port_that_no_webhook_goes_to_is_refused_also_where_the_network_is_allowed() -> None:
+def test_a_blocked_port_is_refused_even_in_an_allowed_network() -> None:
     (delivery,) = send(Guard(LOCAL), "http://127.0.0.1:22/")
     assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
 
 
-def test_a_name_is_looked_up_once_and_its_address_connected_to(receiver: Receiver) -> None:
+def test_a_name_is_resolved_once_and_that_address_connected_to(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"])
     (delivery,) = send(Guard(LOCAL, resolver), named(receiver.url("/status/200")))
@@ -99,7 +99,7 @@ def test_a_name_is_looked_up_once_and_its_address_connected_to(receiver: Receive
     assert request.header("Host") == named(receiver.http_url).removeprefix("http://")
 
 
-def test_a_name_that_leads_elsewhere_the_next_time_is_checked_again(receiver: Receiver) -> None:
+def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -> None:
     """DNS rebinding: the first answer is good, what follows is not; the first connection is not kept."""
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
@@ -109,7 +109,7 @@ def test_a_name_that_leads_elsewhere_the_next_time_is_checked_again(receiver: Re
     assert len(receiver.requests) == 1
 
 
-def test_a_kept_connection_leads_where_it_led_when_it_was_checked(receiver: Receiver) -> None:
+def test_a_kept_connection_stays_with_the_address_that_was_checked(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
     deliveries = send(Guard(LOCAL, resolver), *repeat(named(receiver.url("/status/200")), 3))
@@ -117,7 +117,7 @@ def test_a_kept_connection_leads_where_it_led_when_it_was_checked(receiver: Rece
     assert (len(resolver.asked), len({request.connection for request in receiver.requests})) == (1, 1)
 
 
-def test_what_is_sent_again_on_a_new_connection_is_checked_again(receiver: Receiver) -> None:
+def test_a_resend_on_a_new_connection_is_checked_again(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
     url = named(receiver.url("/sequence/rebound", codes="200,close,200"))
@@ -138,7 +138,7 @@ NOWHERE = "255.255.255.255"
         ("127.0.0.1", "unreachable_url", ErrorType.CONNECT_TIMEOUT, "in time"),
     ],
 )
-def test_of_several_addresses_the_one_that_says_most_is_told(
+def test_the_most_telling_error_of_several_addresses_is_reported(
     receiver: Receiver, address: str, url: str, error: ErrorType, words: str
 ) -> None:
     """Such as one of IPv6, where there is none."""
@@ -157,7 +157,7 @@ def test_connections_are_kept_for_the_guard_that_opened_them(receiver: Receiver)
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["127.0.0.1", "::1"]])
-def test_one_bad_address_among_several_refuses_them_all(receiver: Receiver, addresses: list[str]) -> None:
+def test_one_blocked_address_refuses_the_name(receiver: Receiver, addresses: list[str]) -> None:
     receiver.reset()
     (delivery,) = send(Guard(LOCAL, Resolver(addresses)), named(receiver.url("/status/200")))
     assert (error_type(delivery), receiver.connections) == (ErrorType.BLOCKED_ADDRESS, 0)
@@ -168,13 +168,13 @@ def test_an_address_with_a_zone_is_refused() -> None:
     assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS
 
 
-def test_where_one_address_does_not_answer_the_next_is_tried(receiver: Receiver) -> None:
+def test_the_next_address_is_tried_if_one_does_not_respond(receiver: Receiver) -> None:
     guard = Guard(parse_networks("127.0.0.0/8"), Resolver(["127.0.0.2", "127.0.0.1"]))
     (delivery,) = send(guard, named(receiver.url("/status/200")))
     assert delivery.result == 200
 
 
-def test_a_name_without_addresses_is_no_success() -> None:
+def test_a_name_without_addresses_is_a_failure() -> None:
     (delivery,) = send(Guard(resolve=Resolver([])), "http://shop.example/")
     assert error_type(delivery) == ErrorType.DNS_FAILURE
 
@@ -187,7 +187,7 @@ def test_tls_is_verified_against_the_name_and_not_the_address(receiver: Receiver
     assert (right.result, error_type(wrong)) == (200, ErrorType.TLS_ERROR)
 
 
-def test_the_name_is_what_a_tls_handshake_asks_for() -> None:
+def test_a_tls_handshake_sends_the_host_name() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
         hello = pool.submit(first_bytes, server)
         url = f"https://shop.example:{server.getsockname()[1]}/"
@@ -202,7 +202,7 @@ def first_bytes(server: socket.socket) -> bytes:
         return connection.recv(4096)
 
 
-def test_what_a_name_resolved_to_is_not_told() -> None:
+def test_a_names_addresses_are_not_disclosed() -> None:
     guards = [Guard(resolve=Resolver([address])) for address in ("127.0.0.1", "10.9.8.7")]
     errors = [send(guard, "https://shop.example/")[0].error for guard in guards]
     messages = {error.message for error in errors if error}
@@ -211,7 +211,7 @@ def test_what_a_name_resolved_to_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_a_proxy_of_the_environment_is_no_way_round(
+def test_a_proxy_of_the_environment_does_not_bypass_the_guard(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     receiver.reset()
@@ -247,7 +247,7 @@ CHECKS: list[tuple[str, ErrorType | None]] = [
 
 
 @pytest.mark.parametrize(("url", "expected"), CHECKS)
-def test_a_url_is_checked_without_a_look_up(url: str, expected: ErrorType | None) -> None:
+def test_a_url_is_checked_without_a_dns_lookup(url: str, expected: ErrorType | None) -> None:
     resolver = Resolver(["10.0.0.1"])
     assert (refusal(lambda: Guard((), resolver).check_url(url, ("https",))), resolver.asked) == (expected, [])
 
@@ -256,12 +256,12 @@ def test_a_url_is_checked_without_a_look_up(url: str, expected: ErrorType | None
     ("addresses", "expected"),
     [(["1.1.1.1", "2606:4700::1111"], None), (["1.1.1.1", "10.0.0.1"], ErrorType.BLOCKED_ADDRESS)],
 )
-def test_a_url_is_checked_with_a_look_up(addresses: list[str], expected: ErrorType | None) -> None:
+def test_a_url_is_checked_with_a_dns_lookup(addresses: list[str], expected: ErrorType | None) -> None:
     guard = Guard(resolve=Resolver(addresses))
     assert refusal(lambda: guard.check_url("https://shop.example/", BOTH, look_up_seconds=5)) == expected
 
 
-def test_a_look_up_takes_no_longer_than_it_may() -> None:
+def test_a_dns_lookup_is_limited_in_time() -> None:
     answered = threading.Event()
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
@@ -276,7 +276,7 @@ def test_a_look_up_takes_no_longer_than_it_may() -> None:
         answered.set()
 
 
-def test_names_that_nobody_answers_for_hold_no_other_up() -> None:
+def test_unresolvable_names_do_not_delay_others() -> None:
     """Each look-up outlives its delivery by what the resolver waits; a batch a second of such names may come."""
     answered = threading.Event()
 

@@ -64,21 +64,21 @@ def test_the_layer_is_the_same_from_every_checkout(checkouts: tuple[Path, Path])
     assert checksum(clean) == checksum(used)
 
 
-def test_each_source_goes_along_with_its_bytecode_and_nothing_else_does(checkouts: tuple[Path, Path]) -> None:
+def test_the_layer_contains_each_source_with_its_bytecode_and_nothing_else(checkouts: tuple[Path, Path]) -> None:
     _, used = checkouts
     sources = {f"python/{path.relative_to(SOURCE).as_posix()}" for path in SOURCE.glob("hooklog/**/*.py")}
     compiled = {f"{Path(name).parent}/__pycache__/{Path(name).stem}.{TAG}.pyc" for name in sources}
     assert files(build(used)) == sources | compiled | {"python/hooklog/py.typed"}
 
 
-def test_without_the_deployed_python_the_sources_go_alone(checkouts: tuple[Path, Path]) -> None:
+def test_without_the_deployed_python_the_layer_contains_only_sources(checkouts: tuple[Path, Path]) -> None:
     """As where pyenv answers for a Python that it has not."""
     clean, used = (build(checkout, layer_python="false") for checkout in checkouts)
     assert not any(name.endswith(".pyc") for name in files(used))
     assert checksum(clean) == checksum(used)
 
 
-def test_what_few_answers_need_is_on_no_path(tmp_path: Path) -> None:
+def test_rarely_needed_modules_are_not_on_the_import_path(tmp_path: Path) -> None:
     """urllib3 imports it wherever it finds it, at every cold start; Lambda's path has the layer's `python` alone."""
     pinned = {name: (SOURCE / name).read_text() for name in ("requirements.txt", "requirements-codings.txt")}
     aside = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)

@@ -18,20 +18,20 @@ from tests.leaks import PLANTED, watched
 
 logger = Logger("hooklog")
 
-def test_a_log_line():
+def test_a_secret_in_a_log_line_is_found():
     logger.warning("a line", extra={"header": PLANTED})
 
-def test_an_exception():
+def test_a_secret_in_an_exception_is_found():
     logger.error("a line", exc_info=ValueError(PLANTED))
 
-def test_a_print_that_a_test_reads(capsys):
+def test_a_secret_in_captured_output_is_found(capsys):
     watched(lambda event, context: print(event))(PLANTED, None)
     assert PLANTED in capsys.readouterr().out
 
-def test_what_a_process_prints():
+def test_a_secret_printed_by_a_process_is_found():
     os.system(f"echo {PLANTED} >&2")
 
-def test_nothing():
+def test_output_without_secrets_passes():
     logger.warning("a line")
 """
 
@@ -43,7 +43,7 @@ def test_a_session_in_which_a_secret_is_written_fails(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
     assert ended.returncode == 1, ended.stderr
     outcomes = re.findall(r"^(PASSED|FAILED) test_it.py::(\w+)", ended.stdout, re.MULTILINE)
-    assert sorted(name for outcome, name in outcomes if outcome == "PASSED") == ["test_nothing"]
+    assert sorted(name for outcome, name in outcomes if outcome == "PASSED") == ["test_output_without_secrets_passes"]
     assert len(outcomes) == SESSION.count("def test")
 
 
@@ -61,9 +61,9 @@ def test_a_session_in_which_a_secret_is_written_fails(tmp_path: Path) -> None:
         "no connection to https://shop:pw@shop.example/",
     ],
 )
-def test_a_secret_is_known_by_what_it_is(written: str) -> None:
+def test_a_secret_is_recognised_by_its_form(written: str) -> None:
     assert found_in(["nothing", f"a line with {written} in it"])
 
 
-def test_what_may_be_written_is_no_secret() -> None:
+def test_harmless_text_is_not_a_secret() -> None:
     assert not found_in(['{"message":"failed execution","webhook_id":"acme.orders","message_id":"order-1742-created"}'])

@@ -63,7 +63,7 @@ def read_webhook(**fields: Any) -> Webhook:
 
 
 @pytest.mark.parametrize(("field", "taken", "refused"), OF_MESSAGES)
-def test_a_message_takes_so_much_and_no_more(field: str, taken: list[Any], refused: list[Any]) -> None:
+def test_a_message_is_limited(field: str, taken: list[Any], refused: list[Any]) -> None:
     for value in taken:
         assert read_message(**{field: value})
     for value in refused:
@@ -71,13 +71,13 @@ def test_a_message_takes_so_much_and_no_more(field: str, taken: list[Any], refus
             read_message(**{field: value})
 
 
-def test_an_integer_has_4300_digits_at_most() -> None:
+def test_an_integer_has_at_most_4300_digits() -> None:
     with pytest.raises(InvalidMessage, match="4,300 digits"):
         parse_object(f'{{"webhook_id": "w", "url": "{LONG}", "payload": {"1" * 4301}}}')
 
 
 @pytest.mark.parametrize(("field", "taken", "refused"), OF_WEBHOOKS)
-def test_a_webhook_takes_so_much_and_no_more(field: str, taken: list[Any], refused: list[Any]) -> None:
+def test_a_webhook_is_limited(field: str, taken: list[Any], refused: list[Any]) -> None:
     for value in taken:
         assert read_webhook(**{field: value})
     for value in refused:
@@ -86,7 +86,7 @@ def test_a_webhook_takes_so_much_and_no_more(field: str, taken: list[Any], refus
 
 
 @pytest.mark.parametrize(("parameter", "name", "taken", "refused"), OF_CALLS)
-def test_a_parameter_takes_so_much_and_no_more(parameter: str, name: str, taken: list[str], refused: list[str]) -> None:
+def test_a_parameter_is_limited(parameter: str, name: str, taken: list[str], refused: list[str]) -> None:
     def read(value: str) -> Any:
         event = api_event({"webhook_id": "w"}, {parameter: value})
         return getattr(Request.parse(event, frozenset({parameter})), name)
@@ -98,7 +98,7 @@ def test_a_parameter_takes_so_much_and_no_more(parameter: str, name: str, taken:
             read(value)
 
 
-def test_a_body_takes_so_much_and_no_more() -> None:
+def test_a_body_is_limited() -> None:
     def read(length: int) -> Any:
         return Request.parse({**api_event({}), "body": "{}".ljust(length)}).document
 
@@ -107,7 +107,7 @@ def test_a_body_takes_so_much_and_no_more() -> None:
         read(MAX_BODY_LENGTH + 1)
 
 
-def test_a_retry_schedule_takes_so_much_and_no_more() -> None:
+def test_a_retry_schedule_is_limited() -> None:
     for taken in ("", "1", "86400", ",".join(["5"] * 20)):
         assert RetrySchedule.parse(taken) is not None
     for refused in ("0", "86401", ",".join(["5"] * 21)):

@@ -54,7 +54,7 @@ def test_operators_find_every_event_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("file", ["template.yaml", "docs/operations.md"])
-def test_queries_ask_for_events_that_are_logged(file: str) -> None:
+def test_queries_filter_events_that_are_logged(file: str) -> None:
     text = (ROOT / file).read_text()
     asked = re.findall(r'event = \\?"(\w+)\\?"', text) + re.findall(r'"\$\.event", "In": \["(\w+)"\]', text)
     assert asked

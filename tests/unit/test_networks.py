@@ -53,34 +53,34 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize("network", [*NOT_REACHABLE, *REFUSED_BESIDES, *REFUSED_ELSEWHERE])
-def test_a_network_that_is_not_public_is_refused_from_end_to_end(network: str) -> None:
+def test_a_private_network_is_refused_from_its_first_to_its_last_address(network: str) -> None:
     addresses = ip_network(network)
     for address in (addresses[0], addresses[addresses.num_addresses // 2], addresses[-1]):
         assert not is_allowed_address(str(address), ())
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_a_public_address_is_admitted(address: str) -> None:
+def test_a_public_address_is_allowed(address: str) -> None:
     assert is_allowed_address(address, ())
 
 
 @pytest.mark.parametrize("carrier", CARRIERS.values(), ids=CARRIERS.keys())
 @pytest.mark.parametrize("carried", ["10.1.2.3", "169.254.169.254", "8.8.8.8"])
-def test_an_address_that_carries_another_is_refused_whatever_it_carries(carrier: str, carried: str) -> None:
+def test_an_address_that_embeds_another_is_refused(carrier: str, carried: str) -> None:
     assert not is_allowed_address(carrier.format(carried), ())
 
 
-def test_6to4_and_teredo_are_refused_whatever_they_carry() -> None:
+def test_6to4_and_teredo_are_refused_whatever_they_embed() -> None:
     assert not is_allowed_address("2002:0808:0808::1", ())
     assert not is_allowed_address("2001:0:4136:e378:8000:63bf:f7f7:f7f7", ())
 
 
 @pytest.mark.parametrize("text", ["", "shop.example", "fe80::1%eth0", "2606:4700::1111%eth0", "1.1.1", "8.8.8.8%1"])
-def test_what_is_no_plain_address_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     assert not is_allowed_address(text, parse_networks("0.0.0.0/0,::/0"))
 
 
-def test_what_the_deployment_allows_is_admitted_and_nothing_beside_it() -> None:
+def test_only_networks_that_the_deployment_allows_are_allowed() -> None:
     allowed = parse_networks(" 10.1.0.0/16, fd12::/48 ,127.0.0.1/32")
     assert all(
         is_allowed_address(each, allowed) for each in ("10.1.0.0", "10.1.255.255", "fd12::1", "127.0.0.1", "1.1.1.1")
@@ -90,18 +90,18 @@ def test_what_the_deployment_allows_is_admitted_and_nothing_beside_it() -> None:
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
-def test_no_ipv4_address_is_admitted_that_python_calls_private(address: IPv4Address) -> None:
+def test_no_ipv4_address_is_allowed_that_python_calls_private(address: IPv4Address) -> None:
     special = address.is_private or address.is_multicast or address.is_reserved or address.is_link_local
     assert not (special and is_allowed_address(str(address), ()))
 
 
 @given(st.integers(0, 2**128 - 1).map(IPv6Address) | st.integers(0, 2**125 - 1).map(lambda n: IPv6Address(n + 2**125)))
-def test_no_ipv6_address_is_admitted_that_python_calls_private(address: IPv6Address) -> None:
+def test_no_ipv6_address_is_allowed_that_python_calls_private(address: IPv6Address) -> None:
     special = address.is_private or address.is_multicast or address.is_reserved or address.ipv4_mapped
     carries = address.sixtofour or address.teredo
     assert not ((special or carries) and is_allowed_address(str(address), ()))
 
 
 @given(st.text())
-def test_whatever_the_text_no_address_is_made_of_it(text: str) -> None:
+def test_any_other_text_is_not_an_address(text: str) -> None:
     assert is_allowed_address(text, ()) in {True, False}

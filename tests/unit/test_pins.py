@@ -69,7 +69,7 @@ def wheel(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("folder", BUILDS)
-def test_a_build_takes_only_the_bytes_that_were_locked(folder: str, tmp_path: Path) -> None:
+def test_a_build_installs_only_locked_hashes(folder: str, tmp_path: Path) -> None:
     build = tmp_path / "build"
     shutil.copytree(ROOT / folder, build)
     right = wheel(tmp_path)
@@ -92,7 +92,7 @@ def test_a_build_takes_only_the_bytes_that_were_locked(folder: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
-def test_an_action_is_one_commit(file: Path) -> None:
+def test_every_action_is_pinned_to_a_commit(file: Path) -> None:
     jobs = yaml.safe_load(file.read_text())["jobs"].values()
     used = [step["uses"] for job in jobs for step in job["steps"] if "uses" in step]
     assert used

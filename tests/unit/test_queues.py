@@ -96,13 +96,13 @@ def watched(metric: str) -> set[str]:
     return found
 
 
-def test_there_are_workers() -> None:
+def test_the_template_has_workers() -> None:
     assert WORKERS.keys() == {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
     assert SOURCES == ["RecoveryQueue", "UnloggedExecutions", "WebhookQueue"]
 
 
 @pytest.mark.parametrize("queue", SOURCES)
-def test_what_a_function_cannot_take_ends_on_a_queue_of_dead_letters(queue: str) -> None:
+def test_every_worker_queue_has_a_dead_letter_queue(queue: str) -> None:
     letters = QUEUES[dead_letters_of(queue)]
     assert "RedrivePolicy" not in letters
     assert dead_letters_of(queue) not in SOURCES
@@ -110,7 +110,7 @@ def test_what_a_function_cannot_take_ends_on_a_queue_of_dead_letters(queue: str)
     assert letters.get("MaximumMessageSize") == QUEUES[queue].get("MaximumMessageSize")
 
 
-def test_dead_letters_of_one_queue_are_not_those_of_another() -> None:
+def test_each_queue_has_its_own_dead_letter_queue() -> None:
     """A redrive puts them all on one queue."""
     assert len({dead_letters_of(queue) for queue in SOURCES}) == len(SOURCES)
 
@@ -123,12 +123,12 @@ def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
 
 
 @pytest.mark.parametrize("queue", ["UnloggedExecutions", "RecoveryQueue"])
-def test_an_outage_of_a_day_moves_nothing_among_the_dead_letters(queue: str) -> None:
+def test_an_outage_of_a_day_moves_nothing_to_the_dlq(queue: str) -> None:
     receipts = QUEUES[queue]["RedrivePolicy"]["maxReceiveCount"]
     assert receipts * QUEUES[queue]["VisibilityTimeout"] >= (2 if queue == "UnloggedExecutions" else 1) * DAY
 
 
-def test_scheduler_may_put_retries_on_the_queue_and_its_dead_letters_and_nothing_else() -> None:
+def test_scheduler_may_only_send_to_the_queue_and_its_dlq() -> None:
     """It calls SendMessage itself: that carries the message group, by which SQS is fair to the other webhooks."""
     role = template.resources("AWS::IAM::Role")["RetriesRole"]
     (assumes,) = role["AssumeRolePolicyDocument"]["Statement"]
@@ -140,7 +140,7 @@ def test_scheduler_may_put_retries_on_the_queue_and_its_dead_letters_and_nothing
     assert list(named_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
 
 
-def test_the_sender_passes_its_role_for_retries_to_scheduler_and_nothing_else() -> None:
+def test_the_sender_may_pass_its_retry_role_only_to_scheduler() -> None:
     passed = [
         (role, statement)
         for role, properties in template.resources("AWS::IAM::Role").items()
@@ -164,7 +164,7 @@ def mapping_of(queue: str) -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("queue", SOURCES)
-def test_of_a_batch_only_what_failed_comes_back(queue: str) -> None:
+def test_only_the_failed_messages_of_a_batch_are_redelivered(queue: str) -> None:
     """Without ReportBatchItemFailures, Lambda deletes the whole batch whatever the function says of it."""
     mapping = mapping_of(queue)
     alone = mapping["BatchSize"] == 1
@@ -174,24 +174,24 @@ def test_of_a_batch_only_what_failed_comes_back(queue: str) -> None:
     assert template.default(mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2
 
 
-def test_an_alarm_watches_the_errors_of_every_worker() -> None:
+def test_every_worker_has_an_alarm_on_errors() -> None:
     assert watched("Errors") >= WORKERS.keys()
 
 
-def test_an_alarm_watches_the_throttles_of_every_worker() -> None:
+def test_every_worker_has_an_alarm_on_throttles() -> None:
     """Neither its errors nor the age of its queue tell of them: the age leaves out what was received three times."""
     assert watched("Throttles") >= WORKERS.keys()
 
 
-def test_an_alarm_watches_the_age_of_every_queue() -> None:
+def test_every_queue_has_an_alarm_on_age() -> None:
     assert watched("ApproximateAgeOfOldestMessage") == QUEUES.keys()
 
 
-def test_an_alarm_tells_of_dead_letters_wherever_they_are() -> None:
+def test_every_dead_letter_queue_has_an_alarm() -> None:
     assert watched("ApproximateNumberOfMessagesVisible") >= {dead_letters_of(queue) for queue in SOURCES}
 
 
-def test_an_alarm_tells_of_dead_letters_before_they_are_lost() -> None:
+def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
     """SQS counts this age from the move: what was moved on the last day of its queue has four days."""
     spare = min(
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"] - QUEUES[queue]["MessageRetentionPeriod"]
@@ -200,11 +200,11 @@ def test_an_alarm_tells_of_dead_letters_before_they_are_lost() -> None:
     assert ALARMS["DeadLettersExpire"]["Threshold"] <= spare - DAY
 
 
-def test_lambda_lets_those_go_on_whose_output_comes_back_to_them() -> None:
+def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:
     """It would stop them after about 16 trips: a topic of 1,600 webhooks, a recovery, a retry that waits."""
     allowed = {name for name, properties in FUNCTIONS.items() if properties.get("RecursiveLoop") == "Allow"}
     assert allowed == invoked_by_itself() == {"SendWebhooksFunction", "RunRecoveryFunction"}
 
 
-def test_an_alarm_tells_of_those_that_lambda_has_stopped() -> None:
+def test_an_alarm_is_raised_when_lambda_stops_a_loop() -> None:
     assert watched("RecursiveInvocationsDropped") == invoked_by_itself()

@@ -45,7 +45,7 @@ def test_the_python_example_compiles(document: str) -> None:
     compile(example, "example.py", "exec")
 
 
-def test_the_message_is_one_that_is_sent() -> None:
+def test_the_readmes_message_can_be_sent() -> None:
     message = Message.parse(parse_object(examples("json")[0]), "queue-message-id")
     (request,) = examples("http")
     headers, _, body = request.rstrip().partition("\n\n")

@@ -69,7 +69,7 @@ def raw(receiver: Receiver, path: str) -> bytes:
         return b"".join(iter(lambda: sock.recv(65_536), b""))
 
 
-def test_a_request_is_recorded_as_it_came(receiver: Receiver) -> None:
+def test_a_request_is_recorded_unchanged(receiver: Receiver) -> None:
     with connected(receiver.http_url) as connection:
         headers = {"X-One": "1", "x-two": "caf\xe9"}
         connection.request("POST", "/status/202?body=taken%FF&retry_after=7", b"\x00{}", headers)
@@ -100,7 +100,7 @@ def test_a_kept_alive_connection_is_counted_once(receiver: Receiver) -> None:
     assert {request.connection for request in receiver.requests} == {1}
 
 
-def test_a_redirect_leads_where_it_is_told(receiver: Receiver) -> None:
+def test_a_redirect_has_the_requested_location(receiver: Receiver) -> None:
     assert post(receiver, "/status/307?location=http://127.0.0.1:1/")[0].headers["Location"] == "http://127.0.0.1:1/"
     assert post(receiver, "/redirect-loop")[0].headers["Location"] == "/redirect-loop"
 
@@ -136,12 +136,12 @@ def test_a_sequence_may_contain_other_misbehaviour(receiver: Receiver) -> None:
         ("/latin1?status=500", 12),
     ],
 )
-def test_an_odd_answer_is_still_an_answer(receiver: Receiver, path: str, length: int) -> None:
+def test_unusual_responses_are_valid(receiver: Receiver, path: str, length: int) -> None:
     response, body = post(receiver, path)
     assert (response.status, len(body)) == (500, length)
 
 
-def test_gzip_is_sound_or_not(receiver: Receiver) -> None:
+def test_gzip_is_valid_or_broken_on_request(receiver: Receiver) -> None:
     assert gzip.decompress(post(receiver, "/gzip?body=abc")[1]) == b"abc"
     with pytest.raises(gzip.BadGzipFile):
         gzip.decompress(post(receiver, "/bad-gzip")[1])
@@ -159,7 +159,7 @@ def test_a_gzip_bomb_is_small_and_valid(receiver: Receiver) -> None:
     assert len(zlib.decompressobj(31).decompress(gzip.decompress(bomb), 1 << 22)) == 1 << 22
 
 
-def test_weird_headers_are_sent_as_they_are(receiver: Receiver) -> None:
+def test_weird_headers_are_sent_unchanged(receiver: Receiver) -> None:
     with opened(receiver, "/weird-headers") as sock:
         head = sock.recv(65_536)
     assert b"X-Latin-1: caf\xe9\r\n" in head
@@ -184,9 +184,7 @@ def test_weird_headers_are_sent_as_they_are(receiver: Receiver) -> None:
         ("/slow-read?interval=60", TimeoutError),
     ],
 )
-def test_a_broken_answer_breaks_the_client_as_it_should(
-    receiver: Receiver, path: str, failure: type[Exception]
-) -> None:
+def test_a_broken_response_raises_the_expected_error(receiver: Receiver, path: str, failure: type[Exception]) -> None:
     with pytest.raises(failure):
         post(receiver, path, timeout=0.3 if failure is TimeoutError else 5)
 
@@ -205,13 +203,13 @@ def test_an_endless_body_ends_with_the_client(receiver: Receiver) -> None:
         assert sum(len(sock.recv(65_536)) for _ in range(100)) > 100_000
 
 
-def test_close_after_breaks_its_promise(receiver: Receiver) -> None:
+def test_close_after_closes_a_persistent_connection(receiver: Receiver) -> None:
     answer = raw(receiver, "/close-after?body=abc")
     assert b"Connection: keep-alive\r\n" in answer
     assert answer.endswith(b"\r\n\r\nabc")
 
 
-def test_clients_that_leave_and_receivers_that_end_leave_nothing_behind() -> None:
+def test_no_threads_or_sockets_are_left_behind() -> None:
     paths = ["/silent", "/drip-header", "/drip-body", "/endless-body", "/big", "/status/200?delay=60", "/slow-read"]
     before = set(threading.enumerate())
     with contextlib.ExitStack() as clients:
@@ -231,7 +229,7 @@ def test_clients_that_leave_and_receivers_that_end_leave_nothing_behind() -> Non
 @pytest.mark.parametrize(
     "sent", [b"", b"\r\n\r\n", b"nonsense\r\n\r\n", b"POST /silent HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"]
 )
-def test_what_is_not_a_whole_request_is_not_recorded(receiver: Receiver, sent: bytes) -> None:
+def test_an_incomplete_request_is_not_recorded(receiver: Receiver, sent: bytes) -> None:
     address = urlsplit(receiver.http_url)
     with socket.create_connection((address.hostname, address.port or 0), timeout=5) as sock:
         sock.sendall(sent)
@@ -245,7 +243,7 @@ def test_a_parameter_that_cannot_be_read_is_named(receiver: Receiver, path: str)
     assert b"not a" in raw(receiver, path)
 
 
-def test_https_is_trusted_by_its_ca_alone(receiver: Receiver) -> None:
+def test_only_its_own_ca_trusts_the_https_server(receiver: Receiver) -> None:
     trusted = ssl.create_default_context(cafile=str(receiver.ca_path))
     trusted.verify_flags |= ssl.VERIFY_X509_STRICT
     with connected(receiver.https_url, trusted) as connection:
@@ -262,7 +260,7 @@ def test_https_is_trusted_by_its_ca_alone(receiver: Receiver) -> None:
     assert receiver.connections == 3
 
 
-def test_there_are_addresses_that_do_not_answer(receiver: Receiver) -> None:
+def test_some_addresses_do_not_respond(receiver: Receiver) -> None:
     with connected(receiver.refused_url) as connection, pytest.raises(ConnectionRefusedError):
         connection.connect()
     with connected(receiver.unreachable_url, timeout=0.3) as connection, pytest.raises(TimeoutError):
@@ -301,7 +299,7 @@ def test_the_request_log_is_read_and_reset_over_http(receiver: Receiver) -> None
     assert (read(""), receiver.requests, receiver.connections) == ([], [], 0)
 
 
-def test_it_serves_as_a_process_until_it_is_ended() -> None:
+def test_the_process_serves_until_it_is_terminated() -> None:
     command = [sys.executable, "-W", "error", "-m", "tests.receiver"]
     with subprocess.Popen(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE

@@ -37,17 +37,17 @@ def test_the_default_is_the_schedule_of_standard_webhooks() -> None:
     assert [delay(failure(), used) for used in range(10)] == [*STANDARD.delays, None]
 
 
-def test_chance_moves_a_delay_by_a_fifth() -> None:
+def test_jitter_moves_a_delay_by_up_to_a_fifth() -> None:
     assert (delay(failure(), 1, 0), delay(failure(), 1, 1)) == (240, 360)
 
 
 @pytest.mark.parametrize("text", ["", "  "])
-def test_an_empty_schedule_turns_retries_off(text: str) -> None:
+def test_an_empty_schedule_disables_retries(text: str) -> None:
     assert RetrySchedule.parse(text).next_attempt(failure(), 0, NOW, max) is None
 
 
 @pytest.mark.parametrize("text", ["5,", ",", "0", "86401", "-5", "5;300", "five", "5.5", "1," * 20 + "1", "\u0665"])
-def test_a_schedule_that_cannot_be_is_refused(text: str) -> None:
+def test_an_invalid_schedule_is_refused(text: str) -> None:
     with pytest.raises(InvalidSetting, match="RETRY_SCHEDULE"):
         RetrySchedule.parse(text)
 
@@ -86,7 +86,7 @@ def test_retry_after_is_honoured(status: int, name: str, asked: str, seconds: fl
         (f"{format_datetime(IN_3_HOURS, usegmt=True)}, 120", 3 * 3600),
     ],
 )
-def test_of_several_the_longest_is_honoured(asked: str, seconds: float) -> None:
+def test_the_longest_of_several_retry_after_is_honoured(asked: str, seconds: float) -> None:
     assert delay(failure(503, asked), chance=0) == seconds
 
 
@@ -118,25 +118,25 @@ def test_retry_after_never_brings_an_attempt_forward(asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["0", "1", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
-def test_a_receiver_that_asks_for_no_pause_is_waited_for_all_the_same(asked: str) -> None:
+def test_a_retry_after_of_zero_does_not_shorten_the_delay(asked: str) -> None:
     """For a minute it answers 503; there are attempts left when that is over."""
     delays = [delay(failure(503, asked), used, chance=0) or 0 for used in range(len(STANDARD.delays))]
     assert sum(delays[:-1]) > 60
 
 
 @pytest.mark.parametrize("status", [500, 302, 404])
-def test_retry_after_counts_with_429_and_503_alone(status: int) -> None:
+def test_retry_after_counts_only_with_429_and_503(status: int) -> None:
     assert delay(failure(status, "120")) == 5
 
 
-def test_retry_after_does_not_lengthen_the_chain() -> None:
+def test_retry_after_does_not_add_attempts() -> None:
     assert delay(failure(503, "120"), retries_used=9) is None
 
 
-def test_410_ends_the_chain() -> None:
+def test_a_410_ends_the_retries() -> None:
     assert delay(failure(410)) is None
 
 
 @pytest.mark.parametrize("error_type", ErrorType)
-def test_a_hard_error_is_retried_where_its_type_says_so(error_type: ErrorType) -> None:
+def test_a_hard_error_is_retried_depending_on_its_type(error_type: ErrorType) -> None:
     assert delay(hard(error_type)) == (5 if error_type.is_retried else None)

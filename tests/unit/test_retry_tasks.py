@@ -15,7 +15,7 @@ TASK = RetryTask(
 )
 
 
-def test_a_retry_comes_back_as_it_was_put() -> None:
+def test_a_parsed_retry_equals_the_written_one() -> None:
     carrying = TASK._replace(inline_payload="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
     for task in (TASK, carrying):
         assert RetryTask.parse(parse_object(task.to_body())) == task

@@ -69,7 +69,7 @@ def deployed(folder: str) -> Iterator[tuple[str, str]]:
                 yield call["Method"], call["Path"]
 
 
-def test_the_table_is_what_is_deployed() -> None:
+def test_the_routing_table_matches_the_template() -> None:
     for folder in sorted(properties["CodeUri"] for properties in template.functions().values()):
         routes = [(each.method, each.resource) for each in ROUTES if f"functions/{each.function}" == folder]
         assert sorted(deployed(folder)) == sorted(routes)
@@ -84,7 +84,7 @@ def test_the_events_to_invoke_functions_with_are_calls_of_the_table() -> None:
         assert event["resource"].format(**event["pathParameters"]) == event["path"]
 
 
-def test_a_function_has_the_routes_of_its_permission_alone() -> None:
+def test_a_function_has_only_the_routes_of_its_permission() -> None:
     """Reading is one permission of two scopes; tests of webhooks go out to the internet, and have a function alone."""
     scopes = {each.function: {route.scope for route in ROUTES if route.function == each.function} for each in ROUTES}
     assert scopes == {
@@ -98,7 +98,7 @@ def test_a_function_has_the_routes_of_its_permission_alone() -> None:
 WRITES = re.compile(r"dynamodb:(Put|Update|Delete|BatchWrite|Transact)|kms:|sqs:|sns:|secretsmanager:")
 
 
-def test_what_reads_can_neither_write_nor_decrypt() -> None:
+def test_reading_functions_can_neither_write_nor_decrypt() -> None:
     (policy,) = template.resources("AWS::IAM::Role")["ReadApiRole"]["Policies"]
     actions = [action for each in policy["PolicyDocument"]["Statement"] for action in listed(each["Action"])]
     assert actions
@@ -111,7 +111,7 @@ def listed(value: str | list[str]) -> list[str]:
 
 @given(GRANTS, st.sampled_from(ROUTES), IDS)
 @example(Grant(("acme.*",), frozenset({Scope.EXECUTIONS_READ})), ROUTES[0], "acme.")
-def test_the_gateway_lets_in_whom_the_function_lets_in(grant: Grant, route: Route, webhook_id: str) -> None:
+def test_the_gateway_admits_the_callers_that_the_function_admits(grant: Grant, route: Route, webhook_id: str) -> None:
     if handled(grant, route, webhook_id):
         assert allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
 
@@ -120,7 +120,7 @@ def test_the_gateway_lets_in_whom_the_function_lets_in(grant: Grant, route: Rout
 @example(Grant(("acme.*",), frozenset(Scope), ("*",)), ROUTES[0], "acmeX")
 @example(Grant(("acme.*",), frozenset(Scope)), ROUTES[0], "acme")
 @example(Grant(("acme.*",), frozenset(Scope)), ROUTES[-1], "acmeX.orders")
-def test_the_gateway_lets_nobody_to_a_foreign_webhook(grant: Grant, route: Route, webhook_id: str) -> None:
+def test_the_gateway_denies_access_to_foreign_webhooks(grant: Grant, route: Route, webhook_id: str) -> None:
     if "{webhook_id}" in route.resource and not grant.covers(webhook_id):
         assert not allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
 
@@ -140,7 +140,7 @@ def test_the_policy_of_plain_ids_is_exact(
 
 
 @given(GRANTS, st.text("a./%*?_") | st.sampled_from(["wh_a/../wh_b", "../messages", "*", "?", ""]))
-def test_a_path_within_an_id_leads_nowhere(grant: Grant, tail: str) -> None:
+def test_a_path_inside_an_id_grants_no_access(grant: Grant, tail: str) -> None:
     """Whatever follows a foreign id, dots and slashes among it, is as foreign."""
     path = f"/webhooks/zz{tail}/executions"
     if not grant.covers(f"zz{tail}"):
@@ -148,7 +148,7 @@ def test_a_path_within_an_id_leads_nowhere(grant: Grant, tail: str) -> None:
 
 
 @given(GRANTS, st.sampled_from(ROUTES))
-def test_the_policy_comes_from_the_token_alone(grant: Grant, route: Route) -> None:
+def test_the_policy_depends_only_on_the_token(grant: Grant, route: Route) -> None:
     """API Gateway keeps it for the token's other calls."""
     other = f"{STAGE}/{route.method}{call(route, 'other')}"
     assert authorization(grant, other) == authorization(grant, ARN)
@@ -162,12 +162,12 @@ def test_the_functions_get_the_same_grant(grant: Grant) -> None:
 
 
 @pytest.mark.parametrize("webhooks", [(), ("wh_1",)])
-def test_a_token_without_scopes_opens_nothing(webhooks: tuple[str, ...]) -> None:
+def test_a_token_without_scopes_grants_nothing(webhooks: tuple[str, ...]) -> None:
     answer = authorization(Grant(webhooks, frozenset()), ARN)
     assert not any(allowed(answer, route.method, call(route, "wh_1")) for route in ROUTES)
 
 
-def test_a_token_with_many_webhooks_works_and_the_functions_tell_them_apart() -> None:
+def test_a_token_with_many_webhooks_is_checked_by_the_functions() -> None:
     webhooks = tuple(f"acme.department-{number:04}.orders" for number in range(100))
     grant = Grant(webhooks, frozenset({Scope.EXECUTIONS_READ}))
     answer = authorization(grant, ARN)

@@ -68,7 +68,7 @@ def read(row: ExecutionRow) -> ExecutionRow:
     return ExecutionRow.from_raw_data(row.serialize())
 
 
-def test_what_is_usual_is_left_out() -> None:
+def test_default_values_are_not_stored() -> None:
     call = Call.from_message(MESSAGE._replace(event_type=None))
     response = Response(200, {}, b"", truncated=False, length=0)
     delivery = Delivery(call, 1, AT, 87, {}, response, None)
@@ -86,14 +86,14 @@ def test_what_is_usual_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("schema", ["Summary", "Execution"])
-def test_the_document_of_the_api_names_the_same_fields(schema: str) -> None:
+def test_openapi_has_the_same_fields(schema: str) -> None:
     described = DOCUMENT["components"]["schemas"][schema]
     assert set(described["required"]) == Summary.__required_keys__
     assert described["properties"].keys() >= Summary.__annotations__.keys()
 
 
 @given(message_id=IDS, accepted=IDS, task=st.just("") | IDS)
-def test_the_ids_of_an_attempt_come_back(message_id: str, accepted: str, task: str) -> None:
+def test_the_ids_of_an_attempt_are_read_back(message_id: str, accepted: str, task: str) -> None:
     first = Delivery.skip(Call.from_message(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
     row = to_row(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
     attempt = to_attempt(row.serialize())
@@ -101,7 +101,7 @@ def test_the_ids_of_an_attempt_come_back(message_id: str, accepted: str, task: s
     assert get_queue_message_id(read(row)) == accepted
 
 
-def test_a_rows_error_is_shown_if_no_details_hold_it() -> None:
+def test_a_rows_error_is_shown_without_details() -> None:
     assert get_error(to_row(execution(details_not_stored=False), 90)) is None
     assert get_error(to_row(execution(), 90)) == {
         "type": "connection_refused",
@@ -109,7 +109,7 @@ def test_a_rows_error_is_shown_if_no_details_hold_it() -> None:
     }
 
 
-def test_what_an_earlier_release_wrote_is_read() -> None:
+def test_a_row_of_an_earlier_release_is_read() -> None:
     row = {
         "webhook_id": {"S": "acme.orders"},
         "executed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"},

@@ -28,7 +28,7 @@ KEY = bytes(range(32))
 BODY = '{"order":1742,"customer":"Zoë"}'.encode()
 
 
-def test_a_known_signature() -> None:
+def test_the_signature_matches_a_known_example() -> None:
     """As `openssl dgst -sha256 -mac HMAC -macopt hexkey:00…1f -binary` makes it."""
     signature = sign("msg_1", 1795485174, b'{"order":1742}', [KEY])
     assert signature == "v1,t6+HtMa0HF0ROB+dDk9iSYsj+c5pJV/grOw51uDekdo="
@@ -45,7 +45,7 @@ def test_without_a_key_there_is_no_signature() -> None:
 
 
 @given(st.from_regex(r"[A-Za-z0-9_.-]{1,128}", fullmatch=True), st.text().map(str.encode))
-def test_the_package_of_standard_webhooks_makes_the_same(message_id: str, body: bytes) -> None:
+def test_the_standardwebhooks_package_makes_the_same_signature(message_id: str, body: bytes) -> None:
     at = datetime.now(UTC)
     keys = [generate_key(), generate_key()]
     signatures = sign(message_id, int(at.timestamp()), body, keys).split(" ")
@@ -122,7 +122,7 @@ def php(folder: Path) -> list[str]:
     [("python3", python), ("node", node), ("go", go), ("php", php)],
     ids=["python", "node", "go", "php"],
 )
-def test_a_snippet_of_the_documentation_verifies_what_is_sent(
+def test_the_documented_snippets_verify_a_request(
     runtime: str, prepare: Callable[[Path], list[str]], sent: dict[str, str], tmp_path: Path
 ) -> None:
     if not shutil.which(runtime):

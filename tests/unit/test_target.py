@@ -56,7 +56,7 @@ def test_every_notation_of_an_address_is_read_as_the_address(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["1.example", "127.0.0.1.nip.io", "0x7f.example", "x127", "fe80.example"])
-def test_a_name_is_no_address(host: str) -> None:
+def test_a_host_name_is_not_an_address(host: str) -> None:
     assert not parse_target(f"http://{host}/", BOTH).is_address
 
 
@@ -128,32 +128,32 @@ INVALID = [
 
 
 @pytest.mark.parametrize("url", INVALID)
-def test_a_url_that_cannot_be_requested(url: str) -> None:
+def test_an_invalid_url_is_refused(url: str) -> None:
     refused = refusal(url)
     assert (refused.error_type, "URL" in refused.message) == (ErrorType.INVALID_URL, True)
 
 
-def test_credentials_belong_into_a_header() -> None:
+def test_a_url_with_credentials_is_refused() -> None:
     assert "credentials" in refusal("https://user:secret@example.com/").message
 
 
-def test_http_only_where_it_is_allowed() -> None:
+def test_http_is_refused_unless_it_is_allowed() -> None:
     assert refusal("http://example.com/", ("https",)).error_type == ErrorType.INVALID_URL
     assert "https://" in refusal("http://example.com/", ("https",)).message
 
 
 @pytest.mark.parametrize("port", [1, 22, 25, 79, 81, 442, 444, 587, 1023])
-def test_ports_that_no_webhook_goes_to(port: int) -> None:
+def test_blocked_ports_are_refused(port: int) -> None:
     assert refusal(f"https://example.com:{port}/").error_type == ErrorType.BLOCKED_ADDRESS
 
 
 @pytest.mark.parametrize("port", [80, 443, 1024, 8443, 65_535])
-def test_ports_that_webhooks_go_to(port: int) -> None:
+def test_other_ports_are_accepted(port: int) -> None:
     assert parse_target(f"https://example.com:{port}/", BOTH).port == port
 
 
 @pytest.mark.parametrize("url", ["https://user:secret@10.1.2.3/", "https://10.1.2.3:22/secret", "https://[secret/"])
-def test_no_part_of_a_url_is_told(url: str) -> None:
+def test_an_error_quotes_no_part_of_the_url(url: str) -> None:
     assert "10.1.2.3" not in refusal(url).message
     assert "secret" not in refusal(url).message
 
@@ -169,7 +169,7 @@ HOSTS = st.lists(URL_PARTS | st.text(max_size=3), max_size=8).map("".join)
 @given(st.text() | HOSTS | HOSTS.map("https://".__add__) | HOSTS.map("http://[".__add__))
 @example("https://xn--/")
 @example("https://xn--a/")
-def test_whatever_the_text_it_is_refused_or_it_is_plain(url: str) -> None:
+def test_any_text_is_refused_or_becomes_a_plain_url(url: str) -> None:
     """What is let through is plain ASCII, reads the same again and by the standard library."""
     with contextlib.suppress(HardError):
         check_plain(parse_target(url, BOTH))

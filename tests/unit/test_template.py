@@ -94,7 +94,7 @@ def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[
         ("MaxWebhooksPerPrefix", "MAX_WEBHOOKS_PER_PREFIX"),
     ],
 )
-def test_what_a_parameter_takes_its_setting_takes(parameter: str, name: str) -> None:
+def test_a_setting_accepts_what_its_parameter_accepts(parameter: str, name: str) -> None:
     bounds = template.TEMPLATE["Parameters"][parameter]
     functions = [function for function in SETTINGS if name in template.environment(function)]
     assert functions
@@ -155,7 +155,7 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
     assert template.TEMPLATE["Parameters"][timeout["Ref"]]["MinValue"] >= MAX_TIMEOUT_SECONDS + LOG_SECONDS + 5
 
 
-def test_the_log_has_its_time_though_aws_does_not_answer() -> None:
+def test_the_log_has_enough_time_if_aws_does_not_respond() -> None:
     """A read time-out each time that it is tried, and what the SDK pauses between: well under a second."""
     assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_TIMEOUT_SECONDS
     assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.SERVICE_TIMEOUT_SECONDS
@@ -187,7 +187,7 @@ def test_an_issuer_is_configured_as_a_whole(name: str) -> None:
         "i.example/jwks",
     ],
 )
-def test_an_issuers_keys_come_over_tls(url: str) -> None:
+def test_an_issuers_keys_are_fetched_over_tls(url: str) -> None:
     """In the template's pattern, too, which does without the machine's own address."""
     with pytest.raises(InvalidSetting, match="OIDC_JWKS_URL"):
         SETTINGS["AuthorizeFunction"]({**defaults("AuthorizeFunction"), **OIDC, "OIDC_JWKS_URL": url})
@@ -228,7 +228,7 @@ MODELS: dict[str, type[Model]] = {
 
 
 @pytest.mark.parametrize(("table", "model"), MODELS.items())
-def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]) -> None:
+def test_a_tables_keys_and_indexes_match_its_model(table: str, model: type[Model]) -> None:
     properties = template.resources("AWS::DynamoDB::Table")[table]
     schema = model._get_schema()  # noqa: SLF001 - pynamodb has no public form
     keys = [(key["KeyType"], key["AttributeName"]) for key in properties["KeySchema"]]
@@ -239,7 +239,7 @@ def test_a_tables_keys_and_indexes_are_its_models(table: str, model: type[Model]
 
 
 @pytest.mark.parametrize("table", sorted(MODELS.keys() - {"Webhooks"}))
-def test_what_is_logged_expires(table: str) -> None:
+def test_log_items_expire(table: str) -> None:
     properties = template.resources("AWS::DynamoDB::Table")[table]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert "expires_at" in MODELS[table].get_attributes()
@@ -284,12 +284,12 @@ def _places(table: str, **parameters: Any) -> Iterator[tuple[str, template.Resou
 
 
 @pytest.mark.parametrize("table", MODELS)
-def test_a_table_is_paid_for_by_the_request(table: str) -> None:
+def test_a_table_is_billed_per_request(table: str) -> None:
     assert template.default(template.resources("AWS::DynamoDB::Table")[table]["BillingMode"]) == "PAY_PER_REQUEST"
     assert all("ProvisionedThroughput" not in properties for _, properties in _places(table))
 
 
-def test_the_log_can_have_a_capacity_of_its_own() -> None:
+def test_the_log_can_have_provisioned_capacity() -> None:
     for table in LOG_TABLES:
         (_, properties), *_ = _places(table, WriteCapacityMin=7)
         assert properties["BillingMode"] == "PROVISIONED"
@@ -297,7 +297,7 @@ def test_the_log_can_have_a_capacity_of_its_own() -> None:
             assert place["ProvisionedThroughput"] == {"ReadCapacityUnits": 3, "WriteCapacityUnits": 7}
 
 
-def test_each_table_of_the_log_and_each_index_is_scaled() -> None:
+def test_every_table_and_index_of_the_log_is_scaled() -> None:
     """One that is forgotten would throttle all others at its first capacity, for an index throttles its table."""
     targets = template.resources("AWS::ApplicationAutoScaling::ScalableTarget")
     scaled = {
@@ -339,7 +339,7 @@ def test_strings_are_compared_with_strings() -> None:
     assert all(isinstance(side, str | dict) for side in sides)
 
 
-def test_nothing_is_scaled_that_is_paid_for_by_the_request() -> None:
+def test_tables_billed_per_request_are_not_scaled() -> None:
     for resource in template.TEMPLATE["Resources"].values():
         if resource["Type"].startswith("AWS::ApplicationAutoScaling::"):
             assert resource["Condition"] == "IsProvisioned"
@@ -365,7 +365,7 @@ def test_every_queue_is_encrypted_and_refuses_plain_http() -> None:
 
 
 @pytest.mark.parametrize("group", template.resources("AWS::Logs::LogGroup"))
-def test_a_log_group_forgets(group: str) -> None:
+def test_every_log_group_has_a_retention(group: str) -> None:
     assert template.resources("AWS::Logs::LogGroup")[group] == {"RetentionInDays": {"Ref": "LogRetentionDays"}}
 
 
@@ -382,7 +382,7 @@ def test_every_parameter_is_documented() -> None:
     assert sorted(documented) == sorted(template.TEMPLATE["Parameters"])
 
 
-def test_every_description_is_a_whole_sentence() -> None:
+def test_every_description_is_a_complete_sentence() -> None:
     """An unquoted `#` would begin a comment and cut it off."""
     described = [*template.TEMPLATE["Parameters"].values(), *template.TEMPLATE["Outputs"].values()]
     described += [each.get("Properties", {}) for each in template.TEMPLATE["Resources"].values()]
@@ -401,7 +401,7 @@ def test_every_parameter_is_used_and_grouped() -> None:
 
 
 @pytest.mark.parametrize("function", template.functions())
-def test_a_function_has_a_role_and_a_log_group_of_its_own(function: str) -> None:
+def test_every_function_has_its_own_role_and_log_group(function: str) -> None:
     properties = template.functions()[function]
     name = function.removesuffix("Function")
     assert properties["Role"] == {"Fn::GetAtt": [f"{name}Role", "Arn"]}

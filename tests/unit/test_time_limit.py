@@ -36,13 +36,13 @@ def left(received_ago: float | None, lambda_seconds: float | None) -> float:
         (0.01, 60, WHOLE),
     ],
 )
-def test_a_call_has_what_is_left_of_both_times(
+def test_a_call_has_the_shorter_of_both_remaining_times(
     received_ago: float | None, lambda_seconds: float | None, expected: float
 ) -> None:
     assert left(received_ago, lambda_seconds) == pytest.approx(expected, abs=0.4)
 
 
-def test_a_step_gives_what_it_gives() -> None:
+def test_a_step_returns_its_result() -> None:
     limit = TimeLimit(60)
     assert limit.run(lambda: 7, "counting") == 7
 
@@ -53,7 +53,7 @@ def test_a_step_gives_what_it_gives() -> None:
         limit.run(fail, "looking")
 
 
-def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
+def test_a_slow_step_is_not_awaited() -> None:
     released = Event()
     try:
         with pytest.raises(NoTimeLeft, match="waiting took too long"):
@@ -62,7 +62,7 @@ def test_a_step_that_takes_too_long_is_not_waited_for() -> None:
         released.set()
 
 
-def test_a_step_is_not_begun_that_has_no_time() -> None:
+def test_a_step_without_time_is_not_started() -> None:
     begun: list[int] = []
     with pytest.raises(NoTimeLeft):
         TimeLimit(1).run(lambda: begun.append(1), "writing", reserve=2)

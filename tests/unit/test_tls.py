@@ -99,7 +99,7 @@ def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="needs Linux's TCP_QUICKACK")
 @pytest.mark.parametrize("status", [401, 413])
-def test_an_answer_that_its_sender_holds_back_for_an_acknowledgement_is_heard(
+def test_a_response_delayed_until_an_acknowledgement_is_read(
     client: WebhookClient, certificates: Certificates, status: int
 ) -> None:
     """Nagle's algorithm holds it back, and closing with the request unread throws it away: one time in three."""
@@ -115,7 +115,7 @@ def test_an_answer_that_its_sender_holds_back_for_an_acknowledgement_is_heard(
         assert [deliver(client, url, b"1" * 20_000).result for _ in range(25)] == [status] * 25
 
 
-def test_a_port_that_speaks_tls_wants_another_url(client: WebhookClient) -> None:
+def test_plain_http_to_a_tls_port_says_to_use_https(client: WebhookClient) -> None:
     def answer(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(alert(22))
@@ -127,7 +127,7 @@ def test_a_port_that_speaks_tls_wants_another_url(client: WebhookClient) -> None
     assert delivery.error.message == "The receiver uses TLS on this port. The URL must begin with https://."
 
 
-def test_a_slow_handshake_is_of_the_same_timeout(client: WebhookClient, certificates: Certificates) -> None:
+def test_the_timeout_includes_a_slow_handshake(client: WebhookClient, certificates: Certificates) -> None:
     """What follows it has only the time that is left."""
 
     def delay(connection: socket.socket) -> None:

@@ -13,13 +13,13 @@ TRACE_ID = "6743a1b04f3c2a1d5e6b7a8c9d0e1f2a"
 @pytest.mark.parametrize(
     ("sampled", "flags"), [(";Sampled=1", "01"), (";Sampled=0", "00"), (";Sampled=?", "00"), ("", "00")]
 )
-def test_the_producers_trace_goes_on(sampled: str, flags: str) -> None:
+def test_the_producers_trace_is_continued(sampled: str, flags: str) -> None:
     headers = add_traceparent({"X-Shop": "berlin"}, f"{ROOT};Parent=53995c3f42cd8ad8{sampled}")
     assert headers == {"X-Shop": "berlin", "traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-{flags}"}
     assert get_trace_id(headers) == TRACE_ID
 
 
-def test_a_trace_that_lambda_itself_has_begun_goes_on_where_it_is_recorded() -> None:
+def test_a_trace_started_by_lambda_is_continued_if_sampled() -> None:
     """The SDK adds a header to all that a function sends, also where nobody traces: it finds loops by the lineage."""
     lambdas = f"{ROOT};Parent=53995c3f42cd8ad8;Sampled={{}};Lineage=1:a87bd80c:1"
     assert add_traceparent({}, lambdas.format(1)) == {"traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-01"}
@@ -32,7 +32,7 @@ def test_a_trace_without_a_segment_gets_one() -> None:
 
 
 @pytest.mark.parametrize("header", ["", "Self=1-2-3", "Root=1-6743a1b0-4f3c", f"{ROOT}\r\nX: y", "Root"])
-def test_what_is_no_trace_is_left_out(header: str) -> None:
+def test_an_invalid_trace_is_omitted(header: str) -> None:
     assert add_traceparent({"X-Shop": "berlin"}, header) == {"X-Shop": "berlin"}
 
 
@@ -43,5 +43,5 @@ def test_a_messages_own_trace_wins() -> None:
 
 
 @pytest.mark.parametrize("value", ["s3cr3t-t0ken", "00-s3cr3t-t0ken-01", ""])
-def test_what_stands_where_a_trace_should_is_not_shown(value: str) -> None:
+def test_an_invalid_trace_is_not_shown(value: str) -> None:
     assert get_trace_id({"traceparent": value}) is None

@@ -76,7 +76,7 @@ def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> 
         ("$count([-99999..0])", 100_000),
     ],
 )
-def test_what_an_expression_gives_is_sent_as_json(transformer: Transformer, expression: str, expected: Any) -> None:
+def test_the_result_of_an_expression_is_sent_as_json(transformer: Transformer, expression: str, expected: Any) -> None:
     made = body(transformer, expression)
     assert made == (
         None if expected is None else json.dumps(expected, ensure_ascii=False, separators=(",", ":")).encode()
@@ -85,17 +85,17 @@ def test_what_an_expression_gives_is_sent_as_json(transformer: Transformer, expr
 
 @settings(max_examples=100, deadline=None)
 @given(payload=JSON)
-def test_a_payload_that_is_only_named_stays_as_it_is_to_the_byte(transformer: Transformer, payload: Any) -> None:
+def test_a_payload_that_is_only_referenced_is_unchanged_to_the_byte(transformer: Transformer, payload: Any) -> None:
     assert body(transformer, "payload", payload) == (None if payload is None else message(payload).body)
 
 
-def test_without_an_expression_no_process_is_started_and_the_body_stays() -> None:
+def test_without_an_expression_no_process_is_started_and_the_body_is_unchanged() -> None:
     before = psutil.Process().children()
     assert Transformer().transform(message(), None) == message()._replace(is_transformed=True)
     assert psutil.Process().children() == before
 
 
-def test_what_was_sent_before_is_not_transformed_again(transformer: Transformer) -> None:
+def test_a_message_that_was_sent_before_is_not_transformed_again(transformer: Transformer) -> None:
     sent = transformer.transform(message(), "payload.items")
     assert sent
     assert transformer.transform(sent, "payload.order") == sent
@@ -128,7 +128,7 @@ def test_what_was_sent_before_is_not_transformed_again(transformer: Transformer)
         ("$reduce([1..200], function($product, $next) {$product * $next})", "Number out of range: … (D1001"),
     ],
 )
-def test_an_expression_that_fails_says_how(transformer: Transformer, expression: str, reason: str) -> None:
+def test_a_failed_expression_says_why(transformer: Transformer, expression: str, reason: str) -> None:
     said = failure(transformer, expression)
     assert reason in said
     assert not re.search(r"jsonata|Error\b|<class", said)
@@ -139,7 +139,7 @@ def test_an_expression_that_fails_says_how(transformer: Transformer, expression:
     text=st.text(st.characters(), max_size=300)
     | st.text(st.sampled_from("a\ud800\udbff\udc00\udfff\0\x1b\n"), min_size=1)
 )
-def test_whatever_an_expression_says_can_be_logged_and_printed(transformer: Transformer, text: str) -> None:
+def test_any_error_message_of_an_expression_can_be_logged_and_printed(transformer: Transformer, text: str) -> None:
     for expression in (f"$error({json.dumps(text)})", "$assert(false, payload)"):
         said = failure(transformer, expression, text)
         assert said.encode()
@@ -169,7 +169,7 @@ def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) ->
         "[1..9999999]",
     ],
 )
-def test_what_an_expression_costs_has_an_end(transformer: Transformer, expression: str) -> None:
+def test_an_expressions_cost_is_limited(transformer: Transformer, expression: str) -> None:
     failure(transformer, expression)
     assert body(transformer, "payload.order") == b"1742"
 
@@ -193,7 +193,7 @@ def cpu_seconds() -> float:
         "[1..100000].[1..100000]",  # memory, at whose end the system is busy rather than the process
     ],
 )
-def test_an_expression_has_half_a_second_of_cpu_whatever_is_at_work(transformer: Transformer, expression: str) -> None:
+def test_an_expression_has_half_a_second_of_cpu_on_a_busy_machine(transformer: Transformer, expression: str) -> None:
     before = cpu_seconds()
     said = failure(transformer, expression, list(range(100_000)))
     assert "it takes more than 0.5 s to evaluate" in said or "too much memory" in said
@@ -218,25 +218,25 @@ def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
     return done
 
 
-def test_slow_expressions_hold_a_quick_one_up_by_one_of_them_at_most(transformer: Transformer) -> None:
+def test_slow_expressions_delay_a_quick_one_by_at_most_one_of_them(transformer: Transformer) -> None:
     evil = [(f"evil.w{number}", f"{SLOW}{' ' * number}") for number in range(5)]
     assert "acme.orders" in finish(transformer, *evil, ("acme.orders", "payload.order"))[:2]
 
 
 @pytest.mark.parametrize("expression", ["$pad('x', 1e12)", "$length($pad('x', 4e8))"])
-def test_expressions_that_end_the_process_hold_a_quick_one_up_by_few_of_them(expression: str) -> None:
+def test_expressions_that_end_the_process_delay_a_quick_one_by_few_of_them(expression: str) -> None:
     """Each makes the next one wait for a new process. Two may have had a turn before the quick one is asked for."""
     evil = [(f"evil.w{number}", f"{expression}{' ' * number}") for number in range(8)]
     assert "acme.orders" in finish(Transformer(), *evil, ("acme.orders", "payload.order"))[:3]
 
 
-def test_a_tenants_slow_expressions_hold_anothers_slow_one_up_by_one_of_them_at_most(transformer: Transformer) -> None:
+def test_a_tenants_slow_expressions_delay_anothers_slow_one_by_at_most_one_of_them(transformer: Transformer) -> None:
     evil = [(f"mean.w{number}", SLOW) for number in range(3)]
     acme = ("acme.orders", "$count($map([1..6000], function($n) {$n * 2}))")
     assert "acme.orders" in finish(transformer, *evil, acme)[:2]
 
 
-def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer: Transformer) -> None:
+def test_an_expression_is_not_started_if_no_time_is_left(transformer: Transformer) -> None:
     begun = threading.Event()
 
     def plenty() -> float:
@@ -254,24 +254,24 @@ def test_none_is_begun_for_which_no_time_is_left_when_its_turn_comes(transformer
         assert isinstance(slow.exception(), HardError)
 
 
-def test_memory_has_a_bound_of_its_own(transformer: Transformer) -> None:
+def test_memory_is_limited(transformer: Transformer) -> None:
     assert "too much memory" in failure(transformer, "$length($pad('x', 4e8))")
 
 
-def test_nothing_stays_from_one_evaluation_to_the_next(transformer: Transformer) -> None:
+def test_evaluations_share_no_state(transformer: Transformer) -> None:
     expression = "($seen := $exists($seen) ? $seen : payload; $seen)"
     assert body(transformer, expression, 1) == b"1"
     assert body(transformer, expression, 2) == b"2"
 
 
-def test_a_body_on_two_lines_is_one_request(transformer: Transformer) -> None:
+def test_a_body_with_a_line_break_is_one_request(transformer: Transformer) -> None:
     two = Message("acme.orders", "msg_1", None, b"[1,\n2]", {}, None, None)
     shaped = transformer.transform(two, "payload[1]")
     assert shaped
     assert (shaped.body, body(transformer, "payload.order")) == (b"2", b"1742")
 
 
-def test_a_kept_expression_knows_the_time(transformer: Transformer) -> None:
+def test_a_cached_expression_knows_the_current_time(transformer: Transformer) -> None:
     first = int(body(transformer, "$millis()") or 0)
     body(transformer, "[$millis()]")
     while time.time() * 1000 < first + 2:
@@ -279,13 +279,13 @@ def test_a_kept_expression_knows_the_time(transformer: Transformer) -> None:
     assert int(body(transformer, "$millis()") or 0) > first
 
 
-def test_threads_get_what_is_theirs(transformer: Transformer) -> None:
+def test_each_thread_gets_its_own_result(transformer: Transformer) -> None:
     with ThreadPoolExecutor(10) as pool:
         made = pool.map(lambda number: body(transformer, f"payload + {number}", number), range(200))
     assert list(made) == [b"%d" % (2 * number) for number in range(200)]
 
 
-def test_a_process_that_is_gone_is_started_anew_and_ends_with_its_owner() -> None:
+def test_a_dead_process_is_restarted_and_ends_with_its_owner() -> None:
     others = set(psutil.Process().children())
     mine = Transformer()
     body(mine, "1")
@@ -320,12 +320,12 @@ def test_the_process_is_given_no_credentials(transformer: Transformer, monkeypat
         ("/a**/", "a regular expression is not valid"),
     ],
 )
-def test_what_does_not_compile_is_refused(transformer: Transformer, expression: str, reason: str) -> None:
+def test_an_expression_that_does_not_compile_is_refused(transformer: Transformer, expression: str, reason: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         transformer.check(expression)
     assert str(refused.value).startswith("transformation does not compile: ")
     assert reason in str(refused.value)
 
 
-def test_what_compiles_is_not_evaluated_when_it_is_checked(transformer: Transformer) -> None:
+def test_checking_an_expression_does_not_evaluate_it(transformer: Transformer) -> None:
     transformer.check("$error('evaluated')")

@@ -46,14 +46,14 @@ def test_the_last_release_is_not_ahead_of_this_version() -> None:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_stack_of_the_last_release_is_updated_without_a_loss(
+def test_a_stack_of_the_last_release_is_updated_without_data_loss(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, section: str
 ) -> None:
     assert problems(*updates[section], schemas) == []
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_each_method_of_the_api_invokes_a_function_that_is_there_and_lets_it(
+def test_each_api_method_invokes_an_existing_function_that_permits_it(
     updates: dict[str, tuple[Resources, Resources]], section: str
 ) -> None:
     """Functions that the last release had may be gone: CloudFormation deletes them when all else has succeeded."""
@@ -80,7 +80,7 @@ def invoked(resources: Resources) -> Iterator[tuple[str, str]]:
                 yield function, "/" + method.upper() + re.sub(r"\{\w+\}", "*", path)
 
 
-def test_an_update_needs_no_parameter_that_a_stack_has_not() -> None:
+def test_an_update_needs_no_new_parameter() -> None:
     before = template.load_template(LAST_RELEASE)["Parameters"]
     assert refused_parameters(before, template.TEMPLATE["Parameters"]) == []
 
@@ -106,7 +106,7 @@ def test_what_needs_two_deployments_is_documented(
 DOCUMENTED = (template.ROOT / "docs/operations.md").read_text().partition("### Changes that need two deployments")[2]
 
 
-def test_capacity_and_class_change_one_after_the_other(schemas: Schemas) -> None:
+def test_capacity_and_table_class_change_separately(schemas: Schemas) -> None:
     lean = overrides("lean")
     halfway = {name: value for name, value in lean.items() if name != "TableClass"}
     steps = transformed({"parameters": parameters} for parameters in ({}, halfway, lean))
@@ -199,7 +199,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_would_replace_or_be_refused_is_found(
+def test_a_replacement_or_refused_change_is_found(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, change: str
 ) -> None:
     _, now = updates["default"]
@@ -210,7 +210,7 @@ def test_what_would_replace_or_be_refused_is_found(
     assert found.startswith(problem)
 
 
-def test_what_changes_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
+def test_a_change_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
     """One index more, an INCLUDE list in another order, a queue's retention, an alarm that is new."""
     _, now = updates["default"]
     then = copy.deepcopy(now)

@@ -58,7 +58,7 @@ def test_a_field_out_of_range_is_named(field: str, values: list[Any]) -> None:
 
 
 @pytest.mark.parametrize("space", WHITE_SPACE)
-def test_white_space_around_a_url_is_cut_off(space: str) -> None:
+def test_white_space_around_a_url_is_stripped(space: str) -> None:
     assert parse(url=f"{space}{MINIMAL['url']}{space}").url == MINIMAL["url"]
 
 
@@ -69,17 +69,17 @@ def test_an_invisible_character_in_a_url_is_refused_by_name(character: str, show
 
 
 @pytest.mark.parametrize("name", ALIASES)
-def test_a_header_that_receivers_take_for_ours_is_refused_by_name(name: str) -> None:
+def test_a_header_that_receivers_mistake_for_ours_is_refused_by_name(name: str) -> None:
     with pytest.raises(InvalidRequest, match=rf"header {re.escape(name)} is not allowed"):
         parse(headers={name: "1"})
 
 
-def test_a_messages_header_wins_however_it_is_spelled() -> None:
+def test_a_messages_header_wins_in_any_spelling() -> None:
     message = Message.parse({"webhook_id": "w", "payload": 1, "headers": {"x_shop": "message"}}, "m1")
     assert parse(headers={"X-Shop": "webhook"}).call(message, []).headers == {"x_shop": "message"}
 
 
-def test_what_would_be_taken_and_do_nothing_is_refused_with_the_way_out() -> None:
+def test_a_field_without_effect_is_refused_with_advice() -> None:
     with pytest.raises(InvalidRequest, match=r"event_types takes no wildcards.*list each type, or leave it empty"):
         parse(event_types=["order.*"])
     for name in ("x-hooklog-attempt", "X-HOOKLOG-Attempt", "X_Hooklog_Attempt", "x-hooklog_new", "x-hooklog-"):
@@ -105,7 +105,7 @@ FIELDS = st.fixed_dictionaries(
 
 
 @given(FIELDS)
-def test_what_is_shown_reads_as_what_it_was(fields: dict[str, Any]) -> None:
+def test_a_webhook_as_shown_is_parsed_unchanged(fields: dict[str, Any]) -> None:
     webhook = parse(**fields)
     assert Webhook.parse(webhook.shown(None), "acme.orders", None) == webhook
     masked = webhook.shown(SensitiveHeaders())
@@ -113,12 +113,12 @@ def test_what_is_shown_reads_as_what_it_was(fields: dict[str, Any]) -> None:
     assert Webhook.parse(masked, "acme.orders", webhook) == webhook
 
 
-def test_a_mask_stands_for_the_value_of_the_same_name_in_any_case() -> None:
+def test_a_mask_keeps_the_value_of_the_same_name_in_any_case() -> None:
     stored = parse(headers={"Authorization": "s3cr3t"})
     assert parse(stored, headers={"authorization": MASK}).headers == {"authorization": "s3cr3t"}
 
 
-def test_what_a_message_brings_wins_over_the_webhook() -> None:
+def test_a_messages_own_fields_override_the_webhooks() -> None:
     webhook = parse(headers={"X-Shop": "webhook", "x-own": "webhook"}, timeout_seconds=3)
     bare = Message("acme.orders", "m", None, b"1", {}, None, None)
     assert webhook.call(bare, ()).timeout_seconds == 3
@@ -131,5 +131,7 @@ def test_what_a_message_brings_wins_over_the_webhook() -> None:
     ("event_types", "event_type", "taken"),
     [([], None, True), ([], "a", True), (["a"], "a", True), (["a"], "b", False), (["a"], None, False)],
 )
-def test_a_webhook_takes_the_types_that_it_names(event_types: list[str], event_type: str | None, taken: bool) -> None:
+def test_a_webhook_receives_the_event_types_that_it_lists(
+    event_types: list[str], event_type: str | None, taken: bool
+) -> None:
     assert parse(event_types=event_types).takes(event_type) is taken

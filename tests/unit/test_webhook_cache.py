@@ -88,7 +88,7 @@ def test_a_webhook_is_read_once_while_it_is_fresh(registry: Registry) -> None:
     assert (name(cache.find("a")), registry.reads) == ("after", ["a", "a"])
 
 
-def test_a_change_is_effective_within_thirty_seconds(registry: Registry) -> None:
+def test_a_change_takes_effect_within_thirty_seconds(registry: Registry) -> None:
     cache = registry.cache()
     cache.find("a")
     registry.register("a", name="after")
@@ -96,7 +96,7 @@ def test_a_change_is_effective_within_thirty_seconds(registry: Registry) -> None
     assert name(cache.find("a")) == "after"
 
 
-def test_one_that_was_read_before_a_moment_is_read_again_once(registry: Registry) -> None:
+def test_a_webhook_cached_before_a_given_time_is_read_again_once(registry: Registry) -> None:
     cache = registry.cache()
     cache.find("a")
     registry.register("a", name="after")
@@ -107,7 +107,7 @@ def test_one_that_was_read_before_a_moment_is_read_again_once(registry: Registry
     assert registry.reads == ["a", "a"]
 
 
-def test_that_there_is_none_is_remembered_as_well(registry: Registry) -> None:
+def test_a_missing_webhook_is_cached_as_well(registry: Registry) -> None:
     cache = registry.cache()
     assert cache.find("b") is cache.find("b") is None
     registry.register("b")
@@ -116,7 +116,7 @@ def test_that_there_is_none_is_remembered_as_well(registry: Registry) -> None:
     assert cache.find("b")
 
 
-def test_a_clock_that_was_set_back_keeps_nothing_fresh(registry: Registry) -> None:
+def test_a_clock_that_was_set_back_keeps_no_entry_fresh(registry: Registry) -> None:
     cache = registry.cache()
     cache.find("a")
     registry.now -= 3600
@@ -124,7 +124,7 @@ def test_a_clock_that_was_set_back_keeps_nothing_fresh(registry: Registry) -> No
     assert len(registry.reads) == 2
 
 
-def test_what_cannot_be_read_is_taken_as_it_was_for_an_hour(registry: Registry) -> None:
+def test_a_webhook_that_cannot_be_read_is_served_stale_for_an_hour(registry: Registry) -> None:
     cache = registry.cache()
     cache.find("a")
     registry.outage = OUTAGE
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_taken_as_it_was_for_an_hour(registry: Registry) 
     assert name(cache.find("a")) == "before"
 
 
-def test_that_there_was_none_is_not_taken_for_true_in_an_outage(registry: Registry) -> None:
+def test_a_missing_webhook_is_not_served_stale_in_an_outage(registry: Registry) -> None:
     cache = registry.cache()
     cache.find("b")
     registry.outage = OUTAGE
@@ -147,7 +147,7 @@ def test_that_there_was_none_is_not_taken_for_true_in_an_outage(registry: Regist
         cache.find("b")
 
 
-def test_an_outage_is_not_asked_about_by_each_message(registry: Registry) -> None:
+def test_not_every_message_reads_during_an_outage(registry: Registry) -> None:
     cache = registry.cache()
     registry.outage = OUTAGE
     for _ in range(10):
@@ -160,7 +160,7 @@ def test_an_outage_is_not_asked_about_by_each_message(registry: Registry) -> Non
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_pause_begins_when_reading_has_failed(registry: Registry, known: bool) -> None:
+def test_a_failed_read_starts_a_pause(registry: Registry, known: bool) -> None:
     def time_out(webhook_id: str) -> Registered | None:
         registry.now += 6.0 if registry.outage else 0.0
         return registry.read(webhook_id)
@@ -181,7 +181,7 @@ def test_a_pause_begins_when_reading_has_failed(registry: Registry, known: bool)
     assert registry.reads == ["a"]
 
 
-def test_those_who_ask_at_once_wait_for_one_read(registry: Registry) -> None:
+def test_concurrent_lookups_share_one_read(registry: Registry) -> None:
     release = threading.Event()
     read = registry.read
 
@@ -220,7 +220,7 @@ def test_a_key_is_decrypted_for_its_own_webhook_only(registry: Registry) -> None
     assert sorted(registry.encryption.decrypted) == [b"key", b"old"]
 
 
-def test_no_more_are_remembered_than_fit(registry: Registry) -> None:
+def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None:
     cache = registry.cache()
     for number in range(MAX_KEPT + 1):
         cache.find(str(number))
@@ -245,7 +245,7 @@ def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry:
     assert registry.reads == ["0"]
 
 
-def test_one_that_is_read_again_counts_once(registry: Registry) -> None:
+def test_a_webhook_that_is_read_again_counts_once(registry: Registry) -> None:
     cache = registry.cache()
     registry.register("a", transformation="x" * 32_768)
     cache.find("b")

@@ -59,19 +59,19 @@ def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delive
         (30, RESERVE_SECONDS + 0.5, MIN_TEST_SECONDS + 0.5),
     ],
 )
-def test_a_receiver_has_no_longer_than_the_answer_can_wait(seconds: float, left: float, given: float) -> None:
+def test_a_receiver_has_only_the_time_that_the_response_allows(seconds: float, left: float, given: float) -> None:
     run(witness := Witness(), seconds, left)
     assert [call.timeout_seconds for call in witness.calls] == [pytest.approx(given, abs=0.4)]
 
 
-def test_nothing_is_sent_that_a_receiver_would_have_no_time_for() -> None:
+def test_nothing_is_sent_without_time_for_the_receiver() -> None:
     witness = Witness()
     with pytest.raises(NoTimeLeft):
         run(witness, 30, RESERVE_SECONDS - 0.01)
     assert witness.calls == []
 
 
-def test_there_is_time_to_log_it() -> None:
+def test_time_to_log_is_reserved() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
     assert MAX_TEST_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
