@@ -9,6 +9,9 @@ PYTHON_3_13 = $(firstword $(foreach python,$(PYTHONS_3_13),$(shell \
 	$(python) -c 'import sys; sys.version_info[:2] == (3, 13) and print("$(python)")' 2>/dev/null)))
 STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 
+# Every command starts many Python processes: without bytecode each compiles what it imports, for twice the CPU.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run up down test test-dynamodb lint format bench soak redrive screenshots chromium deploy lock clean
 

@@ -7,6 +7,25 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+DISABLED_FEATURES = (
+    # Two pages that each new window loads for its address bar. They took half of a test's CPU.
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    # What Playwright disables: of two such switches Chromium reads only the last, this one.
+    "AimEnabled",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "LensOverlay",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+    "ThirdPartyStoragePartitioning",
+)
 QUIET = (
     "--no-sandbox",
     "--disable-background-networking",
@@ -14,6 +33,7 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
     "--disable-gpu",
+    f"--disable-features={','.join(DISABLED_FEATURES)}",
 )
 
 
