@@ -177,7 +177,7 @@ def take_screenshots(outputs: Outputs) -> None:
         page.screenshot(path=FOLDER / "history-details.png")
     register_webhook(outputs)
     with open_history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
-        page.get_by_role("group", name="Would be sent").wait_for()
+        page.get_by_role("group", name="Transformed payload").wait_for()
         page.set_viewport_size({"width": 1040, "height": 1050})
         page.get_by_role("dialog").screenshot(path=FOLDER / "history-webhooks.png")
 

@@ -263,7 +263,7 @@ const isCurrent = (token) => claimsOf(token).exp * 1000 > apiNow();
 
 /** Status 0: no answer. */
 class Failed extends Error {
-	constructor(status, { message = `The API answered ${status}.`, errors = [] } = {}) {
+	constructor(status, { message = `The API responded with status ${status}.`, errors = [] } = {}) {
 		super(message);
 		Object.assign(this, { status, errors });
 	}
@@ -342,10 +342,10 @@ function problem(error, scope = "executions:read") {
 	const failure = (title, text) => [title, text, "failure"];
 	if (error.status === 0) return failure("The API cannot be reached", "Check your connection, then try again.");
 	if (error.status === 401)
-		return failure("Your access has expired", "Open the history again with a new token, or try again.");
+		return failure("Your access has expired", "Open the history again from your application, or try again.");
 	const said = sentence(error.message);
-	if (error.status === 403) return ["No permission", `${said} Ask for one for this webhook with the scope ${scope}.`];
-	return failure(error.status === 429 ? "Too many requests" : "That did not work", said);
+	if (error.status === 403) return ["No permission", `${said} You need a token for this webhook with the scope ${scope}.`];
+	return failure(error.status === 429 ? "Too many requests" : "Request failed", said);
 }
 
 function sentence(text) {
@@ -359,7 +359,7 @@ function nothingYet(webhook) {
 	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
 	const send = `aws sqs send-message --queue-url "$QUEUE_URL" --message-group-id ${quoted(webhook)} \\\n  --message-body `;
 	const command = send + quoted(JSON.stringify(message, null, 2));
-	const text = "Put the first message on the queue; it then shows up here.";
+	const text = "Put the first message on the queue to see it here.";
 	return notice(["Nothing sent yet", text], block("Command", { content: command }, command));
 }
 
@@ -369,7 +369,19 @@ const skeleton = (lines) => h("div.skeleton", Array.from({ length: lines }, () =
 
 const kindOf = ({ success, result }) => (success ? "success" : result === 0 ? "unreached" : "failure");
 
-const inWords = ({ skipped, result }) => (skipped ? "skipped" : result === 0 ? "0 not reached" : String(result));
+const NO_RESPONSE = {
+	dns_failure: "DNS failed", connection_refused: "Connection refused", tls_error: "TLS failed",
+	connect_timeout: "Timed out", read_timeout: "Timed out", deadline_exceeded: "Timed out",
+	connection_reset: "Connection closed", protocol_error: "Invalid response",
+	...Object.fromEntries(["blocked_address", "invalid_url", "transformation_error", "unknown_webhook", "disabled_webhook"]
+		.map((type) => [type, "Not sent"])),
+};
+
+function inWords({ skipped, result, error_type: listed, error }) {
+	if (skipped) return "Skipped";
+	return result === 0 ? `0 · ${NO_RESPONSE[error?.type ?? listed] ?? "No response"}` : String(result);
+}
+
 const badge = (call) => h(`span.badge.${kindOf(call)}`, inWords(call));
 
 const attempt = ({ attempt, trigger }) => (trigger === "event" ? `${attempt}` : `${attempt} · ${trigger}`);
@@ -419,7 +431,7 @@ function filterForm(filter, change) {
 		choices("Result", "status", filter.status, ["", "All"], ["success", "Succeeded"], ["failure", "Failed"]),
 		field("from", "From", { type: "date" }),
 		field("to", "To", { type: "date" }),
-		field("message", "Message id", { type: "search" }),
+		field("message", "Message ID", { type: "search" }),
 	);
 }
 
@@ -479,17 +491,17 @@ function copyButton(what, text, look = "copy", label = "Copy") {
 			fill(pressed, text);
 			pressed.classList.toggle("copied", !!done);
 		};
-		show(copied ? "Copied" : "Not allowed here", copied);
-		say(pressed, copied ? `Copied ${what}` : "Not allowed here");
+		show(copied ? "Copied" : "Copy failed", copied);
+		say(pressed, copied ? `Copied ${what}` : "Copy failed");
 		setTimeout(show, 1500, label);
 	};
 	return button(label, copy, look, { "aria-label": `Copy ${what}` });
 }
 
 function block(title, { content, folds = [] }, copied, remarks = []) {
-	const verb = () => (folds.some((fold) => fold.inside.hidden) ? "Unfold" : "Fold");
+	const verb = () => (folds.some((fold) => fold.inside.hidden) ? "Expand" : "Collapse");
 	const turn = ({ currentTarget }) => {
-		const open = verb() === "Unfold";
+		const open = verb() === "Expand";
 		for (const fold of folds) fold.turn(open);
 		fill(currentTarget, verb());
 	};
@@ -503,7 +515,7 @@ function block(title, { content, folds = [] }, copied, remarks = []) {
 const remark = (text) => h("p.remark", text);
 
 function headerBlock(title, headers, truncated) {
-	const remarks = truncated ? [remark("Truncated: there were more headers.")] : [];
+	const remarks = truncated ? [remark("Truncated: the response had more headers.")] : [];
 	const content = Object.entries(headers).map(([name, value]) => [h("span.key", name), `: ${value}\n`]);
 	return block(title, { content }, headerLines(headers), remarks);
 }
@@ -513,12 +525,12 @@ function bodyBlock(title, call, part = "request_body") {
 	const [body, encoding, truncated, bytes, note, charset] = ends.map((end) => call[part + end]);
 	const remarks = note ? [note] : [];
 	if (charset) remarks.push(`Decoded from ${charset}.`);
-	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: it broke off or came too late.");
+	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: the connection closed early, or time ran out.");
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
 		const kept = charset ? "characters" : size(binary ? atob(body).length : new Blob([body]).size);
-		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${size(bytes)}`} were kept.`);
+		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${size(bytes)}`} are stored.`);
 	}
 	const shown = !body ? { content: h("span.muted", "empty") } : encoding ? { content: body } : laidOut(body);
 	return block(title, shown, body, remarks.map(remark));
@@ -535,12 +547,12 @@ function* facts(call) {
 		yield wide("Error", error.type);
 		yield wide("Error Message", error.message);
 	}
-	if (call.redelivered) yield wide("Redelivered", "It may have been sent twice.");
-	if (call.resent_on_new_connection) yield wide("Resent", "It may have been sent twice.");
-	yield wide("Executed at", at, exact(at));
-	if (url) yield wide("Sent to", url, foreign(`${call.method} ${url}`));
-	yield wide("Message id", call.message_id);
-	yield wide("Execution id", call.execution_id);
+	if (call.redelivered) yield wide("Possible duplicate", "The queue delivered this message again. It may have been sent twice.");
+	if (call.resent_on_new_connection) yield wide("Possible duplicate", "The connection closed before a response. The request was sent again on a new one.");
+	yield wide("Time", at, exact(at));
+	if (url) yield wide("URL", url, foreign(`${call.method} ${url}`));
+	yield wide("Message ID", call.message_id);
+	yield wide("Execution ID", call.execution_id);
 }
 
 function factList(call) {
@@ -557,8 +569,8 @@ function* details(call) {
 	if (call.response_body != null) yield bodyBlock("Response Body", call, "response_body");
 	if (answered) yield headerBlock("Response Headers", answered, call.response_headers_truncated);
 	if (headers || sent != null) return;
-	if (call.success && !call.erased) yield remark("Headers and bodies are kept for failed executions only.");
-	else yield remark(`The headers and bodies of this execution ${call.erased ? "were erased" : "are no longer kept"}.`);
+	if (call.success && !call.erased) yield remark("Headers and bodies are stored for failed executions only.");
+	else yield remark(`The headers and bodies of this execution ${call.erased ? "were erased" : "are no longer stored"}.`);
 }
 
 const quoted = (text) => /^\w[\w.:/-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -579,15 +591,15 @@ function curl({ url, method, request_headers: headers = {}, request_body: body, 
 
 function outcome([first, ...later]) {
 	if (first.skipped) return "Not sent: the transformation returned nothing.";
-	if (first.success) return "Delivered at the first attempt.";
+	if (first.success) return "Delivered on the first attempt.";
 	const last = later.at(-1) ?? first;
 	const delivered = later.find(({ success }) => success);
 	if (delivered) {
 		const after = span(timeOf(delivered) - timeOf(first));
-		return `Delivered at attempt ${delivered.attempt}, ${after} after the first.`;
+		return `Delivered on attempt ${delivered.attempt}, ${after} after the first.`;
 	}
-	if (last.next_attempt_at) return "Not delivered so far.";
-	return "Not delivered, and nothing more is sent by itself.";
+	if (last.next_attempt_at) return "Not delivered yet.";
+	return "Not delivered. No more automatic retries.";
 }
 
 function attemptItem(call, shown, view) {
@@ -714,7 +726,7 @@ class ExecutionList extends Pages {
 	start() {
 		this.#filter = readAddress();
 		fill(this.#title, foreign(this.api.webhook));
-		const live = h("label.live", this.#live, "Live");
+		const live = h("label.live", this.#live, "Live updates");
 		const head = h("div.head", this.#title, live, button("Refresh", () => this.refresh()));
 		fill(this.#tools, head, filterForm(this.#filter, this.#filterChanged));
 		this.load();
@@ -760,8 +772,8 @@ class ExecutionList extends Pages {
 		this.stop();
 		this.offerMore();
 		this.showState(notice(this.api.webhook
-			? ["A token is needed", "Open this page with #token=<token>&webhook=<webhook id> at the end of its address."]
-			: ["Which webhook?", "Add ?webhook=<webhook id> to the address of this page."]));
+			? ["A token is required", "Add #token=<token>&webhook=<webhook ID> to the address of this page."]
+			: ["No webhook is selected", "Add ?webhook=<webhook ID> to the address of this page."]));
 	}
 
 	/** May be empty and not the last. */
@@ -819,7 +831,7 @@ class ExecutionList extends Pages {
 		} catch (error) {
 			if (signal.aborted) return;
 			const passes = [0, 429].includes(error.status) || error.status >= 500;
-			if (passes && this.#live.checked) return say(this.said, "Live: no answer, trying again…");
+			if (passes && this.#live.checked) return say(this.said, "Live updates: no response. Retrying…");
 			this.#live.checked = false;
 			this.showProblem(error, () => this.#addNew());
 		}
@@ -863,7 +875,7 @@ class ExecutionList extends Pages {
 	#nothing() {
 		if (FILTER.every((name) => !this.#filter[name])) return nothingYet(this.api.webhook);
 		const text = this.#filter.message
-			? "This webhook has no execution of that message. Is its id whole?"
+			? "This webhook has no execution of that message. Check the ID."
 			: "No execution of this webhook matches the filter.";
 		return notice(["Nothing matches", text], button("Show all", this.#showAll));
 	}
@@ -971,7 +983,7 @@ class Sheet {
 class ExecutionView extends Sheet {
 	kind = "Execution";
 	parameter = "execution";
-	gone = ["No longer kept", "This execution has expired, or was never one of this webhook."];
+	gone = ["Execution not found", "It has expired, or it belongs to another webhook."];
 
 	#call;
 	#chain = [];
@@ -1000,7 +1012,7 @@ class ExecutionView extends Sheet {
 		const late = now - (this.#resentAt ?? due);
 		if (this.#resentAt && late > 60_000) {
 			this.#resentAt = null;
-			this.tell("Still on the queue after a minute. It will be in the list.");
+			this.tell("Still on the queue after a minute. It will appear in the list once it is sent.");
 		}
 		if (late >= 0 && now - this.#lastLook >= (late < 60_000 ? LOOK_MS : LATE_LOOK_MS)) this.#look();
 	}
@@ -1015,12 +1027,12 @@ class ExecutionView extends Sheet {
 	*#actions(call) {
 		const sent = call.request_body != null;
 		if (sent && call.trigger !== "test" && this.api.allows(RESEND)) {
-			const question = `Send this message to ${call.url ?? "its webhook"} again, now?`;
-			yield this.asking("Send again", question, () => this.#resend(), "primary");
+			const question = `Resend this message to ${call.url ?? "its webhook"} now?`;
+			yield this.asking("Resend", question, () => this.#resend(), "primary");
 		}
 		if (call.url && sent) yield copyButton("as cURL", curl(call), null, "Copy as cURL");
 		if (sent && this.api.allows(MANAGE)) {
-			const question = "Erase the headers and bodies for good? It cannot be sent again then.";
+			const question = "Erase the headers and bodies permanently? You can't resend this message afterwards.";
 			yield this.asking("Erase", question, () => this.#erase(), "danger");
 		}
 	}
@@ -1029,7 +1041,7 @@ class ExecutionView extends Sheet {
 		const at = apiNow();
 		if ((await this.attempt("POST", "/resend")) === undefined) return;
 		this.#resentAt = at;
-		this.tell("On the queue. Its execution shows up here in a moment…");
+		this.tell("The message is on the queue. Its new attempt will appear here.");
 	}
 
 	async #erase() {
@@ -1047,7 +1059,7 @@ class ExecutionView extends Sheet {
 			if (!viewing.signal.aborted) this.#showChain(chain);
 		} catch (error) {
 			if (viewing.signal.aborted || this.#chain.length) return;
-			const said = remark(`The attempts of this message cannot be shown. ${problem(error)[0]}.`);
+			const said = remark(`The attempts of this message could not be loaded. ${problem(error)[0]}.`);
 			reveal(this.#attempts, said, button("Try again", () => this.#look()));
 		} finally {
 			if (this.#looking === viewing) this.#looking = null;
@@ -1067,7 +1079,7 @@ class ExecutionView extends Sheet {
 		const text = `Attempt ${newest.attempt}: ${inWords(newest)}`;
 		if (this.#resentAt && newest.trigger === "resend") {
 			this.#resentAt = null;
-			this.tell(text, button("View it", () => this.open(newest.execution_id)));
+			this.tell(text, button("View attempt", () => this.open(newest.execution_id)));
 		} else say(this.panel, text);
 		this.changed();
 	}
@@ -1096,11 +1108,11 @@ const BOXES = {
 	event_types: ["Event types", (types = []) => types.join(" "), words, { placeholder: "all" }],
 	topic: ["Topic", orEmpty, orNull],
 	timeout_seconds: ["Timeout in seconds", (seconds = 15) => seconds, Number],
-	retry_schedule: ["Seconds between attempts, or none", (delays) => (delays ? delays.join(" ") || "none" : ""), readDelays,
-		{ placeholder: "as deployed" }],
-	transformation: ["Transformation in JSONata", orEmpty, orNull, { rows: 4, placeholder: '{"text": payload.order}' }],
+	retry_schedule: ['Retry delays in seconds, or "none"', (delays) => (delays ? delays.join(" ") || "none" : ""), readDelays,
+		{ placeholder: "default" }],
+	transformation: ["Transformation (JSONata)", orEmpty, orNull, { rows: 4, placeholder: '{"text": payload.order}' }],
 };
-const ID = { required: true, pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}", title: "1-128 of A-Z a-z 0-9 _ . -" };
+const ID = { required: true, pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}", title: "1 to 128 characters: A-Z a-z 0-9 _ . -" };
 
 function box(name, text, value, more) {
 	const [id, wrong] = [`box-${name}`, `wrong-${name}`];
@@ -1111,18 +1123,18 @@ function box(name, text, value, more) {
 }
 
 const complain = (box, text) => fill(box.nextElementSibling, text);
-const off = ({ disabled_reason: reason }) => (reason ? h("p.wrong", foreign(`Switched off: ${reason}`)) : []);
+const off = ({ disabled_reason: reason }) => (reason ? h("p.wrong", foreign(`Disabled: ${reason}`)) : []);
 
 function drySent(answer) {
 	if (answer.error) return remark(sentence(answer.error.message));
-	return answer.skipped ? remark("Nothing is sent.") : bodyBlock("Would be sent", answer);
+	return answer.skipped ? remark("Nothing would be sent.") : bodyBlock("Transformed payload", answer);
 }
 
 class WebhookSheet extends Sheet {
 	kind = "Webhook";
 	parameter = "edit";
 	scope = "webhooks:read";
-	gone = ["No such webhook", "It was deleted, or never set up."];
+	gone = ["Webhook not found", "It was deleted or never added."];
 
 	#saved = false;
 	#webhook;
@@ -1138,7 +1150,7 @@ class WebhookSheet extends Sheet {
 	setUp = () => {
 		this.begin();
 		this.#webhook = null;
-		this.render([this.panel, this.#editor({}, box("webhook_id", "Id", "", ID))], "Set up a webhook");
+		this.render([this.panel, this.#editor({}, box("webhook_id", "ID", "", ID))], "New webhook");
 		this.#form.elements.webhook_id.focus();
 	};
 
@@ -1159,8 +1171,8 @@ class WebhookSheet extends Sheet {
 	}
 
 	#actions() {
-		const rotate = "Make a new secret? The old one signs for 24 hours more.";
-		const remove = "Delete this webhook? Messages for it then fail. Its history stays until it expires.";
+		const rotate = "Create a new secret? The old one also signs for 24 more hours.";
+		const remove = "Delete this webhook? Messages for it will fail. Its history is kept until it expires.";
 		return [
 			button("Show secret", () => this.#secret("GET")),
 			this.asking("Rotate secret", rotate, () => this.#secret("POST")),
@@ -1189,8 +1201,8 @@ class WebhookSheet extends Sheet {
 		const { secret, ...webhook } = answer;
 		this.#saved = true;
 		this.show(webhook);
-		if (secret) this.#tellSecret("Set up.", secret);
-		else this.tell("Saved. All senders know of it within 30 seconds.");
+		if (secret) this.#tellSecret("Webhook added.", secret);
+		else this.tell("Saved. The change takes effect within 30 seconds.");
 	};
 
 	refused(error, rest) {
@@ -1199,7 +1211,7 @@ class WebhookSheet extends Sheet {
 		if (status === 409 && rest === "/recover") this.tell(sentence(message));
 		else if (status === 409 && this.#webhook) {
 			const reload = button("Reload", () => this.open(this.id));
-			this.tell("Changed by somebody else meanwhile: reload. What you typed is lost then.", reload);
+			this.tell("Someone else changed this webhook. Reload it; your edits will be lost.", reload);
 		} else if (wrong.some(([complaint]) => complaint)) {
 			const here = wrong.filter(([complaint]) => complaint);
 			const others = wrong.filter(([complaint]) => !complaint);
@@ -1221,11 +1233,11 @@ class WebhookSheet extends Sheet {
 	async #secret(method) {
 		const answer = await this.attempt(method, "/secret");
 		const until = answer?.previous_valid_until;
-		if (answer) this.#tellSecret(until ? `The old secret signs as well until ${exact(until)}.` : "", answer.secret);
+		if (answer) this.#tellSecret(until ? `The old secret also signs until ${exact(until)}.` : "", answer.secret);
 	}
 
 	#tellSecret(text, secret) {
-		this.tell(`${text} Receivers verify with this secret:`, h("code", secret), copyButton("secret", secret));
+		this.tell(`${text} Receivers verify signatures with this secret:`, h("code", secret), copyButton("secret", secret));
 	}
 
 	async #delete() {
@@ -1241,11 +1253,11 @@ class WebhookSheet extends Sheet {
 			const call = request && (await this.attempt("POST", "/test", request));
 			if (!call) return;
 			fill(result, factList(call), ...details(call));
-			say(result, `Test: ${inWords(call)}`);
+			say(result, `Test result: ${inWords(call)}`);
 		};
 		const sample = box("payload", "Sample payload", '{\n  "order": 1042\n}', { rows: 4 });
 		this.#payload = sample.children[1];
-		const said = remark("Sends what is saved, also while it is off.");
+		const said = remark("Sends a request with the saved settings, even when the webhook is disabled.");
 		const parts = [h("h3", "Test"), said, sample, h("button", "Send test"), result];
 		return h("form", { submit: send, input: this.#trySoon }, parts);
 	}
@@ -1255,7 +1267,7 @@ class WebhookSheet extends Sheet {
 			complain(this.#payload, "");
 			return { payload: JSON.parse(this.#payload.value), ...more };
 		} catch {
-			complain(this.#payload, "This is not JSON.");
+			complain(this.#payload, "The payload is not valid JSON.");
 		}
 	}
 
@@ -1275,9 +1287,9 @@ class WebhookSheet extends Sheet {
 	}
 
 	#recovery() {
-		const since = box("since", "Since", "", { type: "datetime-local", required: true });
+		const since = box("since", "Start time", "", { type: "datetime-local", required: true });
 		const start = () => this.#recover(new Date(since.children[1].value));
-		const said = remark("Sends again what failed since then and was not delivered later.");
+		const said = remark("Resends messages that failed since this time and were not delivered later.");
 		return h("form", { submit: start }, h("h3", "Recover"), said, since, h("button", "Recover"));
 	}
 
@@ -1287,8 +1299,8 @@ class WebhookSheet extends Sheet {
 		while (started && !signal.aborted) {
 			const progress = await this.attempt("GET", path`/recover/${started.recovery_id}`);
 			if (!progress) return;
-			const said = { running: "Recovering", done: "Recovered", stopped: "Stopped" }[progress.status];
-			this.tell(`${said}: ${progress.found} found, ${progress.queued} put on the queue.`);
+			const said = { running: "Recovery running", done: "Recovery finished", stopped: "Recovery stopped" }[progress.status];
+			this.tell(`${said}: ${progress.found} found, ${progress.queued} queued.`);
 			if (progress.status !== "running") return;
 			await new Promise((wake) => setTimeout(wake, LOOK_MS));
 		}
@@ -1311,7 +1323,7 @@ class WebhookList extends Pages {
 
 	start(edited) {
 		this.#edited = edited;
-		const setUp = this.api.allows(MANAGE) ? button("Set up a webhook", this.sheet.setUp, "primary") : [];
+		const setUp = this.api.allows(MANAGE) ? button("Add webhook", this.sheet.setUp, "primary") : [];
 		fill(this.#head, h("h2.webhook", "Webhooks"), button("Refresh", () => this.start()), setUp);
 		if (edited) this.#head.lastElementChild.focus();
 		fill(this.#list);
@@ -1327,7 +1339,7 @@ class WebhookList extends Pages {
 		this.offerMore(cursor);
 		this.#list.append(...webhooks.map((webhook) => this.#row(webhook)));
 		const { length } = this.#list.children;
-		const text = "Set up the first; messages with its id then go to its URL.";
+		const text = "Add the first one. Messages with its ID are then sent to its URL.";
 		this.showState(length ? [] : notice(["No webhooks yet", text]));
 		this.sayCount(length);
 	}
@@ -1340,7 +1352,7 @@ class WebhookList extends Pages {
 		if (id === this.#edited) queueMicrotask(() => edit.focus());
 		return h("li",
 			h("div", h("bdi.name", name), texts, off(webhook)),
-			h(`span.badge.${enabled ? "success" : "unreached"}`, enabled ? "enabled" : "off"),
+			h(`span.badge.${enabled ? "success" : "unreached"}`, enabled ? "Enabled" : "Disabled"),
 			this.api.allows(MANAGE) ? edit : [],
 			button("Open history", () => this.go(id), null, { "aria-label": `Open history of ${name}` }),
 		);
@@ -1440,7 +1452,7 @@ class WebhookHistory extends HTMLElement {
 			this.#start();
 			this.#question.parentElement.focus();
 		};
-		const text = "It differs from yours. Keep yours unless you expected this.";
+		const text = "It differs from your current access. Switch only if you expected this.";
 		reveal(this.#question, notice(["Switch to the access in this link?", text],
 			button("Keep mine", answer(), "primary"),
 			button("Switch", answer(token)),

@@ -24,7 +24,7 @@ def show_failure(page: Page) -> None:
 
 def show_question(page: Page) -> None:
     show_failure(page)
-    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="Resend").click()
 
 
 def show_notice(page: Page) -> None:
@@ -73,7 +73,7 @@ def test_it_is_used_with_the_keyboard_alone(opened: Open, orders: str) -> None:
     expect(page.get_by_role("radio", name="History")).to_be_focused()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("radio", name="Webhooks")).to_be_focused()
-    expect(page.get_by_role("button", name="Set up a webhook")).to_be_visible()
+    expect(page.get_by_role("button", name="Add webhook")).to_be_visible()
     page.keyboard.press("ArrowLeft")
     show_list(page)
     for control in ("Live", "Refresh"):

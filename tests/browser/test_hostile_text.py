@@ -83,8 +83,8 @@ def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
     page.get_by_role("button", name="View").click()
     expect(page.get_by_role("group", name="Response Body")).to_have_text(ALL)
     expect(page.locator(".attempts li .muted")).to_have_text(ALL)
-    page.get_by_role("button", name="Send again").click()
-    expect(page.get_by_text(f"Send this message to {ALL} again, now?")).to_be_visible()
+    page.get_by_role("button", name="Resend").click()
+    expect(page.get_by_text(f"Resend this message to {ALL} now?")).to_be_visible()
     expect_no_elements(page)
 
 

@@ -41,7 +41,7 @@ def test_the_address_that_make_run_prints_opens_on_what_it_sent(
     expect(page.get_by_role("heading", name="demo.orders")).to_be_visible()
     expect(page.locator("tbody tr").nth(2)).to_be_visible()
     shown = page.locator("tbody .badge").all_text_contents()[:3]
-    assert sorted(shown) == ["0 not reached", "200", "500"]
+    assert sorted(shown) == ["0 · No response", "200", "500"]
 
 
 def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
@@ -57,7 +57,7 @@ def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Ope
 
 def test_a_server_that_was_not_reached_is_0(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
-    expect(page.locator(".badge.unreached")).to_have_text("0 not reached")
+    expect(page.locator(".badge.unreached")).to_have_text("0 · No response")
     expect(page.locator(".badge.unreached")).to_have_css("background-color", "rgb(255, 236, 204)")
 
 
@@ -174,7 +174,7 @@ def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Rece
     message = {"message_id": f"order-{webhook_id}", **url_of(receiver, 500)}
     stack.deliver(webhook_id, message, url_of(receiver, 200), url_of(receiver, 200))
     page = opened(webhook_id)
-    box = page.get_by_role("searchbox", name="Message id")
+    box = page.get_by_role("searchbox", name="Message ID")
     box.fill(f" {message['message_id']} ")
     box.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -252,7 +252,7 @@ def test_live_waits_for_an_api_that_is_away(
     expect(page.locator("tbody tr")).to_have_count(1)
     page.route("**/executions?*", lambda route: route.fulfill(status=429, json={}), times=1)
     page.get_by_role("switch", name="Live").check()
-    expect(page.get_by_text("Live: no answer, trying again…")).to_be_visible()
+    expect(page.get_by_text("Live updates: no response. Retrying…")).to_be_visible()
     stack.deliver(webhook_id, *[url_of(receiver, 200)] * 2)
     expect_in_time(page.locator("tbody tr"), 3)
     expired = {"error": {"code": "unauthorized", "message": "expired"}}

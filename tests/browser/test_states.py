@@ -66,7 +66,7 @@ def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str)
 def test_no_permission_says_what_is_missing(opened: Open, stack: Stack, orders: str, rights: dict[str, Any]) -> None:
     page = opened(orders, token=stack.token(**rights))
     heading(page, "No permission")
-    expect(page.get_by_text("Ask for one for this webhook with the scope executions:read.")).to_be_visible()
+    expect(page.get_by_text("You need a token for this webhook with the scope executions:read.")).to_be_visible()
 
 
 def test_an_api_that_cannot_be_reached_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
@@ -97,9 +97,9 @@ def test_what_is_listed_stays_when_the_next_page_fails(opened: Open, orders: str
 
 def test_without_a_token_or_a_webhook_it_says_what_to_add(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.outputs['ApiUrl']}/history")
-    heading(page, "Which webhook?")
+    heading(page, "No webhook is selected")
     page.goto(f"{stack.outputs['ApiUrl']}/history?webhook=demo.orders")
-    heading(page, "A token is needed")
+    heading(page, "A token is required")
 
 
 # What each state looks like and says, for eyes and for ears
@@ -116,7 +116,7 @@ SPOKEN = {
     """,
     "nothing yet": """
         - heading "Nothing sent yet" [level=3]
-        - paragraph: Put the first message on the queue; it then shows up here.
+        - paragraph: Put the first message on the queue to see it here.
         - heading "Command" [level=3]
         - button "Copy Command"
         - group "Command": /aws sqs send-message/
@@ -130,7 +130,7 @@ SPOKEN = {
     """,
     "expired": """
         - heading "Your access has expired" [level=3]
-        - paragraph: Open the history again with a new token, or try again.
+        - paragraph: Open the history again from your application, or try again.
         - button "Try again"
         - status: Your access has expired
     """,
@@ -142,7 +142,7 @@ SPOKEN = {
     """,
     "no permission": """
         - heading "No permission" [level=3]
-        - paragraph: /Ask for one for this webhook with the scope executions:read\\.$/
+        - paragraph: /You need a token for this webhook with the scope executions:read\\.$/
         - button "Try again"
         - status: No permission
     """,

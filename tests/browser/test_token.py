@@ -274,7 +274,7 @@ def test_an_expired_token_is_renewed_by_the_front_end(front_end: Page, stack: St
 
 def test_a_token_is_fetched_where_there_is_none(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, orders)
-    expect(front_end.get_by_role("heading", name="A token is needed")).to_be_visible()
+    expect(front_end.get_by_role("heading", name="A token is required")).to_be_visible()
     front_end.evaluate("token => { document.querySelector('webhook-history').renewToken = () => token }", stack.token())
     expect(front_end.locator("tbody tr")).to_have_count(50)
 

@@ -30,7 +30,7 @@ def block(dialog: Locator, name: str) -> Locator:
 def test_a_success_shows_its_result(opened: Open, orders: str) -> None:
     dialog = view(opened(orders, status="success"))
     expect(fact(dialog, "Result")).to_have_text("200")
-    expect(dialog.get_by_text("kept for failed executions only")).to_be_visible()
+    expect(dialog.get_by_text("stored for failed executions only")).to_be_visible()
     expect(dialog.locator("pre")).to_have_count(0)
     expect(fact(dialog, "Hard Error")).to_have_count(0)
 
@@ -42,7 +42,7 @@ def test_a_failure_shows_all_that_is_kept(opened: Open, stack: Stack, receiver: 
     expect(dialog.get_by_role("heading", name="order.paid")).to_be_visible()
     expect(fact(dialog, "Result")).to_have_text("500")
     expect(fact(dialog, "Hard Error")).to_have_text("no")
-    expect(fact(dialog, "Message id")).to_have_text("msg_1")
+    expect(fact(dialog, "Message ID")).to_have_text("msg_1")
     expect(block(dialog, "Headers")).to_contain_text("X-Shop: berlin")
     expect(block(dialog, "Request Body")).to_have_text(json.dumps(ORDER, indent=2))
     expect(block(dialog, "Response Body")).to_have_text('{\n  "id": 12345678901234567890,\n  "no": []\n}')
@@ -52,7 +52,7 @@ def test_a_hard_error_says_what_went_wrong(opened: Open, orders: str, stack: Sta
     page = opened(orders, status="failure")
     page.locator("tr", has=page.locator(".unreached")).get_by_role("button").click()
     dialog = page.get_by_role("dialog")
-    expect(fact(dialog, "Result")).to_have_text("0 not reached")
+    expect(fact(dialog, "Result")).to_have_text("0 · Connection refused")
     expect(fact(dialog, "Hard Error")).to_have_text("yes")
     expect(fact(dialog, "Error")).to_have_text("connection_refused")
     expect(fact(dialog, "Error Message")).not_to_be_empty()
@@ -79,17 +79,18 @@ def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, 
     stack.seed(webhook_id, [{"result": 204, "at": now - timedelta(minutes=1), **twice}])
     stack.deliver(webhook_id, {}, wait_for=2)
     page = opened(webhook_id)
-    expect(page.locator("tbody .badge")).to_have_text(["skipped", "204"])
-    page.get_by_role("button", name=re.compile("^View .*, skipped, ")).click()
+    expect(page.locator("tbody .badge")).to_have_text(["Skipped", "204"])
+    page.get_by_role("button", name=re.compile("^View .*, Skipped, ")).click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Not sent: the transformation returned nothing.")).to_be_visible()
-    expect(fact(dialog, "Result")).to_have_text("skipped")
-    expect(fact(dialog, "Redelivered")).to_have_count(0)
+    expect(fact(dialog, "Result")).to_have_text("Skipped")
+    expect(fact(dialog, "Possible duplicate")).to_have_count(0)
     dialog.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=re.compile("^View .*, 204, ")).click()
-    expect(fact(dialog, "Redelivered")).to_have_text("It may have been sent twice.")
-    expect(fact(dialog, "Resent")).to_have_text("It may have been sent twice.")
-    expect(dialog.get_by_text("Delivered at the first attempt.")).to_be_visible()
+    expect(fact(dialog, "Possible duplicate")).to_have_text(
+        [re.compile("^The queue delivered this message again"), re.compile("sent again on a new one")]
+    )
+    expect(dialog.get_by_text("Delivered on the first attempt.")).to_be_visible()
 
 
 def test_a_transformation_that_fails_is_said_to(opened: Open, stack: Stack, webhook_id: str) -> None:
@@ -98,7 +99,7 @@ def test_a_transformation_that_fails_is_said_to(opened: Open, stack: Stack, webh
     dialog = view_failure(opened(webhook_id), "unreached")
     expect(fact(dialog, "Error")).to_have_text("transformation_error")
     expect(fact(dialog, "Error Message")).not_to_be_empty()
-    expect(dialog.get_by_role("button", name="Send again")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Resend")).to_be_visible()
 
 
 def test_a_test_is_not_sent_again_as_the_api_would_refuse_it(
@@ -110,7 +111,7 @@ def test_a_test_is_not_sent_again_as_the_api_would_refuse_it(
     expect(page.locator("td.attempt")).to_have_text("1 · test")
     dialog = view_failure(page)
     expect(dialog.get_by_role("button", name="Copy as cURL")).to_be_visible()
-    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
 
 
 def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
@@ -120,8 +121,8 @@ def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
     assert copied(page, "Hard Error") == "yes"
     assert copied(page, "Error") == "connection_refused"
     assert copied(page, "Error Message").startswith("The receiver refused the connection")
-    assert copied(page, "Sent to").startswith("http://127.0.0.1:")
-    assert datetime.fromisoformat(copied(page, "Executed at")).date() <= datetime.now(UTC).date()
+    assert copied(page, "URL").startswith("http://127.0.0.1:")
+    assert datetime.fromisoformat(copied(page, "Time")).date() <= datetime.now(UTC).date()
 
 
 @pytest.mark.parametrize("name", ["Headers", "Request Body", "Response Body"])
@@ -172,9 +173,9 @@ def test_json_is_folded_and_unfolded(opened: Open, stack: Stack, receiver: Recei
     expect(long).to_have_text(json.dumps(json.loads(body), indent=2))
     rows.press("Enter")
     expect(long.get_by_role("button", name="2 items").first).to_be_visible()
-    dialog.get_by_role("button", name="Unfold").click()
+    dialog.get_by_role("button", name="Expand").click()
     expect(long.get_by_text('"deep"').first).to_be_visible()
-    dialog.get_by_role("button", name="Fold", exact=True).first.click()
+    dialog.get_by_role("button", name="Collapse", exact=True).first.click()
     expect(long.get_by_text('"deep"').first).to_be_hidden()
 
 
@@ -182,9 +183,9 @@ BODIES: dict[str, tuple[dict[str, Any], str]] = {
     "not UTF-8": ({"path": "/latin1", "query": {"status": 500}}, "Not UTF-8 text: shown as base64."),
     "truncated": ({"path": "/big", "query": {"status": 500, "bytes": 1_200_000}}, "the first 65.5 kB of 1.2 MB"),
     "in a charset": ({"path": "/answer/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
-    "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "it broke off or came too late"),
+    "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "the connection closed early, or time ran out"),
     "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, and it is not"),
-    "more headers": ({"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}}, "there were more headers"),
+    "more headers": ({"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}}, "the response had more headers"),
     "empty": ({"path": "/status/500", "query": {}}, "empty"),
 }
 
@@ -225,7 +226,7 @@ def test_view_has_an_address_of_its_own(opened: Open, orders: str) -> None:
 
 def test_an_execution_that_is_gone_is_said_to_be(opened: Open, orders: str) -> None:
     page = opened(orders, execution="20200101T000000.000000Z-00000000")
-    expect(page.get_by_role("dialog").get_by_role("heading", name="No longer kept")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Execution not found")).to_be_visible()
 
 
 def test_the_details_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
@@ -255,15 +256,15 @@ def test_the_next_attempt_is_counted_down_to_and_comes_in(
     page.clock.install()
     page.add_init_script(DATELESS)
     dialog = view(opened(webhook_id))
-    expect(dialog.get_by_text("Not delivered so far.")).to_be_visible()
-    expect(dialog.get_by_text("The headers and bodies of this execution are no longer kept.")).to_be_visible()
+    expect(dialog.get_by_text("Not delivered yet.")).to_be_visible()
+    expect(dialog.get_by_text("The headers and bodies of this execution are no longer stored.")).to_be_visible()
     expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in 1 min \d+ s$"))
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2in")])
     page.clock.fast_forward("02:00")
     expect(dialog.get_by_role("timer")).to_have_text("due now")
     retried = {"result": 200, "at": now + timedelta(seconds=125), "attempt": 2, "trigger": "retry"}
     stack.seed(webhook_id, [retried | message])
-    expect(dialog.get_by_text("Delivered at attempt 2, 2 min 5 s after the first.")).to_be_visible()
+    expect(dialog.get_by_text("Delivered on attempt 2, 2 min 5 s after the first.")).to_be_visible()
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2200retry")])
     expect(dialog.get_by_role("timer")).to_have_count(0)
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
@@ -279,35 +280,35 @@ def test_sending_again_asks_once_and_shows_the_new_execution(
     stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
     page = opened(webhook_id)
     dialog = view_failure(page)
-    expect(dialog.get_by_text("Not delivered, and nothing more is sent by itself.")).to_be_visible()
-    again = dialog.get_by_role("button", name="Send again")
+    expect(dialog.get_by_text("Not delivered. No more automatic retries.")).to_be_visible()
+    again = dialog.locator(".actions").get_by_role("button", name="Resend")
     again.click()
     question = dialog.locator(".panel p")
-    expect(question).to_contain_text(f"Send this message to {receiver.http_url}")
+    expect(question).to_contain_text(f"Resend this message to {receiver.http_url}")
     expect(question).to_be_focused()
     dialog.get_by_role("button", name="Cancel").click()
     expect(again).to_be_focused()
-    expect(dialog.get_by_role("button", name="Send", exact=True)).to_be_hidden()
+    expect(dialog.locator(".panel").get_by_role("button", name="Resend")).to_be_hidden()
     again.click()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
-    dialog.get_by_role("button", name="Send", exact=True).dblclick()
+    dialog.locator(".panel").get_by_role("button", name="Resend").dblclick()
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
     expect(attempts(dialog)).to_have_count(2)
     assert asked.count("POST") == 1
     expect(page.locator("tbody tr")).to_have_count(2)
-    dialog.get_by_role("button", name="View it").click()
+    dialog.get_by_role("button", name="View attempt").click()
     expect(fact(dialog, "Attempt")).to_have_text("2 · resend")
-    expect(dialog.get_by_role("button", name="Send again")).to_have_count(0)
+    expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
 
 
 def test_what_the_api_refuses_to_send_is_said(opened: Open, orders: str, page: Page) -> None:
     error = {"error": {"code": "conflict", "message": "there is nothing to send"}}
     page.route("**/resend", lambda route: route.fulfill(status=409, json=error))
     dialog = view_failure(opened(orders, status="failure"))
-    dialog.get_by_role("button", name="Send again").click()
-    dialog.get_by_role("button", name="Send", exact=True).click()
-    expect(dialog.get_by_role("status")).to_have_text("That did not work. There is nothing to send.")
+    dialog.get_by_role("button", name="Resend").click()
+    dialog.locator(".panel").get_by_role("button", name="Resend").click()
+    expect(dialog.get_by_role("status")).to_have_text("Request failed. There is nothing to send.")
 
 
 def test_what_is_not_sent_within_a_minute_is_said_to_wait(opened: Open, orders: str, page: Page) -> None:
@@ -315,15 +316,15 @@ def test_what_is_not_sent_within_a_minute_is_said_to_wait(opened: Open, orders: 
     page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
     dialog = view_failure(opened(orders, status="failure"))
     expect(attempts(dialog)).to_have_count(1)
-    dialog.get_by_role("button", name="Send again").click()
-    dialog.get_by_role("button", name="Send", exact=True).click()
-    expect(dialog.get_by_role("status")).to_have_text(re.compile("^On the queue"))
+    dialog.get_by_role("button", name="Resend").click()
+    dialog.locator(".panel").get_by_role("button", name="Resend").click()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message is on the queue"))
     page.clock.fast_forward("01:05")
-    expect(dialog.get_by_role("status")).to_have_text("Still on the queue after a minute. It will be in the list.")
+    expect(dialog.get_by_role("status")).to_have_text("Still on the queue after a minute. It will appear in the list once it is sent.")
 
 
 @pytest.mark.parametrize(
-    ("scope", "offered"), [("", []), ("executions:resend", ["Send again"]), ("webhooks:manage", ["Erase"])]
+    ("scope", "offered"), [("", []), ("executions:resend", ["Resend"]), ("webhooks:manage", ["Erase"])]
 )
 def test_only_what_the_token_allows_is_offered(
     opened: Open, stack: Stack, orders: str, scope: str, offered: list[str]
@@ -331,7 +332,7 @@ def test_only_what_the_token_allows_is_offered(
     token = stack.token(scope=f"executions:read {scope}")
     dialog = view_failure(opened(orders, token=token, status="failure"))
     expect(dialog.get_by_role("button", name="Copy as cURL")).to_be_visible()
-    buttons = dialog.get_by_role("button", name=re.compile("^(Send again|Erase)$"))
+    buttons = dialog.get_by_role("button", name=re.compile("^(Resend|Erase)$"))
     expect(buttons).to_have_text(offered)
 
 
@@ -340,8 +341,8 @@ def test_a_copy_that_the_browser_refuses_is_said_to_be(opened: Open, orders: str
     dialog = view_failure(opened(orders, status="failure"))
     copy = dialog.get_by_role("button", name="Copy Headers", exact=True)
     copy.click()
-    expect(copy).to_have_text("Not allowed here")
-    expect(dialog.get_by_role("status")).to_have_text("Not allowed here")
+    expect(copy).to_have_text("Copy failed")
+    expect(dialog.get_by_role("status")).to_have_text("Copy failed")
 
 
 def test_erasing_asks_once_and_leaves_the_summary(
@@ -366,6 +367,6 @@ def test_erasing_asks_once_and_leaves_the_summary(
 def test_attempts_that_cannot_be_shown_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
     page.route("**/messages/**", lambda route: route.abort(), times=1)
     dialog = view_failure(opened(orders, status="failure"))
-    expect(dialog.get_by_text("The attempts of this message cannot be shown.")).to_be_visible()
+    expect(dialog.get_by_text("The attempts of this message could not be loaded.")).to_be_visible()
     dialog.get_by_role("button", name="Try again").click()
     expect(attempts(dialog)).to_have_count(1)
