@@ -1,22 +1,28 @@
-/** <webhook-history api webhook token>. Whatever others wrote becomes text, never HTML. */
+/**
+ * The web component <webhook-history api webhook token>. Text from receivers, producers and links is never HTML.
+ *
+ * Sections, each headed by "// ----": elements, times, JSON, address bar, API, notices, list, chart, one execution,
+ * attempts, lists with pages, dialogs, webhooks, component.
+ */
 
-const [FIRST_PAGE, LATER_PAGES, MOST_NEW_PAGES] = [50, 200, 5];
-// an execution is logged when it ends, this late at most
-const LATE_MS = 35_000;
-const TIMEOUT_MS = 30_000;
-const CLOCK_MS = 15_000;
-const TYPING_MS = 400;
-const LIVE_MS = 3_000;
-const [LOOK_MS, LATE_LOOK_MS] = [1_500, 30_000];
-const MOST_COLOURED = 50_000;
-const UNFOLDED_LINES = 60;
-const DEEPEST_FOLD = 20;
-const MOST_BARS = 48;
-const KEPT_TOKEN = "hooklog.token";
+const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES] = [50, 200, 5];
+// an execution is logged when it ends, at most this long after its start
+const LATEST_LOG_MS = 35_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const TIMES_UPDATE_MS = 15_000;
+const DRY_RUN_DELAY_MS = 400;
+const LIVE_UPDATE_MS = 3_000;
+const [ATTEMPTS_POLL_MS, LATE_ATTEMPTS_POLL_MS] = [1_500, 30_000];
+const MAX_COLOURED_LENGTH = 50_000;
+const MAX_EXPANDED_LINES = 60;
+const MAX_FOLD_DEPTH = 20;
+const MAX_BARS = 48;
+const TOKEN_KEY = "hooklog.token";
 const [RESEND, MANAGE] = ["executions:resend", "webhooks:manage"];
 
-// ---- elements
+// ---- elements and announcements
 
+/** Creates an element: "p.look" is its name and classes; attributes that are functions are event listeners. */
 function h(kind, ...given) {
 	const [name, ...classes] = kind.split(".");
 	const made = document.createElement(name);
@@ -31,61 +37,62 @@ function h(kind, ...given) {
 }
 
 const fill = (element, ...children) => element.replaceChildren(...children.flat(Infinity));
-const write = (element, text) => element.textContent === text || fill(element, text);
+const setText = (element, text) => element.textContent === text || fill(element, text);
 
 function reveal(element, ...children) {
 	fill(element, children);
 	element.hidden = false;
 }
 
-const button = (text, click, look, more) => h("button", { type: "button", class: look, click, ...more }, text);
-const toggle = (more) => h("input", { type: "checkbox", role: "switch", ...more });
-const UNAIDED = { autocomplete: "off", spellcheck: "false" };
-const foreign = (text) => h("bdi", String(text));
+const createButton = (text, click, look, more) => h("button", { type: "button", class: look, click, ...more }, text);
+const createSwitch = (more) => h("input", { type: "checkbox", role: "switch", ...more });
+const NO_AUTOCOMPLETE = { autocomplete: "off", spellcheck: "false" };
+/** Text from others, whose direction must not affect the text around it. */
+const isolate = (text) => h("bdi", String(text));
 
-function say(from, text) {
+function announce(from, text) {
 	from.dispatchEvent(new CustomEvent("said", { bubbles: true, detail: text }));
 }
 
-function liveRegion(heard, look) {
+function createLiveRegion(heard, look) {
 	const region = h(`p.${look}`, { role: "status" });
 	heard.addEventListener("said", (event) => {
 		event.stopPropagation();
-		write(region, event.detail);
+		setText(region, event.detail);
 	});
 	return region;
 }
 
 // ---- times and sizes
 
-const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
-const EXACT = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
-const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
+const RELATIVE_TIME = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+const EXACT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const SHORT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const TIME_UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
 
-/** How far the API's clock is ahead of ours. */
+/** How far the API's clock is ahead of the viewer's, which may be wrong. */
 let aheadMs = 0;
-const apiNow = () => Date.now() + aheadMs;
+const getApiTime = () => Date.now() + aheadMs;
 
 function readClock(date) {
 	aheadMs = Math.round((Date.parse(date) - Date.now()) / 10_000) * 10_000 || 0;
 }
 
-function timeAgo(iso) {
-	let distance = (Date.parse(iso) - apiNow()) / 1000;
+function formatTimeAgo(iso) {
+	let distance = (Date.parse(iso) - getApiTime()) / 1000;
 	if (Math.abs(distance) < 10) return "just now";
-	for (const [unit, most] of STEPS) {
-		if (Math.abs(distance) < most) return RELATIVE.format(Math.round(distance), unit);
+	for (const [unit, most] of TIME_UNITS) {
+		if (Math.abs(distance) < most) return RELATIVE_TIME.format(Math.round(distance), unit);
 		distance /= most;
 	}
-	return MOMENT.format(Date.parse(iso));
+	return SHORT_TIME.format(Date.parse(iso));
 }
 
-const timeOf = ({ executed_at: at }) => Date.parse(at);
-const exact = (iso) => EXACT.format(Date.parse(iso));
-const ago = (iso) => h("time", { datetime: iso, title: exact(iso) }, timeAgo(iso));
+const parseTime = ({ executed_at: at }) => Date.parse(at);
+const formatExactTime = (iso) => EXACT_TIME.format(Date.parse(iso));
+const createTime = (iso) => h("time", { datetime: iso, title: formatExactTime(iso) }, formatTimeAgo(iso));
 
-function span(ms) {
+function formatTimeSpan(ms) {
 	const seconds = Math.round(ms / 1000);
 	const units = [["d", 86_400, 365], ["h", 3600, 24], ["min", 60, 60], ["s", 1, 60]];
 	const parts = units.map(([unit, of, most]) => [Math.floor(seconds / of) % most, unit]);
@@ -93,19 +100,19 @@ function span(ms) {
 	return first < 0 ? "0 s" : parts.slice(first, first + 2).map((part) => part.join(" ")).join(" ");
 }
 
-const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
-const scaled = (number, by, unit) => `${(number / by).toFixed(1)} ${unit}`;
+const formatCount = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+const formatScaled = (number, by, unit) => `${(number / by).toFixed(1)} ${unit}`;
 
-const duration = (ms) => (ms < 1000 ? `${ms} ms` : scaled(ms, 1000, "s"));
-const size = (bytes) =>
-	bytes < 1000 ? `${bytes} bytes` : bytes < 1e6 ? scaled(bytes, 1000, "kB") : scaled(bytes, 1e6, "MB");
+const formatDuration = (ms) => (ms < 1000 ? `${ms} ms` : formatScaled(ms, 1000, "s"));
+const formatSize = (bytes) =>
+	bytes < 1000 ? `${bytes} bytes` : bytes < 1e6 ? formatScaled(bytes, 1000, "kB") : formatScaled(bytes, 1e6, "MB");
 
-function startOfDay(day, daysLater = 0) {
+function toStartOfDay(day, daysLater = 0) {
 	const [year, month, date] = day.split("-").map(Number);
 	return new Date(year, month - 1, date + daysLater).toISOString();
 }
 
-// ---- JSON as it was sent
+// ---- JSON, unchanged but formatted
 
 function isJson(text) {
 	try {
@@ -115,9 +122,9 @@ function isJson(text) {
 	}
 }
 
-const newLine = (depth) => `\n${"  ".repeat(Math.min(depth, DEEPEST_FOLD))}`;
+const startLine = (depth) => `\n${"  ".repeat(Math.min(depth, MAX_FOLD_DEPTH))}`;
 
-function* layOut(text) {
+function* formatJson(text) {
 	let depth = 0;
 	const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
 	for (let at = 0; at < tokens.length; at++) {
@@ -125,11 +132,11 @@ function* layOut(text) {
 		if (["{}", "[]"].includes(token + next)) yield [token + tokens[++at]];
 		else if ("{[".includes(token)) {
 			yield [token, "open"];
-			yield [newLine(++depth)];
+			yield [startLine(++depth)];
 		} else if ("}]".includes(token)) {
-			yield [newLine(--depth)];
+			yield [startLine(--depth)];
 			yield [token, "close"];
-		} else if (token === ",") yield [token + newLine(depth), "comma"];
+		} else if (token === ",") yield [token + startLine(depth), "comma"];
 		else if (token === ":") yield [": "];
 		else yield [token, next === ":" ? "key" : token[0] === '"' ? "string" : "literal"];
 	}
@@ -141,22 +148,22 @@ class Fold {
 
 	constructor(key) {
 		this.key = key;
-		this.button = button("", () => this.turn(this.inside.hidden), "fold");
-		this.turn(true);
+		this.button = createButton("", () => this.setExpanded(this.inside.hidden), "fold");
+		this.setExpanded(true);
 	}
 
-	turn(open) {
+	setExpanded(open) {
 		this.inside.hidden = !open;
 		this.button.setAttribute("aria-expanded", open);
 	}
 
 	close() {
-		this.button.dataset.items = plural(this.items, "item");
+		this.button.dataset.items = formatCount(this.items, "item");
 		this.button.setAttribute("aria-label", `${this.key} ${this.button.dataset.items}`);
 	}
 }
 
-function folded(parts) {
+function foldJson(parts) {
 	const [open, folds] = [[{ inside: h("span") }], []];
 	let key = "";
 	for (const [text, kind] of parts) {
@@ -176,31 +183,31 @@ function folded(parts) {
 	return { whole: open[0].inside, folds: folds.slice(0, -1) };
 }
 
-function laidOut(text) {
+function formatBody(text) {
 	if (!isJson(text)) return { content: text };
-	const parts = [...layOut(text)];
+	const parts = [...formatJson(text)];
 	const plain = parts.map(([part]) => part).join("");
-	if (text.length > MOST_COLOURED || plain.includes(newLine(DEEPEST_FOLD))) return { content: plain };
-	const { whole, folds } = folded(parts);
-	if (plain.split("\n").length > UNFOLDED_LINES) for (const fold of folds) fold.turn(false);
+	if (text.length > MAX_COLOURED_LENGTH || plain.includes(startLine(MAX_FOLD_DEPTH))) return { content: plain };
+	const { whole, folds } = foldJson(parts);
+	if (plain.split("\n").length > MAX_EXPANDED_LINES) for (const fold of folds) fold.setExpanded(false);
 	return { content: whole, folds };
 }
 
 // ---- the address bar
 
-const NO_FILTER = { status: "", from: "", to: "", message: "" };
-const FILTER = Object.keys(NO_FILTER);
+const EMPTY_FILTER = { status: "", from: "", to: "", message: "" };
+const FILTER_NAMES = Object.keys(EMPTY_FILTER);
 
 function readAddress() {
 	const query = new URLSearchParams(location.search);
-	const names = [...FILTER, "execution", "webhook", "view", "edit"];
+	const names = [...FILTER_NAMES, "execution", "webhook", "view", "edit"];
 	const given = Object.fromEntries(names.map((name) => [name, query.get(name) ?? ""]));
 	const day = (text) => (/^\d{4}-\d\d-\d\d$/.test(text) && isFinite(Date.parse(text)) ? text : "");
 	const status = ["success", "failure"].includes(given.status) ? given.status : "";
-	return { ...given, status, ...inOrder(day(given.from), day(given.to)) };
+	return { ...given, status, ...sortDays(day(given.from), day(given.to)) };
 }
 
-const inOrder = (from, to) => from && to && from > to ? { from: to, to: from } : { from, to };
+const sortDays = (from, to) => from && to && from > to ? { from: to, to: from } : { from, to };
 
 function writeAddress(changes) {
 	const url = new URL(location.href);
@@ -211,39 +218,39 @@ function writeAddress(changes) {
 	history.replaceState(history.state, "", url);
 }
 
-const queryOf = ({ status, from, to }) =>
-	({ ...(status && { status }), ...(from && { from: startOfDay(from) }), ...(to && { to: startOfDay(to, 1) }) });
+const buildQuery = ({ status, from, to }) =>
+	({ ...(status && { status }), ...(from && { from: toStartOfDay(from) }), ...(to && { to: toStartOfDay(to, 1) }) });
 
-function matches(call, filter) {
-	const { status, from = "", to = "~" } = queryOf(filter);
-	const at = call.executed_at;
-	return (!status || call.success === (status === "success")) && from <= at && at < to;
+function matchesFilter(execution, filter) {
+	const { status, from = "", to = "~" } = buildQuery(filter);
+	const at = execution.executed_at;
+	return (!status || execution.success === (status === "success")) && from <= at && at < to;
 }
 
-const fragment = () => new URLSearchParams(location.hash.slice(1));
+const readFragment = () => new URLSearchParams(location.hash.slice(1));
 
-function tokenFromAddress() {
-	const [token, webhook] = ["token", "webhook"].map((name) => fragment().get(name));
+function takeToken() {
+	const [token, webhook] = ["token", "webhook"].map((name) => readFragment().get(name));
 	if (token) history.replaceState(history.state, "", location.pathname + location.search);
 	if (token && webhook) writeAddress({ webhook });
 	return token;
 }
 
-/** Where the browser keeps nothing. */
-let kept = null;
+/** For browsers that block session storage. */
+let tokenInMemory = null;
 
-function keptToken(token) {
-	kept = token ?? kept;
+function storeToken(token) {
+	tokenInMemory = token ?? tokenInMemory;
 	try {
-		if (token) sessionStorage.setItem(KEPT_TOKEN, token);
-		return sessionStorage.getItem(KEPT_TOKEN);
+		if (token) sessionStorage.setItem(TOKEN_KEY, token);
+		return sessionStorage.getItem(TOKEN_KEY);
 	} catch {
-		return kept;
+		return tokenInMemory;
 	}
 }
 
-/** What a token says; the API decides whether it is true. */
-function claimsOf(token) {
+/** The claims of a token, unverified: only the API verifies them. */
+function decodeClaims(token) {
 	try {
 		return JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))) ?? {};
 	} catch {
@@ -251,26 +258,26 @@ function claimsOf(token) {
 	}
 }
 
-/** Whether it grants the same, until whenever. */
-function sameAccess(...tokens) {
-	const [one, other] = tokens.map(claimsOf).map(({ exp, iat, nbf, jti, ...access }) => JSON.stringify(access));
+/** Compares all claims that do not change when a token is renewed. */
+function haveSameAccess(...tokens) {
+	const [one, other] = tokens.map(decodeClaims).map(({ exp, iat, nbf, jti, ...access }) => JSON.stringify(access));
 	return one === other;
 }
 
-const isCurrent = (token) => claimsOf(token).exp * 1000 > apiNow();
+const isUnexpired = (token) => decodeClaims(token).exp * 1000 > getApiTime();
 
 // ---- the API
 
-/** Status 0: no answer. */
-class Failed extends Error {
+/** Status 0: no response. */
+class ApiError extends Error {
 	constructor(status, { message = `The API responded with status ${status}.`, errors = [] } = {}) {
 		super(message);
 		Object.assign(this, { status, errors });
 	}
 }
 
-/** Escapes ids. */
-const path = (texts, ...ids) => String.raw({ raw: texts }, ...ids.map(encodeURIComponent));
+/** A path of the API, with its IDs escaped. */
+const escapePath = (texts, ...ids) => String.raw({ raw: texts }, ...ids.map(encodeURIComponent));
 
 class Api {
 	base;
@@ -279,95 +286,95 @@ class Api {
 	renewToken;
 	renewed;
 
-	get ready() {
+	get isReady() {
 		return (this.token || this.renewToken) && this.webhook;
 	}
 
-	/** What to offer; the API decides. */
+	/** Decides only what the page offers: the API checks the token. */
 	allows(scope) {
-		return String(claimsOf(this.token).scope).split(" ").includes(scope);
+		return String(decodeClaims(this.token).scope).split(" ").includes(scope);
 	}
 
 	get executions() {
-		return path`/webhooks/${this.webhook}/executions`;
+		return escapePath`/webhooks/${this.webhook}/executions`;
 	}
 
-	async message(id, signal) {
-		const { executions } = await this.ask("GET", path`/messages/${id}/executions`, signal);
+	async listAttempts(id, signal) {
+		const { executions } = await this.request("GET", escapePath`/messages/${id}/executions`, signal);
 		return executions.filter(({ webhook_id: id }) => id === this.webhook);
 	}
 
-	async ask(...request) {
-		if (!this.token) await this.#renew();
+	async request(...given) {
+		if (!this.token) await this.#renewToken();
 		try {
-			return await this.#exchange(...request);
+			return await this.#send(...given);
 		} catch (error) {
 			if (error.status !== 401 || !this.renewToken) throw error;
-			await this.#renew();
-			return this.#exchange(...request);
+			await this.#renewToken();
+			return this.#send(...given);
 		}
 	}
 
-	async #exchange(method, at, signal, body) {
+	async #send(method, at, signal, body) {
 		try {
 			const response = await fetch(this.base + at, {
 				method,
 				headers: { Authorization: `Bearer ${this.token}`, ...(body && { "Content-Type": "application/json" }) },
 				body: body && JSON.stringify(body),
-				signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+				signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
 				cache: "no-store", credentials: "omit", referrerPolicy: "no-referrer",
 			});
 			readClock(response.headers.get("Date"));
-			const answer = response.status === 204 ? null : await response.json();
-			if (response.ok) return answer;
-			throw new Failed(response.status, answer?.error ?? {});
+			const content = response.status === 204 ? null : await response.json();
+			if (response.ok) return content;
+			throw new ApiError(response.status, content?.error ?? {});
 		} catch (error) {
-			throw error instanceof Failed || signal.aborted ? error : new Failed(0, error);
+			throw error instanceof ApiError || signal.aborted ? error : new ApiError(0, error);
 		}
 	}
 
-	async #renew() {
+	async #renewToken() {
 		try {
 			this.token = await this.renewToken();
 			this.renewed();
 		} catch {
-			throw new Failed(401);
+			throw new ApiError(401);
 		}
 	}
 }
 
-// ---- notices
+// ---- notices and errors
 
-function problem(error, scope = "executions:read") {
+function describeError(error, scope = "executions:read") {
 	const failure = (title, text) => [title, text, "failure"];
 	if (error.status === 0) return failure("The API cannot be reached", "Check your connection, then try again.");
 	if (error.status === 401)
 		return failure("Your access has expired", "Open the history again from your application, or try again.");
-	const said = sentence(error.message);
+	const said = toSentence(error.message);
 	if (error.status === 403) return ["No permission", `${said} You need a token for this webhook with the scope ${scope}.`];
 	return failure(error.status === 429 ? "Too many requests" : "Request failed", said);
 }
 
-function sentence(text) {
+function toSentence(text) {
 	return text.charAt(0).toUpperCase() + text.slice(1).replace(/[^.!?]$/, "$&.");
 }
 
-const notice = ([title, text, look = ""], ...more) => h(`div.notice.${look}`, h("h3", title), h("p", text), more);
+const createNotice = ([title, text, look = ""], ...more) => h(`div.notice.${look}`, h("h3", title), h("p", text), more);
 
-function nothingYet(webhook) {
+function createFirstMessageNotice(webhook) {
 	const url = "https://example.com/webhooks";
 	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
-	const send = `aws sqs send-message --queue-url "$QUEUE_URL" --message-group-id ${quoted(webhook)} \\\n  --message-body `;
-	const command = send + quoted(JSON.stringify(message, null, 2));
+	const send = `aws sqs send-message --queue-url "$QUEUE_URL" --message-group-id ${quoteForShell(webhook)} \\\n  --message-body `;
+	const command = send + quoteForShell(JSON.stringify(message, null, 2));
 	const text = "Put the first message on the queue to see it here.";
-	return notice(["Nothing sent yet", text], block("Command", { content: command }, command));
+	return createNotice(["Nothing sent yet", text], createBlock("Command", { content: command }, command));
 }
 
-const skeleton = (lines) => h("div.skeleton", Array.from({ length: lines }, () => h("div.bar")));
+const createSkeleton = (lines) => h("div.skeleton", Array.from({ length: lines }, () => h("div.bar")));
 
 // ---- the list
 
-const kindOf = ({ success, result }) => (success ? "success" : result === 0 ? "unreached" : "failure");
+const classify = ({ success, result }) => (success ? "success" : result === 0 ? "unreached" : "failure");
 
 const NO_RESPONSE = {
 	dns_failure: "DNS failed", connection_refused: "Connection refused", tls_error: "TLS failed",
@@ -377,40 +384,40 @@ const NO_RESPONSE = {
 		.map((type) => [type, "Not sent"])),
 };
 
-function inWords({ skipped, result, error_type: listed, error }) {
+function describeResult({ skipped, result, error_type: listed, error }) {
 	if (skipped) return "Skipped";
 	return result === 0 ? `0 · ${NO_RESPONSE[error?.type ?? listed] ?? "No response"}` : String(result);
 }
 
-const badge = (call) => h(`span.badge.${kindOf(call)}`, inWords(call));
+const createBadge = (execution) => h(`span.badge.${classify(execution)}`, describeResult(execution));
 
-const attempt = ({ attempt, trigger }) => (trigger === "event" ? `${attempt}` : `${attempt} · ${trigger}`);
+const describeAttempt = ({ attempt, trigger }) => (trigger === "event" ? `${attempt}` : `${attempt} · ${trigger}`);
 
-function nextAttempt({ next_attempt_at: next, exhausted }) {
-	return next ? ago(next) : exhausted ? "none" : "–";
+function createNextAttempt({ next_attempt_at: next, exhausted }) {
+	return next ? createTime(next) : exhausted ? "none" : "–";
 }
 
-function cell(kind, ...children) {
+function createCell(kind, ...children) {
 	const made = h(`td.${kind}`, { role: "cell" }, children);
 	made.style.setProperty("--area", kind);
 	return made;
 }
 
-function row(call, view) {
-	const { event_type: event = "–", executed_at: at, execution_id: id } = call;
-	const name = `View ${event}, ${inWords(call)}, ${exact(at)}`;
+function createRow(execution, view) {
+	const { event_type: event = "–", executed_at: at, execution_id: id } = execution;
+	const name = `View ${event}, ${describeResult(execution)}, ${formatExactTime(at)}`;
 	return h("tr", { role: "row" },
-		cell("time", ago(at)),
-		cell("result", badge(call)),
-		cell("event", foreign(event), h("bdi.id", call.message_id)),
-		cell("attempt", foreign(attempt(call))),
-		cell("duration", duration(call.duration_ms)),
-		cell("next", nextAttempt(call)),
-		cell("open", button("View", () => view(id), "view", { "aria-label": name })),
+		createCell("time", createTime(at)),
+		createCell("result", createBadge(execution)),
+		createCell("event", isolate(event), h("bdi.id", execution.message_id)),
+		createCell("attempt", isolate(describeAttempt(execution))),
+		createCell("duration", formatDuration(execution.duration_ms)),
+		createCell("next", createNextAttempt(execution)),
+		createCell("open", createButton("View", () => view(id), "view", { "aria-label": name })),
 	);
 }
 
-function table(body) {
+function createTable(body) {
 	const headings = ["Time", "Result", "Event", "Attempt", "Duration", "Next attempt", "View"].map((name) =>
 		h("th", { role: "columnheader", scope: "col", class: name.toLowerCase().split(" ")[0] }, name),
 	);
@@ -418,73 +425,73 @@ function table(body) {
 	return h("table", { role: "table", "aria-label": "Executions, newest first" }, head, body);
 }
 
-function choices(legend, name, chosen, ...given) {
+function createRadioGroup(legend, name, chosen, ...given) {
 	const choice = ([value, text]) =>
 		h("label", h("input", { type: "radio", name, value, checked: value === chosen }), h("span", text));
 	return h("fieldset.choices", h("legend.unseen", legend), given.map(choice));
 }
 
-function filterForm(filter, change) {
+function createFilterForm(filter, change) {
 	const field = (name, text, more) =>
-		h(`label.field.${name}`, text, h("input", { name, value: filter[name], ...UNAIDED, ...more }));
+		h(`label.field.${name}`, text, h("input", { name, value: filter[name], ...NO_AUTOCOMPLETE, ...more }));
 	return h("form.filter", { "aria-label": "Filter", change, search: change },
-		choices("Result", "status", filter.status, ["", "All"], ["success", "Succeeded"], ["failure", "Failed"]),
+		createRadioGroup("Result", "status", filter.status, ["", "All"], ["success", "Succeeded"], ["failure", "Failed"]),
 		field("from", "From", { type: "date" }),
 		field("to", "To", { type: "date" }),
 		field("message", "Message ID", { type: "search" }),
 	);
 }
 
-// ---- the strip
+// ---- the chart above the list
 
 const BAR_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 10_800, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
 
-function barsOf(calls) {
-	const times = calls.map(timeOf);
+function countPerBar(executions) {
+	const times = executions.map(parseTime);
 	const [newest, oldest] = [times[0], times.at(-1)];
-	const wide = (seconds) => (newest - oldest) / 1000 / seconds < MOST_BARS - 1;
+	const wide = (seconds) => (newest - oldest) / 1000 / seconds < MAX_BARS - 1;
 	const width = 1000 * BAR_SECONDS.find(wide);
 	const zone = new Date(oldest).getTimezoneOffset() * 60_000;
 	const start = Math.floor((oldest - zone) / width) * width + zone;
 	const bars = [];
 	for (let from = start; from <= newest; from += width) bars.push({ from, to: from + width, succeeded: 0, failed: 0 });
-	calls.forEach(({ success }, at) => bars[Math.floor((times[at] - start) / width)][success ? "succeeded" : "failed"]++);
+	executions.forEach(({ success }, at) => bars[Math.floor((times[at] - start) / width)][success ? "succeeded" : "failed"]++);
 	return bars;
 }
 
-const counts = ({ succeeded, failed }) => `${succeeded} succeeded, ${failed} failed`;
+const formatCounts = ({ succeeded, failed }) => `${succeeded} succeeded, ${failed} failed`;
 
-function bar(counted, most) {
+function createBar(counted, most) {
 	const parts = ["succeeded", "failed"].map((kind) => {
 		const part = h("i", { class: kind, hidden: counted[kind] === 0 });
 		part.style.height = `${(100 * counted[kind]) / most}%`;
 		return part;
 	});
-	const title = `${MOMENT.formatRange(counted.from, counted.to)}: ${counts(counted)}`;
+	const title = `${SHORT_TIME.formatRange(counted.from, counted.to)}: ${formatCounts(counted)}`;
 	return h("span", { title }, parts);
 }
 
-function strip(calls) {
-	const bars = barsOf(calls);
+function createChart(executions) {
+	const bars = countPerBar(executions);
 	const most = Math.max(...bars.map(({ succeeded, failed }) => succeeded + failed));
 	const failing = bars.filter(({ failed }) => failed).slice(-5);
-	const failures = failing.map(({ from, failed }) => `${failed} at ${MOMENT.format(from)}`).join("; ");
+	const failures = failing.map(({ from, failed }) => `${failed} at ${SHORT_TIME.format(from)}`).join("; ");
 	const name = `Over time: ${failures ? `failures, ${failures}` : "no failures"}`;
-	const failed = calls.filter(({ success }) => !success).length;
-	const edge = (call) => h("span", MOMENT.format(timeOf(call)));
+	const failed = executions.filter(({ success }) => !success).length;
+	const edge = (execution) => h("span", SHORT_TIME.format(parseTime(execution)));
 	return [
-		h("div.bars", { role: "img", "aria-label": name }, bars.map((counted) => bar(counted, most))),
+		h("div.bars", { role: "img", "aria-label": name }, bars.map((counted) => createBar(counted, most))),
 		h("p.scale",
-			edge(calls.at(-1)),
-			h("span", { class: failed > 0 && "failing" }, counts({ succeeded: calls.length - failed, failed })),
-			edge(calls[0]),
+			edge(executions.at(-1)),
+			h("span", { class: failed > 0 && "failing" }, formatCounts({ succeeded: executions.length - failed, failed })),
+			edge(executions[0]),
 		),
 	];
 }
 
-// ---- parts of one execution
+// ---- the parts of one execution
 
-function copyButton(what, text, look = "copy", label = "Copy") {
+function createCopyButton(what, text, look = "copy", label = "Copy") {
 	const copy = async ({ currentTarget: pressed }) => {
 		const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
 		const show = (text, done) => {
@@ -492,155 +499,162 @@ function copyButton(what, text, look = "copy", label = "Copy") {
 			pressed.classList.toggle("copied", !!done);
 		};
 		show(copied ? "Copied" : "Copy failed", copied);
-		say(pressed, copied ? `Copied ${what}` : "Copy failed");
+		announce(pressed, copied ? `Copied ${what}` : "Copy failed");
 		setTimeout(show, 1500, label);
 	};
-	return button(label, copy, look, { "aria-label": `Copy ${what}` });
+	return createButton(label, copy, look, { "aria-label": `Copy ${what}` });
 }
 
-function block(title, { content, folds = [] }, copied, remarks = []) {
+function createBlock(title, { content, folds = [] }, copied, remarks = []) {
 	const verb = () => (folds.some((fold) => fold.inside.hidden) ? "Expand" : "Collapse");
 	const turn = ({ currentTarget }) => {
 		const open = verb() === "Expand";
-		for (const fold of folds) fold.turn(open);
+		for (const fold of folds) fold.setExpanded(open);
 		fill(currentTarget, verb());
 	};
-	const actions = [copyButton(title, copied)];
-	if (folds.length) actions.unshift(button(verb(), turn, "copy"));
+	const actions = [createCopyButton(title, copied)];
+	if (folds.length) actions.unshift(createButton(verb(), turn, "copy"));
 	const heading = h("div.block-head", h("h3", title), actions);
 	const text = h("pre", { tabindex: "0", role: "group", "aria-label": title }, content);
 	return h("section.block", heading, remarks, text);
 }
 
-const remark = (text) => h("p.remark", text);
+const createRemark = (text) => h("p.remark", text);
 
-function headerBlock(title, headers, truncated) {
-	const remarks = truncated ? [remark("Truncated: the response had more headers.")] : [];
+function createHeaderBlock(title, headers, truncated) {
+	const remarks = truncated ? [createRemark("Truncated: the response had more headers.")] : [];
 	const content = Object.entries(headers).map(([name, value]) => [h("span.key", name), `: ${value}\n`]);
-	return block(title, { content }, headerLines(headers), remarks);
+	return createBlock(title, { content }, formatHeaders(headers), remarks);
 }
 
-function bodyBlock(title, call, part = "request_body") {
+function createBodyBlock(title, execution, part = "request_body") {
 	const ends = ["", "_encoding", "_truncated", "_bytes", "_note", "_charset"];
-	const [body, encoding, truncated, bytes, note, charset] = ends.map((end) => call[part + end]);
+	const [body, encoding, truncated, bytes, note, charset] = ends.map((end) => execution[part + end]);
 	const remarks = note ? [note] : [];
 	if (charset) remarks.push(`Decoded from ${charset}.`);
-	if (call[part.replace("body", "incomplete")]) remarks.push("Incomplete: the connection closed early, or time ran out.");
+	if (execution[part.replace("body", "incomplete")])
+		remarks.push("Incomplete: the connection closed early, or time ran out.");
 	const binary = encoding === "base64";
 	if (binary) remarks.push("Not UTF-8 text: shown as base64.");
 	if (truncated) {
-		const kept = charset ? "characters" : size(binary ? atob(body).length : new Blob([body]).size);
-		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${size(bytes)}`} are stored.`);
+		const kept = charset ? "characters" : formatSize(binary ? atob(body).length : new Blob([body]).size);
+		remarks.push(`Truncated: only the first ${kept}${bytes == null ? "" : ` of ${formatSize(bytes)}`} are stored.`);
 	}
-	const shown = !body ? { content: h("span.muted", "empty") } : encoding ? { content: body } : laidOut(body);
-	return block(title, shown, body, remarks.map(remark));
+	const shown = !body ? { content: h("span.muted", "empty") } : encoding ? { content: body } : formatBody(body);
+	return createBlock(title, shown, body, remarks.map(createRemark));
 }
 
-function* facts(call) {
-	const { error, url, executed_at: at } = call;
-	yield ["Result", badge(call), call.result];
-	if (!call.success) yield ["Hard Error", ...Array(2).fill(call.hard_error ? "yes" : "no")];
-	yield ["Attempt", foreign(attempt(call))];
-	yield ["Duration", duration(call.duration_ms)];
-	const wide = (name, copied, shown = foreign(copied)) => [name, shown, copied, "wide"];
+function* listFacts(execution) {
+	const { error, url, executed_at: at } = execution;
+	yield ["Result", createBadge(execution), execution.result];
+	if (!execution.success) yield ["Hard Error", ...Array(2).fill(execution.hard_error ? "yes" : "no")];
+	yield ["Attempt", isolate(describeAttempt(execution))];
+	yield ["Duration", formatDuration(execution.duration_ms)];
+	const wide = (name, copied, shown = isolate(copied)) => [name, shown, copied, "wide"];
 	if (error) {
 		yield wide("Error", error.type);
 		yield wide("Error Message", error.message);
 	}
-	if (call.redelivered) yield wide("Possible duplicate", "The queue delivered this message again. It may have been sent twice.");
-	if (call.resent_on_new_connection) yield wide("Possible duplicate", "The connection closed before a response. The request was sent again on a new one.");
-	yield wide("Time", at, exact(at));
-	if (url) yield wide("URL", url, foreign(`${call.method} ${url}`));
-	yield wide("Message ID", call.message_id);
-	yield wide("Execution ID", call.execution_id);
+	const duplicates = {
+		redelivered: "The queue delivered this message again. It may have been sent twice.",
+		resent_on_new_connection: "The connection closed before a response. The request was sent again on a new one.",
+	};
+	for (const [field, text] of Object.entries(duplicates)) if (execution[field]) yield wide("Possible duplicate", text);
+	yield wide("Time", at, formatExactTime(at));
+	if (url) yield wide("URL", url, isolate(`${execution.method} ${url}`));
+	yield wide("Message ID", execution.message_id);
+	yield wide("Execution ID", execution.execution_id);
 }
 
-function factList(call) {
-	return h("dl.facts", [...facts(call)].map(([name, value, copied, width]) => {
-		const copy = copied == null ? [] : copyButton(name, String(copied), "icon");
+function createFactList(execution) {
+	return h("dl.facts", [...listFacts(execution)].map(([name, value, copied, width]) => {
+		const copy = copied == null ? [] : createCopyButton(name, String(copied), "icon");
 		return h("div", { class: width }, h("dt", name), h("dd", h("span", value), copy));
 	}));
 }
 
-function* details(call) {
-	const { request_headers: headers, request_body: sent, response_headers: answered } = call;
-	if (headers) yield headerBlock("Headers", headers);
-	if (sent != null) yield bodyBlock("Request Body", call);
-	if (call.response_body != null) yield bodyBlock("Response Body", call, "response_body");
-	if (answered) yield headerBlock("Response Headers", answered, call.response_headers_truncated);
+function* createDetails(execution) {
+	const { request_headers: headers, request_body: sent, response_headers: responseHeaders } = execution;
+	if (headers) yield createHeaderBlock("Headers", headers);
+	if (sent != null) yield createBodyBlock("Request Body", execution);
+	if (execution.response_body != null) yield createBodyBlock("Response Body", execution, "response_body");
+	if (responseHeaders) yield createHeaderBlock("Response Headers", responseHeaders, execution.response_headers_truncated);
 	if (headers || sent != null) return;
-	if (call.success && !call.erased) yield remark("Headers and bodies are stored for failed executions only.");
-	else yield remark(`The headers and bodies of this execution ${call.erased ? "were erased" : "are no longer stored"}.`);
+	const fate = execution.erased ? "were erased" : "are no longer stored";
+	const isSuccess = execution.success && !execution.erased;
+	yield createRemark(isSuccess
+		? "Headers and bodies are stored for failed executions only."
+		: `The headers and bodies of this execution ${fate}.`);
 }
 
-const quoted = (text) => /^\w[\w.:/-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+const quoteForShell = (text) => /^\w[\w.:/-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-function curl({ url, method, request_headers: headers = {}, request_body: body, request_body_encoding: encoding }) {
+function buildCurl({ url, method, request_headers: headers = {}, request_body: body, request_body_encoding: encoding }) {
 	const curls = ["host", "content-length", "accept-encoding", "connection"];
 	const own = Object.entries(headers).filter(([name]) => !curls.includes(name.toLowerCase()));
 	const binary = encoding === "base64";
 	const lines = [
-		`${binary ? `printf %s ${quoted(body)} | base64 -d | ` : ""}curl --globoff -X ${quoted(method)} ${quoted(url)}`,
-		...own.map(([name, value]) => `-H ${quoted(value === "" ? `${name};` : `${name}: ${value}`)}`),
+		`${binary ? `printf %s ${quoteForShell(body)} | base64 -d | ` : ""}curl --globoff -X ${quoteForShell(method)} ${quoteForShell(url)}`,
+		...own.map(([name, value]) => `-H ${quoteForShell(value === "" ? `${name};` : `${name}: ${value}`)}`),
 	];
-	if (body != null) lines.push(binary ? "--data-binary @-" : `--data-raw ${quoted(body)}`);
+	if (body != null) lines.push(binary ? "--data-binary @-" : `--data-raw ${quoteForShell(body)}`);
 	return lines.join(" \\\n  ");
 }
 
-// ---- attempts
+// ---- the attempts of a message
 
-function outcome([first, ...later]) {
+function describeOutcome([first, ...later]) {
 	if (first.skipped) return "Not sent: the transformation returned nothing.";
 	if (first.success) return "Delivered on the first attempt.";
 	const last = later.at(-1) ?? first;
 	const delivered = later.find(({ success }) => success);
 	if (delivered) {
-		const after = span(timeOf(delivered) - timeOf(first));
+		const after = formatTimeSpan(parseTime(delivered) - parseTime(first));
 		return `Delivered on attempt ${delivered.attempt}, ${after} after the first.`;
 	}
 	if (last.next_attempt_at) return "Not delivered yet.";
 	return "Not delivered. No more automatic retries.";
 }
 
-function attemptItem(call, shown, view) {
-	const { execution_id: id, trigger, executed_at: at } = call;
-	const [name, current] = [`Attempt ${call.attempt}`, id === shown];
-	return h("li", { class: kindOf(call), "aria-current": current && "true" },
-		current ? h("b", name) : button(name, () => view(id), "link"),
-		badge(call),
-		trigger === "event" ? [] : h("span.muted", foreign(trigger)),
-		ago(at),
+function createAttemptItem(execution, shown, view) {
+	const { execution_id: id, trigger, executed_at: at } = execution;
+	const [name, current] = [`Attempt ${execution.attempt}`, id === shown];
+	return h("li", { class: classify(execution), "aria-current": current && "true" },
+		current ? h("b", name) : createButton(name, () => view(id), "link"),
+		createBadge(execution),
+		trigger === "event" ? [] : h("span.muted", isolate(trigger)),
+		createTime(at),
 	);
 }
 
-function timeline(chain, shown, view) {
-	const items = chain.map((call) => attemptItem(call, shown, view));
-	const { next_attempt_at: next, attempt: last } = chain.at(-1);
-	if (next) items.push(h("li", `Attempt ${last + 1}`, h("span", { role: "timer", title: exact(next) })));
-	return [h("h3", "Attempts"), h("p", outcome(chain)), h("ol", items)];
+function createTimeline(attempts, shown, view) {
+	const items = attempts.map((execution) => createAttemptItem(execution, shown, view));
+	const { next_attempt_at: next, attempt: last } = attempts.at(-1);
+	if (next) items.push(h("li", `Attempt ${last + 1}`, h("span", { role: "timer", title: formatExactTime(next) })));
+	return [h("h3", "Attempts"), h("p", describeOutcome(attempts)), h("ol", items)];
 }
 
-// ---- lists
+// ---- lists with pages
 
-/** A list that comes page by page. */
-class Pages {
+/** A list that loads page by page. */
+class PagedList {
 	element = h("section");
 	loading = new AbortController();
 	busy = false;
-	again;
+	tryAgain;
 	cursor;
 
-	said = liveRegion(this.element, "said");
+	said = createLiveRegion(this.element, "said");
 	state = h("div.state");
-	#more = button("", () => this.#loadMore(), "more");
+	#moreButton = createButton("", () => this.#loadMore(), "more");
 
-	constructor(api, go) {
+	constructor(api, open) {
 		this.api = api;
-		this.go = go;
+		this.open = open;
 	}
 
-	begin(...parts) {
-		this.element.append(...parts, this.state, this.#more, this.said);
+	build(...parts) {
+		this.element.append(...parts, this.state, this.#moreButton, this.said);
 	}
 
 	stop() {
@@ -652,24 +666,24 @@ class Pages {
 		this.loading = new AbortController();
 		this.cursor = null;
 		this.offerMore(false);
-		this.showState(skeleton(6));
+		this.showState(createSkeleton(6));
 		return this.loadPage();
 	}
 
 	#loadMore() {
 		if (this.busy) return;
-		this.#more.setAttribute("aria-disabled", "true");
-		fill(this.#more, "Loading…");
+		this.#moreButton.setAttribute("aria-disabled", "true");
+		fill(this.#moreButton, "Loading…");
 		this.loadPage();
 	}
 
 	async loadPage() {
 		const { signal } = this.loading;
 		this.busy = true;
-		say(this.said, `Loading ${this.what}s…`);
+		announce(this.said, `Loading ${this.itemName}s…`);
 		try {
-			const found = await this.older(signal);
-			if (!signal.aborted) this.show(found, this.#more.matches(":focus"));
+			const found = await this.loadOlder(signal);
+			if (!signal.aborted) this.show(found, this.#moreButton.matches(":focus"));
 		} catch (error) {
 			if (!signal.aborted) this.showProblem(error, () => this.loadPage());
 		} finally {
@@ -678,59 +692,59 @@ class Pages {
 	}
 
 	offerMore(more) {
-		this.#more.hidden = !more;
-		this.#more.removeAttribute("aria-disabled");
-		fill(this.#more, "Load more");
+		this.#moreButton.hidden = !more;
+		this.#moreButton.removeAttribute("aria-disabled");
+		fill(this.#moreButton, "Load more");
 	}
 
-	showProblem(error, tryAgain) {
+	showProblem(error, load) {
 		this.offerMore(false);
-		const shown = problem(error, this.scope);
-		const again = () => {
-			this.showState(skeleton(3));
-			tryAgain();
+		const shown = describeError(error, this.scope);
+		const tryAgain = () => {
+			this.showState(createSkeleton(3));
+			load();
 		};
-		this.showState(notice(shown, button("Try again", again)), again);
-		say(this.said, shown[0]);
+		this.showState(createNotice(shown, createButton("Try again", tryAgain)), tryAgain);
+		announce(this.said, shown[0]);
 	}
 
-	sayCount(count) {
-		say(this.said, plural(count || "No", this.what) + (this.cursor ? ", and there are more" : ""));
+	announceCount(count) {
+		announce(this.said, formatCount(count || "No", this.itemName) + (this.cursor ? ", and there are more" : ""));
 	}
 
-	showState(shown, again) {
-		this.again = again;
+	showState(shown, tryAgain) {
+		this.tryAgain = tryAgain;
 		fill(this.state, shown);
 		this.state.hidden = !this.state.firstChild;
 	}
 }
 
-class ExecutionList extends Pages {
-	what = "execution";
+class ExecutionList extends PagedList {
+	itemName = "execution";
 
 	#filter;
 	#listed = [];
 	#timer;
 	#title = h("h2.webhook");
-	#live = toggle({ change: () => this.#addNew().then(this.#goOn) });
+	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
 	#tools = h("div");
-	#strip = h("div");
+	#chart = h("div");
 	#rows = h("tbody", { role: "rowgroup" });
-	#table = table(this.#rows);
+	#table = createTable(this.#rows);
 
 	constructor(api, view) {
 		super(api, view);
-		this.begin(this.#tools, this.#strip, this.#table);
+		this.build(this.#tools, this.#chart, this.#table);
 	}
 
 	start() {
 		this.#filter = readAddress();
-		fill(this.#title, foreign(this.api.webhook));
+		fill(this.#title, isolate(this.api.webhook));
 		const live = h("label.live", this.#live, "Live updates");
-		const head = h("div.head", this.#title, live, button("Refresh", () => this.refresh()));
-		fill(this.#tools, head, filterForm(this.#filter, this.#filterChanged));
+		const head = h("div.head", this.#title, live, createButton("Refresh", () => this.refresh()));
+		fill(this.#tools, head, createFilterForm(this.#filter, this.#filterChanged));
 		this.load();
-		this.#goOn();
+		this.#scheduleLive();
 	}
 
 	stop() {
@@ -739,7 +753,7 @@ class ExecutionList extends Pages {
 	}
 
 	tick() {
-		for (const time of this.#rows.querySelectorAll("time")) write(time, timeAgo(time.dateTime));
+		for (const time of this.#rows.querySelectorAll("time")) setText(time, formatTimeAgo(time.dateTime));
 	}
 
 	refresh() {
@@ -748,17 +762,17 @@ class ExecutionList extends Pages {
 
 	#filterChanged = (event) => {
 		const { status, from, to, message } = event.currentTarget.elements;
-		const given = { status: status.value, ...inOrder(from.value, to.value), message: message.value.trim() };
+		const given = { status: status.value, ...sortDays(from.value, to.value), message: message.value.trim() };
 		from.value = given.from;
 		to.value = given.to;
-		if (FILTER.every((name) => this.#filter[name] === given[name])) return;
+		if (FILTER_NAMES.every((name) => this.#filter[name] === given[name])) return;
 		this.#filter = given;
 		writeAddress(given);
 		this.load();
 	};
 
 	#showAll = () => {
-		writeAddress(NO_FILTER);
+		writeAddress(EMPTY_FILTER);
 		this.start();
 		this.#tools.querySelector("form input").focus();
 	};
@@ -766,36 +780,36 @@ class ExecutionList extends Pages {
 	load() {
 		this.#listed = [];
 		fill(this.#rows);
-		this.#arrange();
-		this.#tools.hidden = !this.api.ready;
-		if (this.api.ready) return super.load();
+		this.#showTable();
+		this.#tools.hidden = !this.api.isReady;
+		if (this.api.isReady) return super.load();
 		this.stop();
 		this.offerMore();
-		this.showState(notice(this.api.webhook
+		this.showState(createNotice(this.api.webhook
 			? ["A token is required", "Add #token=<token>&webhook=<webhook ID> to the address of this page."]
 			: ["No webhook is selected", "Add ?webhook=<webhook ID> to the address of this page."]));
 	}
 
-	/** May be empty and not the last. */
-	async older(signal) {
-		if (this.#filter.message) return this.#ofMessage(signal);
-		const limit = this.#listed.length ? LATER_PAGES : FIRST_PAGE;
+	/** Skips empty pages: a filtered page may be empty although more follow. */
+	async loadOlder(signal) {
+		if (this.#filter.message) return this.#loadAttempts(signal);
+		const limit = this.#listed.length ? LATER_PAGE_SIZE : FIRST_PAGE_SIZE;
 		do {
-			const page = await this.#page({ limit }, this.cursor, signal);
+			const page = await this.#loadExecutions({ limit }, this.cursor, signal);
 			this.cursor = page.next_cursor;
 			if (page.executions.length || !this.cursor) return page.executions;
 		} while (!signal.aborted);
 		return [];
 	}
 
-	async #newer(signal) {
-		if (this.#filter.message) return this.#ofMessage(signal);
-		const since = new Date(timeOf(this.#listed[0]) - LATE_MS).toISOString();
-		const { from = since } = queryOf(this.#filter);
+	async #loadNewer(signal) {
+		if (this.#filter.message) return this.#loadAttempts(signal);
+		const since = new Date(parseTime(this.#listed[0]) - LATEST_LOG_MS).toISOString();
+		const { from = since } = buildQuery(this.#filter);
 		const found = [];
 		let cursor = null;
-		for (let pages = 0; pages < MOST_NEW_PAGES; pages++) {
-			const page = await this.#page({ from: from > since ? from : since, limit: LATER_PAGES }, cursor, signal);
+		for (let pages = 0; pages < MAX_NEW_PAGES; pages++) {
+			const page = await this.#loadExecutions({ from: from > since ? from : since, limit: LATER_PAGE_SIZE }, cursor, signal);
 			found.push(...page.executions);
 			cursor = page.next_cursor;
 			if (!cursor) return found;
@@ -803,35 +817,35 @@ class ExecutionList extends Pages {
 		return null;
 	}
 
-	#page(query, cursor, signal) {
-		const parameters = new URLSearchParams({ ...queryOf(this.#filter), ...query, ...(cursor && { cursor }) });
-		return this.api.ask("GET", `${this.api.executions}?${parameters}`, signal);
+	#loadExecutions(query, cursor, signal) {
+		const parameters = new URLSearchParams({ ...buildQuery(this.#filter), ...query, ...(cursor && { cursor }) });
+		return this.api.request("GET", `${this.api.executions}?${parameters}`, signal);
 	}
 
-	async #ofMessage(signal) {
-		const chain = await this.api.message(this.#filter.message, signal);
-		return chain.filter((call) => matches(call, this.#filter)).reverse();
+	async #loadAttempts(signal) {
+		const attempts = await this.api.listAttempts(this.#filter.message, signal);
+		return attempts.filter((execution) => matchesFilter(execution, this.#filter)).reverse();
 	}
 
-	#goOn = () => {
+	#scheduleLive = () => {
 		clearTimeout(this.#timer);
 		if (!this.#live.checked || !this.element.isConnected) return;
-		this.#timer = setTimeout(() => (document.hidden ? this.#goOn() : this.#addNew().then(this.#goOn)), LIVE_MS);
+		this.#timer = setTimeout(() => (document.hidden ? this.#scheduleLive() : this.#addNew().then(this.#scheduleLive)), LIVE_UPDATE_MS);
 	};
 
 	async #addNew() {
 		const { signal } = this.loading;
-		if (this.busy || !this.api.ready) return;
+		if (this.busy || !this.api.isReady) return;
 		try {
-			const found = await (this.#listed.length ? this.#newer(signal) : this.older(signal));
+			const found = await (this.#listed.length ? this.#loadNewer(signal) : this.loadOlder(signal));
 			if (signal.aborted) return;
 			if (found === null) await this.load();
-			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#settle();
-			else this.sayCount(this.#listed.length);
+			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#showCount();
+			else this.announceCount(this.#listed.length);
 		} catch (error) {
 			if (signal.aborted) return;
 			const passes = [0, 429].includes(error.status) || error.status >= 500;
-			if (passes && this.#live.checked) return say(this.said, "Live updates: no response. Retrying…");
+			if (passes && this.#live.checked) return announce(this.said, "Live updates: no response. Retrying…");
 			this.#live.checked = false;
 			this.showProblem(error, () => this.#addNew());
 		}
@@ -839,60 +853,60 @@ class ExecutionList extends Pages {
 
 	show(found, wasOnMore) {
 		const rows = this.#add(found);
-		this.#settle();
+		this.#showCount();
 		if (wasOnMore && !this.cursor) (rows[0] ?? this.#rows.lastElementChild)?.querySelector("button").focus();
 	}
 
 	#add(found, look = "") {
 		const rows = [];
 		let at = 0;
-		for (const call of found) {
-			const { execution_id: id } = call;
+		for (const execution of found) {
+			const { execution_id: id } = execution;
 			while (this.#listed[at]?.execution_id > id) at++;
 			if (this.#listed[at]?.execution_id === id) continue;
-			const added = row(call, this.go);
+			const added = createRow(execution, this.open);
 			added.className = look;
 			this.#rows.insertBefore(added, this.#rows.children[at] ?? null);
-			this.#listed.splice(at, 0, call);
+			this.#listed.splice(at, 0, execution);
 			rows.push(added);
 		}
 		return rows;
 	}
 
-	#settle() {
-		this.#arrange();
+	#showCount() {
+		this.#showTable();
 		this.offerMore(this.cursor);
-		this.showState(this.#listed.length ? [] : this.#nothing());
-		this.sayCount(this.#listed.length);
+		this.showState(this.#listed.length ? [] : this.#createNothingNotice());
+		this.announceCount(this.#listed.length);
 	}
 
-	#arrange() {
+	#showTable() {
 		this.#table.hidden = !this.#listed.length;
-		this.#strip.hidden = this.#listed.length < 2;
-		fill(this.#strip, this.#strip.hidden ? [] : strip(this.#listed));
+		this.#chart.hidden = this.#listed.length < 2;
+		fill(this.#chart, this.#chart.hidden ? [] : createChart(this.#listed));
 	}
 
-	#nothing() {
-		if (FILTER.every((name) => !this.#filter[name])) return nothingYet(this.api.webhook);
+	#createNothingNotice() {
+		if (FILTER_NAMES.every((name) => !this.#filter[name])) return createFirstMessageNotice(this.api.webhook);
 		const text = this.#filter.message
 			? "This webhook has no execution of that message. Check the ID."
 			: "No execution of this webhook matches the filter.";
-		return notice(["Nothing matches", text], button("Show all", this.#showAll));
+		return createNotice(["Nothing matches", text], createButton("Show all", this.#showAll));
 	}
 }
 
-// ---- sheets
+// ---- dialogs
 
-class Sheet {
+class DetailsDialog {
 	viewing = new AbortController();
 	panel = h("div.panel", { hidden: true });
 	element = h("dialog", {
 		"aria-labelledby": "viewed",
-		close: () => this.closed(),
+		close: () => this.onClose(),
 		mousedown: ({ target, offsetX: x }) => target === this.element && x < 0 && target.close(),
 	});
 
-	#said = liveRegion(this.element, "unseen");
+	#said = createLiveRegion(this.element, "unseen");
 
 	constructor(api, changed) {
 		this.api = api;
@@ -903,15 +917,15 @@ class Sheet {
 		const { signal } = this.begin();
 		this.id = id;
 		writeAddress({ [this.parameter]: id });
-		this.render(skeleton(5));
+		this.render(createSkeleton(5));
 		try {
-			const found = await this.api.ask("GET", this.at(id), signal);
+			const found = await this.api.request("GET", this.at(id), signal);
 			if (!signal.aborted) this.show(found);
 		} catch (error) {
 			if (signal.aborted) return;
-			const tryAgain = button("Try again", () => this.open(id));
-			const shown = error.status === 404 ? [this.gone] : [problem(error, this.scope), tryAgain];
-			this.render(notice(...shown));
+			const tryAgain = createButton("Try again", () => this.open(id));
+			const shown = error.status === 404 ? [this.notFound] : [describeError(error, this.scope), tryAgain];
+			this.render(createNotice(...shown));
 		}
 	};
 
@@ -925,216 +939,216 @@ class Sheet {
 		return (this.viewing = new AbortController());
 	}
 
-	closed() {
+	onClose() {
 		this.stop();
 		fill(this.element);
 		writeAddress({ [this.parameter]: "" });
 	}
 
 	render(children, title = this.kind, actions = []) {
-		const close = button("Close", () => this.element.close(), "close");
-		const head = h("header", h("h2", { id: "viewed" }, foreign(title)), close);
+		const close = createButton("Close", () => this.element.close(), "close");
+		const head = h("header", h("h2", { id: "viewed" }, isolate(title)), close);
 		fill(this.element, head, h("div.details", h("div.actions", ...actions), children), this.#said);
 		if (!this.element.open) this.element.showModal();
 		close.focus();
 	}
 
-	asking(text, question, act, look) {
+	createConfirmedButton(text, question, act, look) {
 		const ask = () => {
-			const asked = h("p", { tabindex: "-1" }, foreign(question));
-			const go = (event) => {
+			const asked = h("p", { tabindex: "-1" }, isolate(question));
+			const confirm = (event) => {
 				event.currentTarget.disabled = true;
 				act();
 			};
-			const leave = () => {
+			const cancel = () => {
 				this.panel.hidden = true;
 				opener.focus();
 			};
-			reveal(this.panel, asked, button(text.split(" ")[0], go, "primary"), button("Cancel", leave));
+			reveal(this.panel, asked, createButton(text.split(" ")[0], confirm, "primary"), createButton("Cancel", cancel));
 			asked.focus();
 		};
-		const opener = button(text, ask, look);
+		const opener = createButton(text, ask, look);
 		return opener;
 	}
 
-	tell(text, ...more) {
-		reveal(this.panel, h("p", foreign(text)), more);
-		say(this.panel, text);
+	showMessage(text, ...more) {
+		reveal(this.panel, h("p", isolate(text)), more);
+		announce(this.panel, text);
 	}
 
-	/** Undefined where it was refused. */
-	async attempt(method, rest = "", body) {
+	/** Returns undefined after an error, which it has shown. */
+	async request(method, rest = "", body) {
 		const { signal } = this.viewing;
 		try {
-			const answer = await this.api.ask(method, this.at(this.id) + rest, new AbortController().signal, body);
-			return signal.aborted ? undefined : answer;
+			const response = await this.api.request(method, this.at(this.id) + rest, new AbortController().signal, body);
+			return signal.aborted ? undefined : response;
 		} catch (error) {
-			if (!signal.aborted) this.refused(error, rest);
+			if (!signal.aborted) this.showError(error, rest);
 		}
 	}
 
-	refused(error) {
-		this.tell(problem(error).slice(0, 2).join(". "));
+	showError(error) {
+		this.showMessage(describeError(error).slice(0, 2).join(". "));
 	}
 }
 
-// ---- one execution
+// ---- the dialog of an execution
 
-class ExecutionView extends Sheet {
+class ExecutionDialog extends DetailsDialog {
 	kind = "Execution";
 	parameter = "execution";
-	gone = ["Execution not found", "It has expired, or it belongs to another webhook."];
+	notFound = ["Execution not found", "It has expired, or it belongs to another webhook."];
 
-	#call;
-	#chain = [];
+	#execution;
+	#attempts = [];
 	#resentAt;
-	#lastLook = 0;
-	#looking = false;
-	#attempts = h("section.attempts", { hidden: true });
+	#lastLoadMs = 0;
+	#loadingFor = false;
+	#attemptsSection = h("section.attempts", { hidden: true });
 
 	at(id) {
-		return this.api.executions + path`/${id}`;
+		return this.api.executions + escapePath`/${id}`;
 	}
 
 	stop() {
 		super.stop();
-		this.#call = this.#resentAt = null;
-		this.#chain = [];
-		this.#attempts.hidden = true;
+		this.#execution = this.#resentAt = null;
+		this.#attempts = [];
+		this.#attemptsSection.hidden = true;
 	}
 
 	tick() {
-		if (!this.#call || document.hidden) return;
-		const now = apiNow();
-		const due = Date.parse(this.#chain.at(-1)?.next_attempt_at);
-		const timer = this.#attempts.querySelector("[role=timer]");
-		if (timer) fill(timer, due > now ? `in ${span(due - now)}` : "due now");
+		if (!this.#execution || document.hidden) return;
+		const now = getApiTime();
+		const due = Date.parse(this.#attempts.at(-1)?.next_attempt_at);
+		const timer = this.#attemptsSection.querySelector("[role=timer]");
+		if (timer) fill(timer, due > now ? `in ${formatTimeSpan(due - now)}` : "due now");
 		const late = now - (this.#resentAt ?? due);
 		if (this.#resentAt && late > 60_000) {
 			this.#resentAt = null;
-			this.tell("Still on the queue after a minute. It will appear in the list once it is sent.");
+			this.showMessage("Still on the queue after a minute. It will appear in the list once it is sent.");
 		}
-		if (late >= 0 && now - this.#lastLook >= (late < 60_000 ? LOOK_MS : LATE_LOOK_MS)) this.#look();
+		if (late >= 0 && now - this.#lastLoadMs >= (late < 60_000 ? ATTEMPTS_POLL_MS : LATE_ATTEMPTS_POLL_MS)) this.#loadAttempts();
 	}
 
-	show(call) {
-		this.#call = call;
-		const parts = [this.panel, factList(call), this.#attempts, ...details(call)];
-		this.render(parts, call.event_type, this.#actions(call));
-		this.#look();
+	show(execution) {
+		this.#execution = execution;
+		const parts = [this.panel, createFactList(execution), this.#attemptsSection, ...createDetails(execution)];
+		this.render(parts, execution.event_type, this.#createActions(execution));
+		this.#loadAttempts();
 	}
 
-	*#actions(call) {
-		const sent = call.request_body != null;
-		if (sent && call.trigger !== "test" && this.api.allows(RESEND)) {
-			const question = `Resend this message to ${call.url ?? "its webhook"} now?`;
-			yield this.asking("Resend", question, () => this.#resend(), "primary");
+	*#createActions(execution) {
+		const sent = execution.request_body != null;
+		if (sent && execution.trigger !== "test" && this.api.allows(RESEND)) {
+			const question = `Resend this message to ${execution.url ?? "its webhook"} now?`;
+			yield this.createConfirmedButton("Resend", question, () => this.#resend(), "primary");
 		}
-		if (call.url && sent) yield copyButton("as cURL", curl(call), null, "Copy as cURL");
+		if (execution.url && sent) yield createCopyButton("as cURL", buildCurl(execution), null, "Copy as cURL");
 		if (sent && this.api.allows(MANAGE)) {
 			const question = "Erase the headers and bodies permanently? You can't resend this message afterwards.";
-			yield this.asking("Erase", question, () => this.#erase(), "danger");
+			yield this.createConfirmedButton("Erase", question, () => this.#erase(), "danger");
 		}
 	}
 
 	async #resend() {
-		const at = apiNow();
-		if ((await this.attempt("POST", "/resend")) === undefined) return;
+		const at = getApiTime();
+		if ((await this.request("POST", "/resend")) === undefined) return;
 		this.#resentAt = at;
-		this.tell("The message is on the queue. Its new attempt will appear here.");
+		this.showMessage("The message is on the queue. Its new attempt will appear here.");
 	}
 
 	async #erase() {
-		if ((await this.attempt("DELETE", "/details")) === undefined) return;
+		if ((await this.request("DELETE", "/details")) === undefined) return;
 		await this.open(this.id);
-		say(this.element, "Erased");
+		announce(this.element, "Erased");
 	}
 
-	async #look() {
-		if (this.#looking === this.viewing) return;
-		const viewing = (this.#looking = this.viewing);
-		this.#lastLook = apiNow();
+	async #loadAttempts() {
+		if (this.#loadingFor === this.viewing) return;
+		const viewing = (this.#loadingFor = this.viewing);
+		this.#lastLoadMs = getApiTime();
 		try {
-			const chain = await this.api.message(this.#call.message_id, viewing.signal);
-			if (!viewing.signal.aborted) this.#showChain(chain);
+			const attempts = await this.api.listAttempts(this.#execution.message_id, viewing.signal);
+			if (!viewing.signal.aborted) this.#showAttempts(attempts);
 		} catch (error) {
-			if (viewing.signal.aborted || this.#chain.length) return;
-			const said = remark(`The attempts of this message could not be loaded. ${problem(error)[0]}.`);
-			reveal(this.#attempts, said, button("Try again", () => this.#look()));
+			if (viewing.signal.aborted || this.#attempts.length) return;
+			const said = createRemark(`The attempts of this message could not be loaded. ${describeError(error)[0]}.`);
+			reveal(this.#attemptsSection, said, createButton("Try again", () => this.#loadAttempts()));
 		} finally {
-			if (this.#looking === viewing) this.#looking = null;
+			if (this.#loadingFor === viewing) this.#loadingFor = null;
 		}
 	}
 
-	#showChain(chain) {
-		const before = this.#chain.length;
-		if (chain.length <= before) return;
-		this.#chain = chain;
-		reveal(this.#attempts, timeline(chain, this.id, this.open));
+	#showAttempts(attempts) {
+		const before = this.#attempts.length;
+		if (attempts.length <= before) return;
+		this.#attempts = attempts;
+		reveal(this.#attemptsSection, createTimeline(attempts, this.id, this.open));
 		this.tick();
-		if (before) this.#tellArrived(chain.at(-1));
+		if (before) this.#announceAttempt(attempts.at(-1));
 	}
 
-	#tellArrived(newest) {
-		const text = `Attempt ${newest.attempt}: ${inWords(newest)}`;
+	#announceAttempt(newest) {
+		const text = `Attempt ${newest.attempt}: ${describeResult(newest)}`;
 		if (this.#resentAt && newest.trigger === "resend") {
 			this.#resentAt = null;
-			this.tell(text, button("View attempt", () => this.open(newest.execution_id)));
-		} else say(this.panel, text);
+			this.showMessage(text, createButton("View attempt", () => this.open(newest.execution_id)));
+		} else announce(this.panel, text);
 		this.changed();
 	}
 }
 
-// ---- webhooks
+// ---- the webhooks
 
 const orEmpty = (text) => text ?? "";
 const orNull = (text) => text.trim() || null;
-const words = (text) => text.match(/\S+/g) ?? [];
-const headerLines = (headers = {}) => Object.entries(headers).map((header) => `${header.join(": ")}\n`).join("");
+const splitWords = (text) => text.match(/\S+/g) ?? [];
+const formatHeaders = (headers = {}) => Object.entries(headers).map((header) => `${header.join(": ")}\n`).join("");
 
-function readHeaders(text) {
+function parseHeaders(text) {
 	const lines = text.split("\n").filter((line) => line.trim());
 	const pairs = lines.map((line) => line.split(/:(.*)/)).map(([name, value = ""]) => [name.trim(), value.trim()]);
 	return Object.fromEntries(pairs);
 }
 
-const readDelays = (text) => (text === "none" ? [] : text ? words(text).map(Number) : null);
+const parseDelays = (text) => (text === "none" ? [] : text ? splitWords(text).map(Number) : null);
 
-/** Label, how it is written and read, attributes. */
-const BOXES = {
+/** Each field's label, formatter, parser and attributes. */
+const FIELDS = {
 	name: ["Name", orEmpty, String],
 	url: ["URL", orEmpty, String],
-	headers: ["Headers", headerLines, readHeaders, { rows: 3, placeholder: "X-Shop: berlin" }],
-	event_types: ["Event types", (types = []) => types.join(" "), words, { placeholder: "all" }],
+	headers: ["Headers", formatHeaders, parseHeaders, { rows: 3, placeholder: "X-Shop: berlin" }],
+	event_types: ["Event types", (types = []) => types.join(" "), splitWords, { placeholder: "all" }],
 	topic: ["Topic", orEmpty, orNull],
 	timeout_seconds: ["Timeout in seconds", (seconds = 15) => seconds, Number],
-	retry_schedule: ['Retry delays in seconds, or "none"', (delays) => (delays ? delays.join(" ") || "none" : ""), readDelays,
+	retry_schedule: ['Retry delays in seconds, or "none"', (delays) => (delays ? delays.join(" ") || "none" : ""), parseDelays,
 		{ placeholder: "default" }],
 	transformation: ["Transformation (JSONata)", orEmpty, orNull, { rows: 4, placeholder: '{"text": payload.order}' }],
 };
-const ID = { required: true, pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}", title: "1 to 128 characters: A-Z a-z 0-9 _ . -" };
+const ID_ATTRIBUTES = { required: true, pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}", title: "1 to 128 characters: A-Z a-z 0-9 _ . -" };
 
-function box(name, text, value, more) {
+function createField(name, text, value, more) {
 	const [id, wrong] = [`box-${name}`, `wrong-${name}`];
 	const kind = more?.rows ? "textarea" : "input";
-	const made = h(kind, { id, name, "aria-describedby": wrong, ...UNAIDED, ...more });
+	const made = h(kind, { id, name, "aria-describedby": wrong, ...NO_AUTOCOMPLETE, ...more });
 	made.value = value;
 	return h("div", h("label", { for: id }, text), made, h("p.wrong", { id: wrong }));
 }
 
-const complain = (box, text) => fill(box.nextElementSibling, text);
-const off = ({ disabled_reason: reason }) => (reason ? h("p.wrong", foreign(`Disabled: ${reason}`)) : []);
+const setFieldError = (box, text) => fill(box.nextElementSibling, text);
+const createDisabledRemark = ({ disabled_reason: reason }) => (reason ? h("p.wrong", isolate(`Disabled: ${reason}`)) : []);
 
-function drySent(answer) {
-	if (answer.error) return remark(sentence(answer.error.message));
-	return answer.skipped ? remark("Nothing would be sent.") : bodyBlock("Transformed payload", answer);
+function createDryRunResult(response) {
+	if (response.error) return createRemark(toSentence(response.error.message));
+	return response.skipped ? createRemark("Nothing would be sent.") : createBodyBlock("Transformed payload", response);
 }
 
-class WebhookSheet extends Sheet {
+class WebhookDialog extends DetailsDialog {
 	kind = "Webhook";
 	parameter = "edit";
 	scope = "webhooks:read";
-	gone = ["Webhook not found", "It was deleted or never added."];
+	notFound = ["Webhook not found", "It was deleted or never added."];
 
 	#saved = false;
 	#webhook;
@@ -1144,47 +1158,47 @@ class WebhookSheet extends Sheet {
 	#soon;
 
 	at(id) {
-		return path`/webhooks/${id}`;
+		return escapePath`/webhooks/${id}`;
 	}
 
-	setUp = () => {
+	openNew = () => {
 		this.begin();
 		this.#webhook = null;
-		this.render([this.panel, this.#editor({}, box("webhook_id", "ID", "", ID))], "New webhook");
+		this.render([this.panel, this.#createForm({}, createField("webhook_id", "ID", "", ID_ATTRIBUTES))], "New webhook");
 		this.#form.elements.webhook_id.focus();
 	};
 
 	show(webhook) {
 		this.#webhook = webhook;
 		writeAddress({ edit: this.id });
-		const parts = [this.panel, off(webhook), this.#editor(webhook), this.#tests()];
-		if (this.api.allows(RESEND)) parts.push(this.#recovery());
-		this.render(parts, webhook.name || this.id, this.#actions());
-		if (webhook.transformation) this.#tryDry();
+		const parts = [this.panel, createDisabledRemark(webhook), this.#createForm(webhook), this.#createTestForm()];
+		if (this.api.allows(RESEND)) parts.push(this.#createRecoveryForm());
+		this.render(parts, webhook.name || this.id, this.#createActions());
+		if (webhook.transformation) this.#requestDryRun();
 	}
 
-	closed() {
-		super.closed();
+	onClose() {
+		super.onClose();
 		clearTimeout(this.#soon);
 		if (this.#saved) this.changed(this.id);
 		this.#saved = false;
 	}
 
-	#actions() {
+	#createActions() {
 		const rotate = "Create a new secret? The old one also signs for 24 more hours.";
 		const remove = "Delete this webhook? Messages for it will fail. Its history is kept until it expires.";
 		return [
-			button("Show secret", () => this.#secret("GET")),
-			this.asking("Rotate secret", rotate, () => this.#secret("POST")),
-			this.asking("Delete", remove, () => this.#delete(), "danger"),
+			createButton("Show secret", () => this.#requestSecret("GET")),
+			this.createConfirmedButton("Rotate secret", rotate, () => this.#requestSecret("POST")),
+			this.createConfirmedButton("Delete", remove, () => this.#delete(), "danger"),
 		];
 	}
 
-	#editor(webhook, first = []) {
-		const boxes = Object.entries(BOXES).map(([name, [text, write, , more]]) => box(name, text, write(webhook[name]), more));
+	#createForm(webhook, first = []) {
+		const boxes = Object.entries(FIELDS).map(([name, [text, format, , more]]) => createField(name, text, format(webhook[name]), more));
 		fill(this.#dryRun);
-		const enabled = h("label.live", toggle({ name: "enabled", checked: webhook.enabled }), "Enabled");
-		return (this.#form = h("form", { "aria-label": "Webhook", submit: this.#save, input: this.#trySoon },
+		const enabled = h("label.live", createSwitch({ name: "enabled", checked: webhook.enabled }), "Enabled");
+		return (this.#form = h("form", { "aria-label": "Webhook", submit: this.#save, input: this.#scheduleDryRun },
 			first, boxes, this.#dryRun, enabled, h("button.primary", "Save"),
 		));
 	}
@@ -1192,125 +1206,125 @@ class WebhookSheet extends Sheet {
 	#save = async () => {
 		const { elements } = this.#form;
 		const fields = { ...this.#webhook, enabled: elements.enabled.checked };
-		for (const [name, [, , read]] of Object.entries(BOXES)) {
+		for (const [name, [, , read]] of Object.entries(FIELDS)) {
 			fields[name] = read(elements[name].value);
 		}
 		if (!this.#webhook) this.id = elements.webhook_id.value;
-		const answer = await this.attempt("PUT", "", fields);
-		if (!answer) return;
-		const { secret, ...webhook } = answer;
+		const response = await this.request("PUT", "", fields);
+		if (!response) return;
+		const { secret, ...webhook } = response;
 		this.#saved = true;
 		this.show(webhook);
-		if (secret) this.#tellSecret("Webhook added.", secret);
-		else this.tell("Saved. The change takes effect within 30 seconds.");
+		if (secret) this.#showSecret("Webhook added.", secret);
+		else this.showMessage("Saved. The change takes effect within 30 seconds.");
 	};
 
-	refused(error, rest) {
+	showError(error, rest) {
 		const { status, message, errors } = error;
-		const wrong = errors.map((each) => [this.#complaints.find(({ id }) => id === `wrong-${each.field}`), each.message]);
-		if (status === 409 && rest === "/recover") this.tell(sentence(message));
+		const wrong = errors.map((each) => [this.#fieldErrors.find(({ id }) => id === `wrong-${each.field}`), each.message]);
+		if (status === 409 && rest === "/recover") this.showMessage(toSentence(message));
 		else if (status === 409 && this.#webhook) {
-			const reload = button("Reload", () => this.open(this.id));
-			this.tell("Someone else changed this webhook. Reload it; your edits will be lost.", reload);
-		} else if (wrong.some(([complaint]) => complaint)) {
-			const here = wrong.filter(([complaint]) => complaint);
-			const others = wrong.filter(([complaint]) => !complaint);
-			for (const [complaint, text] of here) fill(complaint, sentence(text));
-			if (others.length) this.tell(others.map(([, text]) => sentence(text)).join(" "));
+			const reload = createButton("Reload", () => this.open(this.id));
+			this.showMessage("Someone else changed this webhook. Reload it; your edits will be lost.", reload);
+		} else if (wrong.some(([place]) => place)) {
+			const here = wrong.filter(([place]) => place);
+			const others = wrong.filter(([place]) => !place);
+			for (const [place, text] of here) fill(place, toSentence(text));
+			if (others.length) this.showMessage(others.map(([, text]) => toSentence(text)).join(" "));
 			here[0][0].previousElementSibling.focus();
-		} else super.refused(error);
+		} else super.showError(error);
 	}
 
-	get #complaints() {
+	get #fieldErrors() {
 		return [...this.element.querySelectorAll("p.wrong[id]")];
 	}
 
-	attempt(method, rest, body) {
-		if (body) for (const complaint of this.#complaints) fill(complaint);
-		return super.attempt(method, rest, body);
+	request(method, rest, body) {
+		if (body) for (const place of this.#fieldErrors) fill(place);
+		return super.request(method, rest, body);
 	}
 
-	async #secret(method) {
-		const answer = await this.attempt(method, "/secret");
-		const until = answer?.previous_valid_until;
-		if (answer) this.#tellSecret(until ? `The old secret also signs until ${exact(until)}.` : "", answer.secret);
+	async #requestSecret(method) {
+		const response = await this.request(method, "/secret");
+		const until = response?.previous_valid_until;
+		if (response) this.#showSecret(until ? `The old secret also signs until ${formatExactTime(until)}.` : "", response.secret);
 	}
 
-	#tellSecret(text, secret) {
-		this.tell(`${text} Receivers verify signatures with this secret:`, h("code", secret), copyButton("secret", secret));
+	#showSecret(text, secret) {
+		this.showMessage(`${text} Receivers verify signatures with this secret:`, h("code", secret), createCopyButton("secret", secret));
 	}
 
 	async #delete() {
-		if ((await this.attempt("DELETE")) === undefined) return;
+		if ((await this.request("DELETE")) === undefined) return;
 		this.#saved = true;
 		this.element.close();
 	}
 
-	#tests() {
+	#createTestForm() {
 		const result = h("div.details");
 		const send = async () => {
-			const request = this.#sample();
-			const call = request && (await this.attempt("POST", "/test", request));
-			if (!call) return;
-			fill(result, factList(call), ...details(call));
-			say(result, `Test result: ${inWords(call)}`);
+			const request = this.#readSample();
+			const execution = request && (await this.request("POST", "/test", request));
+			if (!execution) return;
+			fill(result, createFactList(execution), ...createDetails(execution));
+			announce(result, `Test result: ${describeResult(execution)}`);
 		};
-		const sample = box("payload", "Sample payload", '{\n  "order": 1042\n}', { rows: 4 });
+		const sample = createField("payload", "Sample payload", '{\n  "order": 1042\n}', { rows: 4 });
 		this.#payload = sample.children[1];
-		const said = remark("Sends a request with the saved settings, even when the webhook is disabled.");
+		const said = createRemark("Sends a request with the saved settings, even when the webhook is disabled.");
 		const parts = [h("h3", "Test"), said, sample, h("button", "Send test"), result];
-		return h("form", { submit: send, input: this.#trySoon }, parts);
+		return h("form", { submit: send, input: this.#scheduleDryRun }, parts);
 	}
 
-	#sample(more) {
+	#readSample(more) {
 		try {
-			complain(this.#payload, "");
+			setFieldError(this.#payload, "");
 			return { payload: JSON.parse(this.#payload.value), ...more };
 		} catch {
-			complain(this.#payload, "The payload is not valid JSON.");
+			setFieldError(this.#payload, "The payload is not valid JSON.");
 		}
 	}
 
-	#trySoon = ({ target }) => {
+	#scheduleDryRun = ({ target }) => {
 		if (!this.#webhook || !target.rows) return;
 		clearTimeout(this.#soon);
-		this.#soon = setTimeout(() => this.#tryDry(), TYPING_MS);
+		this.#soon = setTimeout(() => this.#requestDryRun(), DRY_RUN_DELAY_MS);
 	};
 
-	async #tryDry() {
-		const request = this.#sample({ dry_run: true, transformation: orNull(this.#form.elements.transformation.value) });
+	async #requestDryRun() {
+		const request = this.#readSample({ dry_run: true, transformation: orNull(this.#form.elements.transformation.value) });
 		if (!request) return;
 		const [soon, { signal }] = [this.#soon, this.viewing];
-		const asked = this.api.ask("POST", `${this.at(this.id)}/test`, signal, request);
-		const shown = await asked.then(drySent, (error) => remark(sentence(error.message)));
+		const asked = this.api.request("POST", `${this.at(this.id)}/test`, signal, request);
+		const shown = await asked.then(createDryRunResult, (error) => createRemark(toSentence(error.message)));
 		if (!signal.aborted && soon === this.#soon) fill(this.#dryRun, shown);
 	}
 
-	#recovery() {
-		const since = box("since", "Start time", "", { type: "datetime-local", required: true });
+	#createRecoveryForm() {
+		const since = createField("since", "Start time", "", { type: "datetime-local", required: true });
 		const start = () => this.#recover(new Date(since.children[1].value));
-		const said = remark("Resends messages that failed since this time and were not delivered later.");
+		const said = createRemark("Resends messages that failed since this time and were not delivered later.");
 		return h("form", { submit: start }, h("h3", "Recover"), said, since, h("button", "Recover"));
 	}
 
 	async #recover(since) {
 		const { signal } = this.viewing;
-		const started = await this.attempt("POST", "/recover", { since });
+		const started = await this.request("POST", "/recover", { since });
 		while (started && !signal.aborted) {
-			const progress = await this.attempt("GET", path`/recover/${started.recovery_id}`);
+			const progress = await this.request("GET", escapePath`/recover/${started.recovery_id}`);
 			if (!progress) return;
 			const said = { running: "Recovery running", done: "Recovery finished", stopped: "Recovery stopped" }[progress.status];
-			this.tell(`${said}: ${progress.found} found, ${progress.queued} queued.`);
+			this.showMessage(`${said}: ${progress.found} found, ${progress.queued} queued.`);
 			if (progress.status !== "running") return;
-			await new Promise((wake) => setTimeout(wake, LOOK_MS));
+			await new Promise((wake) => setTimeout(wake, ATTEMPTS_POLL_MS));
 		}
 	}
 }
 
-class WebhookList extends Pages {
-	what = "webhook";
+class WebhookList extends PagedList {
+	itemName = "webhook";
 	scope = "webhooks:read";
-	sheet = new WebhookSheet(this.api, (id) => this.start(id));
+	dialog = new WebhookDialog(this.api, (id) => this.start(id));
 
 	#edited;
 	#head = h("div.head");
@@ -1318,43 +1332,43 @@ class WebhookList extends Pages {
 
 	constructor(api, openHistory) {
 		super(api, openHistory);
-		this.begin(this.#head, this.#list, this.sheet.element);
+		this.build(this.#head, this.#list, this.dialog.element);
 	}
 
 	start(edited) {
 		this.#edited = edited;
-		const setUp = this.api.allows(MANAGE) ? button("Add webhook", this.sheet.setUp, "primary") : [];
-		fill(this.#head, h("h2.webhook", "Webhooks"), button("Refresh", () => this.start()), setUp);
+		const add = this.api.allows(MANAGE) ? createButton("Add webhook", this.dialog.openNew, "primary") : [];
+		fill(this.#head, h("h2.webhook", "Webhooks"), createButton("Refresh", () => this.start()), add);
 		if (edited) this.#head.lastElementChild.focus();
 		fill(this.#list);
 		this.load();
 	}
 
-	older(signal) {
-		return this.api.ask("GET", `/webhooks?${this.cursor ? path`cursor=${this.cursor}` : ""}`, signal);
+	loadOlder(signal) {
+		return this.api.request("GET", `/webhooks?${this.cursor ? escapePath`cursor=${this.cursor}` : ""}`, signal);
 	}
 
 	show({ webhooks, next_cursor: cursor }) {
 		this.cursor = cursor;
 		this.offerMore(cursor);
-		this.#list.append(...webhooks.map((webhook) => this.#row(webhook)));
+		this.#list.append(...webhooks.map((webhook) => this.#createRow(webhook)));
 		const { length } = this.#list.children;
 		const text = "Add the first one. Messages with its ID are then sent to its URL.";
-		this.showState(length ? [] : notice(["No webhooks yet", text]));
-		this.sayCount(length);
+		this.showState(length ? [] : createNotice(["No webhooks yet", text]));
+		this.announceCount(length);
 	}
 
-	#row(webhook) {
+	#createRow(webhook) {
 		const { webhook_id: id, url, event_types: types, enabled } = webhook;
 		const name = webhook.name || id;
 		const texts = [id, url, types.join(" ") || "all event types"].map((text) => h("bdi.id", text));
-		const edit = button("Edit", () => this.sheet.open(id), null, { "aria-label": `Edit ${name}` });
+		const edit = createButton("Edit", () => this.dialog.open(id), null, { "aria-label": `Edit ${name}` });
 		if (id === this.#edited) queueMicrotask(() => edit.focus());
 		return h("li",
-			h("div", h("bdi.name", name), texts, off(webhook)),
+			h("div", h("bdi.name", name), texts, createDisabledRemark(webhook)),
 			h(`span.badge.${enabled ? "success" : "unreached"}`, enabled ? "Enabled" : "Disabled"),
 			this.api.allows(MANAGE) ? edit : [],
-			button("Open history", () => this.go(id), null, { "aria-label": `Open history of ${name}` }),
+			createButton("Open history", () => this.open(id), null, { "aria-label": `Open history of ${name}` }),
 		);
 	}
 }
@@ -1365,24 +1379,24 @@ class WebhookHistory extends HTMLElement {
 	static observedAttributes = ["api", "webhook", "token"];
 
 	#api = new Api();
-	#list = new ExecutionList(this.#api, (id) => this.#view.open(id));
-	#view = new ExecutionView(this.#api, () => this.#list.refresh());
+	#list = new ExecutionList(this.#api, (id) => this.#dialog.open(id));
+	#dialog = new ExecutionDialog(this.#api, () => this.#list.refresh());
 	#webhooks = new WebhookList(this.#api, (id) => this.#openHistory(id));
-	#views = h("form.views", { change: () => this.#choose(this.#views.elements.view.value) },
-		choices("View", "view", "", ["", "History"], ["webhooks", "Webhooks"]),
+	#views = h("form.views", { change: () => this.#chooseView(this.#views.elements.view.value) },
+		createRadioGroup("View", "view", "", ["", "History"], ["webhooks", "Webhooks"]),
 	);
 	#question = h("div", { role: "alert", hidden: true });
-	#managing = false;
+	#showsWebhooks = false;
 	#clocks;
 
 	constructor() {
 		super();
-		// set early
+		// the front end may have set it before the component was defined
 		this.#api.renewToken = this.renewToken;
 		delete this.renewToken;
 		const href = new URL("webhook-history.css", import.meta.url);
 		const show = () => (whole.hidden = false);
-		const parts = [this.#list, this.#view, this.#webhooks].map(({ element }) => element);
+		const parts = [this.#list, this.#dialog, this.#webhooks].map(({ element }) => element);
 		const whole = h("div.history", { hidden: true, tabindex: "-1", submit: (event) => event.preventDefault() },
 			this.#question, this.#views, parts,
 		);
@@ -1400,7 +1414,7 @@ class WebhookHistory extends HTMLElement {
 
 	connectedCallback() {
 		addEventListener("hashchange", this.#addressChanged);
-		this.#clocks = [setInterval(() => this.#list.tick(), CLOCK_MS), setInterval(() => this.#view.tick(), 1000)];
+		this.#clocks = [setInterval(() => this.#list.tick(), TIMES_UPDATE_MS), setInterval(() => this.#dialog.tick(), 1000)];
 		this.#start();
 	}
 
@@ -1408,8 +1422,8 @@ class WebhookHistory extends HTMLElement {
 		removeEventListener("hashchange", this.#addressChanged);
 		this.#clocks.forEach(clearInterval);
 		this.#clocks = null;
-		for (const part of [this.#list, this.#view, this.#webhooks, this.#webhooks.sheet]) part.stop();
-		for (const sheet of [this.#view, this.#webhooks.sheet]) sheet.element.open = false;
+		for (const part of [this.#list, this.#dialog, this.#webhooks, this.#webhooks.dialog]) part.stop();
+		for (const dialog of [this.#dialog, this.#webhooks.dialog]) dialog.element.open = false;
 	}
 
 	attributeChangedCallback(name, before, after) {
@@ -1417,55 +1431,55 @@ class WebhookHistory extends HTMLElement {
 		if (name !== "token" || !before || !after) return this.#start();
 		this.#api.token = after;
 		this.#api.renewed();
-		(this.#managing ? this.#webhooks : this.#list).again?.();
+		(this.#showsWebhooks ? this.#webhooks : this.#list).tryAgain?.();
 	}
 
 	#addressChanged = () => {
-		if (fragment().has("token")) this.#start();
+		if (readFragment().has("token")) this.#start();
 	};
 
 	#start() {
 		const api = this.#api;
 		this.#question.hidden = true;
-		api.token = this.getAttribute("token") || (api.renewToken ? api.token : this.#tokenOfPage());
+		api.token = this.getAttribute("token") || (api.renewToken ? api.token : this.#findToken());
 		const { webhook, execution, edit } = readAddress();
 		api.webhook = this.getAttribute("webhook") || webhook;
 		api.base = new URL(this.getAttribute("api") ?? ".", document.baseURI).href.replace(/\/$/, "");
-		api.renewed = () => this.#offer() !== this.#managing && this.#show();
+		api.renewed = () => this.#offerViews() !== this.#showsWebhooks && this.#show();
 		this.#show();
 		if (!this.#question.hidden) return;
-		if (this.#managing) edit && api.allows(MANAGE) && this.#webhooks.sheet.open(edit);
-		else if (execution && api.ready) this.#view.open(execution);
+		if (this.#showsWebhooks) edit && api.allows(MANAGE) && this.#webhooks.dialog.open(edit);
+		else if (execution && api.isReady) this.#dialog.open(execution);
 	}
 
-	/** Nobody's session ends because they followed a link. */
-	#tokenOfPage() {
-		const [given, mine] = [tokenFromAddress(), keptToken()];
-		const other = given && mine && isCurrent(mine) && !sameAccess(given, mine);
-		if (other) this.#ask(given);
-		return other ? mine : keptToken(given);
+	/** Asks before a link's token replaces a valid one with different access. */
+	#findToken() {
+		const [given, mine] = [takeToken(), storeToken()];
+		const other = given && mine && isUnexpired(mine) && !haveSameAccess(given, mine);
+		if (other) this.#askWhichToken(given);
+		return other ? mine : storeToken(given);
 	}
 
-	#ask(token) {
-		const answer = (chosen) => () => {
-			keptToken(chosen);
+	#askWhichToken(token) {
+		const choose = (chosen) => () => {
+			storeToken(chosen);
 			this.#start();
 			this.#question.parentElement.focus();
 		};
 		const text = "It differs from your current access. Switch only if you expected this.";
-		reveal(this.#question, notice(["Switch to the access in this link?", text],
-			button("Keep mine", answer(), "primary"),
-			button("Switch", answer(token)),
+		reveal(this.#question, createNotice(["Switch to the access in this link?", text],
+			createButton("Keep mine", choose(), "primary"),
+			createButton("Switch", choose(token)),
 		));
 	}
 
-	#offer() {
+	#offerViews() {
 		this.#views.hidden = !["webhooks:read", MANAGE].some((scope) => this.#api.allows(scope));
 		return !this.#views.hidden && readAddress().view === "webhooks";
 	}
 
 	#show() {
-		const webhooks = (this.#managing = this.#offer());
+		const webhooks = (this.#showsWebhooks = this.#offerViews());
 		this.#views.elements.view[webhooks ? 1 : 0].checked = true;
 		const [shown, other] = webhooks ? [this.#webhooks, this.#list] : [this.#list, this.#webhooks];
 		other.stop();
@@ -1474,13 +1488,13 @@ class WebhookHistory extends HTMLElement {
 		shown.start();
 	}
 
-	#choose(view) {
+	#chooseView(view) {
 		writeAddress({ view });
 		this.#show();
 	}
 
 	#openHistory(id) {
-		writeAddress({ ...NO_FILTER, view: "", webhook: id });
+		writeAddress({ ...EMPTY_FILTER, view: "", webhook: id });
 		if (this.hasAttribute("webhook")) this.setAttribute("webhook", id);
 		this.#start();
 		this.#views.querySelector(":checked").focus();
