@@ -350,9 +350,10 @@ function describeError(error, scope = "executions:read") {
 	if (error.status === 0) return failure("The API cannot be reached", "Check your connection, then try again.");
 	if (error.status === 401)
 		return failure("Your access has expired", "Open the history again from your application, or try again.");
-	const said = toSentence(error.message);
-	if (error.status === 403) return ["No permission", `${said} You need a token for this webhook with the scope ${scope}.`];
-	return failure(error.status === 429 ? "Too many requests" : "Request failed", said);
+	const message = toSentence(error.message);
+	if (error.status === 403)
+		return ["No permission", `${message} You need a token for this webhook with the scope ${scope}.`];
+	return failure(error.status === 429 ? "Too many requests" : "Request failed", message);
 }
 
 function toSentence(text) {
@@ -364,8 +365,9 @@ const createNotice = ([title, text, look = ""], ...more) => h(`div.notice.${look
 function createFirstMessageNotice(webhook) {
 	const url = "https://example.com/webhooks";
 	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
-	const send = `aws sqs send-message --queue-url "$QUEUE_URL" --message-group-id ${quoteForShell(webhook)} \\\n  --message-body `;
-	const command = send + quoteForShell(JSON.stringify(message, null, 2));
+	const group = `--message-group-id ${quoteForShell(webhook)}`;
+	const body = `--message-body ${quoteForShell(JSON.stringify(message, null, 2))}`;
+	const command = `aws sqs send-message --queue-url "$QUEUE_URL" ${group} \\\n  ${body}`;
 	const text = "Put the first message on the queue to see it here.";
 	return createNotice(["Nothing sent yet", text], createBlock("Command", { content: command }, command));
 }
@@ -376,12 +378,21 @@ const createSkeleton = (lines) => h("div.skeleton", Array.from({ length: lines }
 
 const classify = ({ success, result }) => (success ? "success" : result === 0 ? "unreached" : "failure");
 
+/** Why there is no status, by the error's type. */
 const NO_RESPONSE = {
-	dns_failure: "DNS failed", connection_refused: "Connection refused", tls_error: "TLS failed",
-	connect_timeout: "Timed out", read_timeout: "Timed out", deadline_exceeded: "Timed out",
-	connection_reset: "Connection closed", protocol_error: "Invalid response",
-	...Object.fromEntries(["blocked_address", "invalid_url", "transformation_error", "unknown_webhook", "disabled_webhook"]
-		.map((type) => [type, "Not sent"])),
+	dns_failure: "DNS failed",
+	connection_refused: "Connection refused",
+	connect_timeout: "Timed out",
+	read_timeout: "Timed out",
+	deadline_exceeded: "Timed out",
+	tls_error: "TLS failed",
+	connection_reset: "Connection closed",
+	protocol_error: "Invalid response",
+	blocked_address: "Not sent",
+	invalid_url: "Not sent",
+	transformation_error: "Not sent",
+	unknown_webhook: "Not sent",
+	disabled_webhook: "Not sent",
 };
 
 function describeResult({ skipped, result, error_type: listed, error }) {
@@ -455,7 +466,9 @@ function countPerBar(executions) {
 	const start = Math.floor((oldest - zone) / width) * width + zone;
 	const bars = [];
 	for (let from = start; from <= newest; from += width) bars.push({ from, to: from + width, succeeded: 0, failed: 0 });
-	executions.forEach(({ success }, at) => bars[Math.floor((times[at] - start) / width)][success ? "succeeded" : "failed"]++);
+	executions.forEach(({ success }, at) => {
+		bars[Math.floor((times[at] - start) / width)][success ? "succeeded" : "failed"]++;
+	});
 	return bars;
 }
 
@@ -546,7 +559,7 @@ function createBodyBlock(title, execution, part = "request_body") {
 
 function* listFacts(execution) {
 	const { error, url, executed_at: at } = execution;
-	yield ["Result", createBadge(execution), execution.result];
+	yield ["Result", createBadge(execution), execution.result, execution.result === 0 && !execution.skipped && "wide"];
 	if (!execution.success) yield ["Hard Error", ...Array(2).fill(execution.hard_error ? "yes" : "no")];
 	yield ["Attempt", isolate(describeAttempt(execution))];
 	yield ["Duration", formatDuration(execution.duration_ms)];
@@ -574,11 +587,11 @@ function createFactList(execution) {
 }
 
 function* createDetails(execution) {
-	const { request_headers: headers, request_body: sent, response_headers: responseHeaders } = execution;
+	const { request_headers: headers, request_body: sent, response_headers: received } = execution;
 	if (headers) yield createHeaderBlock("Headers", headers);
 	if (sent != null) yield createBodyBlock("Request Body", execution);
 	if (execution.response_body != null) yield createBodyBlock("Response Body", execution, "response_body");
-	if (responseHeaders) yield createHeaderBlock("Response Headers", responseHeaders, execution.response_headers_truncated);
+	if (received) yield createHeaderBlock("Response Headers", received, execution.response_headers_truncated);
 	if (headers || sent != null) return;
 	const fate = execution.erased ? "were erased" : "are no longer stored";
 	const isSuccess = execution.success && !execution.erased;
@@ -593,8 +606,9 @@ function buildCurl({ url, method, request_headers: headers = {}, request_body: b
 	const curls = ["host", "content-length", "accept-encoding", "connection"];
 	const own = Object.entries(headers).filter(([name]) => !curls.includes(name.toLowerCase()));
 	const binary = encoding === "base64";
+	const decoded = binary ? `printf %s ${quoteForShell(body)} | base64 -d | ` : "";
 	const lines = [
-		`${binary ? `printf %s ${quoteForShell(body)} | base64 -d | ` : ""}curl --globoff -X ${quoteForShell(method)} ${quoteForShell(url)}`,
+		`${decoded}curl --globoff -X ${quoteForShell(method)} ${quoteForShell(url)}`,
 		...own.map(([name, value]) => `-H ${quoteForShell(value === "" ? `${name};` : `${name}: ${value}`)}`),
 	];
 	if (body != null) lines.push(binary ? "--data-binary @-" : `--data-raw ${quoteForShell(body)}`);
@@ -809,7 +823,8 @@ class ExecutionList extends PagedList {
 		const found = [];
 		let cursor = null;
 		for (let pages = 0; pages < MAX_NEW_PAGES; pages++) {
-			const page = await this.#loadExecutions({ from: from > since ? from : since, limit: LATER_PAGE_SIZE }, cursor, signal);
+			const query = { from: from > since ? from : since, limit: LATER_PAGE_SIZE };
+			const page = await this.#loadExecutions(query, cursor, signal);
 			found.push(...page.executions);
 			cursor = page.next_cursor;
 			if (!cursor) return found;
@@ -830,7 +845,8 @@ class ExecutionList extends PagedList {
 	#scheduleLive = () => {
 		clearTimeout(this.#timer);
 		if (!this.#live.checked || !this.element.isConnected) return;
-		this.#timer = setTimeout(() => (document.hidden ? this.#scheduleLive() : this.#addNew().then(this.#scheduleLive)), LIVE_UPDATE_MS);
+		const update = () => (document.hidden ? this.#scheduleLive() : this.#addNew().then(this.#scheduleLive));
+		this.#timer = setTimeout(update, LIVE_UPDATE_MS);
 	};
 
 	async #addNew() {
@@ -1028,7 +1044,8 @@ class ExecutionDialog extends DetailsDialog {
 			this.#resentAt = null;
 			this.showMessage("Still on the queue after a minute. It will appear in the list once it is sent.");
 		}
-		if (late >= 0 && now - this.#lastLoadMs >= (late < 60_000 ? ATTEMPTS_POLL_MS : LATE_ATTEMPTS_POLL_MS)) this.#loadAttempts();
+		const interval = late < 60_000 ? ATTEMPTS_POLL_MS : LATE_ATTEMPTS_POLL_MS;
+		if (late >= 0 && now - this.#lastLoadMs >= interval) this.#loadAttempts();
 	}
 
 	show(execution) {
@@ -1112,6 +1129,7 @@ function parseHeaders(text) {
 	return Object.fromEntries(pairs);
 }
 
+const formatDelays = (delays) => (delays ? delays.join(" ") || "none" : "");
 const parseDelays = (text) => (text === "none" ? [] : text ? splitWords(text).map(Number) : null);
 
 /** Each field's label, formatter, parser and attributes. */
@@ -1122,11 +1140,14 @@ const FIELDS = {
 	event_types: ["Event types", (types = []) => types.join(" "), splitWords, { placeholder: "all" }],
 	topic: ["Topic", orEmpty, orNull],
 	timeout_seconds: ["Timeout in seconds", (seconds = 15) => seconds, Number],
-	retry_schedule: ['Retry delays in seconds, or "none"', (delays) => (delays ? delays.join(" ") || "none" : ""), parseDelays,
-		{ placeholder: "default" }],
+	retry_schedule: ['Retry delays in seconds, or "none"', formatDelays, parseDelays, { placeholder: "default" }],
 	transformation: ["Transformation (JSONata)", orEmpty, orNull, { rows: 4, placeholder: '{"text": payload.order}' }],
 };
-const ID_ATTRIBUTES = { required: true, pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}", title: "1 to 128 characters: A-Z a-z 0-9 _ . -" };
+const ID_ATTRIBUTES = {
+	required: true,
+	pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}",
+	title: "1 to 128 characters: A-Z a-z 0-9 _ . -",
+};
 
 function createField(name, text, value, more) {
 	const [id, wrong] = [`box-${name}`, `wrong-${name}`];
@@ -1137,7 +1158,8 @@ function createField(name, text, value, more) {
 }
 
 const setFieldError = (box, text) => fill(box.nextElementSibling, text);
-const createDisabledRemark = ({ disabled_reason: reason }) => (reason ? h("p.wrong", isolate(`Disabled: ${reason}`)) : []);
+const createDisabledRemark = ({ disabled_reason: reason }) =>
+	reason ? h("p.wrong", isolate(`Disabled: ${reason}`)) : [];
 
 function createDryRunResult(response) {
 	if (response.error) return createRemark(toSentence(response.error.message));
@@ -1164,7 +1186,8 @@ class WebhookDialog extends DetailsDialog {
 	openNew = () => {
 		this.begin();
 		this.#webhook = null;
-		this.render([this.panel, this.#createForm({}, createField("webhook_id", "ID", "", ID_ATTRIBUTES))], "New webhook");
+		const id = createField("webhook_id", "ID", "", ID_ATTRIBUTES);
+		this.render([this.panel, this.#createForm({}, id)], "New webhook");
 		this.#form.elements.webhook_id.focus();
 	};
 
@@ -1195,11 +1218,13 @@ class WebhookDialog extends DetailsDialog {
 	}
 
 	#createForm(webhook, first = []) {
-		const boxes = Object.entries(FIELDS).map(([name, [text, format, , more]]) => createField(name, text, format(webhook[name]), more));
+		const fields = Object.entries(FIELDS).map(([name, [label, format, , more]]) =>
+			createField(name, label, format(webhook[name]), more),
+		);
 		fill(this.#dryRun);
 		const enabled = h("label.live", createSwitch({ name: "enabled", checked: webhook.enabled }), "Enabled");
 		return (this.#form = h("form", { "aria-label": "Webhook", submit: this.#save, input: this.#scheduleDryRun },
-			first, boxes, this.#dryRun, enabled, h("button.primary", "Save"),
+			first, fields, this.#dryRun, enabled, h("button.primary", "Save"),
 		));
 	}
 
@@ -1221,7 +1246,8 @@ class WebhookDialog extends DetailsDialog {
 
 	showError(error, rest) {
 		const { status, message, errors } = error;
-		const wrong = errors.map((each) => [this.#fieldErrors.find(({ id }) => id === `wrong-${each.field}`), each.message]);
+		const places = this.#fieldErrors;
+		const wrong = errors.map(({ field, message: text }) => [places.find(({ id }) => id === `wrong-${field}`), text]);
 		if (status === 409 && rest === "/recover") this.showMessage(toSentence(message));
 		else if (status === 409 && this.#webhook) {
 			const reload = createButton("Reload", () => this.open(this.id));
@@ -1246,12 +1272,14 @@ class WebhookDialog extends DetailsDialog {
 
 	async #requestSecret(method) {
 		const response = await this.request(method, "/secret");
-		const until = response?.previous_valid_until;
-		if (response) this.#showSecret(until ? `The old secret also signs until ${formatExactTime(until)}.` : "", response.secret);
+		if (!response) return;
+		const { secret, previous_valid_until: until } = response;
+		this.#showSecret(until ? `The old secret also signs until ${formatExactTime(until)}.` : "", secret);
 	}
 
 	#showSecret(text, secret) {
-		this.showMessage(`${text} Receivers verify signatures with this secret:`, h("code", secret), createCopyButton("secret", secret));
+		const shown = [h("code", secret), createCopyButton("secret", secret)];
+		this.showMessage(`${text} Receivers verify signatures with this secret:`, ...shown);
 	}
 
 	async #delete() {
@@ -1292,7 +1320,8 @@ class WebhookDialog extends DetailsDialog {
 	};
 
 	async #requestDryRun() {
-		const request = this.#readSample({ dry_run: true, transformation: orNull(this.#form.elements.transformation.value) });
+		const transformation = orNull(this.#form.elements.transformation.value);
+		const request = this.#readSample({ dry_run: true, transformation });
 		if (!request) return;
 		const [soon, { signal }] = [this.#soon, this.viewing];
 		const asked = this.api.request("POST", `${this.at(this.id)}/test`, signal, request);
@@ -1313,8 +1342,8 @@ class WebhookDialog extends DetailsDialog {
 		while (started && !signal.aborted) {
 			const progress = await this.request("GET", escapePath`/recover/${started.recovery_id}`);
 			if (!progress) return;
-			const said = { running: "Recovery running", done: "Recovery finished", stopped: "Recovery stopped" }[progress.status];
-			this.showMessage(`${said}: ${progress.found} found, ${progress.queued} queued.`);
+			const state = { running: "running", done: "finished", stopped: "stopped" }[progress.status];
+			this.showMessage(`Recovery ${state}: ${progress.found} found, ${progress.queued} queued.`);
 			if (progress.status !== "running") return;
 			await new Promise((wake) => setTimeout(wake, ATTEMPTS_POLL_MS));
 		}

@@ -1,4 +1,4 @@
-"""What axe finds on a page, and whether it fits, in each look that it has."""
+"""Accessibility checks with axe, in light and dark, wide and narrow."""
 
 from typing import Literal
 
@@ -16,7 +16,7 @@ def violations(page: Page) -> list[str]:
 
 
 def expect_accessible(page: Page) -> None:
-    """In light and dark, wide and narrow: no violation, and nothing scrolls sideways."""
+    """Assert that axe finds no violation and that nothing scrolls sideways, in each look."""
     for scheme, width in LOOKS:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 740})

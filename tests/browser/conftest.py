@@ -32,19 +32,19 @@ expect.set_options(timeout=60_000)
 
 @dataclass(frozen=True)
 class Stack:
-    """The deployed stack: a queue to put messages on, and a page that shows what came of them."""
+    """The deployed stack: its queue, its log and its History page."""
 
     outputs: Outputs
 
     def deliver(self, webhook_id: str, *messages: dict[str, Any], wait_for: int = 0) -> list[dict[str, Any]]:
-        """Put messages for one webhook on the queue; its history once it is as long as they are, or as is said."""
+        """Enqueue messages for one webhook; return its history once it has that many executions."""
         bodies = [json.dumps({"webhook_id": webhook_id, "payload": ORDER, **message}) for message in messages]
         deployment = Deployment(self.outputs, aws.client("sqs"))
         deployment.enqueue(webhook_id, *bodies)
         return deployment.wait_for_history(webhook_id, wait_for or len(bodies))
 
     def seed(self, webhook_id: str, executions: Iterable[dict[str, Any]]) -> None:
-        """Write summaries to the log as nobody delivered them, to have more than deliveries make in a moment."""
+        """Write summaries directly to the log, which is faster than delivering messages."""
         puts = [{"PutRequest": {"Item": _item(webhook_id, execution)}} for execution in executions]
         with ThreadPoolExecutor(4) as pool:
             database = aws.client("dynamodb")
@@ -83,7 +83,7 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """Without retries, which would add to a history while a test looks at it."""
+    """The stack without retries, which would change a history during its test."""
     outputs = local_stack.up()
     with configured("SendWebhooksFunction", RETRY_SCHEDULE=""):
         yield Stack(outputs)
@@ -91,13 +91,13 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all; gone before other tests, for Playwright keeps an event loop running in this thread."""
+    """One Chromium for the package. It closes before other tests, because Playwright keeps an event loop running."""
     with chromium() as browser:
         yield browser
 
 
-class Watch:
-    """What must not happen on any page: an error, an alert, a request to anywhere but the stack."""
+class PageGuard:
+    """Records what must not happen on any page: errors, alerts, requests to other hosts than the stack."""
 
     def __init__(self, page: Page, *homes: str) -> None:
         self.seen: list[str] = []
@@ -118,21 +118,21 @@ class Watch:
             self.seen.append(f"token sent in an address: {request.url}")
 
     def _console(self, text: str) -> None:
-        """A refused or failed request is what some tests are about; a breach of the policy never is."""
+        """Some tests cause failed requests on purpose, but never a violation of the policy."""
         if "Failed to load resource" not in text:
             self.seen.append(f"console: {text}")
 
 
 @pytest.fixture(scope="package")
 def front_end_pages(stack: Stack) -> dict[str, str]:
-    """What the SaaS serves, by its path: at / a page that has loaded the component."""
+    """The pages of the SaaS by their paths; / has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
     return {"/": f'<script type="module" src="{script}"></script>'}
 
 
 @pytest.fixture(scope="package")
 def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
-    """The SaaS, on an origin of its own."""
+    """The front end of the SaaS, on another origin than the API."""
     head = '<!doctype html><title>SaaS</title><link rel="icon" href="data:,">'
 
     class FrontEnd(BaseHTTPRequestHandler):
@@ -154,7 +154,7 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Of a viewer whose days, and whose hours, begin at other moments than those of UTC."""
+    """A browser context in a time zone whose days and hours start at other times than in UTC."""
     clipboard = ["clipboard-read", "clipboard-write"]
     context = browser.new_context(
         permissions=clipboard, viewport={"width": 1100, "height": 800}, timezone_id="Asia/Kathmandu"
@@ -166,9 +166,9 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext, stack: Stack, front_end_url: str) -> Iterator[Page]:
     page = context.new_page()
-    watch = Watch(page, stack.outputs["ApiUrl"], front_end_url)
+    guard = PageGuard(page, stack.outputs["ApiUrl"], front_end_url)
     yield page
-    assert watch.seen == []
+    assert guard.seen == []
 
 
 Open = Callable[..., Page]
@@ -176,7 +176,7 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def opened(page: Page, stack: Stack) -> Open:
-    """Open the History page on a webhook; `token=` and the address' own parameters may be given."""
+    """A function that opens the History page of a webhook, with `token=` or query parameters."""
 
     def open_page(webhook_id: str, **parameters: str) -> Page:
         page.goto(stack.page_url(webhook_id, **parameters))
@@ -187,12 +187,12 @@ def opened(page: Page, stack: Stack) -> Open:
 
 @pytest.fixture
 def webhook_id() -> str:
-    """A webhook that no other test knows."""
+    """A webhook ID that no other test uses."""
     return f"page.{uuid.uuid4().hex[:12]}"
 
 
 def call(stack: Stack, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    """Ask the API for something below /webhooks."""
+    """Call the API at a path below /webhooks."""
     token = {"Authorization": f"Bearer {stack.outputs['Token']}"}
     answer = requests.request(
         method, f"{stack.outputs['ApiUrl']}/webhooks/{path}", json=body, headers=token, timeout=30
@@ -207,13 +207,13 @@ def register(stack: Stack, webhook_id: str, url: str, **fields: Any) -> dict[str
 
 
 def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:
-    """What makes a message go to a receiver that answers with this status."""
+    """The URL of a receiver that responds with this status, as a field of a message."""
     return {"url": receiver.url(f"/status/{status}", body=body)}
 
 
 @pytest.fixture(scope="package")
 def orders(stack: Stack, receiver: Receiver) -> str:
-    """A webhook with sixty executions: a 500, one that was not reached, and 58 successes."""
+    """A webhook with 60 executions: one 500, one refused connection and 58 successes."""
     webhook_id = f"page.{uuid.uuid4().hex[:12]}"
     succeeding = {"event_type": "order.created", **url_of(receiver, 200)}
     failing = {"event_type": "order.paid", **url_of(receiver, 500, body=OUT_OF_STOCK)}

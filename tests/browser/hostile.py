@@ -1,4 +1,4 @@
-"""Text that would like to be more, and a page on which it is nothing else."""
+"""Text that would run as HTML or script if the page did not escape it."""
 
 from playwright.sync_api import Page
 

@@ -1,4 +1,4 @@
-"""Sketches of what is seen: a character for every 20 pixels, for where something is faintly or strongly marked."""
+"""Sketches of screenshots: one character for every 20 pixels shows how strongly they are marked."""
 
 import base64
 from typing import Final
@@ -10,7 +10,7 @@ from local import places
 from tests.template import ROOT
 
 PICTURES: Final = places.STATE / "pictures"
-"""Each as it was at the last run, to be looked at."""
+"""The screenshots of the last run."""
 
 _SKETCHES: Final = ROOT / "tests/browser/sketches"
 
@@ -40,26 +40,28 @@ _DRAW: Final = """async encoded => {
 }"""
 
 
-def expect_as_sketched(shown: Locator, name: str) -> None:
-    """That it looks like the sketch of that name, but for what another font moves."""
+def expect_like_sketch(shown: Locator, name: str) -> None:
+    """Assert that it looks like the sketch of that name, with tolerance for other fonts."""
     page = shown.page
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")
     drawn = page.evaluate(_DRAW, base64.b64encode(shown.screenshot()).decode())
-    assert _likeness(drawn, _kept(name, drawn)) > 0.7, f"{PICTURES / name}.png looks otherwise:\n{drawn}"
+    assert _similarity(drawn, _load_sketch(name, drawn)) > 0.7, (
+        f"{PICTURES / name}.png differs from its sketch:\n{drawn}"
+    )
 
 
-def _kept(name: str, drawn: str) -> str:
-    """The sketch of that name. One that is not there is drawn."""
+def _load_sketch(name: str, drawn: str) -> str:
+    """Load the sketch of that name. If there is none, write it and fail."""
     path = _SKETCHES / f"{name}.txt"
     if not path.exists():
         path.write_text(drawn)
-        pytest.fail(f"{path} was drawn anew: look at {PICTURES / name}.png, and commit it")
+        pytest.fail(f"{path} is new: check {PICTURES / name}.png, then commit it")
     return path.read_text()
 
 
-def _likeness(one: str, other: str) -> float:
-    """How many of the marks in either sketch are in both, from 0 to 1."""
+def _similarity(one: str, other: str) -> float:
+    """The share of marks in either sketch that are in both, from 0 to 1."""
     marks = [
         {(row, column, mark) for row, line in enumerate(sketch.splitlines()) for column, mark in enumerate(line)}
         for sketch in (one, other)

@@ -1,4 +1,4 @@
-"""Whoever cannot see it, use a mouse, stand the light or the movement, or has a telephone, can use the page."""
+"""The page works with screen readers, keyboards, dark mode, reduced motion and small screens."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ def show_failure(page: Page) -> None:
     page.locator("tr", has=page.locator(".badge.failure")).first.get_by_role("button").click()
     expect(page.get_by_role("group", name="Response Body")).to_be_visible()
     expect(page.locator(".attempts")).to_be_visible()
-    page.wait_for_timeout(250)  # until the dialog has arrived: axe measures contrast
+    page.wait_for_timeout(250)  # wait for the animation to end: axe measures contrast
 
 
 def show_question(page: Page) -> None:
@@ -40,33 +40,33 @@ SCENES = {
 
 
 @pytest.fixture
-def unguarded(browser: Browser) -> Iterator[Page]:
-    """A page without its Content-Security-Policy, into which axe can be brought."""
+def page_without_policy(browser: Browser) -> Iterator[Page]:
+    """A page without its Content-Security-Policy, so that axe can be injected."""
     page = browser.new_page(bypass_csp=True)
     yield page
     page.close()
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
-    unguarded: Page, stack: Stack, orders: str, scene: str
+def test_no_axe_violations_and_no_sideways_scrolling(
+    page_without_policy: Page, stack: Stack, orders: str, scene: str
 ) -> None:
     parameters, show = SCENES[scene]
-    unguarded.goto(stack.page_url(orders, **parameters))
-    show(unguarded)
-    expect_accessible(unguarded)
+    page_without_policy.goto(stack.page_url(orders, **parameters))
+    show(page_without_policy)
+    expect_accessible(page_without_policy)
     if scene == "list":
-        expect(unguarded.get_by_role("button", name=re.compile("^View ")).first).to_be_in_viewport(ratio=1)
+        expect(page_without_policy.get_by_role("button", name=re.compile("^View ")).first).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.parametrize("rights", [{"seconds": -60}, {"scope": "webhooks:read"}, {}])
-def test_axe_finds_no_violation_in_any_notice(unguarded: Page, stack: Stack, rights: dict[str, Any]) -> None:
-    unguarded.goto(stack.page_url("page.nobody", stack.token(**rights)))
-    show_notice(unguarded)
-    assert violations(unguarded) == []
+def test_no_axe_violations_in_notices(page_without_policy: Page, stack: Stack, rights: dict[str, Any]) -> None:
+    page_without_policy.goto(stack.page_url("page.nobody", stack.token(**rights)))
+    show_notice(page_without_policy)
+    assert violations(page_without_policy) == []
 
 
-def test_it_is_used_with_the_keyboard_alone(opened: Open, orders: str) -> None:
+def test_using_only_the_keyboard(opened: Open, orders: str) -> None:
     page = opened(orders)
     show_list(page)
     page.keyboard.press("Tab")
@@ -98,7 +98,7 @@ def test_it_is_used_with_the_keyboard_alone(opened: Open, orders: str) -> None:
     expect(view).to_be_focused()
 
 
-def test_the_dialog_is_named_and_what_happens_is_announced(opened: Open, orders: str) -> None:
+def test_the_dialog_has_a_name_and_changes_are_announced(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     expect(page.get_by_role("status")).to_have_text("2 executions")
     expect(page.get_by_role("table", name="Executions, newest first")).to_be_visible()
@@ -107,14 +107,14 @@ def test_the_dialog_is_named_and_what_happens_is_announced(opened: Open, orders:
     expect(page.get_by_role("dialog", name="order.paid")).to_be_visible()
 
 
-def test_dark_mode_is_dark(page: Page, opened: Open, orders: str) -> None:
+def test_dark_mode(page: Page, opened: Open, orders: str) -> None:
     page.emulate_media(color_scheme="dark")
     opened(orders)
     expect(page.locator("body")).to_have_css("background-color", "rgb(18, 22, 28)")
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
-def test_nothing_moves_for_those_who_asked_for_that(
+def test_reduced_motion_turns_animations_off(
     page: Page, opened: Open, orders: str, motion: Literal["reduce", "no-preference"]
 ) -> None:
     page.emulate_media(reduced_motion=motion)

@@ -1,7 +1,7 @@
-"""Everything that a receiver, a producer or a link controls is text, whatever it looks like.
+"""Everything that a receiver, a producer or a link controls is shown as text.
 
-The fixture `page` fails a test in which a script ran, a dialog opened, the policy was breached, or anything but the
-stack was asked for.
+The fixture `page` fails a test if a script ran, a dialog opened, the policy was violated, or another host than the
+stack was called.
 """
 
 import json
@@ -24,7 +24,9 @@ def event_type(hostile: str) -> str:
     return printable(hostile).replace(" ", "/")
 
 
-def test_in_every_field_of_a_real_delivery(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_every_field_of_a_real_delivery_is_text(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
     stack.deliver(webhook_id, *[hostile_message(receiver, hostile) for hostile in CORPUS])
     page = opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(len(CORPUS))
@@ -56,8 +58,8 @@ def expect_as_text(dialog: Locator, hostile: str) -> None:
         expect(shown).to_contain_text(f"X-Hostile: {printable(hostile)}")
 
 
-def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
-    """Worse than the API lets through: no field of its answer is trusted."""
+def test_every_field_of_an_api_response_is_text(opened: Open, page: Page) -> None:
+    """Worse than the API allows: the page trusts no field of a response."""
     execution: dict[str, Any] = {"webhook_id": "demo.orders"} | dict.fromkeys(
         ("execution_id", "message_id", "event_type", "trigger", "url", "method", "result", "attempt"), ALL
     )
@@ -88,7 +90,7 @@ def test_in_every_field_that_the_api_answers(opened: Open, page: Page) -> None:
     expect_no_elements(page)
 
 
-def test_in_a_link(opened: Open) -> None:
+def test_every_parameter_of_a_link_is_text(opened: Open) -> None:
     for hostile in (ALL, *CORPUS[:4]):
         page = opened(hostile, **dict.fromkeys(("status", "from", "to", "execution", "message"), hostile))
         expect(page.locator("h2.webhook")).to_have_text(hostile)
@@ -96,7 +98,7 @@ def test_in_a_link(opened: Open) -> None:
         expect_no_elements(page)
 
 
-def test_in_an_error_that_the_api_answers(opened: Open, page: Page) -> None:
+def test_an_api_error_is_text(opened: Open, page: Page) -> None:
     error = {"error": {"code": ALL, "message": ALL}}
     page.route("**/executions?*", lambda route: route.fulfill(status=400, json=error))
     opened("demo.orders")
@@ -104,7 +106,7 @@ def test_in_an_error_that_the_api_answers(opened: Open, page: Page) -> None:
     expect_no_elements(page)
 
 
-def test_a_webhook_id_cannot_leave_its_place_in_the_apis_address(opened: Open, page: Page) -> None:
+def test_a_webhook_id_is_escaped_in_the_api_url(opened: Open, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     opened("../../elsewhere?x#y")

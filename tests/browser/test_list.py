@@ -1,4 +1,4 @@
-"""The list: newest first, narrowed by a filter that lives in the address, further back page by page."""
+"""The list of executions: order, filter, pages, live updates, chart."""
 
 import re
 from contextlib import suppress
@@ -13,7 +13,7 @@ from tests.browser.conftest import Open, Stack, url_of
 from tests.receiver import Receiver
 
 
-def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_executions_are_listed_newest_first(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     stack.deliver(webhook_id, {"event_type": "order.created", **url_of(receiver, 200)})
     stack.deliver(webhook_id, {"event_type": "order.paid", **url_of(receiver, 500)})
     page = opened(webhook_id)
@@ -31,7 +31,7 @@ def test_what_was_sent_is_listed_newest_first(opened: Open, stack: Stack, receiv
     expect(page.get_by_role("status")).to_have_text("2 executions")
 
 
-def test_the_address_that_make_run_prints_opens_on_what_it_sent(
+def test_the_url_that_make_run_prints_shows_its_executions(
     page: Page, stack: Stack, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run_demo(stack.outputs)
@@ -44,7 +44,7 @@ def test_the_address_that_make_run_prints_opens_on_what_it_sent(
     assert sorted(shown) == ["0 · No response", "200", "500"]
 
 
-def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
+def test_times_are_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
     opened(orders)
     shown = page.locator("tbody time").first
     expect(shown).to_have_text(re.compile(r"just now|seconds ago|minutes? ago"))
@@ -55,13 +55,33 @@ def test_the_time_is_relative_and_exact_on_hover_in_the_viewers_zone(opened: Ope
     expect(shown).to_have_attribute("title", said)
 
 
-def test_a_server_that_was_not_reached_is_0(opened: Open, orders: str) -> None:
+def test_a_result_of_0_says_that_there_was_no_response(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     expect(page.locator(".badge.unreached")).to_have_text("0 · No response")
     expect(page.locator(".badge.unreached")).to_have_css("background-color", "rgb(255, 236, 204)")
 
 
-def test_load_more_goes_on_to_the_oldest(opened: Open, orders: str) -> None:
+def test_a_missing_response_shows_its_reason(opened: Open, orders: str, page: Page) -> None:
+    reasons = {
+        "read_timeout": "0 · Timed out",
+        "dns_failure": "0 · DNS failed",
+        "disabled_webhook": "0 · Not sent",
+        "a_later_type": "0 · No response",
+    }
+
+    def answer(route: Route) -> None:
+        listed = route.fetch().json()
+        listed["executions"] = [listed["executions"][0] | {"result": 0, "success": False} for _ in reasons]
+        for number, (summary, error_type) in enumerate(zip(listed["executions"], reasons, strict=True)):
+            summary |= {"execution_id": f"20261128T163000.{9 - number}", "error_type": error_type}
+        route.fulfill(json=listed)
+
+    page.route("**/executions?*", answer)
+    opened(orders, status="failure")
+    expect(page.locator("tbody .badge")).to_have_text(list(reasons.values()))
+
+
+def test_load_more_continues_to_the_oldest(opened: Open, orders: str) -> None:
     page = opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_role("status")).to_have_text("50 executions, and there are more")
@@ -73,7 +93,7 @@ def test_load_more_goes_on_to_the_oldest(opened: Open, orders: str) -> None:
     assert times == sorted(times, reverse=True)
 
 
-def test_an_empty_page_with_more_behind_it_is_passed_over(opened: Open, orders: str, page: Page) -> None:
+def test_an_empty_page_that_is_not_the_last_is_skipped(opened: Open, orders: str, page: Page) -> None:
     asked: list[str] = []
 
     def first_page_empty(route: Route) -> None:
@@ -89,7 +109,7 @@ def test_an_empty_page_with_more_behind_it_is_passed_over(opened: Open, orders: 
     assert "cursor=made-up" in asked[1]
 
 
-def test_the_filter_lives_in_the_address(opened: Open, orders: str) -> None:
+def test_the_filter_is_kept_in_the_address(opened: Open, orders: str) -> None:
     page = opened(orders)
     page.get_by_role("radio", name="Failed").check(force=True)
     expect(page.locator("tbody tr")).to_have_count(2)
@@ -103,7 +123,7 @@ def test_the_filter_lives_in_the_address(opened: Open, orders: str) -> None:
     expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
 
 
-def test_a_range_of_days_is_the_viewers_days_both_included(opened: Open, orders: str, page: Page) -> None:
+def test_a_range_includes_both_days_of_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
     opened(orders)
     newest = page.locator("tbody time").first.get_attribute("datetime")
     day = page.evaluate("iso => new Date(iso).toLocaleDateString('sv')", newest)
@@ -118,7 +138,7 @@ def test_a_range_of_days_is_the_viewers_days_both_included(opened: Open, orders:
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
 
 
-def test_a_range_the_wrong_way_round_is_turned(opened: Open, orders: str) -> None:
+def test_a_reversed_range_is_corrected(opened: Open, orders: str) -> None:
     page = opened(orders, **{"from": "2099-01-01", "to": "2020-01-01"})
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_label("From")).to_have_value("2020-01-01")
@@ -126,7 +146,7 @@ def test_a_range_the_wrong_way_round_is_turned(opened: Open, orders: str) -> Non
     expect(page.get_by_label("From")).to_have_value("2019-01-01")
 
 
-def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_refresh_adds_new_executions(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     stack.deliver(webhook_id, url_of(receiver, 200))
     page = opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -136,7 +156,7 @@ def test_refresh_shows_what_is_new(opened: Open, stack: Stack, receiver: Receive
 
 
 @pytest.mark.parametrize("hours_ahead", [-1, 1])
-def test_times_are_relative_whatever_the_viewers_clock_says(
+def test_relative_times_ignore_a_wrong_viewers_clock(
     opened: Open, page: Page, stack: Stack, webhook_id: str, hours_ahead: int
 ) -> None:
     now = datetime.now(UTC)
@@ -154,7 +174,7 @@ def test_times_are_relative_whatever_the_viewers_clock_says(
     expect(due).to_have_text("in 28 minutes")
 
 
-def test_the_attempts_of_a_message_are_narrowed_as_all_are(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_the_filter_applies_to_the_attempts_of_a_message(opened: Open, stack: Stack, webhook_id: str) -> None:
     now = datetime.now(UTC)
     message = {"message_id": f"msg_{webhook_id}"}
     first = {"result": 500, "at": now - timedelta(minutes=1)}
@@ -170,7 +190,7 @@ def test_the_attempts_of_a_message_are_narrowed_as_all_are(opened: Open, stack: 
     expect(page.get_by_text("This webhook has no execution of that message")).to_be_visible()
 
 
-def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_finding_a_message_by_its_id(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     message = {"message_id": f"order-{webhook_id}", **url_of(receiver, 500)}
     stack.deliver(webhook_id, message, url_of(receiver, 200), url_of(receiver, 200))
     page = opened(webhook_id)
@@ -189,7 +209,7 @@ def test_a_message_is_found_by_its_id(opened: Open, stack: Stack, receiver: Rece
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
-def test_the_strip_says_when_it_broke(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_the_chart_shows_when_failures_started(opened: Open, stack: Stack, webhook_id: str) -> None:
     first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
     broken = range(20, 24)
     stack.seed(
@@ -210,8 +230,8 @@ def test_the_strip_says_when_it_broke(opened: Open, stack: Stack, webhook_id: st
     expect(page.get_by_role("img", name="no failures")).to_be_visible()
 
 
-def expect_in_time(shown: Locator, count: int) -> None:
-    """Let the browser's clock leap from one look for what is new to the next, until that many are shown."""
+def expect_after_updates(shown: Locator, count: int) -> None:
+    """Advance the browser's clock from one update to the next until that many are shown."""
     for _ in range(40):
         shown.page.clock.fast_forward(3_000)
         with suppress(AssertionError):
@@ -219,7 +239,7 @@ def expect_in_time(shown: Locator, count: int) -> None:
     return expect(shown).to_have_count(count)
 
 
-def test_live_adds_what_is_new_and_moves_nothing(
+def test_live_updates_add_new_executions(
     opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
     page.clock.install()
@@ -229,13 +249,13 @@ def test_live_adds_what_is_new_and_moves_nothing(
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("switch", name="Live").check()
     stack.deliver(webhook_id, url_of(receiver, 500))
-    expect_in_time(page.locator("tbody tr"), 51)
+    expect_after_updates(page.locator("tbody tr"), 51)
     expect(page.locator("tbody tr").first.locator(".badge")).to_have_text("500")
     page.get_by_role("button", name="Load more").click()
     expect(page.locator("tbody tr")).to_have_count(61)
     late = {"result": 201, "at": now - timedelta(seconds=20)}
     stack.seed(webhook_id, [late])
-    expect_in_time(page.locator("tbody tr"), 62)
+    expect_after_updates(page.locator("tbody tr"), 62)
     expect(page.locator("tbody tr").nth(1).locator(".badge")).to_have_text("201")
     page.get_by_role("switch", name="Live").uncheck()
     times = [time.get_attribute("datetime") or "" for time in page.locator("td.time time").all()]
@@ -243,7 +263,7 @@ def test_live_adds_what_is_new_and_moves_nothing(
     assert all(newer > older for newer, older in pairwise(times))
 
 
-def test_live_waits_for_an_api_that_is_away(
+def test_live_updates_wait_for_an_unavailable_api(
     opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
     page.clock.install()
@@ -254,9 +274,9 @@ def test_live_waits_for_an_api_that_is_away(
     page.get_by_role("switch", name="Live").check()
     expect(page.get_by_text("Live updates: no response. Retrying…")).to_be_visible()
     stack.deliver(webhook_id, *[url_of(receiver, 200)] * 2)
-    expect_in_time(page.locator("tbody tr"), 3)
+    expect_after_updates(page.locator("tbody tr"), 3)
     expired = {"error": {"code": "unauthorized", "message": "expired"}}
     page.route("**/executions?*", lambda route: route.fulfill(status=401, json=expired))
-    expect_in_time(page.get_by_role("heading", name="Your access has expired"), 1)
+    expect_after_updates(page.get_by_role("heading", name="Your access has expired"), 1)
     expect(page.get_by_role("switch", name="Live")).not_to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(3)

@@ -1,4 +1,4 @@
-"""Each state in which there is no list, and what it says to do."""
+"""States without a list, and what they tell the viewer to do."""
 
 import re
 from typing import Any
@@ -7,32 +7,32 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Open, Stack, url_of
-from tests.browser.sketch import expect_as_sketched
+from tests.browser.sketch import expect_like_sketch
 from tests.receiver import Receiver
 
 
-def heading(page: Page, name: str) -> None:
+def expect_heading(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", name=name, exact=True)).to_be_visible()
 
 
-def test_while_it_loads_there_is_a_skeleton(opened: Open, orders: str, page: Page) -> None:
+def test_a_skeleton_is_shown_while_loading(opened: Open, orders: str, page: Page) -> None:
     held: list[Route] = []
     page.route("**/executions?*", lambda route: held.append(route))
     opened(orders)
     expect(page.locator(".skeleton .bar")).to_have_count(6)
     expect(page.get_by_role("status")).to_have_text("Loading executions…")
-    with page.expect_event("requestfailed"):  # for nobody waits for it any more
+    with page.expect_event("requestfailed"):  # the page has cancelled it
         page.get_by_role("radio", name="Failed").check(force=True)
     held[1].continue_()
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
-def test_nothing_yet_says_how_to_send_the_first(
+def test_an_empty_history_shows_how_to_send_a_message(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
     page = opened(webhook_id)
-    heading(page, "Nothing sent yet")
+    expect_heading(page, "Nothing sent yet")
     command = page.get_by_role("group", name="Command")
     expect(command).to_contain_text("aws sqs send-message")
     expect(command).to_contain_text(f'"webhook_id": "{webhook_id}"')
@@ -41,18 +41,18 @@ def test_nothing_yet_says_how_to_send_the_first(
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_nothing_matches_offers_all(opened: Open, orders: str) -> None:
+def test_an_empty_filter_result_offers_to_show_all(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure", to="2020-01-01")
-    heading(page, "Nothing matches")
+    expect_heading(page, "Nothing matches")
     page.get_by_role("button", name="Show all").click()
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_role("radio", name="All")).to_be_focused()
     expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
 
 
-def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str) -> None:
+def test_an_expired_token_shows_a_notice(opened: Open, stack: Stack, orders: str) -> None:
     page = opened(orders, token=stack.token(seconds=-60))
-    heading(page, "Your access has expired")
+    expect_heading(page, "Your access has expired")
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
 
 
@@ -63,46 +63,46 @@ def test_an_expired_token_is_said_to_be(opened: Open, stack: Stack, orders: str)
         {"scope": "webhooks:read"},
     ],
 )
-def test_no_permission_says_what_is_missing(opened: Open, stack: Stack, orders: str, rights: dict[str, Any]) -> None:
+def test_missing_permission_names_the_scope(opened: Open, stack: Stack, orders: str, rights: dict[str, Any]) -> None:
     page = opened(orders, token=stack.token(**rights))
-    heading(page, "No permission")
+    expect_heading(page, "No permission")
     expect(page.get_by_text("You need a token for this webhook with the scope executions:read.")).to_be_visible()
 
 
-def test_an_api_that_cannot_be_reached_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
+def test_an_unreachable_api_can_be_retried(opened: Open, orders: str, page: Page) -> None:
     page.route("**/executions?*", lambda route: route.abort("connectionrefused"), times=2)
     opened(orders)
-    heading(page, "The API cannot be reached")
+    expect_heading(page, "The API cannot be reached")
     page.get_by_role("button", name="Try again").click()
-    heading(page, "The API cannot be reached")
+    expect_heading(page, "The API cannot be reached")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("tbody tr")).to_have_count(50)
 
 
-def test_what_is_listed_stays_when_the_next_page_fails(opened: Open, orders: str) -> None:
+def test_the_list_stays_when_the_next_page_fails(opened: Open, orders: str) -> None:
     page = opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
     page.route("**/executions?*", lambda route: route.fulfill(status=502, body="<html>Bad Gateway"), times=1)
     page.get_by_role("button", name="Load more").click()
-    heading(page, "The API cannot be reached")
+    expect_heading(page, "The API cannot be reached")
     expect(page.locator("tbody tr")).to_have_count(50)
     busy = {"error": {"code": "too_many_requests", "message": "ask more slowly"}}
     page.route("**/executions?*", lambda route: route.fulfill(status=429, json=busy), times=1)
     page.get_by_role("button", name="Try again").click()
-    heading(page, "Too many requests")
+    expect_heading(page, "Too many requests")
     expect(page.locator(".notice p")).to_have_text("Ask more slowly.")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("tbody tr")).to_have_count(60)
 
 
-def test_without_a_token_or_a_webhook_it_says_what_to_add(page: Page, stack: Stack) -> None:
+def test_a_missing_token_or_webhook_shows_what_to_add(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.outputs['ApiUrl']}/history")
-    heading(page, "No webhook is selected")
+    expect_heading(page, "No webhook is selected")
     page.goto(f"{stack.outputs['ApiUrl']}/history?webhook=demo.orders")
-    heading(page, "A token is required")
+    expect_heading(page, "A token is required")
 
 
-# What each state looks like and says, for eyes and for ears
+# How each state looks, and what a screen reader announces
 
 
 def token_of(state: str, stack: Stack) -> str | None:
@@ -110,7 +110,7 @@ def token_of(state: str, stack: Stack) -> str | None:
     return stack.token(**rights[state]) if state in rights else None
 
 
-SPOKEN = {
+ANNOUNCED = {
     "loading": """
         - status: Loading executions…
     """,
@@ -149,8 +149,8 @@ SPOKEN = {
 }
 
 
-@pytest.mark.parametrize("state", SPOKEN)
-def test_each_state_is_seen_whole_and_said(opened: Open, stack: Stack, page: Page, state: str) -> None:
+@pytest.mark.parametrize("state", ANNOUNCED)
+def test_each_state_fits_and_is_announced(opened: Open, stack: Stack, page: Page, state: str) -> None:
     if state == "loading":
         page.route("**/executions?*", lambda route: None)
     if state == "unreachable":
@@ -159,12 +159,12 @@ def test_each_state_is_seen_whole_and_said(opened: Open, stack: Stack, page: Pag
     opened("page.nobody", **{name: value for name, value in parameters.items() if value})
     shown = page.locator(".skeleton" if state == "loading" else ".notice")
     expect(shown).to_be_visible()
-    expect(page.locator("webhook-history")).to_match_aria_snapshot(SPOKEN[state])
+    expect(page.locator("webhook-history")).to_match_aria_snapshot(ANNOUNCED[state])
     page.emulate_media(reduced_motion="reduce")
     for width in (1100, 360):
         page.set_viewport_size({"width": width, "height": 900})
         expect(shown).to_be_in_viewport(ratio=1)
-        expect_as_sketched(shown, f"{state.replace(' ', '-')}-{width}")
+        expect_like_sketch(shown, f"{state.replace(' ', '-')}-{width}")
         assert page.locator("webhook-history").evaluate("it => it.shadowRoot.getAnimations().length") == 0
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.unroute_all(behavior="ignoreErrors")

@@ -1,4 +1,4 @@
-"""Where the token comes from, and where it never goes."""
+"""Where the token comes from, and where it must not appear."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, Stack, register, url_of
-from tests.browser.sketch import expect_as_sketched
+from tests.browser.sketch import expect_like_sketch
 from tests.receiver import Receiver
 from tests.template import ROOT
 
@@ -17,7 +17,7 @@ NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
 })"""
 
 
-def test_the_address_loses_the_token_at_once(opened: Open, stack: Stack, orders: str) -> None:
+def test_the_token_is_removed_from_the_address(opened: Open, stack: Stack, orders: str) -> None:
     page = opened(orders)
     expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={orders}")
     expect(page.locator("tbody tr")).to_have_count(50)
@@ -33,9 +33,7 @@ def test_a_new_token_in_the_address_replaces_an_expired_one(opened: Open, stack:
     expect(page).to_have_url(re.compile(r"/history\?webhook=[^#]+$"))
 
 
-def test_the_address_loses_the_token_where_the_browser_keeps_nothing(
-    opened: Open, page: Page, stack: Stack, orders: str
-) -> None:
+def test_the_token_is_removed_without_session_storage(opened: Open, page: Page, stack: Stack, orders: str) -> None:
     page.add_init_script(NO_STORAGE)
     opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
@@ -53,13 +51,13 @@ NO_TOKENS = ["theirs", "a.b.c", "eyJ.bnVsbA.x"]
 
 
 def follow(page: Page, stack: Stack, webhook_id: str, token: str) -> None:
-    """A link in the tab of a session that there is."""
+    """Follow a link in a tab that already has a session."""
     page.goto("about:blank")
     page.goto(stack.page_url(webhook_id, token))
 
 
-def asked_with(page: Page, stack: Stack, webhook_id: str) -> str:
-    """The token that the API is asked with after a reload, which asks nobody."""
+def reload_and_get_token(page: Page, stack: Stack, webhook_id: str) -> str:
+    """Reload; return the token of the API call, and expect no question."""
     with page.expect_request("**/executions?*") as asked:
         page.reload()
     expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={webhook_id}")
@@ -81,11 +79,11 @@ def test_a_link_with_other_access_does_not_replace_the_session(page: Page, stack
         page.get_by_role("button", name="Keep mine").click()
         expect(page.get_by_role("alert")).to_be_hidden()
         expect(page.get_by_role("heading", name="page.theirs")).to_be_visible()
-    assert asked_with(page, stack, "page.theirs") == mine
+    assert reload_and_get_token(page, stack, "page.theirs") == mine
     assert used == {mine, f"Bearer {mine}"}
 
 
-def test_a_link_with_other_access_is_used_when_asked_to(page: Page, stack: Stack, orders: str) -> None:
+def test_switching_to_the_access_of_a_link(page: Page, stack: Stack, orders: str) -> None:
     page.goto(stack.page_url("page.mine", stack.token(**MINE)))
     expect(page.get_by_role("heading", name="page.mine")).to_be_visible()
     other = stack.token(webhooks=[orders])
@@ -93,11 +91,11 @@ def test_a_link_with_other_access_is_used_when_asked_to(page: Page, stack: Stack
     page.get_by_role("button", name="Switch").click()
     expect(page.get_by_role("alert")).to_be_hidden()
     expect(page.locator("tbody tr")).to_have_count(50)
-    assert asked_with(page, stack, orders) == other
+    assert reload_and_get_token(page, stack, orders) == other
 
 
 @pytest.mark.parametrize("blocked", [False, True], ids=["kept", "not kept"])
-def test_a_link_opened_in_the_running_page_asks_as_well(page: Page, stack: Stack, orders: str, blocked: bool) -> None:
+def test_a_link_in_the_open_page_asks_too(page: Page, stack: Stack, orders: str, blocked: bool) -> None:
     if blocked:
         page.add_init_script(NO_STORAGE)
     mine, other = stack.token(**MINE), stack.token(**{**MINE, "webhooks": ["evil.*"]})
@@ -112,7 +110,7 @@ def test_a_link_opened_in_the_running_page_asks_as_well(page: Page, stack: Stack
     assert asked.value.headers["authorization"] == f"Bearer {other}"
 
 
-def test_what_a_link_opens_waits_for_the_answer(page: Page, stack: Stack, orders: str) -> None:
+def test_a_links_execution_opens_after_the_choice(page: Page, stack: Stack, orders: str) -> None:
     page.goto(stack.page_url(orders, stack.token(**MINE)))
     expect(page.locator("tbody tr")).to_have_count(50)
     page.goto("about:blank")
@@ -124,17 +122,17 @@ def test_what_a_link_opens_waits_for_the_answer(page: Page, stack: Stack, orders
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def test_a_renewed_token_is_taken_at_once(page: Page, stack: Stack, orders: str) -> None:
+def test_a_renewed_token_replaces_the_session(page: Page, stack: Stack, orders: str) -> None:
     page.goto(stack.page_url(orders, stack.token(**MINE)))
     expect(page.get_by_role("heading", name=orders)).to_be_visible()
     newer = stack.token(**MINE, seconds=7200)
     follow(page, stack, orders, newer)
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_role("alert")).to_be_hidden()
-    assert asked_with(page, stack, orders) == newer
+    assert reload_and_get_token(page, stack, orders) == newer
 
 
-def test_the_question_is_seen_whole(page: Page, stack: Stack, orders: str) -> None:
+def test_the_question_fits(page: Page, stack: Stack, orders: str) -> None:
     page.goto(stack.page_url(orders, stack.token(**MINE)))
     expect(page.locator("tbody tr")).to_have_count(50)
     follow(page, stack, orders, stack.token(webhooks="*"))
@@ -142,7 +140,7 @@ def test_the_question_is_seen_whole(page: Page, stack: Stack, orders: str) -> No
     for width in (1100, 360):
         page.set_viewport_size({"width": width, "height": 900})
         expect(question).to_be_in_viewport(ratio=1)
-        expect_as_sketched(question, f"other-access-{width}")
+        expect_like_sketch(question, f"other-access-{width}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -163,8 +161,8 @@ def add_element(page: Page, stack: Stack, webhook_id: str, token: str | None = N
     page.evaluate(ADD, [stack.outputs["ApiUrl"], webhook_id, token])
 
 
-def documented(file: str, language: str, **values: str) -> str:
-    """The first example of a document, with values in the places of its own."""
+def read_example(file: str, language: str, **values: str) -> str:
+    """The first example in a document, with its placeholders replaced."""
     example = (ROOT / file).read_text().split(f"```{language}\n")[1].split("```")[0]
     for own, value in values.items():
         assert own in example
@@ -172,12 +170,12 @@ def documented(file: str, language: str, **values: str) -> str:
     return example
 
 
-def two_lines(stack: Stack, webhook_id: str, token: str) -> str:
+def read_two_lines(stack: Stack, webhook_id: str, token: str) -> str:
     places = {"https://<api>/v1": stack.outputs["ApiUrl"], "acme.orders": webhook_id, "<token>": token}
-    return documented("README.md", "html", **places)
+    return read_example("README.md", "html", **places)
 
 
-def test_two_lines_bring_it_into_a_front_end_of_another_origin(
+def test_two_lines_embed_the_component_on_another_origin(
     page: Page,
     front_end_pages: dict[str, str],
     front_end_url: str,
@@ -186,7 +184,7 @@ def test_two_lines_bring_it_into_a_front_end_of_another_origin(
     webhook_id: str,
 ) -> None:
     stack.deliver(webhook_id, url_of(receiver, 500))
-    front_end_pages["/two-lines"] = two_lines(stack, webhook_id, stack.outputs["Token"])
+    front_end_pages["/two-lines"] = read_two_lines(stack, webhook_id, stack.outputs["Token"])
     page.goto(f"{front_end_url}two-lines")
     expect(page.locator("tbody .badge")).to_have_css("border-radius", "16px")
     assert page.url == f"{front_end_url}two-lines"
@@ -196,11 +194,11 @@ def test_two_lines_bring_it_into_a_front_end_of_another_origin(
     expect(page.get_by_text("The headers and bodies of this execution were erased.")).to_be_visible()
 
 
-def test_a_renewal_may_be_there_before_the_component_is(
+def test_renew_token_may_be_set_before_the_component_loads(
     page: Page, front_end_pages: dict[str, str], front_end_url: str, stack: Stack, orders: str
 ) -> None:
-    html = two_lines(stack, orders, "").replace(' token=""', "")
-    front_end_pages["/renewing"] = f"{html}<script>{documented('docs/history-page.md', 'js')}</script>"
+    html = read_two_lines(stack, orders, "").replace(' token=""', "")
+    front_end_pages["/renewing"] = f"{html}<script>{read_example('docs/history-page.md', 'js')}</script>"
     tokens = [stack.token(seconds=-60), stack.token(scope="executions:read webhooks:read")]
     page.route("**/hooklog-token", lambda route: route.fulfill(body=tokens.pop(0)))
     page.goto(f"{front_end_url}renewing")
@@ -209,7 +207,7 @@ def test_a_renewal_may_be_there_before_the_component_is(
     assert tokens == []
 
 
-def test_a_new_token_as_the_attribute_disturbs_nothing(front_end: Page, stack: Stack, orders: str) -> None:
+def test_changing_the_token_attribute_keeps_the_list(front_end: Page, stack: Stack, orders: str) -> None:
     def give(token: str) -> None:
         front_end.evaluate("token => document.querySelector('webhook-history').setAttribute('token', token)", token)
 
@@ -227,7 +225,7 @@ def test_a_new_token_as_the_attribute_disturbs_nothing(front_end: Page, stack: S
     expect(front_end.locator("tbody tr")).to_have_count(60)
 
 
-def test_it_may_be_taken_out_and_put_in_again(front_end: Page, front_end_url: str, stack: Stack, orders: str) -> None:
+def test_removing_and_inserting_the_component(front_end: Page, front_end_url: str, stack: Stack, orders: str) -> None:
     front_end.clock.install()
     add_element(front_end, stack, orders, stack.token())
     front_end.get_by_role("switch", name="Live").check()
@@ -248,9 +246,7 @@ def test_it_may_be_taken_out_and_put_in_again(front_end: Page, front_end_url: st
     assert dialog.evaluate("it => it.matches(':modal')")
 
 
-def test_the_history_of_another_webhook_is_opened_and_that_of_the_same(
-    front_end: Page, stack: Stack, webhook_id: str
-) -> None:
+def test_opening_the_history_of_each_webhook(front_end: Page, stack: Stack, webhook_id: str) -> None:
     register(stack, webhook_id, "https://example.com/")
     register(stack, f"{webhook_id}.b", "https://example.com/")
     scope = "executions:read webhooks:read"
@@ -262,7 +258,7 @@ def test_the_history_of_another_webhook_is_opened_and_that_of_the_same(
         expect(front_end.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
 
 
-def test_an_expired_token_is_renewed_by_the_front_end(front_end: Page, stack: Stack, orders: str) -> None:
+def test_renewing_an_expired_token(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, orders, stack.token(seconds=-60))
     expect(front_end.get_by_role("heading", name="Your access has expired")).to_be_visible()
     front_end.evaluate(
@@ -272,7 +268,7 @@ def test_an_expired_token_is_renewed_by_the_front_end(front_end: Page, stack: St
     expect(front_end.locator("tbody tr")).to_have_count(50)
 
 
-def test_a_token_is_fetched_where_there_is_none(front_end: Page, stack: Stack, orders: str) -> None:
+def test_fetching_a_missing_token(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, orders)
     expect(front_end.get_by_role("heading", name="A token is required")).to_be_visible()
     front_end.evaluate("token => { document.querySelector('webhook-history').renewToken = () => token }", stack.token())
@@ -280,9 +276,7 @@ def test_a_token_is_fetched_where_there_is_none(front_end: Page, stack: Stack, o
 
 
 @pytest.mark.parametrize("renewal", ["Promise.reject(new Error('signed out'))", "token", "undefined"])
-def test_a_renewal_that_brings_nothing_is_an_expired_token(
-    front_end: Page, stack: Stack, orders: str, renewal: str
-) -> None:
+def test_a_failed_renewal_is_an_expired_token(front_end: Page, stack: Stack, orders: str, renewal: str) -> None:
     add_element(front_end, stack, orders)
     renew = f"() => {{ tokensAsked += 1; return {renewal} }}"
     script = f"globalThis.tokensAsked = 0; document.querySelector('webhook-history').renewToken = {renew}"
@@ -291,7 +285,7 @@ def test_a_renewal_that_brings_nothing_is_an_expired_token(
     assert front_end.evaluate("tokensAsked") <= 2
 
 
-def test_another_webhook_is_shown_when_the_attribute_changes(front_end: Page, stack: Stack, orders: str) -> None:
+def test_changing_the_webhook_attribute(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, "page.nobody", stack.token())
     expect(front_end.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
     front_end.evaluate("id => document.querySelector('webhook-history').setAttribute('webhook', id)", orders)

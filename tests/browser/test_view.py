@@ -1,4 +1,4 @@
-"""View: one execution, with all that is kept of it."""
+"""The dialog of one execution: its facts, headers, bodies, attempts and actions."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def test_a_success_shows_its_result(opened: Open, orders: str) -> None:
     expect(fact(dialog, "Hard Error")).to_have_count(0)
 
 
-def test_a_failure_shows_all_that_is_kept(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_a_failure_shows_its_details(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     message = {"event_type": "order.paid", "headers": {"X-Shop": "berlin"}, "message_id": "msg_1"}
     stack.deliver(webhook_id, message | url_of(receiver, 500, body='{"id":12345678901234567890,"no":[]}'))
     dialog = view(opened(webhook_id))
@@ -48,7 +48,7 @@ def test_a_failure_shows_all_that_is_kept(opened: Open, stack: Stack, receiver: 
     expect(block(dialog, "Response Body")).to_have_text('{\n  "id": 12345678901234567890,\n  "no": []\n}')
 
 
-def test_a_hard_error_says_what_went_wrong(opened: Open, orders: str, stack: Stack) -> None:
+def test_a_hard_error_shows_its_error(opened: Open, orders: str, stack: Stack) -> None:
     page = opened(orders, status="failure")
     page.locator("tr", has=page.locator(".unreached")).get_by_role("button").click()
     dialog = page.get_by_role("dialog")
@@ -72,7 +72,7 @@ def view_failure(page: Page, kind: str = "failure") -> Locator:
     return page.get_by_role("dialog")
 
 
-def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_skipped_and_possibly_duplicate_executions(opened: Open, stack: Stack, webhook_id: str) -> None:
     register(stack, webhook_id, "https://example.com/", transformation="payload.none")
     now = datetime.now(UTC)
     twice = {"redelivered": True, "resent_on_new_connection": True}
@@ -93,7 +93,7 @@ def test_what_was_not_sent_or_perhaps_twice_is_said(opened: Open, stack: Stack, 
     expect(dialog.get_by_text("Delivered on the first attempt.")).to_be_visible()
 
 
-def test_a_transformation_that_fails_is_said_to(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_a_failed_transformation_shows_its_error(opened: Open, stack: Stack, webhook_id: str) -> None:
     register(stack, webhook_id, "https://example.com/", transformation='1 + "a"')
     stack.deliver(webhook_id, {})
     dialog = view_failure(opened(webhook_id), "unreached")
@@ -102,9 +102,7 @@ def test_a_transformation_that_fails_is_said_to(opened: Open, stack: Stack, webh
     expect(dialog.get_by_role("button", name="Resend")).to_be_visible()
 
 
-def test_a_test_is_not_sent_again_as_the_api_would_refuse_it(
-    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
-) -> None:
+def test_a_webhook_test_cannot_be_resent(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     register(stack, webhook_id, receiver.url("/status/500"))
     call(stack, "POST", f"{webhook_id}/test", {})
     page = opened(webhook_id)
@@ -114,7 +112,7 @@ def test_a_test_is_not_sent_again_as_the_api_would_refuse_it(
     expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
 
 
-def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
+def test_copying_each_fact(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     view_failure(page, "unreached")
     assert copied(page, "Result") == "0"
@@ -126,7 +124,7 @@ def test_each_fact_can_be_copied(opened: Open, orders: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Headers", "Request Body", "Response Body"])
-def test_each_part_can_be_copied_as_it_was_sent(opened: Open, orders: str, name: str) -> None:
+def test_copying_headers_and_bodies_unchanged(opened: Open, orders: str, name: str) -> None:
     page = opened(orders, status="failure")
     view_failure(page)
     text = copied(page, name)
@@ -137,7 +135,9 @@ def test_each_part_can_be_copied_as_it_was_sent(opened: Open, orders: str, name:
         assert text == (sent if name == "Request Body" else OUT_OF_STOCK)
 
 
-def test_a_curl_command_makes_the_same_request(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_the_curl_command_makes_the_same_request(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
     payload = {"it's": '$HOME `id` \\ "!"'}
     message = {"headers": {"X-Shop": "it's; $(id)"}, "payload": payload, "message_id": "msg_1"}
     stack.deliver(webhook_id, message | url_of(receiver, 500))
@@ -151,7 +151,7 @@ def test_a_curl_command_makes_the_same_request(opened: Open, stack: Stack, recei
     assert json.loads(words[words.index("--data-raw") + 1]) == payload
 
 
-def test_a_curl_command_sends_bytes_and_empty_headers(opened: Open, orders: str, page: Page) -> None:
+def test_the_curl_command_sends_binary_bodies_and_empty_headers(opened: Open, orders: str, page: Page) -> None:
     sent = {"request_body": "/w==", "request_body_encoding": "base64", "request_headers": {"X-Empty": ""}}
     page.route("**/executions/*", lambda route: route.fulfill(json=route.fetch().json() | sent))
     view_failure(opened(orders, status="failure"))
@@ -160,7 +160,7 @@ def test_a_curl_command_sends_bytes_and_empty_headers(opened: Open, orders: str,
     assert command.endswith("-H 'X-Empty;' \\\n  --data-binary @-")
 
 
-def test_json_is_folded_and_unfolded(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+def test_collapsing_and_expanding_json(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
     body = json.dumps({"rows": [{"n": number, "deep": {"a": [1, 2]}} for number in range(20)], "total": 20})
     stack.deliver(webhook_id, url_of(receiver, 500, body='{"error":{"code":"x"}}') | {"payload": json.loads(body)})
     page = opened(webhook_id)
@@ -185,20 +185,23 @@ BODIES: dict[str, tuple[dict[str, Any], str]] = {
     "in a charset": ({"path": "/answer/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
     "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "the connection closed early, or time ran out"),
     "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, and it is not"),
-    "more headers": ({"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}}, "the response had more headers"),
+    "more headers": (
+        {"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}},
+        "the response had more headers",
+    ),
     "empty": ({"path": "/status/500", "query": {}}, "empty"),
 }
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_what_a_body_is_not_is_said(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, kind: str) -> None:
+def test_remarks_on_bodies(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, kind: str) -> None:
     target, said = BODIES[kind]
     stack.deliver(webhook_id, {"url": receiver.url(target["path"], **target["query"])})
     expect(view(opened(webhook_id)).get_by_text(said)).to_be_visible()
 
 
 @pytest.mark.parametrize("body", ["[" * 60_000, "[" * 9000 + "]" * 9000, '{"a":' * 4000 + "1" + "}" * 4000])
-def test_json_that_is_nested_deeply_does_no_harm(opened: Open, orders: str, page: Page, body: str) -> None:
+def test_deeply_nested_json_is_shown(opened: Open, orders: str, page: Page, body: str) -> None:
     def answer_deeply(route: Route) -> None:
         route.fulfill(json=route.fetch().json() | {"response_body": body})
 
@@ -212,7 +215,7 @@ def test_json_that_is_nested_deeply_does_no_harm(opened: Open, orders: str, page
     expect(shown.get_by_role("button")).to_have_count(0)
 
 
-def test_view_has_an_address_of_its_own(opened: Open, orders: str) -> None:
+def test_an_execution_has_its_own_address(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     view(page)
     expect(page).to_have_url(re.compile(r"&execution=\d{8}T"))
@@ -224,12 +227,12 @@ def test_view_has_an_address_of_its_own(opened: Open, orders: str) -> None:
     expect(page).not_to_have_url(re.compile("execution="))
 
 
-def test_an_execution_that_is_gone_is_said_to_be(opened: Open, orders: str) -> None:
+def test_an_expired_execution_is_not_found(opened: Open, orders: str) -> None:
     page = opened(orders, execution="20200101T000000.000000Z-00000000")
     expect(page.get_by_role("dialog").get_by_role("heading", name="Execution not found")).to_be_visible()
 
 
-def test_the_details_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
+def test_loading_details_can_be_retried(opened: Open, orders: str, page: Page) -> None:
     page.route("**/executions/*", lambda route: route.abort(), times=1)
     dialog = view(opened(orders, status="failure"))
     dialog.get_by_role("button", name="Try again").click()
@@ -244,12 +247,10 @@ DATELESS = """
     const get = Headers.prototype.get;
     Headers.prototype.get = function (name) { return name === "Date" ? null : get.call(this, name); };
 """
-"""Leaves the viewer's clock alone in saying what time it is."""
+"""Hides the API's clock, so that the page uses the viewer's."""
 
 
-def test_the_next_attempt_is_counted_down_to_and_comes_in(
-    opened: Open, page: Page, stack: Stack, webhook_id: str
-) -> None:
+def test_the_next_attempt_counts_down_and_appears(opened: Open, page: Page, stack: Stack, webhook_id: str) -> None:
     message = {"message_id": f"msg_{webhook_id}"}
     now = datetime.now(UTC)
     stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=2), **message}])
@@ -274,7 +275,7 @@ def test_the_next_attempt_is_counted_down_to_and_comes_in(
     expect(attempts(dialog).nth(1)).to_have_attribute("aria-current", "true")
 
 
-def test_sending_again_asks_once_and_shows_the_new_execution(
+def test_resending_asks_for_confirmation_and_shows_the_attempt(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
     stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
@@ -302,7 +303,7 @@ def test_sending_again_asks_once_and_shows_the_new_execution(
     expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
 
 
-def test_what_the_api_refuses_to_send_is_said(opened: Open, orders: str, page: Page) -> None:
+def test_a_refused_resend_shows_the_error(opened: Open, orders: str, page: Page) -> None:
     error = {"error": {"code": "conflict", "message": "there is nothing to send"}}
     page.route("**/resend", lambda route: route.fulfill(status=409, json=error))
     dialog = view_failure(opened(orders, status="failure"))
@@ -311,7 +312,7 @@ def test_what_the_api_refuses_to_send_is_said(opened: Open, orders: str, page: P
     expect(dialog.get_by_role("status")).to_have_text("Request failed. There is nothing to send.")
 
 
-def test_what_is_not_sent_within_a_minute_is_said_to_wait(opened: Open, orders: str, page: Page) -> None:
+def test_a_resend_that_waits_for_a_minute(opened: Open, orders: str, page: Page) -> None:
     page.clock.install()
     page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
     dialog = view_failure(opened(orders, status="failure"))
@@ -320,13 +321,15 @@ def test_what_is_not_sent_within_a_minute_is_said_to_wait(opened: Open, orders: 
     dialog.locator(".panel").get_by_role("button", name="Resend").click()
     expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message is on the queue"))
     page.clock.fast_forward("01:05")
-    expect(dialog.get_by_role("status")).to_have_text("Still on the queue after a minute. It will appear in the list once it is sent.")
+    expect(dialog.get_by_role("status")).to_have_text(
+        "Still on the queue after a minute. It will appear in the list once it is sent."
+    )
 
 
 @pytest.mark.parametrize(
     ("scope", "offered"), [("", []), ("executions:resend", ["Resend"]), ("webhooks:manage", ["Erase"])]
 )
-def test_only_what_the_token_allows_is_offered(
+def test_only_allowed_actions_are_offered(
     opened: Open, stack: Stack, orders: str, scope: str, offered: list[str]
 ) -> None:
     token = stack.token(scope=f"executions:read {scope}")
@@ -336,7 +339,7 @@ def test_only_what_the_token_allows_is_offered(
     expect(buttons).to_have_text(offered)
 
 
-def test_a_copy_that_the_browser_refuses_is_said_to_be(opened: Open, orders: str, page: Page) -> None:
+def test_a_failed_copy(opened: Open, orders: str, page: Page) -> None:
     page.add_init_script("delete Navigator.prototype.clipboard")
     dialog = view_failure(opened(orders, status="failure"))
     copy = dialog.get_by_role("button", name="Copy Headers", exact=True)
@@ -345,7 +348,7 @@ def test_a_copy_that_the_browser_refuses_is_said_to_be(opened: Open, orders: str
     expect(dialog.get_by_role("status")).to_have_text("Copy failed")
 
 
-def test_erasing_asks_once_and_leaves_the_summary(
+def test_erasing_asks_for_confirmation_and_keeps_the_summary(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
     stack.deliver(webhook_id, url_of(receiver, 500))
@@ -364,7 +367,7 @@ def test_erasing_asks_once_and_leaves_the_summary(
     expect(dialog.get_by_text("The headers and bodies of this execution were erased.")).to_be_visible()
 
 
-def test_attempts_that_cannot_be_shown_can_be_tried_again(opened: Open, orders: str, page: Page) -> None:
+def test_loading_attempts_can_be_retried(opened: Open, orders: str, page: Page) -> None:
     page.route("**/messages/**", lambda route: route.abort(), times=1)
     dialog = view_failure(opened(orders, status="failure"))
     expect(dialog.get_by_text("The attempts of this message could not be loaded.")).to_be_visible()

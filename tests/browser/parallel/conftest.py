@@ -11,7 +11,7 @@ from tests.changing import turn
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
-    """The unchanged stack: no test changes it meanwhile."""
+    """The unchanged stack, which no other test changes at the same time."""
     outputs = local_stack.up()
     with turn(alone=False):
         yield Stack(outputs)

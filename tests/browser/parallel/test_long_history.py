@@ -16,7 +16,7 @@ LOAD_ALL = """async () => {
 }"""
 
 
-def test_ten_thousand_executions_are_scrolled_through(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_scrolling_through_ten_thousand_executions(opened: Open, stack: Stack, webhook_id: str) -> None:
     now = datetime.now(UTC)
     stack.seed(
         webhook_id,
@@ -35,7 +35,7 @@ def test_ten_thousand_executions_are_scrolled_through(opened: Open, stack: Stack
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(rows.last).to_be_in_viewport()
     rows.last.locator("button").click()
-    page.locator("dialog .facts").wait_for()  # expect would describe the whole page each time that it does not find it
+    page.locator("dialog .facts").wait_for()  # expect would describe the whole page whenever it does not find it
     page.keyboard.press("Escape")
     page.evaluate("scrollTo(0, 0)")
     expect(rows.first).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""The view of the webhooks: set up, edited, tried, given a new secret, recovered, deleted."""
+"""The view of the webhooks: add, edit, test, rotate the secret, recover, delete."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 
 @pytest.fixture
 def token(stack: Stack, webhook_id: str) -> str:
-    """Of a customer with this webhook alone."""
+    """The token of a customer who has only this webhook."""
     return stack.token(webhooks=[webhook_id], scope=SCOPES)
 
 
@@ -32,13 +32,11 @@ def press(within: Locator, name: str) -> None:
     within.get_by_role("button", name=name, exact=True).click()
 
 
-def told(dialog: Locator, text: str | re.Pattern[str]) -> None:
+def expect_message(dialog: Locator, text: str | re.Pattern[str]) -> None:
     expect(dialog.locator(".panel p")).to_have_text(text)
 
 
-def test_the_first_webhook_is_set_up_switched_on_and_tested(
-    opened: Open, receiver: Receiver, webhook_id: str, token: str
-) -> None:
+def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver, webhook_id: str, token: str) -> None:
     page = opened(webhook_id, token=token, view="webhooks", status="failure")
     expect(page.get_by_role("heading", name="No webhooks yet")).to_be_visible()
     page.get_by_role("button", name="Add webhook").click()
@@ -68,7 +66,7 @@ def test_the_first_webhook_is_set_up_switched_on_and_tested(
     assert [request.body for request in receiver.received(f"/sequence/{webhook_id}")] == [b'{"order":7}']
     dialog.get_by_role("switch", name="Enabled").check()
     press(dialog, "Save")
-    told(dialog, re.compile("^Saved"))
+    expect_message(dialog, re.compile("^Saved"))
     expect(page).to_have_url(re.compile(f"view=webhooks&status=failure&webhook={webhook_id}&edit={webhook_id}$"))
     press(dialog, "Close")
     listed = page.get_by_role("listitem")
@@ -80,9 +78,7 @@ def test_the_first_webhook_is_set_up_switched_on_and_tested(
     expect(page).to_have_url(re.compile(rf"/history\?webhook={webhook_id}$"))
 
 
-def test_what_is_set_stays_as_it_is_when_it_is_saved_again(
-    opened: Open, stack: Stack, webhook_id: str, token: str
-) -> None:
+def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     fields: dict[str, Any] = {
         "name": "n", "headers": {"A": "b: c"}, "event_types": ["order.paid", "order.created"], "timeout_seconds": 2.5,
         "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
@@ -93,13 +89,13 @@ def test_what_is_set_stays_as_it_is_when_it_is_saved_again(
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Retry delays in seconds")).to_have_value("5 300")
     press(dialog, "Save")
-    told(dialog, re.compile("^Saved"))
+    expect_message(dialog, re.compile("^Saved"))
     saved = call(stack, "GET", webhook_id)
     assert {name: saved[name] for name in fields} == fields
     assert saved["version"] == 2
 
 
-def test_a_topic_that_the_token_does_not_cover_is_told_at_its_field(
+def test_a_topic_outside_the_token_is_an_error_at_its_field(
     opened: Open, stack: Stack, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, "https://example.com/")
@@ -111,11 +107,11 @@ def test_a_topic_that_the_token_does_not_cover_is_told_at_its_field(
     expect(topic).to_have_accessible_description("Topic another.all is not covered by the token.")
     topic.fill(webhook_id)
     press(dialog, "Save")
-    told(dialog, re.compile("^Saved"))
+    expect_message(dialog, re.compile("^Saved"))
     assert call(stack, "GET", webhook_id)["topic"] == webhook_id
 
 
-def test_each_wrong_field_is_told_at_its_place(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     register(stack, webhook_id, "https://example.com/")
     page = opened(webhook_id, token=token, view="webhooks")
     dialog = edit(page)
@@ -141,13 +137,13 @@ def test_each_wrong_field_is_told_at_its_place(opened: Open, stack: Stack, webho
     press(dialog, "Save")
     expect(dialog.get_by_label("Name")).to_have_accessible_description("Whatever it says.")
     expect(dialog.get_by_label("Topic")).to_have_accessible_description("")
-    told(dialog, "Unknown field colour.")
+    expect_message(dialog, "Unknown field colour.")
     press(dialog, "Save")
-    told(dialog, re.compile("^Saved"))
+    expect_message(dialog, re.compile("^Saved"))
     expect(dialog.get_by_label("Name")).to_have_accessible_description("")
 
 
-def test_there_may_be_no_delays_or_those_of_the_deployment(
+def test_retry_delays_may_be_none_or_the_default(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, "https://example.com/", retry_schedule=[5])
@@ -156,12 +152,12 @@ def test_there_may_be_no_delays_or_those_of_the_deployment(
         dialog.get_by_label("Retry delays in seconds").fill(typed)
         with page.expect_response(lambda response: response.request.method == "PUT"):
             press(dialog, "Save")
-        told(dialog, re.compile("^Saved"))
+        expect_message(dialog, re.compile("^Saved"))
         expect(dialog.get_by_label("Retry delays in seconds")).to_have_value(typed)
         assert call(stack, "GET", webhook_id).get("retry_schedule") == kept
 
 
-def test_what_is_typed_is_lost_by_no_slip_of_the_mouse(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+def test_a_drag_out_of_the_dialog_does_not_close_it(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     register(stack, webhook_id, "https://example.com/")
     page = opened(webhook_id, token=token, view="webhooks")
     dialog = edit(page)
@@ -179,7 +175,7 @@ def test_what_is_typed_is_lost_by_no_slip_of_the_mouse(opened: Open, stack: Stac
     expect(dialog).to_be_hidden()
 
 
-def test_a_transformation_is_seen_while_it_is_typed(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+def test_the_transformed_payload_follows_the_input(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     register(stack, webhook_id, "https://example.com/", transformation='{"first": payload.order}')
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
     shown = dialog.get_by_role("group", name="Transformed payload")
@@ -196,27 +192,25 @@ def test_a_transformation_is_seen_while_it_is_typed(opened: Open, stack: Stack, 
     expect(dialog.get_by_text("The payload is not valid JSON.")).to_be_visible()
 
 
-def test_a_secret_is_shown_and_rotated_after_a_question(
-    opened: Open, stack: Stack, webhook_id: str, token: str
-) -> None:
+def test_showing_and_rotating_a_secret(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     first = register(stack, webhook_id, "https://example.com/")["secret"]
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
     press(dialog, "Show secret")
     secret = dialog.locator(".panel code")
     expect(secret).to_have_text(first)
     press(dialog, "Rotate secret")
-    told(dialog, re.compile("signs for 24 more hours"))
+    expect_message(dialog, re.compile("signs for 24 more hours"))
     press(dialog, "Cancel")
     expect(dialog.get_by_role("button", name="Rotate secret")).to_be_focused()
     press(dialog, "Rotate secret")
     press(dialog, "Rotate")
-    told(dialog, re.compile("The old secret also signs until "))
+    expect_message(dialog, re.compile("The old secret also signs until "))
     expect(secret).not_to_have_text(first)
     press(dialog, "Copy secret")
     assert dialog.page.evaluate("navigator.clipboard.readText()") == secret.text_content()
 
 
-def test_what_failed_is_recovered_and_how_far_that_is_is_said(
+def test_a_recovery_shows_its_progress(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, receiver.url(f"/sequence/{webhook_id}", codes="500,200"), retry_schedule=[])
@@ -228,30 +222,30 @@ def test_what_failed_is_recovered_and_how_far_that_is_is_said(
     running = {"status": "running", "found": 3, "queued": 2}
     dialog.page.route("**/recover/*", lambda route: route.fulfill(json=running), times=1)
     press(dialog, "Recover")
-    told(dialog, "Recovery running: 3 found, 2 queued.")
-    told(dialog, "Recovery finished: 1 found, 1 queued.")
+    expect_message(dialog, "Recovery running: 3 found, 2 queued.")
+    expect_message(dialog, "Recovery finished: 1 found, 1 queued.")
     dialog.page.route("**/recover/*", lambda route: route.fulfill(json={**running, "status": "stopped"}), times=1)
     press(dialog, "Recover")
-    told(dialog, "Recovery stopped: 3 found, 2 queued.")
+    expect_message(dialog, "Recovery stopped: 3 found, 2 queued.")
     refusal = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
     dialog.page.route("**/recover", lambda route: route.fulfill(status=409, json={"error": refusal}), times=1)
     press(dialog, "Recover")
-    told(dialog, "A recovery of this webhook is running: rec_1.")
+    expect_message(dialog, "A recovery of this webhook is running: rec_1.")
     receiver.wait_for(2, path=f"/sequence/{webhook_id}")
 
 
-def test_a_change_by_somebody_else_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     webhook = register(stack, webhook_id, "https://example.com/")
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
     register(stack, webhook_id, "https://example.com/", name="theirs", version=webhook["version"])
     dialog.get_by_label("Name").fill("ours")
     press(dialog, "Save")
-    told(dialog, re.compile("^Someone else changed this webhook"))
+    expect_message(dialog, re.compile("^Someone else changed this webhook"))
     press(dialog, "Reload")
     expect(dialog.get_by_label("Name")).to_have_value("theirs")
 
 
-def test_deleting_asks_once(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+def test_deleting_asks_for_confirmation(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     register(stack, webhook_id, "https://example.com/")
     page = opened(webhook_id, token=token, view="webhooks")
     dialog = edit(page)
@@ -261,7 +255,7 @@ def test_deleting_asks_once(opened: Open, stack: Stack, webhook_id: str, token: 
     expect(dialog).to_be_hidden()
 
 
-def test_only_what_the_token_allows_is_there(opened: Open, stack: Stack, webhook_id: str) -> None:
+def test_only_allowed_views_and_buttons_are_shown(opened: Open, stack: Stack, webhook_id: str) -> None:
     register(stack, webhook_id, "https://example.com/")
     reader = stack.token(webhooks=[webhook_id], scope="executions:read webhooks:read")
     page = opened(webhook_id, token=reader, view="webhooks", edit=webhook_id)
@@ -282,7 +276,7 @@ def test_only_what_the_token_allows_is_there(opened: Open, stack: Stack, webhook
     expect(dialog.get_by_role("button", name="Recover")).to_have_count(0)
 
 
-def test_webhooks_come_page_by_page(opened: Open, page: Page, webhook_id: str, token: str) -> None:
+def test_webhooks_load_page_by_page(opened: Open, page: Page, webhook_id: str, token: str) -> None:
     first, second = ({"webhook_id": name, "url": "", "event_types": [], "enabled": False} for name in "ab")
     page.route("**/webhooks?", lambda route: route.fulfill(json={"webhooks": [first], "next_cursor": "a&b"}))
     page.route(
@@ -295,9 +289,7 @@ def test_webhooks_come_page_by_page(opened: Open, page: Page, webhook_id: str, t
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
 
 
-def test_an_api_that_is_away_or_refuses_can_be_tried_again(
-    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
-) -> None:
+def test_loading_webhooks_can_be_retried(opened: Open, page: Page, stack: Stack, webhook_id: str, token: str) -> None:
     page.route(re.compile(r"/webhooks\?"), lambda route: route.abort(), times=1)
     opened(webhook_id, token=token, view="webhooks")
     expect(page.get_by_role("heading", name="The API cannot be reached")).to_be_visible()
@@ -309,7 +301,7 @@ def test_an_api_that_is_away_or_refuses_can_be_tried_again(
     expect(page.get_by_text("with the scope webhooks:read.")).to_be_visible()
 
 
-def test_whatever_is_in_a_webhook_is_text(opened: Open, page: Page, webhook_id: str, token: str) -> None:
+def test_fields_of_a_webhook_are_shown_as_text(opened: Open, page: Page, webhook_id: str, token: str) -> None:
     webhook = dict.fromkeys(("name", "url", "transformation", "topic", "disabled_reason"), ALL) | {
         "webhook_id": webhook_id, "headers": {ALL: ALL}, "event_types": [ALL], "enabled": True, "timeout_seconds": ALL,
         "retry_schedule": [ALL], "version": 1, "next_cursor": None, "request_body": ALL,
@@ -343,11 +335,11 @@ def test_whatever_is_in_a_webhook_is_text(opened: Open, page: Page, webhook_id: 
     expect(dialog.locator(".panel code")).to_have_text(ALL)
     press(dialog, "Delete")
     dialog.locator(".panel").get_by_role("button", name="Delete").click()
-    told(dialog, f"Request failed. {ALL}.")
+    expect_message(dialog, f"Request failed. {ALL}.")
     expect_no_elements(page)
 
 
-def test_axe_finds_no_violation_and_nothing_scrolls_sideways(
+def test_no_axe_violations_and_no_sideways_scrolling(
     browser: Browser, stack: Stack, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, f"https://example.com/{'long' * 60}", name="n" * 200, transformation="payload")
