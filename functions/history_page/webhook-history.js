@@ -754,7 +754,7 @@ class ExecutionList extends PagedList {
 	start() {
 		this.#filter = readAddress();
 		fill(this.#title, isolate(this.api.webhook));
-		const live = h("label.live", this.#live, "Live updates");
+		const live = h("label.live", this.#live, "Live");
 		const head = h("div.head", this.#title, live, createButton("Refresh", () => this.refresh()));
 		fill(this.#tools, head, createFilterForm(this.#filter, this.#filterChanged));
 		this.load();
