@@ -184,7 +184,7 @@ BODIES: dict[str, tuple[dict[str, Any], str]] = {
     "truncated": ({"path": "/big", "query": {"status": 500, "bytes": 1_200_000}}, "the first 65.5 kB of 1.2 MB"),
     "in a charset": ({"path": "/answer/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
     "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "the connection closed early, or time ran out"),
-    "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, and it is not"),
+    "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, but it is not"),
     "more headers": (
         {"path": "/huge-headers", "query": {"status": 500, "bytes": 90_000}},
         "the response had more headers",
