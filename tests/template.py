@@ -11,7 +11,7 @@ TEMPLATE_FILE = ROOT / "template.yaml"
 Resource = dict[str, Any]
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short intrinsics: `!Ref X` becomes {"Ref": "X"}."""
 
 
