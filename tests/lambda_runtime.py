@@ -140,11 +140,16 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
 def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Answer:
     """Start the function, hand it one event and wait for what comes of it. Raises AssertionError if nothing does."""
     with started(function, folder) as api:
-        api.events.put(json.dumps(event).encode())
-        try:
-            return api.answers.get(timeout=ANSWER_SECONDS)
-        except Empty:
-            raise AssertionError(f"no answer:\n{(folder / 'printed').read_text()[-3000:]}") from None
+        return invoke_started(api, folder, event)
+
+
+def invoke_started(api: RuntimeApi, folder: Path, event: Mapping[str, Any]) -> Answer:
+    """Hand an event to a function that was started in `folder`. Raises AssertionError if there is no answer."""
+    api.events.put(json.dumps(event).encode())
+    try:
+        return api.answers.get(timeout=ANSWER_SECONDS)
+    except Empty:
+        raise AssertionError(f"no answer:\n{(folder / 'printed').read_text()[-3000:]}") from None
 
 
 @cache

@@ -6,7 +6,10 @@ The local AWS runs functions in a Python environment that has more: what the lay
 import json
 import shutil
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,7 @@ from tests import template
 from tests.changing import physical_id
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
-from tests.lambda_runtime import PYTHON, Answer, Function, can_isolate, invoke
+from tests.lambda_runtime import PYTHON, Answer, Function, RuntimeApi, can_isolate, invoke, invoke_started, started
 from tests.openapi import operations
 from tests.template import ROOT, load_template
 from tests.webhooks import check_documented
@@ -57,6 +60,7 @@ def function(logical_id: str, layer: Path = LAYER) -> Function:
     return Function(code(logical_id), layer, environment, *limits)
 
 
+@cache
 def code(logical_id: str) -> Path:
     """What SAM has built of a function, or takes from the sources as it is."""
     folder = load_template(places.BUILD / "template.yaml")["Resources"][logical_id]["Properties"]["CodeUri"]
@@ -68,22 +72,36 @@ def answered(answer: Answer) -> Any:
     return answer.body
 
 
+Call = Callable[[str, dict[str, str], object], Any]
+
+
+@pytest.fixture(scope="module")
+def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
+    """Call a route by its handler's name. Each function behind routes is started once."""
+    with ExitStack() as processes:
+
+        @cache
+        def start(logical_id: str) -> tuple[RuntimeApi, Path]:
+            folder = tmp_path_factory.mktemp(logical_id)
+            return processes.enter_context(started(function(logical_id), folder)), folder
+
+        def call(handler: str, path: dict[str, str], body: object) -> Any:
+            (route,) = (each for each in ROUTES if each.handler == handler)
+            event = api_event(path, scope=SCOPES, body=body)
+            event |= {"httpMethod": route.method, "resource": route.resource}
+            return answered(invoke_started(*start(template.function_in(route.function)), event))
+
+        yield call
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
-def test_a_route_needs_only_the_layer(deployment: Deployment, tmp_path: Path, route: Route) -> None:
+def test_a_route_needs_only_the_layer(call: Call, route: Route) -> None:
     """Called with the body that docs/openapi.yaml gives for an example, about what is not there or has nothing yet."""
     path = {**PATH, "webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     request = operations()[route.method, route.resource].get("requestBody", {}).get("content", {})
-    answer = call(route.handler, path, request.get("application/json", {}).get("example"), tmp_path)
+    answer = call(route.handler, path, request.get("application/json", {}).get("example"))
     assert answer["statusCode"] in (200, 201, 202, 204, 404), answer
     check_documented(route.handler, answer["statusCode"], json.loads(answer["body"] or "{}"))
-
-
-def call(handler: str, path: dict[str, str], body: object, folder: Path) -> Any:
-    """The answer of the built function behind a route."""
-    (route,) = (each for each in ROUTES if each.handler == handler)
-    event = api_event(path, scope=SCOPES, body=body)
-    event |= {"httpMethod": route.method, "resource": route.resource}
-    return answered(invoke(function(template.function_in(route.function)), event, folder))
 
 
 def test_the_page_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
@@ -117,14 +135,13 @@ def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path)
     assert '"ended":true' in (tmp_path / "printed").read_text()
 
 
-def test_a_transformation_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_transformation_needs_only_the_layer(call: Call) -> None:
     """In a process of its own, which finds nothing but the layer either."""
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
-    (tmp_path / "put").mkdir()
-    created = call("put_webhook", path, body, tmp_path / "put")
+    created = call("put_webhook", path, body)
     assert created["statusCode"] == 201, created["body"]
-    tested = call("test_webhook", path, {"payload": {"order": 1742}, "dry_run": True}, tmp_path)
+    tested = call("test_webhook", path, {"payload": {"order": 1742}, "dry_run": True})
     assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
