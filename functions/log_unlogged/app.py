@@ -1,4 +1,4 @@
-"""Writes to the log what DynamoDB did not take when it was due."""
+"""Writes pending log writes to DynamoDB."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,32 +22,32 @@ DetailsRow.attach(connection, settings.execution_details_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """What DynamoDB still does not take stays on the queue. What was erased while it waited there is erased again."""
-    puts, unreadable = read(event["Records"])
-    refused = write(connection, sorted(puts, key=lambda put: put.table))
-    left = [puts[put] for put in refused.puts] if refused else []
+    """Write the items. Those that DynamoDB does not accept stay on the queue; erased ones are erased again."""
+    puts, invalid_items = parse(event["Records"])
+    unwritten = write(connection, sorted(puts, key=lambda put: put.table))
+    left = [puts[put] for put in unwritten.puts] if unwritten else []
     written = [put.execution for put, message_id in puts.items() if message_id not in left]
     erased = erase_again(written)
-    for message_id, reason in unreadable.items():
-        logger.error("not an item", event="log_write_invalid", queue_message_id=message_id, reason=reason)
+    for message_id, reason in invalid_items.items():
+        logger.error("invalid log write", event="log_write_invalid", queue_message_id=message_id, reason=reason)
     logger.info(
-        "unlogged items",
+        "pending log writes",
         event="pending_writes_logged",
         written=len(written),
         left=len(left),
         erased=erased,
-        cause=refused and refused.cause,
+        cause=unwritten and unwritten.cause,
     )
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*left, *unreadable]]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in [*left, *invalid_items]]}
 
 
-def read(records: Sequence[Mapping[str, Any]]) -> tuple[dict[Put, str], dict[str, str]]:
-    """The items, each with its queue message id, and by that id the reason why something is none."""
+def parse(records: Sequence[Mapping[str, Any]]) -> tuple[dict[Put, str], dict[str, str]]:
+    """Parse the records. Returns items with their queue message IDs, and IDs of invalid messages with reasons."""
     puts: dict[Put, str] = {}
-    unreadable: dict[str, str] = {}
+    invalid_items: dict[str, str] = {}
     for record in records:
         try:
             puts[from_body(record["body"])] = record["messageId"]
         except InvalidMessage as invalid:
-            unreadable[record["messageId"]] = str(invalid)
-    return puts, unreadable
+            invalid_items[record["messageId"]] = str(invalid)
+    return puts, invalid_items

@@ -49,10 +49,10 @@ def list_message_executions(request: Request) -> Mapping[str, Any]:
 
 
 def get_recovery(request: Request) -> Mapping[str, Any]:
-    from hooklog.sending.recovery import RecoveryRow, progress
+    from hooklog.sending.recovery import RecoveryRow, get_progress
 
     RecoveryRow.attach(connection, settings.recoveries_table)
-    return progress(request.webhook_id, request.recovery_id)
+    return get_progress(request.webhook_id, request.recovery_id)
 
 
 def list_webhooks(request: Request) -> Mapping[str, Any]:

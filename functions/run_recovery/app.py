@@ -1,4 +1,4 @@
-"""Carries recoveries out, a stretch at a time."""
+"""Runs recoveries, a page at a time."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,34 +25,34 @@ queue = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
 dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
 
 RESERVE_MILLISECONDS = 20_000
-"""Enough for one more failure, for what was looked at to be queued and saved, and for the message that goes on."""
+"""Enough to process one more failure, to queue and save its page, and to queue the continuation."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:
-    """One recovery an invocation. Whatever fails is delivered again and goes on where its state was last saved."""
+    """Run a recovery. If it fails, the queue redelivers it and it continues from its last saved state."""
     for record in event["Records"]:
         try:
             task = recovery.RecoveryTask.parse(record["body"])
         except InvalidMessage as invalid:
-            bury(record, str(invalid))
+            send_to_dlq(record, str(invalid))
             continue
         ids = task.webhook_id, task.recovery_id
         ended = recovery.run(*ids, retries, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
         if not ended:
-            let_it_go_on(record, task._replace(runs=task.runs + 1))
+            queue_continuation(record, task._replace(runs=task.runs + 1))
         logger.info("recovery", event="recovery_run", webhook_id=ids[0], recovery_id=ids[1], ended=ended)
 
 
-def let_it_go_on(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None:
-    """By another run, unless it has had all that it may have; a redrive lets it begin to count again."""
+def queue_continuation(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None:
+    """Queue another run, or a dead letter after MAX_RUNS. A redrive resets the count."""
     if task.runs < recovery.MAX_RUNS:
         queue.put(task)
     else:
-        reason = f"the recovery has not ended after {task.runs:,} runs: redrive it to let it go on"
-        bury({**record, "body": task._replace(runs=0).to_body()}, reason)
+        reason = f"the recovery has not ended after {task.runs:,} runs. Redrive it to continue"
+        send_to_dlq({**record, "body": task._replace(runs=0).to_body()}, reason)
 
 
-def bury(record: Mapping[str, Any], reason: str) -> None:
+def send_to_dlq(record: Mapping[str, Any], reason: str) -> None:
     dead_letters.send(record, reason)
     logger.error(
         "recovery moved to the dead-letter queue",

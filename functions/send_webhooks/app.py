@@ -1,4 +1,4 @@
-"""Sends the webhooks of one SQS batch and logs their executions."""
+"""Sends the webhooks of an SQS batch and logs their executions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from hooklog.sending.failure_monitor import EventTopic, FailureMonitor
 from hooklog.sending.fan_out import FannedOut, FanOut
 from hooklog.sending.log_writer import LogWriter
 from hooklog.sending.processor import NOT_SUBSCRIBED, MessageProcessor
-from hooklog.sending.samples import samples
+from hooklog.sending.samples import compute_samples
 from hooklog.settings import SenderSettings
 from hooklog.webhooks.cache import WebhookCache
 from hooklog.webhooks.encryption import KeyEncryption
@@ -37,7 +37,7 @@ metrics = Metrics(namespace=NAMESPACE)
 
 
 def make_sender(settings: SenderSettings) -> Sender:
-    """Everything that outlives an invocation: connections, clients, threads."""
+    """Create what outlives an invocation: connections, clients, threads."""
     connection, clients = connect_dynamodb(), Clients()
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
@@ -67,24 +67,24 @@ sender = make_sender(settings)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """A batch item failure is a fault of ours, or a message without time left; a receiver's failure is an execution."""
+    """Send a batch. Returns faults and messages without time left as batch item failures; receivers' are executions."""
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report_fanned_out(outcome.fanned_out)
     report_disabled(outcome)
     report(outcome, context.aws_request_id)
-    count(outcome, len(event["Records"]))
+    emit_metrics(outcome, len(event["Records"]))
     returned = [*outcome.faults, *outcome.unsent]
     return {"batchItemFailures": [{"itemIdentifier": queue_message_id} for queue_message_id in returned]}
 
 
 def report(outcome: Outcome, request_id: str) -> None:
-    """Log a line for the batch, one for each failed execution, dead letter and fault, and one where the log lags."""
+    """Log the batch, each failed execution, dead letter and fault, and pending log writes."""
     for execution in outcome.executions:
         if not execution.delivery.success:
-            logger.info("failed execution", event="execution_failed", extra=line(execution))
+            logger.info("failed execution", event="execution_failed", extra=build_log_fields(execution))
         elif settings.debug_sample_rate:
-            logger.debug("delivered execution", event="execution_delivered", extra=line(execution))
+            logger.debug("delivered execution", event="execution_delivered", extra=build_log_fields(execution))
     for queue_message_id, reason in outcome.invalid:
         logger.warning(
             "message moved to the dead-letter queue",
@@ -94,19 +94,19 @@ def report(outcome: Outcome, request_id: str) -> None:
         )
     for queue_message_id, cause in outcome.faults.items():
         logger.error(
-            "message goes back to the queue", event="message_returned", queue_message_id=queue_message_id, cause=cause
+            "message returned to the queue", event="message_returned", queue_message_id=queue_message_id, cause=cause
         )
     if outcome.pending:
         logger.warning(
-            "log lags behind", event="log_writes_pending", items=outcome.pending, cause=outcome.pending_cause
+            "log writes are pending", event="log_writes_pending", items=outcome.pending, cause=outcome.pending_cause
         )
     if outcome.stale_cause:
-        logger.warning("next attempt not taken back", event="next_attempt_not_cleared", cause=outcome.stale_cause)
-    logger.info("batch", event="batch_processed", extra={"request_id": request_id, **counts(outcome)})
+        logger.warning("next attempt not cleared", event="next_attempt_not_cleared", cause=outcome.stale_cause)
+    logger.info("batch", event="batch_processed", extra={"request_id": request_id, **count_outcome(outcome)})
 
 
 def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
-    """Log a line for each topic's message that has been copied for the last of its webhooks."""
+    """Log each topic's message whose fan-out is complete."""
     for each in fanned_out:
         if each.complete:
             ids = {"topic": each.topic, "message_id": each.message_id}
@@ -114,7 +114,7 @@ def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
 
 
 def report_disabled(outcome: Outcome) -> None:
-    """Log a line for each disabled webhook, each event that was not published, and if the monitor failed."""
+    """Log each disabled webhook, each unpublished event, and a failure of the monitor."""
     for each in outcome.disabled:
         logger.info(
             "webhook disabled", event="webhook_disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason}
@@ -131,8 +131,8 @@ def report_disabled(outcome: Outcome) -> None:
         )
 
 
-def line(execution: Execution) -> dict[str, Any]:
-    """Ids and kinds alone: what was sent and answered is in the log of executions."""
+def build_log_fields(execution: Execution) -> dict[str, Any]:
+    """Build the fields of a log line: only IDs and types, because payloads belong in the log of executions."""
     delivery = execution.delivery
     return {
         "webhook_id": execution.webhook_id,
@@ -149,9 +149,9 @@ def line(execution: Execution) -> dict[str, Any]:
     }
 
 
-def count(outcome: Outcome, messages: int) -> None:
-    """Print the batch's metrics in CloudWatch's embedded metric format: a line for each trigger, and one for all."""
-    for sample in samples(outcome, messages, settings.batch_size):
+def emit_metrics(outcome: Outcome, messages: int) -> None:
+    """Print the batch's metrics in CloudWatch's embedded metric format: a line per trigger, and one for all."""
+    for sample in compute_samples(outcome, messages, settings.batch_size):
         for metric, values in sample.values.items():
             for value in values:
                 metrics.add_metric(metric, metric.unit, value)
@@ -160,7 +160,7 @@ def count(outcome: Outcome, messages: int) -> None:
         metrics.flush_metrics()
 
 
-def counts(outcome: Outcome) -> dict[str, int]:
+def count_outcome(outcome: Outcome) -> dict[str, int]:
     succeeded = sum(execution.delivery.success for execution in outcome.executions)
     skipped = sum(execution.delivery.skipped for execution in outcome.executions)
     return {

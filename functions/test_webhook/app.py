@@ -1,4 +1,4 @@
-"""POST /webhooks/{webhook_id}/test: send to a webhook at once, on or off, or show what would be sent."""
+"""POST /webhooks/{webhook_id}/test: sends a test to a webhook, even a disabled one, or makes a dry run."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,9 +31,9 @@ from hooklog.sending.webhook_test import (
     RESERVE_SECONDS,
     WebhookTest,
     WebhookTester,
-    dry_run_shown,
+    build_dry_run_response,
+    build_response,
     lock,
-    shown,
     unlock,
 )
 from hooklog.settings import WebhookTestSettings
@@ -76,28 +76,28 @@ def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:
     try:
         entry = limit.run(partial(find, request.webhook_id), "reading the webhook", RESERVE_SECONDS)
         if test.dry_run:
-            return dry_run_shown(tester.run(test, entry, limit), settings.sensitive_headers)
-        with only_test(test.message, limit):
+            return build_dry_run_response(tester.run(test, entry, limit), settings.sensitive_headers)
+        with hold_lock(test.message, limit):
             execution = tester.run(test, entry, limit)
             log(execution, limit)
-            return shown(execution, settings.execution_retention_days, settings.sensitive_headers)
-    except NoTimeLeft as late:
-        logger.error("a test was not sent", event="test_not_sent", cause=str(late))  # noqa: TRY400 - it says what took too long
-        raise WebhookTestNotSent(f"Nothing was sent: {late}. Try again.") from None
+            return build_response(execution, settings.execution_retention_days, settings.sensitive_headers)
+    except NoTimeLeft as timeout:
+        logger.error("a test was not sent", event="test_not_sent", cause=str(timeout))  # noqa: TRY400 - the cause says what took too long
+        raise WebhookTestNotSent(f"Nothing was sent: {timeout}. Try again.") from None
 
 
 def log(execution: Execution, limit: TimeLimit) -> None:
-    """Log it, or let it wait to be logged. It has been sent: the answer holds it whatever comes of that."""
+    """Log the execution. If that fails, the response still contains it, because it was sent."""
     try:
-        limit.run(partial(log_writer.write, [execution]), "logging it")
+        limit.run(partial(log_writer.write, [execution]), "logging the execution")
     except (NotQueued, NoTimeLeft) as error:
-        logger.error("a test was not logged", event="test_not_logged", cause=str(error))  # noqa: TRY400 - it names what AWS said
+        logger.error("a test was not logged", event="test_not_logged", cause=str(error))  # noqa: TRY400 - the text has AWS's error code
 
 
 @contextmanager
-def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
-    """Raises TooManyRequests if another test of the webhook is running, NoTimeLeft if that takes long to find out."""
-    limit.run(partial(lock, message), "looking for other tests of the webhook", RESERVE_SECONDS)
+def hold_lock(message: Message, limit: TimeLimit) -> Iterator[None]:
+    """Hold the webhook's test lock. Raises TooManyRequests if another test is running, and NoTimeLeft."""
+    limit.run(partial(lock, message), "taking the webhook's test lock", RESERVE_SECONDS)
     try:
         yield
     finally:
@@ -105,7 +105,7 @@ def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
             limit.run(partial(unlock, message), "releasing the lock")
         except (NoTimeLeft, PynamoDBException) as error:
             logger.warning(
-                "a webhook cannot be tested for a while",
+                "a webhook cannot be tested until its lock expires",
                 event="test_lock_not_released",
                 webhook_id=message.webhook_id,
                 cause=describe_error(error),
@@ -113,7 +113,7 @@ def only_test(message: Message, limit: TimeLimit) -> Iterator[None]:
 
 
 def find(webhook_id: str) -> Entry:
-    """As it is now, for it may just have been changed. Raises NotFound, RegistryUnavailable."""
+    """Read the webhook consistently, because it may just have been changed. Raises NotFound, RegistryUnavailable."""
     if entry := WebhookCache(partial(read, consistent=True), encryption).find(webhook_id):
         return entry
     raise NotFound("there is no such webhook")

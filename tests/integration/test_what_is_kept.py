@@ -166,7 +166,7 @@ def test_no_log_line_contains_request_or_response_content(
     assert len(failed["batchItemFailures"]) == 1
     aws.start("LogUnloggedFunction").lambda_handler(aws.take("UnloggedExecutions"), CONTEXT)
     assert "execution_failed" in lines(caplog)
-    assert "goes back to the queue" in lines(caplog)
+    assert "message returned to the queue" in lines(caplog)
     assert "pending_writes_logged" in lines(caplog)
     assert SECRET not in lines(caplog)
 

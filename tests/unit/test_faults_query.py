@@ -48,8 +48,8 @@ FAULTS = [
     platform("report", status="timeout", metrics={"durationMs": 60000.0}),
     platform("report", status="error", errorType="Runtime.OutOfMemory"),
     platform("runtimeDone", status="failure"),
-    ours("ERROR", "message goes back to the queue", cause="NotQueued"),
-    ours("WARNING", "log lags behind", items=3, cause="ThrottlingException"),
+    ours("ERROR", "message returned to the queue", cause="NotQueued"),
+    ours("WARNING", "log writes are pending", items=3, cause="ThrottlingException"),
     ours("CRITICAL", "anything"),
 ]  # fmt: skip
 ORDINARY = [

@@ -9,9 +9,9 @@ import pytest
 
 from hooklog.api.time_limit import of_call
 from hooklog.errors import NotFound, NoTimeLeft
-from hooklog.sending.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.sending.time_limit import RESPONSE_SECONDS, GATEWAY_SECONDS, TimeLimit
 
-WHOLE = GATEWAY_SECONDS - ANSWER_SECONDS
+WHOLE = GATEWAY_SECONDS - RESPONSE_SECONDS
 
 
 def left(received_ago: float | None, lambda_seconds: float | None) -> float:
@@ -26,7 +26,7 @@ def left(received_ago: float | None, lambda_seconds: float | None) -> float:
     [
         (0.01, 29, WHOLE),
         (4, 29, WHOLE - 4),  # a cold start
-        (4, 12, 12 - ANSWER_SECONDS),
+        (4, 12, 12 - RESPONSE_SECONDS),
         (28.5, 29, WHOLE - 28.5),
         (30, 29, WHOLE),  # a replayed event
         (4 * 86_400, 29, WHOLE),

@@ -11,7 +11,7 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.errors import NoTimeLeft
 from hooklog.messages.call import Call
 from hooklog.sending.attempt import Dispatcher
-from hooklog.sending.time_limit import ANSWER_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.sending.time_limit import RESPONSE_SECONDS, GATEWAY_SECONDS, TimeLimit
 from hooklog.sending.webhook_test import (
     LOG_SECONDS,
     MAX_TEST_SECONDS,
@@ -73,6 +73,6 @@ def test_nothing_is_sent_without_time_for_the_receiver() -> None:
 
 def test_time_to_log_is_reserved() -> None:
     """API Gateway waits for 29 s, whatever a function's own time is."""
-    assert MAX_TEST_SECONDS + LOG_SECONDS + ANSWER_SECONDS <= GATEWAY_SECONDS
+    assert MAX_TEST_SECONDS + LOG_SECONDS + RESPONSE_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
     assert DYNAMODB_TIMEOUT_SECONDS + 1 <= LOG_SECONDS

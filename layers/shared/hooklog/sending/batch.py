@@ -1,4 +1,4 @@
-"""A batch of queue messages: all processed at once, each logged as soon as it is done."""
+"""A batch of queue messages, processed in parallel; executions are logged as they finish."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -20,12 +20,12 @@ from hooklog.sending.processor import Ignored, MessageProcessor, Postponed, Proc
 from hooklog.sending.queue_message import QueueMessage
 
 FLUSH_SECONDS: Final = 0.25
-"""How long a finished delivery waits for others, to be logged in the same request."""
+"""How long a finished delivery waits for others, so that one request logs them together."""
 
 Record = Mapping[str, Any]
 """One record of an SQS event."""
 
-Poison = list[tuple[Record, str]]
+InvalidRecords = list[tuple[Record, str]]
 """Records that can never be sent, with the reason."""
 
 
@@ -35,29 +35,29 @@ class Outcome:
 
     executions: list[Execution] = field(default_factory=list)
     pending: int = 0
-    """Items that went to the queue of pending log writes."""
+    """How many items went to the queue of pending log writes."""
     pending_cause: str = ""
     invalid: list[tuple[str, str]] = field(default_factory=list)
-    """Queue message id and reason of those that went to the dead-letter queue."""
+    """Queue message IDs and reasons of messages that went to the dead-letter queue."""
     ignored: list[str] = field(default_factory=list)
-    """Why nothing was to be sent, for each such message."""
+    """The reasons of ignored messages."""
     fanned_out: list[FannedOut] = field(default_factory=list)
-    """Messages of topics that were copied for a page of webhooks."""
+    """Topics' messages that were copied for a page of webhooks."""
     disabled: list[Disabled] = field(default_factory=list)
     stale_cause: str = ""
-    """Why a failure that was retried still has its `next_attempt_at`."""
+    """Why a failure that was retried may still have its `next_attempt_at`."""
     monitor_cause: str = ""
-    """Why the failure monitor did not note which webhooks are failing."""
+    """Why the failure monitor failed."""
     postponed: int = 0
-    """Retries and resends that come again later, because the log could not be read or they are not due."""
+    """How many retries and resends were queued again, because they are not due or the log could not be read."""
     unsent: list[str] = field(default_factory=list)
-    """Queue message ids of those for which there was no time; they go back to the queue."""
+    """IDs of queue messages that return to the queue because too little time was left."""
     faults: dict[str, str] = field(default_factory=dict)
-    """Queue message id and cause of those that go back to the queue for a fault of ours."""
+    """IDs and causes of queue messages that return to the queue because of a fault in Hooklog or AWS."""
 
 
 class Destinations(NamedTuple):
-    """The queues that a message may go on to."""
+    """The queues to which a message may be sent."""
 
     scheduler: RetryScheduler
     retries: RetryQueue
@@ -65,7 +65,7 @@ class Destinations(NamedTuple):
 
 
 class Sender:
-    """Sends batches, of `threads` messages at once; its threads are kept from one invocation to the next."""
+    """Sends batches with `threads` threads, which outlive an invocation."""
 
     def __init__(
         self,
@@ -80,40 +80,41 @@ class Sender:
         self._destinations = destinations
         self._monitor = monitor
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
-        self._start(threads)
+        self._start_threads(threads)
 
-    def _start(self, threads: int) -> None:
-        """All of them now: a thread that cannot be started later would fail a batch of which half has been sent."""
-        together = Barrier(threads)
-        wait([self._pool.submit(together.wait) for _ in range(threads)])
+    def _start_threads(self, threads: int) -> None:
+        """Start all threads now, because a failure to start one later would fail a batch that is half sent."""
+        barrier = Barrier(threads)
+        wait([self._pool.submit(barrier.wait) for _ in range(threads)])
 
     def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
-        """Process each record and log the outcome. Never raises because of one record."""
+        """Process each record and log its execution. Never raises because of a single record."""
         outcome = Outcome()
         pending: dict[Future[Processed], Record] = {}
-        poison: Poison = []
+        invalid_records: InvalidRecords = []
         others: dict[str, Processed] = {}
         for record in {record["messageId"]: record for record in records}.values():
             try:
                 received = QueueMessage.parse(record)
             except InvalidMessage as invalid:
-                poison.append((record, str(invalid)))
+                invalid_records.append((record, str(invalid)))
             else:
                 pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
-        for finished, waiting in _gathered(pending):
-            reserved = DYNAMODB_TIMEOUT_SECONDS if waiting else 0.0  # for their log
-            executions = self._sort_out({future: pending[future] for future in finished}, outcome, poison, others)
-            self._store(executions, outcome, _less(seconds_left, reserved))
-        # What goes to queues comes last: it may take time that the log needs.
+        for finished, are_others_pending in _group_finished(pending):
+            reserved = DYNAMODB_TIMEOUT_SECONDS if are_others_pending else 0.0  # to log the others
+            results = {future: pending[future] for future in finished}
+            executions = self._collect(results, outcome, invalid_records, others)
+            self._store(executions, outcome, _reserve(seconds_left, reserved))
+        # The queues come last, because they may take time that the log needs.
         self._finish(others, outcome, seconds_left)
-        for record, reason in poison:
+        for record, reason in invalid_records:
             self._send_to_dlq(record, reason, outcome, seconds_left)
-        self._take_back(outcome, seconds_left)
-        self._observe(outcome, seconds_left)
+        self._remove_next_attempts(outcome, seconds_left)
+        self._monitor_failures(outcome, seconds_left)
         return outcome
 
-    def _take_back(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Remove the planned retry of executions that others have followed, under the same reserve as `_observe`."""
+    def _remove_next_attempts(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """Remove `next_attempt_at` of executions that were followed by others, if enough time is left."""
         followed = {(each.webhook_id, each.previous_id) for each in outcome.executions if each.previous_id}
         if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
@@ -122,50 +123,52 @@ class Sender:
             if error := update.exception():
                 outcome.stale_cause = describe_error(error)
 
-    def _observe(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Show the batch to the failure monitor; not while DynamoDB takes nothing, and after all deliveries."""
+    def _monitor_failures(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """Pass the batch to the failure monitor, unless DynamoDB is failing."""
         if outcome.pending:
             return
         try:
             for each in self._monitor.observe(outcome.executions, seconds_left):
                 outcome.disabled.append(each)
-        except Exception as error:  # noqa: BLE001 - all is sent and logged, and must not come again for this
+        except Exception as error:  # noqa: BLE001 - all messages are sent and logged, so they must not be returned
             outcome.monitor_cause = describe_error(error)
 
-    def _sort_out(
+    def _collect(
         self,
         finished: Mapping[Future[Processed], Record],
         outcome: Outcome,
-        poison: Poison,
+        invalid_records: InvalidRecords,
         others: dict[str, Processed],
     ) -> Mapping[str, Execution]:
-        """Returns the executions; adds the rest to `poison`, `others` and the outcome."""
-        done: dict[str, Processed] = {}
+        """Return the executions by queue message ID; add the rest to `invalid_records`, `others` and `outcome`."""
+        results: dict[str, Processed] = {}
         for future, record in finished.items():
             error = future.exception()
             if error is None:
-                done[record["messageId"]] = future.result()
+                results[record["messageId"]] = future.result()
             else:
-                self._account_for(record, error, outcome, poison)
-        others |= {q: each for q, each in done.items() if not isinstance(each, Execution)}
-        return {q: each for q, each in done.items() if isinstance(each, Execution)}
+                self._add_error(record, error, outcome, invalid_records)
+        others |= {message_id: each for message_id, each in results.items() if not isinstance(each, Execution)}
+        return {message_id: each for message_id, each in results.items() if isinstance(each, Execution)}
 
-    def _account_for(self, record: Record, error: BaseException, outcome: Outcome, poison: Poison) -> None:
+    def _add_error(
+        self, record: Record, error: BaseException, outcome: Outcome, invalid_records: InvalidRecords
+    ) -> None:
         if isinstance(error, InvalidMessage):
-            poison.append((record, str(error)))
+            invalid_records.append((record, str(error)))
         elif isinstance(error, NoTimeLeft):
             outcome.unsent.append(record["messageId"])
         else:
             outcome.faults[record["messageId"]] = describe_error(error)
 
     def _store(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Log them and schedule their retries: all together, or one by one if that fails, as for lack of memory."""
+        """Log executions and schedule their retries: together, or one by one if that fails, as for lack of memory."""
         try:
-            logged = self._log(executions, outcome)
-        except Exception as error:  # noqa: BLE001 - they have been sent: nothing may keep them out of the log
+            is_logged = self._log(executions, outcome)
+        except Exception as error:  # noqa: BLE001 - they were sent, so they must be logged
             cause = describe_error(error)
         else:
-            if logged:
+            if is_logged:
                 self._schedule(executions, outcome, seconds_left)
             return
         if len(executions) == 1:
@@ -175,88 +178,87 @@ class Sender:
             self._store({queue_message_id: execution}, outcome, seconds_left)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
-        """Returns whether these are in the log, or on their way there."""
+        """Log executions; return whether the log or the queue of pending log writes has them."""
         try:
-            waiting = self._log_writer.write(list(executions.values()))
+            unwritten = self._log_writer.write(list(executions.values()))
         except NotQueued as error:
             outcome.faults |= dict.fromkeys(executions, f"not logged: {error}")
             return False
-        if waiting:
-            outcome.pending += len(waiting.puts)
-            outcome.pending_cause = waiting.cause
+        if unwritten:
+            outcome.pending += len(unwritten.puts)
+            outcome.pending_cause = unwritten.cause
         outcome.executions += executions.values()
         return True
 
     def _schedule(
         self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
     ) -> None:
-        """If no time is left, it is done when the message comes again, which finds its execution in the log."""
+        """Schedule retries. Without time for that, the queue delivers the message again, which then schedules them."""
         try:
-            if due := {_retry(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at}:
+            if due := {
+                _make_retry_task(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at
+            }:
                 _require_time(seconds_left)
                 self._destinations.scheduler.schedule(due, datetime.now(UTC))
-        except Exception as error:  # noqa: BLE001 - whatever it was, what else has been sent must still be logged
-            failed = (q for q, each in executions.items() if each.next_attempt_at)
-            outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_why(error)}")
+        except Exception as error:  # noqa: BLE001 - the rest of the batch must still be logged
+            failed = (message_id for message_id, each in executions.items() if each.next_attempt_at)
+            outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_describe(error)}")
 
     def _finish(self, others: Mapping[str, Processed], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         for queue_message_id, each in others.items():
             try:
                 self._finish_one(each, outcome, seconds_left)
-            except Exception as error:  # noqa: BLE001 - as of a retry
-                outcome.faults[queue_message_id] = f"retry or resend not queued: {_why(error)}"
+            except Exception as error:  # noqa: BLE001 - the rest of the batch must still be finished
+                outcome.faults[queue_message_id] = f"retry or resend not queued: {_describe(error)}"
 
-    def _finish_one(self, each: Processed, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        if isinstance(each, Postponed):
+    def _finish_one(self, result: Processed, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        if isinstance(result, Postponed):
             _require_time(seconds_left)
-            self._destinations.retries.put({each.task: each.seconds})
+            self._destinations.retries.put({result.task: result.seconds})
             outcome.postponed += 1
-        elif isinstance(each, FannedOut):
-            outcome.fanned_out.append(each)
-        elif isinstance(each, Ignored):
-            if each.retry:
+        elif isinstance(result, FannedOut):
+            outcome.fanned_out.append(result)
+        elif isinstance(result, Ignored):
+            if result.retry:
                 _require_time(seconds_left)
-                self._destinations.scheduler.schedule(dict([each.retry]), datetime.now(UTC))
-            outcome.ignored.append(each.reason)
+                self._destinations.scheduler.schedule(dict([result.retry]), datetime.now(UTC))
+            outcome.ignored.append(result.reason)
 
     def _send_to_dlq(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         try:
             _require_time(seconds_left)
             self._destinations.dead_letters.send(record, reason)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
-            cause = f"not put on the dead-letter queue ({reason}): {_why(error)}"
+        except Exception as error:  # noqa: BLE001 - the message must not be lost
+            cause = f"not put on the dead-letter queue ({reason}): {_describe(error)}"
             outcome.faults[record["messageId"]] = cause
         else:
             outcome.invalid.append((record["messageId"], reason))
 
 
-def _less(seconds_left: Callable[[], float], reserved: float) -> Callable[[], float]:
+def _reserve(seconds_left: Callable[[], float], reserved: float) -> Callable[[], float]:
     return lambda: seconds_left() - reserved
 
 
 def _require_time(seconds_left: Callable[[], float]) -> None:
-    """Raises NotQueued if a queue that does not answer would end the invocation, and bring the whole batch back."""
+    """Raise NotQueued if a request to SQS that times out would end the invocation and return the whole batch."""
     if seconds_left() < SERVICE_TIMEOUT_SECONDS:
         raise NotQueued("no time is left")
 
 
-def _why(error: Exception) -> str:
-    """Its text if it is ours, which names AWS's error; else its kind and place."""
+def _describe(error: Exception) -> str:
+    """Return the text of Hooklog's own errors, which contain AWS's error code; describe others."""
     return str(error) if isinstance(error, HooklogError) else describe_error(error)
 
 
-def _retry(execution: Execution) -> RetryTask:
+def _make_retry_task(execution: Execution) -> RetryTask:
     message = execution.delivery.message
     ids = message.webhook_id, message.message_id, execution.execution_id
     task = RetryTask(*ids, Trigger.RETRY, skip_if_resent=True, inline_payload=execution.inline_payload)
     return task._replace(queue_message_id=execution.queue_message_id)
 
 
-def _gathered(futures: Mapping[Future[Processed], Record]) -> Iterator[tuple[set[Future[Processed]], bool]]:
-    """The futures as they finish, in groups: all that finish within FLUSH_SECONDS of a group's first.
-
-    With each group comes whether others are still to finish.
-    """
+def _group_finished(futures: Mapping[Future[Processed], Record]) -> Iterator[tuple[set[Future[Processed]], bool]]:
+    """Group futures that finish within FLUSH_SECONDS of a group's first; say with each whether others are pending."""
     pending = set(futures)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -1,7 +1,7 @@
-"""Locks: what runs once at a time for a webhook.
+"""Locks, so that a webhook has only one recovery and one test at a time.
 
-A lock is an item that names its holder. It is written on the condition that it is free, and expires if it is never
-released. Locks are kept in the table of recoveries, with the lock's name instead of a recovery's id.
+A lock is an item with its holder in the table of recoveries; the lock's name takes the place of a recovery ID. A
+conditional write takes it if it is free. It expires if it is never released.
 """
 
 import time
@@ -15,14 +15,14 @@ from hooklog.tables import AttachedTable, try_write
 
 
 class Lock(StrEnum):
-    """What may run once at a time. No recovery's id has a `#`."""
+    """The locks of a webhook. Recovery IDs do not contain `#`."""
 
     RECOVERY = "#running"
     TEST = "#test"
 
 
 class LockRow(AttachedTable):
-    """Who holds a lock, or held it last."""
+    """A lock and its last holder."""
 
     class Meta:
         table_name = ""
@@ -35,18 +35,18 @@ class LockRow(AttachedTable):
 
 
 def take(lock: Lock, webhook_id: str, holder: str, seconds: int, instead_of: str | None = None) -> bool:
-    """Let this holder have the lock for so many seconds; False if another has it, other than `instead_of`.
+    """Take the lock for so many seconds; return False if a holder other than `instead_of` has it.
 
-    Taking it twice is taking it once: DynamoDB's answer may be lost.
+    Idempotent, because DynamoDB's response may be lost.
     """
     now = int(time.time())
     row = LockRow(webhook_id, lock, holder=holder, taken_at=now, expires_at=now + seconds)
-    free = LockRow.webhook_id.does_not_exist() | (LockRow.expires_at <= now) | (LockRow.holder == holder)
-    return try_write(partial(row.save, free if instead_of is None else free | (LockRow.holder == instead_of)))
+    is_free = LockRow.webhook_id.does_not_exist() | (LockRow.expires_at <= now) | (LockRow.holder == holder)
+    return try_write(partial(row.save, is_free if instead_of is None else is_free | (LockRow.holder == instead_of)))
 
 
 def read(lock: Lock, webhook_id: str) -> LockRow | None:
-    """Who has it, read consistently; None if nobody ever took it, or it was released."""
+    """Read a lock consistently; None if it was never taken or was released."""
     try:
         return LockRow.get(webhook_id, lock, consistent_read=True)
     except DoesNotExist:
@@ -54,5 +54,5 @@ def read(lock: Lock, webhook_id: str) -> LockRow | None:
 
 
 def release(lock: Lock, webhook_id: str, holder: str) -> None:
-    """Nothing happens if it has expired and another has it."""
+    """Release the lock, unless it expired and another holder has it."""
     try_write(partial(LockRow(webhook_id, lock).delete, LockRow.holder == holder))

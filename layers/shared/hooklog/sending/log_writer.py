@@ -1,4 +1,4 @@
-"""Writing executions to the log, or to the queue of pending log writes if DynamoDB does not take them."""
+"""Writes executions to the log, or to the queue of pending log writes if DynamoDB does not accept them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from hooklog.queues.pending import PendingLogWrites
 
 
 class LogWriter(NamedTuple):
-    """Writes executions."""
+    """Writes executions to the log."""
 
     connection: Connection
     retention: Retention
@@ -20,18 +20,18 @@ class LogWriter(NamedTuple):
     pending: PendingLogWrites
 
     def write(self, executions: Sequence[Execution]) -> Unwritten | None:
-        """Returns what waits on the queue instead. Raises NotQueued if the queue did not take it either."""
-        refused = write(self.connection, self._puts(executions))
-        if refused:
+        """Write executions; return the items that were queued instead. Raises NotQueued if SQS rejects them, too."""
+        unwritten = write(self.connection, self._build_puts(executions))
+        if unwritten:
             try:
-                self.pending.put(refused.puts)
+                self.pending.put(unwritten.puts)
             except NotQueued as error:
-                raise NotQueued(f"{refused.cause}, nor queued: {error}") from error
-        return refused
+                raise NotQueued(f"{unwritten.cause}, nor queued: {error}") from error
+        return unwritten
 
-    def _puts(self, executions: Sequence[Execution]) -> list[Put]:
-        """Their items, as this deployment keeps them; no details where those cannot be made."""
+    def _build_puts(self, executions: Sequence[Execution]) -> list[Put]:
+        """Build the items to store, without details if they cannot be built."""
         try:
             return build_puts(executions, self.retention, details_of_all=self.details_of_all)
-        except Exception:  # noqa: BLE001 - they have been sent: that is what must be in the log, if nothing else
+        except Exception:  # noqa: BLE001 - they were sent, so at least their summaries must be logged
             return [build_summary_put(execution, self.retention) for execution in executions]

@@ -1,6 +1,6 @@
-"""Recover a webhook: send everything again that failed on it in a period, in steps that survive a crash.
+"""Recovery of a webhook: resends everything that failed in a period, page by page, so that it survives a crash.
 
-One recovery of a webhook runs at a time: it takes the webhook's lock from the one before, if that has ended.
+A webhook has one running recovery at a time. A new one takes the webhook's lock from the last one, if that has ended.
 """
 
 import json
@@ -30,29 +30,28 @@ from hooklog.tables import AttachedTable, try_write
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
-PAGE: Final = 100
-"""Failed executions between one saved state and the next, at most: what a crash may have to look at again."""
+PAGE_SIZE: Final = 100
+"""Failed executions per page. The state is saved after each page, so a crash repeats at most one."""
 
 MAX_LAG: Final = timedelta(days=1)
-"""How far the details of an execution may be behind its summary, after an outage."""
+"""How much later than its summary an execution's details may be written, after an outage."""
 
 MAX_RUNS: Final = 10_000
-"""How many runs a recovery may take before it is a dead letter: each looks at one failure at least, and for 40 s at
-others as well, so that 10,000 take some days and go through millions. One that still has not ended goes in circles."""
+"""Runs of a recovery before it becomes a dead letter. Each run processes failures for 40 s, so that 10,000 suffice for
+millions; more is a loop."""
 
-KEPT_SECONDS: Final = 30 * 86_400
-"""30 days, which the texts of the API say as well."""
+RETENTION_SECONDS: Final = 30 * 86_400
+"""30 days, which the API's texts also say."""
 
 STALLED_SECONDS: Final = 3600
-"""Without progress, after which another recovery may stop it: its message comes back 6 minutes after its function has
-failed, and is a dead letter after a day of that."""
+"""Without progress for so long, a recovery may be replaced. After a failure, the queue redelivers its message in 6 minutes."""
 
 STARTING_SECONDS: Final = 60
-"""More than it may take from when a recovery takes the lock to when its row is there."""
+"""The longest time between taking the lock and writing the recovery's row."""
 
 
 class RecoveryRow(AttachedTable):
-    """How far a recovery has come."""
+    """A recovery and its progress."""
 
     class Meta:
         table_name = ""
@@ -65,23 +64,23 @@ class RecoveryRow(AttachedTable):
     found = NumberAttribute()
     queued = NumberAttribute()
     after = UnicodeAttribute(null=True)
-    """The last failed execution that was looked at."""
+    """The last failed execution that was processed."""
     advanced_at = NumberAttribute(null=True)
-    """When that was saved, in Unix seconds; null for one that an older version started."""
+    """When the state was last saved, in Unix seconds; null for recoveries that an earlier release started."""
     expires_at = NumberAttribute()
 
 
 class RecoveryTask(NamedTuple):
-    """A recovery to be run, or to go on."""
+    """A recovery to start or continue."""
 
     webhook_id: str
     recovery_id: str
     runs: int = 0
-    """How many it has had."""
+    """How many runs it had before."""
 
     @classmethod
     def parse(cls, body: str) -> "RecoveryTask":
-        """Read what `to_body` wrote. Raises InvalidMessage."""
+        """Parse what `to_body` wrote. Raises InvalidMessage."""
         fields = parse_object(body)
         if type(runs := fields.get("runs", 0)) is not int or runs < 0:
             raise InvalidMessage(f"runs must be a whole number{describe_actual(fields, 'runs')}")
@@ -93,34 +92,36 @@ class RecoveryTask(NamedTuple):
 
 
 class RecoveryQueue(NamedTuple):
-    """Holds one message for each recovery that is not done."""
+    """The queue of recoveries, with one message for each that is not done."""
 
     clients: Clients
     queue_url: str
 
     def put(self, task: RecoveryTask) -> None:
-        """Raises NotQueued."""
+        """Queue a task. Raises NotQueued."""
         entry = {"MessageBody": task.to_body(), "MessageGroupId": task.webhook_id}
         send_all(self.clients.sqs, self.queue_url, [entry])
 
 
 class _Page(NamedTuple):
-    """Failures that were looked at, with the tasks of those to be sent again, and of those that can be."""
+    """A page of failures."""
 
-    looked_at: list[ExecutionRow]
+    processed: list[ExecutionRow]
     found: list[RetryTask]
-    stored: list[RetryTask]
+    """Tasks for messages that have not succeeded since."""
+    sendable: list[RetryTask]
+    """Those of `found` whose request bodies are stored."""
     is_last: bool
 
 
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
-    """Begin to recover what failed at or after `since` and before `until`, both as execution ids begin; returns its id.
+    """Start a recovery of failures at or after `since` and before `until`; return its ID.
 
-    Raises RecoveryRunning while another recovery of the webhook does, NotQueued.
+    Both times are in the format of `compact_time`. Raises RecoveryRunning if the webhook has another, and NotQueued.
     """
     recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
-    while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, KEPT_SECONDS, instead_of=_ended(webhook_id)):
-        pass  # another call was first: the next look finds its recovery, or that it has ended
+    while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, RETENTION_SECONDS, instead_of=_find_ended(webhook_id)):
+        pass  # another call took the lock first; the next `_find_ended` finds its recovery
     row = RecoveryRow(
         webhook_id=webhook_id,
         recovery_id=recovery_id,
@@ -130,7 +131,7 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
         found=0,
         queued=0,
         advanced_at=now,
-        expires_at=now + KEPT_SECONDS,
+        expires_at=now + RETENTION_SECONDS,
     )
     row.save()
     try:
@@ -141,25 +142,25 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     return recovery_id
 
 
-def _ended(webhook_id: str) -> str | None:
-    """The recovery that holds the webhook's lock and has ended; None if no recovery holds it.
+def _find_ended(webhook_id: str) -> str | None:
+    """Return the ended recovery that still holds the webhook's lock; None if there is none.
 
-    Raises RecoveryRunning if it has not. One without progress is stopped: it cannot go on any more.
+    Stops a stalled recovery. Raises RecoveryRunning if the recovery has not ended.
     """
     lock = locks.read(Lock.RECOVERY, webhook_id)
     if lock is None:
         return None
     try:
         row = RecoveryRow.get(webhook_id, lock.holder, consistent_read=True)
-    except DoesNotExist:  # it is being started, or that failed
+    except DoesNotExist:  # it is starting, or failed to start
         if time.time() - lock.taken_at < STARTING_SECONDS:
-            raise RecoveryRunning("a recovery of this webhook is just being started", lock.holder) from None
+            raise RecoveryRunning("a recovery of this webhook is starting", lock.holder) from None
         return lock.holder
     if row.status == "running" and not (_is_stalled(row.advanced_at) and _stop(row)):
         period = f"of what failed from {iso_time(row.since)} to {iso_time(row.until)}"
         so_far = f"{int(row.found)} found and {int(row.queued)} queued so far"
-        said = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
-        raise RecoveryRunning(said, row.recovery_id)
+        text = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
+        raise RecoveryRunning(text, row.recovery_id)
     return lock.holder
 
 
@@ -168,15 +169,15 @@ def _is_stalled(since: float | None) -> bool:
 
 
 def _stop(row: RecoveryRow) -> bool:
-    """Stop a recovery; False if it has just advanced, or has ended."""
+    """Stop a recovery; return False if it has just advanced or has ended."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
     stopped: list[Action] = [RecoveryRow.status.set("stopped")]
     return try_write(partial(row.update, stopped, condition=unchanged & (RecoveryRow.status == "running")))
 
 
-def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
-    """How far it has come. Raises NotFound."""
+def get_progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
+    """Return the progress of a recovery. Raises NotFound."""
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
@@ -185,63 +186,66 @@ def progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 
 
 def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
-    """Go on until it is done or no time is left, by one failure at least. False if the rest is still to be queued.
+    """Continue until the recovery is done or no time is left, by at least one failure; return whether it has ended.
 
-    True as well if another run has taken over, or the recovery has expired or was stopped. After a crash, the page is
-    looked at again: a task that was put on the queue twice is sent once.
+    It has also ended, for this run, if another run has taken over, or if it expired or was stopped. After a crash, a
+    page is repeated, but a task that is queued twice is sent only once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
         return True
     while row.status == "running" and time_left():
-        page = _look_at(row, list(_failures(row)), time_left)
-        if page.stored:
-            retries.put(dict.fromkeys(page.stored, 0))
-        if not _advance(row, page):
+        page = _process(list(_read_failures(row)), row, time_left)
+        if page.sendable:
+            retries.put(dict.fromkeys(page.sendable, 0))
+        if not _save_progress(row, page):
             return True
     return row.status != "running"
 
 
-def _look_at(row: RecoveryRow, failures: Sequence[ExecutionRow], time_left: Callable[[], bool]) -> _Page:
-    """As many of the failures as there is time for, one at least: a read or two for each."""
-    looked_at: list[ExecutionRow] = []
+def _process(failures: Sequence[ExecutionRow], row: RecoveryRow, time_left: Callable[[], bool]) -> _Page:
+    """Process failures while time is left, at least one. Each takes one or two reads."""
+    processed: list[ExecutionRow] = []
     found: list[RetryTask] = []
-    stored: list[RetryTask] = []
+    sendable: list[RetryTask] = []
     for failure in failures:
-        looked_at.append(failure)
-        if task := _task(row, failure):
+        processed.append(failure)
+        if task := _make_task(row, failure):
             found.append(task)
-            if _can_be_sent(task):
-                stored.append(task)
+            if _is_sendable(task):
+                sendable.append(task)
         if not time_left():
             break
-    return _Page(looked_at, found, stored, is_last=len(looked_at) == len(failures) < PAGE)
+    return _Page(processed, found, sendable, is_last=len(processed) == len(failures) < PAGE_SIZE)
 
 
-def _can_be_sent(task: RetryTask) -> bool:
-    """Whether its details are kept, or may still be on their way to the log: then the sender waits for them."""
+def _is_sendable(task: RetryTask) -> bool:
+    """Return whether its details are stored, or may still be pending log writes, for which the sender waits."""
     if task.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
         return details.are_stored(task.webhook_id, task.execution_id)
     row = ExecutionRow.get(task.webhook_id, task.execution_id, consistent_read=True)
     return not row.erased and not row.details_not_stored
 
 
-def _failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
-    """The next page of failures, oldest first."""
+def _read_failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
+    """Read the next page of failures, oldest first."""
     start = row.after and {name: {"S": row.after} for name in ("executed_at", "failed_at")}
     return iter(
         ExecutionRow.failures.query(
             row.webhook_id,
             ExecutionRow.failed_id.between(row.since, row.until),
-            limit=PAGE,
+            limit=PAGE_SIZE,
             last_evaluated_key={"webhook_id": {"S": row.webhook_id}, **start} if start else None,
         )
     )
 
 
-def _task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
-    """The task of the last execution of a queue message; None if that succeeded, comes up later, or was a test."""
+def _make_task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
+    """Make a task for the last execution of an original queue message.
+
+    None if that succeeded, if a later failure in the period makes the task, or for a test.
+    """
     if failure.trigger == Trigger.TEST:
         return None
     queue_message_id = get_queue_message_id(failure)
@@ -256,15 +260,15 @@ def _task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
     return task._replace(queue_message_id=queue_message_id)
 
 
-def _advance(row: RecoveryRow, page: _Page) -> bool:
-    """Save how far it has come; whether it was this run that brought it there."""
+def _save_progress(row: RecoveryRow, page: _Page) -> bool:
+    """Save the progress; return False if another run was first."""
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
     actions: list[Action] = [
         RecoveryRow.found.set(int(row.found) + len(page.found)),
-        RecoveryRow.queued.set(int(row.queued) + len(page.stored)),
+        RecoveryRow.queued.set(int(row.queued) + len(page.sendable)),
         RecoveryRow.status.set("done" if page.is_last else "running"),
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
-    if page.looked_at:
-        actions.append(RecoveryRow.after.set(page.looked_at[-1].execution_id))
+    if page.processed:
+        actions.append(RecoveryRow.after.set(page.processed[-1].execution_id))
     return try_write(partial(row.update, actions, condition=unchanged & (RecoveryRow.status == "running")))

@@ -1,4 +1,4 @@
-"""Resend one logged execution."""
+"""Resending of one logged execution."""
 
 from hooklog.errors import Conflict
 from hooklog.executions.details import are_stored
@@ -9,12 +9,12 @@ from hooklog.queues.retry_tasks import RetryQueue, RetryTask
 
 
 def resend(webhook_id: str, execution_id: str, retries: RetryQueue) -> str:
-    """Put it on the queue; returns its message's id. Raises NotFound, Conflict, NotQueued."""
+    """Queue a resend; return the message ID. Raises NotFound, Conflict, NotQueued."""
     row = get_row(webhook_id, execution_id)
     if row.trigger == Trigger.TEST:
-        raise Conflict("a test is not sent again: test the webhook once more")
+        raise Conflict("a test cannot be resent; test the webhook again")
     if row.erased or not are_stored(webhook_id, execution_id):
-        raise Conflict("there is nothing to send: no request body is kept for this execution")
+        raise Conflict("this execution cannot be resent, because its request body is not stored")
     task = RetryTask(webhook_id, row.message_id, execution_id, Trigger.RESEND, skip_if_resent=False)
     retries.put({task._replace(queue_message_id=get_queue_message_id(row)): 0})
     return str(row.message_id)

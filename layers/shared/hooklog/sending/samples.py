@@ -10,20 +10,20 @@ from hooklog.sending.batch import Outcome
 
 
 class Sample(NamedTuple):
-    """Values that share their dimensions. Zeros are left out, except of DELIVERED."""
+    """Values of metrics with the same dimensions, without zeros except of DELIVERED."""
 
     trigger: Trigger | None
     values: Mapping[Metric, Sequence[float]]
 
 
-def samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample]:
-    """The metrics of a batch of `messages` messages, which can hold `batch_size`."""
+def compute_samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample]:
+    """Compute the metrics of a batch with so many messages of at most `batch_size`."""
     executions = outcome.executions
     for trigger in sorted({execution.trigger for execution in executions}):
         of_trigger = [each for each in executions if each.trigger is trigger and not each.delivery.skipped]
         if of_trigger:
-            yield Sample(trigger, _by_trigger(of_trigger))
-    counted = _of_all(executions) | {
+            yield Sample(trigger, _compute_by_trigger(of_trigger))
+    counted = _count_all(executions) | {
         Metric.INVALID: len(outcome.invalid),
         Metric.UNLOGGED: outcome.pending,
         Metric.DISABLED: len(outcome.disabled),
@@ -33,7 +33,7 @@ def samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample
     yield Sample(None, utilisation | {metric: [count] for metric, count in counted.items() if count})
 
 
-def _by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[float]]:
+def _compute_by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[float]]:
     delivered = sum(each.delivery.success for each in executions)
     failed = len(executions) - delivered
     return {
@@ -44,7 +44,7 @@ def _by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[flo
     }
 
 
-def _of_all(executions: Sequence[Execution]) -> dict[Metric, int]:
+def _count_all(executions: Sequence[Execution]) -> dict[Metric, int]:
     errors = [error.error_type for each in executions if (error := each.delivery.error)]
     return {
         Metric.HARD_ERRORS: len(errors),

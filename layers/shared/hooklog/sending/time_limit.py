@@ -1,4 +1,4 @@
-"""The time in which a webhook test has to be over, for its outcome to be answered."""
+"""The time limit of a webhook test, so that the API can respond with its outcome."""
 
 import time
 from collections.abc import Callable
@@ -9,40 +9,41 @@ from typing import Final, TypeVar
 from hooklog.errors import NoTimeLeft
 
 GATEWAY_SECONDS: Final = 29.0
-"""How long API Gateway waits for a function; then it answers 504, whatever the function has done."""
+"""How long API Gateway waits for a function before it responds with 504."""
 
-ANSWER_SECONDS: Final = 1.0
-"""Kept free for the answer itself."""
+RESPONSE_SECONDS: Final = 1.0
+"""Reserved for the response."""
 
 T = TypeVar("T")
 
 
 class TimeLimit:
-    """Counts down what is left of a call's time."""
+    """Counts down the time of an API call."""
 
     def __init__(self, seconds: float) -> None:
-        self._ends = time.monotonic() + seconds
+        self._deadline = time.monotonic() + seconds
 
     def left(self, reserve: float = 0) -> float:
-        """Seconds, with so many kept free for what comes after; negative when it is over."""
-        return self._ends - time.monotonic() - reserve
+        """Return the seconds left after a reserve for later steps; negative after the deadline."""
+        return self._deadline - time.monotonic() - reserve
 
-    def run(self, step: Callable[[], T], what: str, reserve: float = 0) -> T:
-        """The step's result; `what` names it. Raises what the step raises, and NoTimeLeft where it takes longer.
+    def run(self, step: Callable[[], T], name: str, reserve: float = 0) -> T:
+        """Run a step within the time left, and return its result. `name` is for the error's text.
 
-        It goes on then, but nobody waits for it: each request that it makes has a time-out of its own.
+        Raises the step's exceptions, and NoTimeLeft if it takes longer. It then continues in the background until its
+        requests time out.
         """
         result: Future[T] = Future()
         if self.left(reserve) > 0:
-            Thread(target=_settle, args=(result, step), name=what, daemon=True).start()
+            Thread(target=_run_step, args=(result, step), name=name, daemon=True).start()
             wait([result], timeout=max(self.left(reserve), 0))
         if not result.done():
-            raise NoTimeLeft(f"{what} took too long")
+            raise NoTimeLeft(f"{name} took too long")
         return result.result()
 
 
-def _settle(result: Future[T], step: Callable[[], T]) -> None:
+def _run_step(result: Future[T], step: Callable[[], T]) -> None:
     try:
         result.set_result(step())
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is raised where the result is asked for
+    except BaseException as error:  # noqa: BLE001 - `result` raises it in the caller's thread
         result.set_exception(error)

@@ -1,4 +1,4 @@
-"""A webhook test: one attempt at once, whether the webhook is enabled or not, or a look at what would be sent."""
+"""A webhook test: one immediate attempt, even if the webhook is disabled, or a dry run."""
 
 import secrets
 from collections.abc import Mapping
@@ -23,22 +23,22 @@ from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import read_transformation
 
 MAX_TEST_SECONDS: Final = 20.0
-"""The longest time-out of a test."""
+"""The maximum timeout of a test."""
 
 MIN_TEST_SECONDS: Final = 1.0
-"""The shortest time-out that a webhook may have: if less is left, nothing is sent."""
+"""The minimum timeout of a webhook. If less time is left, nothing is sent."""
 
 LOG_SECONDS: Final = 8.0
-"""Kept free after the attempt: for DynamoDB, which may not answer, and then for the queue of pending log writes."""
+"""Reserved after the attempt, for DynamoDB to time out and for the queue of pending log writes."""
 
 LOCK_SECONDS: Final = int(GATEWAY_SECONDS) + 1
-"""When the lock of a webhook's test expires: later than a test can take, the end of its function included."""
+"""When a test's lock expires: longer than a test can take."""
 
 PAYLOAD: Final = {"test": True, "text": "This is a test of your webhook."}
-"""What is sent if no payload is given."""
+"""The default payload."""
 
 RESERVE_SECONDS: Final = MIN_TEST_SECONDS + LOG_SECONDS
-"""What must be left when the attempt begins."""
+"""How many seconds must be left when the attempt starts."""
 
 NO_RETRIES: Final = RetrySchedule(())
 """The schedule of every test."""
@@ -47,17 +47,17 @@ _KNOWN = frozenset({"payload", "event_type", "dry_run", "transformation"})
 
 
 class WebhookTest(NamedTuple):
-    """What is to be tested."""
+    """A request to test a webhook."""
 
     message: Message
     dry_run: bool
     transformation: str | None = None
-    """Instead of the webhook's own, if `overrides` says so."""
-    overrides: bool = False
+    """Replaces the webhook's transformation if `overrides_transformation`."""
+    overrides_transformation: bool = False
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], webhook_id: str) -> "WebhookTest":
-        """Each test is a message of its own. Raises InvalidRequest."""
+        """Parse a request body, and create the message with a new ID. Raises InvalidRequest."""
         errors = FieldErrors()
         errors.add_unknown(fields, _KNOWN)
         dry_run = fields.get("dry_run", False)
@@ -68,30 +68,30 @@ class WebhookTest(NamedTuple):
             transformation = read_transformation(fields)
             if "transformation" in fields and dry_run is False:
                 raise InvalidRequest("transformation takes effect only with dry_run; save it to send with it")
-        given = {"webhook_id": webhook_id, "payload": fields.get("payload", PAYLOAD)}
+        message_fields = {"webhook_id": webhook_id, "payload": fields.get("payload", PAYLOAD)}
         with errors.of("event_type"):
             if fields.get("event_type") is not None and read_event_type(fields):
-                given["event_type"] = fields["event_type"]
+                message_fields["event_type"] = fields["event_type"]
         with errors.of("payload"):
-            message = Message.parse(given, f"test_{secrets.token_hex(12)}")
+            message = Message.parse(message_fields, f"test_{secrets.token_hex(12)}")
         errors.raise_any()
         return cls(message, dry_run, transformation, "transformation" in fields)
 
 
 class WebhookTester:
-    """Tests webhooks by the same attempts that the sender makes."""
+    """Tests webhooks with the same attempts as the sender."""
 
     def __init__(self, dispatcher: Dispatcher, transformer: Transformer) -> None:
         self._dispatcher = dispatcher
         self._transformer = transformer
 
     def run(self, test: WebhookTest, entry: Entry, limit: TimeLimit) -> Execution:
-        """The attempt, which is never retried; of a dry run, what would be sent. Leaves LOG_SECONDS of the limit.
+        """Make the attempt, or a dry run; leave LOG_SECONDS of the limit. A test is never retried.
 
-        Raises NoTimeLeft and EvaluatorUnavailable: nothing was sent.
+        Raises NoTimeLeft and EvaluatorUnavailable; then nothing was sent.
         """
         webhook = entry.webhook._replace(enabled=True, retry_schedule=NO_RETRIES)
-        if test.overrides:
+        if test.overrides_transformation:
             webhook = webhook._replace(transformation=test.transformation)
 
         def transform(message: Message, expression: str | None) -> Message | None:
@@ -109,23 +109,23 @@ class WebhookTester:
 
 
 def lock(message: Message) -> None:
-    """Raises TooManyRequests while another test of the webhook is running: no receiver keeps the function busy."""
+    """Take the webhook's test lock. Raises TooManyRequests if another test of the webhook is running."""
     if not locks.take(Lock.TEST, message.webhook_id, message.message_id, LOCK_SECONDS):
-        raise TooManyRequests("a test of this webhook is running; try again when it is over")
+        raise TooManyRequests("a test of this webhook is already running; try again when it has finished")
 
 
 def unlock(message: Message) -> None:
-    """Let the webhook be tested again."""
+    """Release the webhook's test lock."""
     locks.release(Lock.TEST, message.webhook_id, message.message_id)
 
 
-def shown(execution: Execution, retention_days: int, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """As View shows it, with all of its details, whatever the log keeps of them."""
+def build_response(execution: Execution, retention_days: int, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """Build the response of a test: summary and all details, even if the log does not store them."""
     return {**to_summary(to_row(execution, retention_days)), **build_masked_details(execution, sensitive)}
 
 
-def dry_run_shown(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """What would be sent, as View shows what was sent."""
+def build_dry_run_response(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
+    """Build the response of a dry run: the request that would be sent."""
     message = execution.delivery.message
     return {
         "dry_run": True,
