@@ -9,7 +9,7 @@ import pytest
 
 from hooklog.api.time_limit import of_call
 from hooklog.errors import NotFound, NoTimeLeft
-from hooklog.sending.time_limit import RESPONSE_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLimit
 
 WHOLE = GATEWAY_SECONDS - RESPONSE_SECONDS
 

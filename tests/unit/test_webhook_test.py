@@ -11,7 +11,7 @@ from hooklog.delivery.delivery import Delivery
 from hooklog.errors import NoTimeLeft
 from hooklog.messages.call import Call
 from hooklog.sending.attempt import Dispatcher
-from hooklog.sending.time_limit import RESPONSE_SECONDS, GATEWAY_SECONDS, TimeLimit
+from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLimit
 from hooklog.sending.webhook_test import (
     LOG_SECONDS,
     MAX_TEST_SECONDS,

@@ -44,7 +44,7 @@ RETENTION_SECONDS: Final = 30 * 86_400
 """30 days, which the API's texts also say."""
 
 STALLED_SECONDS: Final = 3600
-"""Without progress for so long, a recovery may be replaced. After a failure, the queue redelivers its message in 6 minutes."""
+"""Without progress for so long, a recovery may be replaced. A failed run is redelivered after 6 minutes."""
 
 STARTING_SECONDS: Final = 60
 """The longest time between taking the lock and writing the recovery's row."""

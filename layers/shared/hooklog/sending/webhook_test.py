@@ -111,7 +111,7 @@ class WebhookTester:
 def lock(message: Message) -> None:
     """Take the webhook's test lock. Raises TooManyRequests if another test of the webhook is running."""
     if not locks.take(Lock.TEST, message.webhook_id, message.message_id, LOCK_SECONDS):
-        raise TooManyRequests("a test of this webhook is already running; try again when it has finished")
+        raise TooManyRequests("a test of this webhook is running; try again when it has finished")
 
 
 def unlock(message: Message) -> None:
