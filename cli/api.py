@@ -12,7 +12,7 @@ from cli.failure import CliFailure, ExitCode
 from cli.stack import Stack
 from cli.times import format_time
 from hooklog.access.grants import Scope
-from hooklog.webhooks.patterns import EVERY
+from hooklog.webhooks.patterns import ALL
 
 _TOKEN_SECONDS: Final = 900
 _RENEWED_SECONDS: Final = 60
@@ -85,7 +85,7 @@ class Api:
     def _fresh_token(self) -> str:
         if time.monotonic() >= self._renew_at:
             self._renew_at = time.monotonic() + _TOKEN_SECONDS - _RENEWED_SECONDS
-            self._token = self._stack.mint_token({"webhooks": [EVERY], "scope": self._scope}, _TOKEN_SECONDS)
+            self._token = self._stack.mint_token({"webhooks": [ALL], "scope": self._scope}, _TOKEN_SECONDS)
         return self._token
 
 

@@ -53,10 +53,10 @@ def put_webhook(request: Request) -> Response:
         check_room(request.grant.prefix(webhook.webhook_id))
     now = datetime.now(UTC)
     if stored:
-        return Response(HTTPStatus.OK, registry.change(webhook, stored, now).shown(None))
+        return Response(HTTPStatus.OK, registry.change(webhook, stored, now).to_response(None))
     key = generate_key()
     created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now)
-    return Response(HTTPStatus.CREATED, {**created.shown(None), "secret": format_secret(key)})
+    return Response(HTTPStatus.CREATED, {**created.to_response(None), "secret": format_secret(key)})
 
 
 def delete_webhook(request: Request) -> None:
@@ -68,14 +68,14 @@ def get_webhook_secret(request: Request) -> Mapping[str, Any]:
     keys = registry.find(request.webhook_id).keys
     return {
         "secret": format_secret(encryption.decrypt(request.webhook_id, keys.current)),
-        **keys.shown(datetime.now(UTC)),
+        **keys.to_response(datetime.now(UTC)),
     }
 
 
 def rotate_webhook_secret(request: Request) -> Mapping[str, Any]:
     stored, key, now = registry.find(request.webhook_id), generate_key(), datetime.now(UTC)
     keys = registry.rotate(stored, encryption.encrypt(request.webhook_id, key), now)
-    return {"secret": format_secret(key), **keys.shown(now)}
+    return {"secret": format_secret(key), **keys.to_response(now)}
 
 
 def erase_execution_details(request: Request) -> None:
@@ -100,7 +100,7 @@ def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
 def check_room(prefix: str) -> None:
     """Raises Conflict where there are as many webhooks below the prefix as there may be; what is empty is no prefix."""
     most = settings.max_webhooks_per_prefix
-    if prefix and lists.count(connection, prefix, most) >= most:
+    if prefix and lists.count_webhooks(connection, prefix, most) >= most:
         raise Conflict(f"the prefix {prefix}* already has {most:,} webhooks, which is the limit: delete one first")
 
 

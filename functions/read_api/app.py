@@ -37,10 +37,10 @@ def list_executions(request: Request) -> Mapping[str, Any]:
 
 
 def get_execution(request: Request) -> Mapping[str, Any]:
-    from hooklog.webhooks.registry import sensitive_headers
+    from hooklog.webhooks.registry import read_sensitive_headers
 
     attach_webhooks()
-    sensitive = settings.sensitive_headers.add(sensitive_headers(request.webhook_id))
+    sensitive = settings.sensitive_headers.add(read_sensitive_headers(request.webhook_id))
     return history.get_execution(request.webhook_id, request.execution_id, sensitive)
 
 
@@ -56,11 +56,11 @@ def get_recovery(request: Request) -> Mapping[str, Any]:
 
 
 def list_webhooks(request: Request) -> Mapping[str, Any]:
-    from hooklog.webhooks.lists import covered
+    from hooklog.webhooks.lists import list_covered
 
     attach_webhooks()
-    page = covered(request.grant.webhooks, *request.webhooks_page)
-    webhooks = fitting([webhook.shown(masked_for(request.grant)) for webhook in page.webhooks])
+    page = list_covered(request.grant.webhooks, *request.webhooks_page)
+    webhooks = fitting([webhook.to_response(masked_for(request.grant)) for webhook in page.webhooks])
     more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]
     return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(more_after)}
 
@@ -69,7 +69,7 @@ def get_webhook(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.registry import find
 
     attach_webhooks()
-    return find(request.webhook_id).webhook.shown(masked_for(request.grant))
+    return find(request.webhook_id).webhook.to_response(masked_for(request.grant))
 
 
 def attach_webhooks() -> None:

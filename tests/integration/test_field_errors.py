@@ -91,7 +91,7 @@ def test_a_mask_without_a_stored_value_and_the_apis_own_url_are_both_listed(call
     own = f"https://{api_event({})['requestContext']['domainName']}/live/webhooks"
     found = calls.put({"url": own, "headers": {"X-Key": MASK}})
     assert list(found) == ["headers", "url"]
-    assert found["headers"] == "header X-Key is masked and none of this name is stored: give its value"
+    assert found["headers"] == "header X-Key is masked, but no header of this name is stored; give its value"
 
 
 def test_a_webhook_with_a_wrong_field_is_not_stored(api: Api, calls: Calls) -> None:

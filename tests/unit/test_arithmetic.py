@@ -1,4 +1,4 @@
-"""Numbers in transformations: integers keep their digits, decimals are written as JavaScript writes them."""
+"""Numbers in transformations: integers keep their digits, decimals are format_number as JavaScript writes them."""
 
 import json
 import math

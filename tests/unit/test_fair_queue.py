@@ -98,15 +98,15 @@ def test_a_slow_expression_is_remembered_for_a_while_only_for_its_webhook() -> N
     now = 0.0
     queue = FairQueue(lambda: now)
     queue.remember(owner("a"), Lane.OVERTIME)
-    assert queue.lane_of(owner("a")) is Lane.OVERTIME
-    assert queue.lane_of(owner("a", "2")) is queue.lane_of(owner("b")) is Lane.QUICK
+    assert queue.find_lane(owner("a")) is Lane.OVERTIME
+    assert queue.find_lane(owner("a", "2")) is queue.find_lane(owner("b")) is Lane.QUICK
     now = MEMORY_SECONDS
-    assert queue.lane_of(owner("a")) is Lane.QUICK
+    assert queue.find_lane(owner("a")) is Lane.QUICK
 
 
 def test_the_number_of_remembered_entries_is_limited() -> None:
     queue = FairQueue()
     for number in range(MAX_REMEMBERED + 1):
         queue.remember(owner(str(number)), Lane.SLOW)
-    assert queue.lane_of(owner("0")) is Lane.QUICK
-    assert queue.lane_of(owner("1")) is queue.lane_of(owner(str(MAX_REMEMBERED))) is Lane.SLOW
+    assert queue.find_lane(owner("0")) is Lane.QUICK
+    assert queue.find_lane(owner("1")) is queue.find_lane(owner(str(MAX_REMEMBERED))) is Lane.SLOW

@@ -316,7 +316,7 @@ def test_the_process_is_given_no_credentials(transformer: Transformer, monkeypat
         ("payload/(", "S0"),
         (r"'\q'", r"Unsupported escape sequence: \q (S0103, character 2)"),
         ("//", "Empty regular expressions are not allowed (S0301, character 1)"),
-        ("/* nothing */", "it is no complete expression"),
+        ("/* nothing */", "it is not a complete expression"),
         ("/a**/", "a regular expression is not valid"),
     ],
 )

@@ -76,7 +76,7 @@ def test_a_header_that_receivers_mistake_for_ours_is_refused_by_name(name: str) 
 
 def test_a_messages_header_wins_in_any_spelling() -> None:
     message = Message.parse({"webhook_id": "w", "payload": 1, "headers": {"x_shop": "message"}}, "m1")
-    assert parse(headers={"X-Shop": "webhook"}).call(message, []).headers == {"x_shop": "message"}
+    assert parse(headers={"X-Shop": "webhook"}).make_call(message, []).headers == {"x_shop": "message"}
 
 
 def test_a_field_without_effect_is_refused_with_advice() -> None:
@@ -107,8 +107,8 @@ FIELDS = st.fixed_dictionaries(
 @given(FIELDS)
 def test_a_webhook_as_shown_is_parsed_unchanged(fields: dict[str, Any]) -> None:
     webhook = parse(**fields)
-    assert Webhook.parse(webhook.shown(None), "acme.orders", None) == webhook
-    masked = webhook.shown(SensitiveHeaders())
+    assert Webhook.parse(webhook.to_response(None), "acme.orders", None) == webhook
+    masked = webhook.to_response(SensitiveHeaders())
     assert MASK not in str({**masked, "headers": {}})
     assert Webhook.parse(masked, "acme.orders", webhook) == webhook
 
@@ -121,8 +121,8 @@ def test_a_mask_keeps_the_value_of_the_same_name_in_any_case() -> None:
 def test_a_messages_own_fields_override_the_webhooks() -> None:
     webhook = parse(headers={"X-Shop": "webhook", "x-own": "webhook"}, timeout_seconds=3)
     bare = Message("acme.orders", "m", None, b"1", {}, None, None)
-    assert webhook.call(bare, ()).timeout_seconds == 3
-    call = webhook.call(Message("acme.orders", "m", None, b"1", {"X-Own": "message"}, None, 7), [b"key"])
+    assert webhook.make_call(bare, ()).timeout_seconds == 3
+    call = webhook.make_call(Message("acme.orders", "m", None, b"1", {"X-Own": "message"}, None, 7), [b"key"])
     assert (call.headers, call.timeout_seconds) == ({"X-Shop": "webhook", "X-Own": "message"}, 7)
     assert (call.url, call.keys) == (MINIMAL["url"], (b"key",))
 
@@ -134,4 +134,4 @@ def test_a_messages_own_fields_override_the_webhooks() -> None:
 def test_a_webhook_receives_the_event_types_that_it_lists(
     event_types: list[str], event_type: str | None, taken: bool
 ) -> None:
-    assert parse(event_types=event_types).takes(event_type) is taken
+    assert parse(event_types=event_types).accepts(event_type) is taken

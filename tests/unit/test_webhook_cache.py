@@ -14,8 +14,8 @@ from botocore.exceptions import EndpointConnectionError
 from hooklog.errors import RegistryUnavailable
 from hooklog.webhooks.cache import (
     FRESH_SECONDS,
-    MAX_KEPT,
-    MAX_KEPT_LENGTH,
+    MAX_CHARACTERS,
+    MAX_WEBHOOKS,
     PAUSE_SECONDS,
     STALE_SECONDS,
     Entry,
@@ -103,7 +103,7 @@ def test_a_webhook_cached_before_a_given_time_is_read_again_once(registry: Regis
     registry.now += 2
     moment = datetime.fromtimestamp(registry.now - 1, UTC)
     assert name(cache.find("a")) == "before"
-    assert [name(cache.find("a", as_of=moment)) for _ in range(2)] == ["after", "after"]
+    assert [name(cache.find("a", checked_since=moment)) for _ in range(2)] == ["after", "after"]
     assert registry.reads == ["a", "a"]
 
 
@@ -222,19 +222,19 @@ def test_a_key_is_decrypted_for_its_own_webhook_only(registry: Registry) -> None
 
 def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None:
     cache = registry.cache()
-    for number in range(MAX_KEPT + 1):
+    for number in range(MAX_WEBHOOKS + 1):
         cache.find(str(number))
-    cache.find(str(MAX_KEPT))
-    assert len(registry.reads) == MAX_KEPT + 1
+    cache.find(str(MAX_WEBHOOKS))
+    assert len(registry.reads) == MAX_WEBHOOKS + 1
     cache.find("0")
-    assert len(registry.reads) == MAX_KEPT + 2
+    assert len(registry.reads) == MAX_WEBHOOKS + 2
 
 
 def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry: Registry) -> None:
     """Whoever may set webhooks up must not be able to end the sender, with the batches of others."""
     cache = registry.cache()
     large = {"transformation": "x" * 32_768, "headers": {"X-Shop": "x" * 16_000}}
-    numbers = range(MAX_KEPT_LENGTH // 48_768 + 1)
+    numbers = range(MAX_CHARACTERS // 48_768 + 1)
     for number in numbers:
         registry.register(str(number), **large)
         cache.find(str(number))
@@ -249,7 +249,7 @@ def test_a_webhook_that_is_read_again_counts_once(registry: Registry) -> None:
     cache = registry.cache()
     registry.register("a", transformation="x" * 32_768)
     cache.find("b")
-    for _ in range(MAX_KEPT_LENGTH // 32_768 + 1):
+    for _ in range(MAX_CHARACTERS // 32_768 + 1):
         registry.now += FRESH_SECONDS - 1
         cache.find("b")
         registry.now += 1

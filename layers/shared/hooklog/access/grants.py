@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from hooklog.errors import Forbidden, Unauthorized
-from hooklog.webhooks.patterns import EVERY, PATTERN_RULE, covers, is_pattern, widest_prefix
+from hooklog.webhooks.patterns import ALL, PATTERN_RULE, covers, find_widest_prefix, is_pattern
 
 
 class Scope(StrEnum):
@@ -54,7 +54,7 @@ class Grant(NamedTuple):
 
     @property
     def covers_all(self) -> bool:
-        return EVERY in self.webhooks
+        return ALL in self.webhooks
 
     def require(self, scope: Scope, webhook_id: str) -> None:
         """Raises Forbidden unless the token allows this, of this webhook."""
@@ -77,13 +77,13 @@ class Grant(NamedTuple):
 
     def prefix(self, webhook_id: str) -> str:
         """What the widest of its prefixes begins with that covers this webhook; empty where it is `*`, or none does."""
-        return widest_prefix(self.webhooks, webhook_id) or ""
+        return find_widest_prefix(self.webhooks, webhook_id) or ""
 
 
 def _patterns(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """The claim of this name. Raises Unauthorized unless it is of the form that patterns have."""
     value = claims.get(name)
-    patterns = [EVERY] if value == EVERY else value
+    patterns = [ALL] if value == ALL else value
     if not isinstance(patterns, list) or not all(isinstance(each, str) and is_pattern(each) for each in patterns):
         raise Unauthorized(f"the claim {name} must be {PATTERN_RULE}")
     return tuple(dict.fromkeys(patterns))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from hooklog.access.grants import Grant, Scope
-from hooklog.webhooks.patterns import EVERY
+from hooklog.webhooks.patterns import ALL
 
 MAX_ANSWER_BYTES: Final = 8_192
 """Of an authorizer's answer. API Gateway documents that limit for WebSocket APIs and none for REST APIs."""
@@ -30,7 +30,7 @@ class Route(NamedTuple):
 
     def patterns(self, webhooks: Iterable[str]) -> Iterator[str]:
         """The paths of these webhooks' calls, as an IAM policy spells them; `*` takes in any text, with `/` in it."""
-        for webhook in webhooks if WEBHOOK in self.resource else (EVERY,):
+        for webhook in webhooks if WEBHOOK in self.resource else (ALL,):
             yield self.method + _PARAMETER.sub("*", self.resource.replace(WEBHOOK, webhook))
 
 
@@ -68,7 +68,7 @@ def authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
     stage = "/".join(method_arn.split("/")[:2])
     answer = _answer(grant, stage, grant.webhooks)
     if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
-        return _answer(grant, stage, (EVERY,))
+        return _answer(grant, stage, (ALL,))
     return answer
 
 

@@ -17,7 +17,7 @@ from hooklog.messages.codec import to_inline
 from hooklog.messages.message import Message
 from hooklog.queues.retry_tasks import MAX_INLINE_LENGTH
 from hooklog.webhooks.cache import Entry
-from hooklog.webhooks.retry import RetrySchedule, jitter
+from hooklog.webhooks.retry import RetrySchedule, draw_jitter
 
 Transform = Callable[[Message, str | None], Message | None]
 """Applies a webhook's expression to a message; returns None if nothing is to be sent. Raises HardError."""
@@ -95,7 +95,7 @@ class Dispatcher:
         A message without a URL or an entry fails with `unknown_webhook`. Raises NoTimeLeft, and the exceptions of
         `transform` except HardError; then nothing was sent.
         """
-        call = entry.webhook.call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
+        call = entry.webhook.make_call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
         try:
             prepared = _prepare(call, entry, transform)
         except HardError as error:  # its body is logged, so that it can be resent
@@ -109,7 +109,7 @@ class Dispatcher:
         if delivery.success:
             return self._execution(delivery, context)
         schedule = (entry and entry.webhook.retry_schedule) or self._schedule
-        next_attempt_at = schedule.next_attempt(delivery, context.retries_used, self._clock(), jitter)
+        next_attempt_at = schedule.next_attempt(delivery, context.retries_used, self._clock(), draw_jitter)
         return self._execution(delivery, context, next_attempt_at)
 
     def _execution(

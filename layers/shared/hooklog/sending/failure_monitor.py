@@ -126,14 +126,14 @@ class FailureMonitor:
         return at is not None and self._clock() - at < PAUSE
 
     def _record(self, webhook: Webhook, since: str | None) -> None:
-        registry.note_failing(webhook, since)
-        self._cache.read_again(webhook.webhook_id)
+        registry.set_failing_since(webhook, since)
+        self._cache.invalidate(webhook.webhook_id)
 
     def _disable(self, webhook: Webhook, reason: str) -> Iterator[Disabled]:
         """Disable it and publish an event, unless another sender was first."""
         now = self._clock()
         was_disabled = registry.disable(webhook, reason, now)
-        self._cache.read_again(webhook.webhook_id)
+        self._cache.invalidate(webhook.webhook_id)
         if was_disabled:
             yield Disabled(webhook.webhook_id, reason, self._events.publish(webhook.webhook_id, reason, now))
 

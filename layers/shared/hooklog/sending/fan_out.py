@@ -10,7 +10,7 @@ from hooklog.messages.fields import MAX_ID_LENGTH, describe_actual, read_identif
 from hooklog.messages.message import Message
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from hooklog.queues.sqs import send_all
-from hooklog.webhooks.lists import subscribers
+from hooklog.webhooks.lists import find_subscribers
 
 PAGE_SIZE: Final = 100
 """Webhooks per page. After each page, a continuation is queued; a crash repeats at most one page."""
@@ -118,7 +118,7 @@ class FanOut:
         size = _measure_longest(task)
         message, topic = task.message, task.message.webhook_id
         limit = max(min(PAGE_SIZE, MAX_PAGE_BYTES // size), 1)
-        found = subscribers(topic, message.event_type, task.after, limit)
+        found = find_subscribers(topic, message.event_type, task.after, limit)
         copies = task.copies + len(found.webhook_ids)
         entries = [_build_entry(webhook_id, _write_copy(task, webhook_id)) for webhook_id in found.webhook_ids]
         if found.more_after:

@@ -172,9 +172,9 @@ class MessageProcessor:
         budget = TimeBudget(seconds_left, LOG_SECONDS)
         entry = None
         if message.url is None:
-            as_of = context.due_at if context.trigger is Trigger.RESEND else None
-            entry = self._webhooks.find(message.webhook_id, as_of=as_of)
-        if entry and context.trigger is Trigger.EVENT and not entry.webhook.takes(message.event_type):
+            checked_since = context.due_at if context.trigger is Trigger.RESEND else None
+            entry = self._webhooks.find(message.webhook_id, checked_since=checked_since)
+        if entry and context.trigger is Trigger.EVENT and not entry.webhook.accepts(message.event_type):
             return Ignored(NOT_SUBSCRIBED)
         transform = partial(self._transformer.transform, seconds_left=budget.left)
         return self._dispatcher.dispatch(message, entry, context, budget, transform)

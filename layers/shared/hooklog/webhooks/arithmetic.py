@@ -1,7 +1,7 @@
-"""JSONata's numbers as its authors expect them: integers with all their digits, decimals as JavaScript writes them.
+"""JSONata numbers that keep all digits of integers and format decimals as JavaScript does.
 
-The library computes with doubles and writes numbers with 15 digits: ids of 16 digits became other ids. It has no option
-for that, so importing this module replaces what does: the operators, `$string` and the functions of numbers.
+The library computes with doubles and formats numbers with 15 digits, which changes IDs of 16 digits. It has no option
+for that, so importing this module replaces the operators, `$string` and the functions of numbers.
 """
 
 import math
@@ -18,13 +18,13 @@ from jsonata.utils import Utils
 Number = int | float
 
 MAX_BITS: Final = 1024
-"""Of an integer that is computed: what is beyond it is beyond a double as well, and is refused as JSONata does."""
+"""Of computed integers. A double cannot represent more, and JSONata rejects them."""
 
 MAX_RANGE: Final = 100_000
 """Items of a range such as `[1..9]`."""
 
 _SAFE: Final = 2.0**53
-"""Below it a double is an integer in no doubt."""
+"""Below it, doubles represent integers exactly."""
 
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "+": lambda one, other: one + other,
@@ -41,7 +41,7 @@ _OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }
 
 
-class LongRange(Exception):
+class RangeTooLong(Exception):
     """A range has more items than MAX_RANGE."""
 
 
@@ -51,7 +51,7 @@ class Expression(Jsonata):  # type: ignore[misc]  # it has no types
     def evaluate_numeric_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         if not (_is_number(lhs) and _is_number(rhs) and op):
             return super().evaluate_numeric_expression(lhs, rhs, op)
-        return checked(_OPERATORS[op](lhs, rhs))
+        return check_number(_OPERATORS[op](lhs, rhs))
 
     def evaluate_comparison_expression(self, lhs: Any, rhs: Any, op: str | None) -> Any:
         if not (_is_number(lhs) and _is_number(rhs) and op):
@@ -71,24 +71,24 @@ class Expression(Jsonata):  # type: ignore[misc]  # it has no types
             return None
         if not _is_number(value):
             raise JException("D1002", expr.position, expr.value, value)
-        return checked(-value)
+        return check_number(-value)
 
     def evaluate_range_expression(self, lhs: Any, rhs: Any) -> Any:
         if type(lhs) is int and type(rhs) is int and rhs - lhs >= MAX_RANGE:
-            raise LongRange
+            raise RangeTooLong
         return super().evaluate_range_expression(lhs, rhs)
 
 
 class ExactFunctions:
-    """Functions of numbers, under the names that the library has for them."""
+    """Functions of numbers, with the library's names."""
 
     @staticmethod
     def number(arg: Any) -> Any:
-        return _read(arg) if isinstance(arg, str) else Functions.number(arg)
+        return _parse_number(arg) if isinstance(arg, str) else Functions.number(arg)
 
     @staticmethod
     def sum(args: Sequence[Number] | None) -> Number | None:
-        """One after another, as JavaScript adds; Python's own sum corrects what is lost on the way, since 3.12."""
+        """Add one after another, as JavaScript does. Since Python 3.12, `sum` compensates rounding errors."""
         if args is None:
             return None
         total: Number = 0
@@ -141,8 +141,8 @@ class ExactFunctions:
         return str(Functions.base_repr(int(whole), base)).lower()
 
 
-def checked(number: Number) -> Number:
-    """The number as JSONata goes on with it: whole ones as integers. Raises JException where it is too large."""
+def check_number(number: Number) -> Number:
+    """Convert whole doubles to integers. Raises JException if the number is too large."""
     if isinstance(number, int):
         if number.bit_length() > MAX_BITS:
             raise JException("D1001", 0, number)
@@ -152,19 +152,19 @@ def checked(number: Number) -> Number:
     return int(number) if number.is_integer() and abs(number) < _SAFE else number
 
 
-def written(number: Number) -> str:
-    """As JavaScript writes it (ECMA-262, Number::toString), but for integers, of which no digit is lost."""
+def format_number(number: Number) -> str:
+    """Format a number as JavaScript does (ECMA-262, Number::toString), but with all digits of integers."""
     if isinstance(number, int):
         return str(number)
     sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
     text, point = "".join(map(str, digits)), len(digits) + int(exponent)
     if not number:
         return "0"
-    return "-" * sign + _placed(text, point)
+    return "-" * sign + _place_point(text, point)
 
 
-def _placed(digits: str, point: int) -> str:
-    """The digits with their decimal point behind so many of them."""
+def _place_point(digits: str, point: int) -> str:
+    """Insert the decimal point after so many digits."""
     if len(digits) <= point <= 21:
         return digits + "0" * (point - len(digits))
     if 0 < point <= 21:
@@ -175,8 +175,8 @@ def _placed(digits: str, point: int) -> str:
     return f"{digits[0]}{fraction}e{point - 1:+}"
 
 
-def _text(value: Any, prettify: bool) -> str:
-    """What `$string` and `&` make of a value that is no string: JavaScript's JSON.stringify."""
+def _stringify(value: Any, prettify: bool) -> str:
+    """Convert a value for `$string` and `&`, like JavaScript's JSON.stringify."""
     if _is_callable(value):
         return ""
     parts: list[str] = []
@@ -185,7 +185,7 @@ def _text(value: Any, prettify: bool) -> str:
 
 
 def _write(value: Any, line: str, write: Callable[[str], None]) -> None:
-    """`line` is what begins each line within the value; empty where it is all one line."""
+    """Write a value as JSON. `line` is a line break with the indentation, or empty for one line."""
     if isinstance(value, str):
         write(encode_basestring(value))
     elif isinstance(value, dict):
@@ -195,7 +195,7 @@ def _write(value: Any, line: str, write: Callable[[str], None]) -> None:
     elif isinstance(value, bool):
         write("true" if value else "false")
     elif isinstance(value, int | float):
-        write(written(checked(value) if isinstance(value, float) else value))
+        write(format_number(check_number(value) if isinstance(value, float) else value))
     else:
         write('""' if _is_callable(value) else "null")
 
@@ -220,12 +220,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_whole(number: Number) -> bool:
-    """Whether rounding leaves it as it is."""
+    """Return whether rounding does not change it."""
     return isinstance(number, int) or abs(number) >= _SAFE
 
 
-def _read(text: Any) -> Any:
-    """A text as a number, whole ones with all their digits; what is none, as the library has it."""
+def _parse_number(text: Any) -> Any:
+    """Parse a number, an integer with all its digits. The library handles other texts."""
     if not isinstance(text, str):
         return text
     return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else Functions.number(text)
@@ -238,7 +238,7 @@ def _divide(one: Number, other: Number) -> Number:
 
 
 def _remainder(one: Number, other: Number) -> Number:
-    """With the sign of the first, as JavaScript has it."""
+    """Compute the remainder with the sign of the dividend, like JavaScript."""
     if not other:
         raise ZeroDivisionError
     if isinstance(one, int) and isinstance(other, int):
@@ -246,10 +246,10 @@ def _remainder(one: Number, other: Number) -> Number:
     return math.fmod(one, other)
 
 
-Utils.convert_number = staticmethod(checked)
-Functions._string = staticmethod(_text)  # noqa: SLF001 - through it goes all that becomes a string
+Utils.convert_number = staticmethod(check_number)
+Functions._string = staticmethod(_stringify)  # noqa: SLF001 - every conversion to a string uses it
 for _module in (tokenizer, parser):
-    _module.float = _read
+    _module.float = _parse_number
 for _name, _signature, _method in (
     ("number", "<(nsb)-:n>", "number"),
     ("sum", "<a<n>:n>", "sum"),

@@ -1,4 +1,4 @@
-"""Webhooks and their signing keys, cached between reads of the registry."""
+"""A cache of webhooks and their decrypted signing keys."""
 
 import time
 from collections.abc import Callable
@@ -15,29 +15,29 @@ from hooklog.webhooks.rows import Registered
 from hooklog.webhooks.webhook import Webhook
 
 FRESH_SECONDS: Final = 20.0
-"""How long a webhook, or that there is none, is taken as it was read: a change is effective within 30 s."""
+"""How long a webhook is cached, also a missing one. Changes take effect within 30 s."""
 
 STALE_SECONDS: Final = 3600.0
-"""How long a webhook is used that cannot be read again."""
+"""How long a cached webhook is used if it cannot be read again."""
 
 PAUSE_SECONDS: Final = 5.0
-"""How long one that could not be read is not asked for again: not by each message of a batch."""
+"""How long to wait after a failed read before the next, so that not every message of a batch tries."""
 
-MAX_KEPT: Final = 2000
-"""Webhooks remembered."""
+MAX_WEBHOOKS: Final = 2000
+"""Cached webhooks."""
 
-MAX_KEPT_LENGTH: Final = 8_000_000
-"""Characters of what they hold together, of four bytes at most; a few thousand are usual, the largest have 80,000."""
+MAX_CHARACTERS: Final = 8_000_000
+"""Characters of all cached webhooks, up to four bytes each. A webhook usually has a few thousand, at most 80,000."""
 
 MAX_DECRYPTED: Final = 10_000
-"""Decrypted keys remembered."""
+"""Cached decrypted keys."""
 
-_LOCKS = 64
+_LOCK_COUNT = 64
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
 class Entry(NamedTuple):
-    """What is known of a webhook."""
+    """A webhook with its decrypted signing keys."""
 
     webhook: Webhook
     key: bytes
@@ -45,20 +45,22 @@ class Entry(NamedTuple):
     previous_until: datetime | None = None
 
     def keys(self, now: datetime) -> list[bytes]:
-        """Those that sign, the newest first."""
+        """Return the keys that sign now, newest first."""
         keys = [self.key]
         if self.previous_key and self.previous_until and now < self.previous_until:
             keys.append(self.previous_key)
         return keys
 
 
-class _Kept(NamedTuple):
+class _Item(NamedTuple):
     entry: Entry | None
-    """None where there was no such webhook, or it could not be read."""
+    """None if the webhook does not exist, or could not be read."""
     read_at: float | None
-    """None where it could not be read."""
-    asked_at: float
-    good_for: float
+    """None if it could not be read."""
+    checked_at: float
+    """The time of the last read, including failed ones."""
+    ttl: float
+    """Seconds after `checked_at` until the next read."""
     cause: str = ""
 
     @property
@@ -67,7 +69,7 @@ class _Kept(NamedTuple):
 
 
 class WebhookCache:
-    """Finds webhooks by id. Safe to use from several threads: those that ask for the same one wait for one read."""
+    """Finds webhooks by ID. Thread-safe; threads that need the same webhook share one read."""
 
     def __init__(
         self,
@@ -77,67 +79,64 @@ class WebhookCache:
     ) -> None:
         self._read = read
         self._encryption = encryption
-        self._clock = clock  # not a monotonic one, which may stand still while the function is frozen
-        self._kept: dict[str, _Kept] = {}
+        self._clock = clock  # not monotonic: that clock may stop while the Lambda environment is frozen
+        self._items: dict[str, _Item] = {}
         self._length = 0
         self._decrypted: dict[tuple[str, bytes], bytes] = {}
-        self._locks = [Lock() for _ in range(_LOCKS)]
-        self._keeping = Lock()
+        self._webhook_locks = [Lock() for _ in range(_LOCK_COUNT)]
+        self._lock = Lock()
 
-    def find(self, webhook_id: str, *, as_of: datetime | None = None) -> Entry | None:
-        """What is known of it, asked for since that moment; None where there is no such webhook.
+    def find(self, webhook_id: str, *, checked_since: datetime | None = None) -> Entry | None:
+        """Return a webhook, from the cache if it was checked since that time; None if it does not exist.
 
         Raises RegistryUnavailable.
         """
-        with self._locks[hash(webhook_id) % _LOCKS]:
-            kept, now = self._kept.get(webhook_id), self._clock()
-            outdated = kept and as_of and kept.asked_at < as_of.timestamp()
-            if kept is None or outdated or not 0 <= now - kept.asked_at < kept.good_for:
-                kept = self._ask(webhook_id, kept, now)
-                self._keep(webhook_id, kept)
-        if kept.read_at is None:
-            raise RegistryUnavailable(kept.cause)
-        return kept.entry
+        with self._webhook_locks[hash(webhook_id) % _LOCK_COUNT]:
+            item, now = self._items.get(webhook_id), self._clock()
+            is_outdated = item and checked_since and item.checked_at < checked_since.timestamp()
+            if item is None or is_outdated or not 0 <= now - item.checked_at < item.ttl:
+                item = self._read_item(webhook_id, item, now)
+                self._store(webhook_id, item)
+        if item.read_at is None:
+            raise RegistryUnavailable(item.cause)
+        return item.entry
 
-    def read_again(self, webhook_id: str) -> None:
-        """Before it is used the next time, for it was changed just now."""
-        with self._keeping:
-            if kept := self._kept.get(webhook_id):
-                self._kept[webhook_id] = kept._replace(good_for=0.0)
+    def invalidate(self, webhook_id: str) -> None:
+        """Read a webhook again before its next use, because it has changed."""
+        with self._lock:
+            if item := self._items.get(webhook_id):
+                self._items[webhook_id] = item._replace(ttl=0.0)
 
-    def _ask(self, webhook_id: str, before: _Kept | None, now: float) -> _Kept:
+    def _read_item(self, webhook_id: str, before: _Item | None, now: float) -> _Item:
         try:
             registered = self._read(webhook_id)
-            return _Kept(self._entry(registered) if registered else None, now, now, FRESH_SECONDS)
+            return _Item(self._make_entry(registered) if registered else None, now, now, FRESH_SECONDS)
         except _UNREADABLE as error:
-            cause, asked_at = type(error).__name__, self._clock()  # it may have taken longer than the pause
+            cause, checked_at = type(error).__name__, self._clock()  # the read may have taken longer than the pause
             if before and before.entry and before.read_at is not None and now - before.read_at < STALE_SECONDS:
-                return _Kept(before.entry, before.read_at, asked_at, PAUSE_SECONDS, cause)
-            return _Kept(None, None, asked_at, PAUSE_SECONDS, cause)
+                return _Item(before.entry, before.read_at, checked_at, PAUSE_SECONDS, cause)
+            return _Item(None, None, checked_at, PAUSE_SECONDS, cause)
 
-    def _entry(self, registered: Registered) -> Entry:
+    def _make_entry(self, registered: Registered) -> Entry:
         webhook, keys = registered.webhook, registered.keys
         previous = keys.previous and self._decrypt(webhook.webhook_id, keys.previous)
         return Entry(webhook, self._decrypt(webhook.webhook_id, keys.current), previous, keys.previous_until)
 
     def _decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
-        """Decrypted once for this webhook, for as long as the environment lives.
-
-        Another webhook's copy of a ciphertext goes to KMS, which does not decrypt it.
-        """
+        """Decrypt a key once per webhook. KMS rejects a ciphertext that was copied from another webhook."""
         if (key := self._decrypted.get((webhook_id, encrypted))) is None:
             key = self._encryption.decrypt(webhook_id, encrypted)
-            with self._keeping:
+            with self._lock:
                 self._decrypted[webhook_id, encrypted] = key
                 if len(self._decrypted) > MAX_DECRYPTED:
                     del self._decrypted[next(iter(self._decrypted))]
         return key
 
-    def _keep(self, webhook_id: str, kept: _Kept) -> None:
-        """As the newest; the oldest are forgotten where there are too many, or they hold too much."""
-        with self._keeping:
-            before = self._kept.pop(webhook_id, None)
-            self._kept[webhook_id] = kept
-            self._length += kept.length - (before.length if before else 0)
-            while len(self._kept) > MAX_KEPT or self._length > MAX_KEPT_LENGTH:
-                self._length -= self._kept.pop(next(iter(self._kept))).length
+    def _store(self, webhook_id: str, item: _Item) -> None:
+        """Store a webhook, and evict the oldest above MAX_WEBHOOKS or MAX_CHARACTERS."""
+        with self._lock:
+            before = self._items.pop(webhook_id, None)
+            self._items[webhook_id] = item
+            self._length += item.length - (before.length if before else 0)
+            while len(self._items) > MAX_WEBHOOKS or self._length > MAX_CHARACTERS:
+                self._length -= self._items.pop(next(iter(self._items))).length

@@ -1,4 +1,4 @@
-"""The process that evaluates expressions, as the one that starts it sees it: asked, ended, and started again."""
+"""The client of the process that evaluates expressions: starts it, sends requests, and replaces it when it ends."""
 
 import contextlib
 import os
@@ -13,79 +13,79 @@ from typing import Final
 from hooklog.errors import EvaluatorUnavailable
 
 START_SECONDS: Final = 10.0
-"""How long the process may take to answer for the first time."""
+"""The timeout of the first response."""
 
-ANSWER_SECONDS: Final = 5.0
-"""How long it may take to answer: of its bound of CPU, Lambda's share of one makes some seconds."""
+RESPONSE_SECONDS: Final = 5.0
+"""The timeout of a response. With Lambda's fraction of a CPU, the CPU limit takes a few seconds."""
 
-ANSWERED: Final = b"="
-"""How an answer begins that is a body."""
+SUCCEEDED: Final = b"="
+"""The prefix of a response with a body."""
 SKIPPED: Final = b"-"
-"""The answer where nothing came out."""
+"""The response if the expression returned nothing."""
 FAILED: Final = b"!"
-"""How an answer begins that says what is wrong."""
-OVERTIME: Final = b">"
-"""The answer where it takes too long."""
-TOO_MUCH: Final = b"#"
-"""The answer where it takes too much memory, or is nested too deeply."""
+"""The prefix of a response with an error."""
+TIMED_OUT: Final = b">"
+"""The response if the evaluation exceeds its CPU time."""
+TOO_LARGE: Final = b"#"
+"""The response if the evaluation needs too much memory or is nested too deeply."""
 
 NO_MEMORY: Final = 3
-"""What the process exits with in that case."""
+"""The exit code if the evaluation needs too much memory."""
 
-_MEANING: Final = {
-    -signal.SIGPROF: OVERTIME,
-    NO_MEMORY: TOO_MUCH,
-    1: TOO_MUCH,  # Python's own, of an exception that nobody catches
-    -signal.SIGSEGV: TOO_MUCH,
-    -signal.SIGBUS: TOO_MUCH,
-    -signal.SIGABRT: TOO_MUCH,
+_RESPONSES: Final = {
+    -signal.SIGPROF: TIMED_OUT,
+    NO_MEMORY: TOO_LARGE,
+    1: TOO_LARGE,  # Python's exit code after an uncaught exception
+    -signal.SIGSEGV: TOO_LARGE,
+    -signal.SIGBUS: TOO_LARGE,
+    -signal.SIGABRT: TOO_LARGE,
 }
-"""What it says of an evaluation that the process ended so; otherwise somebody else ended it, or it had done enough."""
+"""The response to which an exit code corresponds. Other exit codes do not concern the evaluation."""
 
 
-class Ended(Exception):
-    """The process ended instead of answering."""
+class ProcessEnded(Exception):
+    """The process ended instead of responding."""
 
-    def __init__(self, answer: bytes | None) -> None:
-        """`answer` is what that says of what was asked, if anything."""
+    def __init__(self, response: bytes | None) -> None:
+        """Create it. `response` is the one to which the exit code corresponds, if any."""
         super().__init__()
-        self.answer = answer
+        self.response = response
 
 
-class Evaluator:
-    """Evaluates in one process after another, for one thread at a time."""
+class EvaluatorClient:
+    """Evaluates expressions in a child process, for one thread at a time."""
 
     def __init__(self) -> None:
         self._process: _Process | None = None
 
-    def ask(self, request: bytes) -> bytes:
-        """The answer, from the process that is there, or a new one. Raises EvaluatorUnavailable."""
+    def send(self, request: bytes) -> bytes:
+        """Send a request to the process, or a new one, and return the response. Raises EvaluatorUnavailable."""
         for _ in range(2):
             self._process = self._process or _Process()
             try:
-                return self._process.ask(request, ANSWER_SECONDS)
-            except Ended as ended:
+                return self._process.send(request, RESPONSE_SECONDS)
+            except ProcessEnded as ended:
                 self._process = None
-                if ended.answer:
-                    return ended.answer
-        raise EvaluatorUnavailable("it was ended twice")
+                if ended.response:
+                    return ended.response
+        raise EvaluatorUnavailable("it ended twice")
 
 
 class _Process:
-    """One evaluator at work. It ends with this object."""
+    """A running evaluator, which ends with this object."""
 
     def __init__(self) -> None:
-        """Raises EvaluatorUnavailable."""
-        self._socket, its = socket.socketpair()
+        """Start the process. Raises EvaluatorUnavailable."""
+        self._socket, child_socket = socket.socketpair()
         self._stream = self._socket.makefile("rwb")
-        with its:
+        with child_socket:
             try:
                 process = subprocess.Popen(
                     [sys.executable, "-S", "-m", "hooklog.webhooks.evaluator"],
-                    stdin=its.fileno(),
-                    stdout=its.fileno(),
+                    stdin=child_socket.fileno(),
+                    stdout=child_socket.fileno(),
                     stderr=subprocess.DEVNULL,
-                    env=_environment(),
+                    env=_build_environment(),
                 )
             except OSError as error:
                 self._stream.close()
@@ -93,39 +93,39 @@ class _Process:
                 raise EvaluatorUnavailable(type(error).__name__) from error
         self._end = weakref.finalize(self, _end, process, self._stream, self._socket)
         try:
-            self.ask(b'{"seconds":5,"expression":"1"}', START_SECONDS)
-        except Ended as ended:
+            self.send(b'{"seconds":5,"expression":"1"}', START_SECONDS)
+        except ProcessEnded as ended:
             raise EvaluatorUnavailable("it did not start") from ended
 
-    def ask(self, request: bytes, seconds: float) -> bytes:
-        """Raises Ended, also where it has not answered within so many seconds."""
+    def send(self, request: bytes, seconds: float) -> bytes:
+        """Send a request and return the response. Raises ProcessEnded, also after a timeout."""
         self._socket.settimeout(seconds)
         try:
             self._stream.write(request + b"\n")
             self._stream.flush()
-            answer = self._stream.readline()
+            response = self._stream.readline()
         except TimeoutError:
             self._end()
-            raise Ended(OVERTIME) from None
+            raise ProcessEnded(TIMED_OUT) from None
         except ConnectionError:
-            answer = b""
-        if not answer.endswith(b"\n"):
-            raise Ended(_MEANING.get(self._end() or 0))
-        return answer[:-1]
+            response = b""
+        if not response.endswith(b"\n"):
+            raise ProcessEnded(_RESPONSES.get(self._end() or 0))
+        return response[:-1]
 
 
-def _environment() -> dict[str, str]:
-    """Where its modules and libraries are, and nothing else of ours: no credentials."""
+def _build_environment() -> dict[str, str]:
+    """Build an environment with only the paths of modules and libraries, so without credentials."""
     libraries = os.environ.get("LD_LIBRARY_PATH")
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return paths | ({"LD_LIBRARY_PATH": libraries} if libraries else {})
 
 
-def _end(process: subprocess.Popen[bytes], stream: BufferedRWPair, ours: socket.socket) -> int:
-    """Returns how it ended, as Popen spells it."""
+def _end(process: subprocess.Popen[bytes], stream: BufferedRWPair, sock: socket.socket) -> int:
+    """Kill the process and return its exit code, negative for a signal."""
     process.kill()
-    how = process.wait()
+    exit_code = process.wait()
     with contextlib.suppress(OSError):
         stream.close()
-    ours.close()
-    return how
+    sock.close()
+    return exit_code

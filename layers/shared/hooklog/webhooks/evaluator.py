@@ -1,9 +1,9 @@
-"""Evaluates JSONata expressions: the process that `transformation` starts, with this module as its program, and asks.
+"""The program of the process that evaluates JSONata expressions; `child_process` starts it.
 
-Each line of its input is a request: `{"seconds": 0.5, "expression": "…", "input": {…}}`; without `input` it is compiled
-only. Each line of its output is the answer: ANSWERED and the JSON that came out, SKIPPED where nothing did, FAILED and
-why as JSON, OVERTIME where it took more CPU than those seconds. What takes too much memory, or too much time within one
-operation of C, ends the process. No evaluation sees anything of another.
+Each line of its input is a request: `{"seconds": 0.5, "expression": "…", "input": {…}}`. Without `input`, the
+expression is only compiled. Each line of its output is a response: SUCCEEDED and the resulting JSON, SKIPPED if there
+is no result, FAILED and an error text as JSON, or TIMED_OUT after so many seconds of CPU time. Too much
+memory, or too much time within one C function, ends the process. Evaluations share no state.
 """
 
 import json
@@ -18,71 +18,70 @@ from jsonata import Jsonata
 
 from hooklog.messages.fields import to_compact_json
 from hooklog.webhooks.arithmetic import Expression
-from hooklog.webhooks.child_process import ANSWERED, FAILED, NO_MEMORY, OVERTIME, SKIPPED
-from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, reason_of
+from hooklog.webhooks.child_process import FAILED, NO_MEMORY, SKIPPED, SUCCEEDED, TIMED_OUT
+from hooklog.webhooks.reasons import MAX_REASON_LENGTH, Incomplete, explain_error
 
 MAX_DEPTH: Final = 200
-"""Of expressions within one another, as they are evaluated."""
+"""Of nested evaluations."""
 
 MAX_MEMORY_BYTES: Final = 160 * 1024 * 1024
-"""Of the process, without what earlier evaluations left: ten times what an expression of some lines needs for a payload
-of 1 MiB."""
+"""Of the process, without leaks of earlier evaluations: ten times what a few lines need for a payload of 1 MiB."""
 
-MAX_LEFT_BYTES: Final = 32 * 1024 * 1024
-"""Of what evaluations leave; a process with more than that ends when it has answered."""
+MAX_LEAKED_BYTES: Final = 32 * 1024 * 1024
+"""Memory that evaluations may leak before the process ends after its response."""
 
 MAX_RESULT_BYTES: Final = 1_048_576
-"""As much as the largest payload."""
+"""The size of the largest payload."""
 
-MAX_KEPT_LENGTH: Final = 16_384
-"""Of all expressions that are kept compiled, in characters: a kilobyte each, about."""
+MAX_CACHED_LENGTH: Final = 16_384
+"""Characters of all cached expressions. Each character takes about a kilobyte when compiled."""
 
 
-class _Overtime(BaseException):
-    """No `except Exception` on the way holds it up."""
+class _TimedOut(BaseException):
+    """A BaseException, so that no `except Exception` catches it."""
 
 
 class Evaluator:
-    """Keeps what it has compiled. For one thread: jsonata's functions look up the expression that runs by thread."""
+    """Evaluates expressions and caches compiled ones. For one thread only, because jsonata uses thread-local state."""
 
     def __init__(self) -> None:
         self._compiled: dict[str, Any] = {}
 
-    def answer(self, request: bytes) -> bytes:
-        """Raises MemoryError."""
+    def respond(self, line: bytes) -> bytes:
+        """Evaluate a request and return the response. Raises MemoryError."""
         expression = ""
         try:
-            asked = json.loads(request)
-            _Clock.start(asked["seconds"])
-            expression = asked["expression"]
-            return self._answer(asked)
+            request = json.loads(line)
+            _Timer.start(request["seconds"])
+            expression = request["expression"]
+            return self._respond(request)
         except MemoryError:
             raise
-        except _NoJson as refused:
-            return _failed(str(refused))
-        except Exception as error:  # noqa: BLE001 - whatever an expression does, its author is told
-            return _failed(reason_of(error, expression))
+        except _InvalidResult as error:
+            return _build_failure(str(error))
+        except Exception as error:  # noqa: BLE001 - the author gets every error of an expression
+            return _build_failure(explain_error(error, expression))
 
-    def _answer(self, request: dict[str, Any]) -> bytes:
+    def _respond(self, request: dict[str, Any]) -> bytes:
         compiled = self._compile(request["expression"])
         if "input" not in request:
             return SKIPPED
         result = _evaluate(compiled, request["input"])
         if result is None:
             return SKIPPED
-        return ANSWERED + _body(result)
+        return SUCCEEDED + _build_body(result)
 
     def _compile(self, expression: str) -> Any:
         if (compiled := self._compiled.get(expression)) is None:
             compiled = _compile(expression)
-            compiled.set_validate_input(False)  # it comes from JSON
+            compiled.set_validate_input(False)  # json.loads has validated it
             self._compiled[expression] = compiled
-            while len(self._compiled) > 1 and sum(map(len, self._compiled)) > MAX_KEPT_LENGTH:
+            while len(self._compiled) > 1 and sum(map(len, self._compiled)) > MAX_CACHED_LENGTH:
                 del self._compiled[next(iter(self._compiled))]
         return compiled
 
 
-class _NoJson(Exception):
+class _InvalidResult(Exception):
     """A result that cannot be sent; says why."""
 
 
@@ -94,87 +93,88 @@ def _compile(expression: str) -> Any:
 
 
 def _evaluate(compiled: Any, document: Any) -> Any:
-    """In a frame of its own, so that no variable outlives it."""
-    Jsonata.CURRENT.jsonata = compiled  # else $now and $eval take the one that was compiled last
+    """Evaluate in a new frame, so that no variable outlives the evaluation."""
+    Jsonata.CURRENT.jsonata = compiled  # otherwise $now and $eval use the expression that was compiled last
     frame = compiled.create_frame()
     frame.set_runtime_bounds(None, MAX_DEPTH)
     return compiled.evaluate(document, frame)
 
 
-def _body(result: Any) -> bytes:
+def _build_body(result: Any) -> bytes:
     try:
         body = to_compact_json(result)
     except (TypeError, ValueError):
-        raise _NoJson("its result holds what JSON has not, such as a function") from None
+        raise _InvalidResult("its result contains a value that JSON cannot represent, such as a function") from None
     if len(body) > MAX_RESULT_BYTES:
-        raise _NoJson(f"its result has {len(body)} bytes; {MAX_RESULT_BYTES} can be sent")
+        raise _InvalidResult(f"its result has {len(body)} bytes; the limit is {MAX_RESULT_BYTES}")
     return body
 
 
-def _failed(reason: str) -> bytes:
+def _build_failure(reason: str) -> bytes:
     return FAILED + to_compact_json(reason[:MAX_REASON_LENGTH])
 
 
-class _Clock:
-    """The time of an evaluation, in CPU."""
+class _Timer:
+    """Limits the CPU time of an evaluation."""
 
-    runs = False
+    is_running = False
 
     @classmethod
     def start(cls, seconds: float) -> None:
-        """From when that much is used, Python code and regular expressions are interrupted.
+        """Interrupt Python code and regular expressions after so many seconds of CPU time.
 
-        What is at work in C or in the kernel is not: a tenth later, or 20 ms if that is more, the process ends.
+        Code in C or in the kernel is not interrupted: the process ends 10%, or at least 20 ms, later.
         """
-        cls.runs = True
+        cls.is_running = True
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
-        signal.setitimer(signal.ITIMER_PROF, seconds + max(seconds / 10, 0.02))  # its signal's default: the end
+        signal.setitimer(signal.ITIMER_PROF, seconds + max(seconds / 10, 0.02))  # SIGPROF ends the process by default
 
     @classmethod
     def stop(cls) -> None:
-        cls.runs = False
+        cls.is_running = False
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
 
     @classmethod
-    def ring(cls, *_: Any) -> None:
-        if cls.runs:
-            cls.runs = False
-            raise _Overtime
+    def interrupt(cls, *_: Any) -> None:
+        """Handle SIGVTALRM."""
+        if cls.is_running:
+            cls.is_running = False
+            raise _TimedOut
 
 
-def serve(requests: Iterator[bytes], answers: BinaryIO, size: Callable[[], int]) -> None:
-    """Answer until the requests end, or too much is left behind by those that were answered."""
-    evaluator, initial = Evaluator(), size()
-    while (left := size() - initial) <= MAX_LEFT_BYTES:
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES + max(left, 0), resource.RLIM_INFINITY))
+def serve(requests: Iterator[bytes], responses: BinaryIO, measure_memory: Callable[[], int]) -> None:
+    """Respond until the requests end, or until evaluations have leaked too much memory."""
+    evaluator, initial = Evaluator(), measure_memory()
+    while (leaked := measure_memory() - initial) <= MAX_LEAKED_BYTES:
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES + max(leaked, 0), resource.RLIM_INFINITY))
         if (request := next(requests, None)) is None:
             return
         try:
-            answer = evaluator.answer(request)
-            _Clock.stop()
-        except _Overtime:
-            _Clock.stop()
-            answer = OVERTIME
+            response = evaluator.respond(request)
+            _Timer.stop()
+        except _TimedOut:
+            _Timer.stop()
+            response = TIMED_OUT
         except MemoryError:
-            os._exit(NO_MEMORY)  # an orderly end would need memory, too
-        answers.write(answer + b"\n")
-        answers.flush()
+            os._exit(NO_MEMORY)  # a regular exit could need more memory
+        responses.write(response + b"\n")
+        responses.flush()
 
 
-def _sizes() -> Callable[[], int]:
-    """What tells the bytes of the process's address space, which is what RLIMIT_AS bounds."""
+def _make_memory_meter() -> Callable[[], int]:
+    """Return a function that measures the process's address space, which RLIMIT_AS limits."""
     statm, page = os.open("/proc/self/statm", os.O_RDONLY), resource.getpagesize()
     return lambda: int(os.pread(statm, 64, 0).split()[0]) * page
 
 
 def main() -> None:
-    """Answer what comes in."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - jsonata prints
+    """Respond to the requests on stdin."""
+    responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - jsonata prints to stdout
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGVTALRM, _Clock.ring)
-    serve(iter(sys.stdin.buffer), answers, _sizes())
+    signal.signal(signal.SIGVTALRM, _Timer.interrupt)
+    serve(iter(sys.stdin.buffer), responses, _make_memory_meter())
 
 
 if __name__ == "__main__":

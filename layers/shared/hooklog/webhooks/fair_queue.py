@@ -1,4 +1,4 @@
-"""Whose expression is evaluated next: one at a time, and nobody's slow ones before another's quick ones."""
+"""A fair queue for expressions: one at a time, fast ones first, tenants in turn."""
 
 import math
 import time
@@ -12,19 +12,19 @@ from typing import Any, Final, NamedTuple
 from hooklog.errors import NoTimeLeft
 
 MEMORY_SECONDS: Final = 60.0
-"""How long an expression that was slow is taken to be so again."""
+"""How long a slow expression is remembered as slow."""
 
 MAX_REMEMBERED: Final = 1000
-"""Expressions, and tenants, that are remembered."""
+"""Remembered expressions, and remembered tenants."""
 
 
 class Lane(IntEnum):
-    """How an expression did before. Lower ones go first."""
+    """The priority of an expression by its earlier evaluations. Lower values go first."""
 
     QUICK = 0
     SLOW = 1
     OVERTIME = 2
-    """It ran out of its bounds."""
+    """It exceeded its limits."""
 
 
 class Owner(NamedTuple):
@@ -35,7 +35,7 @@ class Owner(NamedTuple):
 
     @property
     def tenant(self) -> str:
-        """What stands before the first dot of the webhook's id, as in a token's `acme.*`."""
+        """The webhook ID up to the first dot, as in a token's `acme.*`."""
         return self.webhook_id.partition(".")[0]
 
     @property
@@ -50,78 +50,78 @@ class _Waiting(NamedTuple):
 
 
 class FairQueue:
-    """Gives turns. Safe to use from several threads."""
+    """Lets one thread at a time evaluate an expression. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changed = Condition()
         self._numbers = count(1)
         self._waiting: list[_Waiting] = []
-        self._taken = False
+        self._is_busy = False
         self._costly_turns: dict[str, int] = {}
         self._lanes: dict[tuple[str, int], tuple[Lane, float]] = {}
 
     @property
     def waiting(self) -> int:
-        """How many wait for a turn."""
+        """The number of waiting threads."""
         with self._changed:
             return len(self._waiting)
 
-    def lane_of(self, owner: Owner) -> Lane:
-        """Where it belongs by what is remembered of it."""
+    def find_lane(self, owner: Owner) -> Lane:
+        """Return the remembered lane of an expression."""
         with self._changed:
             lane, until = self._lanes.get(owner.key, (Lane.QUICK, math.inf))
             return lane if self._clock() < until else Lane.QUICK
 
     def remember(self, owner: Owner, lane: Lane) -> None:
-        """For MEMORY_SECONDS. Within its turn, so that other tenants have the next ones."""
+        """Remember a lane for MEMORY_SECONDS. Call it within the turn, so that other tenants get the next ones."""
         with self._changed:
             self._lanes.pop(owner.key, None)
             self._lanes[owner.key] = lane, self._clock() + MEMORY_SECONDS
-            _forget_the_oldest(self._lanes)
-            self._note_costly_turn(owner)
+            _evict_oldest(self._lanes)
+            self._record_costly_turn(owner)
 
     @contextmanager
     def turn(self, owner: Owner, lane: Lane, seconds: float) -> Iterator[None]:
-        """Wait for a turn, and have it. Raises NoTimeLeft unless it comes within so many seconds.
+        """Wait for a turn and hold it. Raises NoTimeLeft after so many seconds.
 
-        Within a lane, the tenant goes first whose last costly turn is longest ago: one in another lane than QUICK, or
-        one that was slow for the first time. Others go as they come.
+        Within a lane, the tenant whose last costly turn is longest ago goes first, then the order is first come, first
+        served. A turn is costly if it is not in the lane QUICK, or turns out to be slow.
         """
         with self._changed:
-            if self._taken or self._waiting:
+            if self._is_busy or self._waiting:
                 self._wait(_Waiting(next(self._numbers), lane, owner.tenant), seconds)
-            self._taken = True
+            self._is_busy = True
             if lane is not Lane.QUICK:
-                self._note_costly_turn(owner)
+                self._record_costly_turn(owner)
         try:
             yield
         finally:
             with self._changed:
-                self._taken = False
+                self._is_busy = False
                 if self._waiting:
                     self._changed.notify_all()
 
-    def _note_costly_turn(self, owner: Owner) -> None:
+    def _record_costly_turn(self, owner: Owner) -> None:
         self._costly_turns.pop(owner.tenant, None)
         self._costly_turns[owner.tenant] = next(self._numbers)
-        _forget_the_oldest(self._costly_turns)
+        _evict_oldest(self._costly_turns)
 
     def _wait(self, waiting: _Waiting, seconds: float) -> None:
         def is_next() -> bool:
-            return not self._taken and min(self._waiting, key=self._rank) is waiting
+            return not self._is_busy and min(self._waiting, key=self._rank) is waiting
 
         self._waiting.append(waiting)
-        came = self._changed.wait_for(is_next, None if seconds == math.inf else max(seconds, 0.0))
+        has_turn = self._changed.wait_for(is_next, None if seconds == math.inf else max(seconds, 0.0))
         self._waiting.remove(waiting)
-        if not came:
+        if not has_turn:
             self._changed.notify_all()
-            raise NoTimeLeft("others' expressions are evaluated first")
+            raise NoTimeLeft("other expressions are evaluated first")
 
     def _rank(self, waiting: _Waiting) -> tuple[int, int, int]:
         return waiting.lane, self._costly_turns.get(waiting.tenant, 0), waiting.number
 
 
-def _forget_the_oldest(remembered: dict[Any, Any]) -> None:
+def _evict_oldest(remembered: dict[Any, Any]) -> None:
     if len(remembered) > MAX_REMEMBERED:
         del remembered[next(iter(remembered))]

@@ -1,7 +1,7 @@
-"""Which names a token covers: the one rule for ids of webhooks and for topics.
+"""Patterns of the webhook IDs and topics that a token covers.
 
-A pattern is a whole name (`acme.orders`), a prefix that ends in `.*`, or `*` for every name. `acme.*` covers every name
-that begins with `acme.`, and neither `acme` nor `acmeX`.
+A pattern is a whole name (`acme.orders`), a prefix that ends in `.*`, or `*` for all names. `acme.*` covers every name
+that begins with `acme.`, but neither `acme` nor `acmeX`.
 """
 
 import re
@@ -10,26 +10,26 @@ from typing import Final
 
 from hooklog.messages.fields import IDENTIFIER
 
-EVERY: Final = "*"
+ALL: Final = "*"
 
-PATTERN_RULE: Final = 'a list of ids, and prefixes that end in ".*" such as "acme.*", or "*"'
+PATTERN_RULE: Final = 'a list of IDs and prefixes that end in ".*", such as "acme.*", or "*"'
 
 _PREFIX: Final = re.compile(r"(?!\.{1,2}\.\*)[A-Za-z0-9_.-]{1,127}\.\*")
-"""What stands before `.*` is a name of its own. Nothing in it means more than itself in an IAM policy."""
+"""The text before `.*` is a valid name. It has no characters with a special meaning in an IAM policy."""
 
 
 def is_pattern(text: str) -> bool:
-    return text == EVERY or any(form.fullmatch(text) for form in (IDENTIFIER, _PREFIX))
+    return text == ALL or any(form.fullmatch(text) for form in (IDENTIFIER, _PREFIX))
 
 
-def prefix_of(pattern: str) -> str | None:
-    """What the names begin with that it covers: `acme.` of `acme.*`, nothing of `*`; None where it is a whole name."""
+def get_prefix(pattern: str) -> str | None:
+    """Return the prefix of covered names: `acme.` for `acme.*`, empty for `*`; None for a whole name."""
     return pattern[:-1] if pattern.endswith("*") else None
 
 
-def widest_prefix(patterns: Iterable[str], name: str) -> str | None:
-    """What the widest prefix that covers the name begins with: nothing for `*`; None where no prefix covers it."""
-    prefixes = [prefix for pattern in patterns if (prefix := prefix_of(pattern)) is not None]
+def find_widest_prefix(patterns: Iterable[str], name: str) -> str | None:
+    """Return the shortest prefix that covers the name; None if none does."""
+    prefixes = [prefix for pattern in patterns if (prefix := get_prefix(pattern)) is not None]
     return min((prefix for prefix in prefixes if name.startswith(prefix)), key=len, default=None)
 
 
@@ -38,5 +38,5 @@ def covers(patterns: Iterable[str], name: str) -> bool:
 
 
 def _covers(pattern: str, name: str) -> bool:
-    prefix = prefix_of(pattern)
+    prefix = get_prefix(pattern)
     return name == pattern if prefix is None else name.startswith(prefix)

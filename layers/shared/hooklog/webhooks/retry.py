@@ -1,4 +1,4 @@
-"""When a failed webhook is sent again."""
+"""The retry schedule, and Retry-After."""
 
 import random
 import re
@@ -16,26 +16,27 @@ LONGEST_DELAY_SECONDS: Final = 86_400
 
 MAX_RETRIES: Final = 20
 JITTER: Final = 0.2
-"""Share of a delay by which it may be shorter or longer, so that those who failed together do not return together."""
+"""The fraction by which a delay may be shorter or longer, so that retries of simultaneous failures spread out."""
 
 _SECONDS = re.compile(r"\d+\.?\d*|\.\d+", re.ASCII)
 _READ_LENGTH = 1000  # characters of Retry-After: several dates
-# The statuses for which RFC 6585 and RFC 9110 name Retry-After
-_ASKING_TO_WAIT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+# The statuses for which RFC 6585 and RFC 9110 define Retry-After
+_RETRY_AFTER_STATUSES = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 class RetrySchedule(NamedTuple):
-    """The seconds between one attempt and the next; none at all turns retries off."""
+    """The seconds between one attempt and the next; empty disables retries."""
 
     delays: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> "RetrySchedule":
-        """Read `5,300,1800`. Raises InvalidSetting with what is wrong with it."""
+        """Parse `5,300,1800`; empty disables retries. Raises InvalidSetting."""
         items = [item.strip() for item in text.split(",")] if text.strip() else []
         if not all(item.isascii() and item.isdecimal() and 1 <= int(item) <= LONGEST_DELAY_SECONDS for item in items):
             raise InvalidSetting(
-                f"RETRY_SCHEDULE must be whole seconds of 1 to {LONGEST_DELAY_SECONDS} and commas between, not {text!r}"
+                f"RETRY_SCHEDULE must be whole seconds from 1 to {LONGEST_DELAY_SECONDS}"
+                f", separated by commas, not {text!r}"
             )
         if len(items) > MAX_RETRIES:
             raise InvalidSetting(f"RETRY_SCHEDULE must have at most {MAX_RETRIES} delays, not {len(items)}")
@@ -51,25 +52,25 @@ class RetrySchedule(NamedTuple):
     def next_attempt(
         self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
-        """When to send again after this failure; None where that is not to be: 410, a URL that is refused, the end."""
+        """Return when to retry this failure; None after a 410, a permanent hard error or the schedule's end."""
         if delivery.result == HTTPStatus.GONE or (delivery.error and not delivery.error.error_type.is_retried):
             return None
         if retries_used >= len(self.delays):
             return None
         delay = self.delays[retries_used] * uniform(1 - JITTER, 1 + JITTER)
-        asked = min(retry_after(delivery, now) * uniform(1, 1 + JITTER), LONGEST_DELAY_SECONDS)
-        return now + timedelta(seconds=max(delay, asked))
+        requested = min(parse_retry_after(delivery, now) * uniform(1, 1 + JITTER), LONGEST_DELAY_SECONDS)
+        return now + timedelta(seconds=max(delay, requested))
 
 
-def retry_after(delivery: Delivery, now: datetime) -> float:
-    """The seconds that a 429 or 503 asks to wait at least; 0 if it does not ask, or for a time that is past."""
-    if delivery.result not in _ASKING_TO_WAIT or delivery.response is None:
+def parse_retry_after(delivery: Delivery, now: datetime) -> float:
+    """Return the seconds in the Retry-After of a 429 or 503; 0 if it has none, or a past time."""
+    if delivery.result not in _RETRY_AFTER_STATUSES or delivery.response is None:
         return 0
-    return max([0, *_asked(delivery.response.get_header("retry-after")[:_READ_LENGTH], now)])
+    return max([0, *_parse_values(delivery.response.get_header("retry-after")[:_READ_LENGTH], now)])
 
 
-def _asked(values: str, now: datetime) -> Iterator[float]:
-    """The seconds that each value asks for: a header may come twice. A date's own comma only parts its weekday."""
+def _parse_values(values: str, now: datetime) -> Iterator[float]:
+    """Parse each value of a repeated header to seconds. Splitting a date at its comma removes only the weekday."""
     for value in map(str.strip, values.split(",")):
         if _SECONDS.fullmatch(value):
             yield float(value)
@@ -81,6 +82,6 @@ def _asked(values: str, now: datetime) -> Iterator[float]:
         yield ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds()
 
 
-def jitter(low: float, high: float) -> float:
-    """Chance, as `next_attempt` takes it."""
+def draw_jitter(low: float, high: float) -> float:
+    """Draw a random number for `next_attempt`."""
     return random.uniform(low, high)  # noqa: S311 - spreads load, guards nothing

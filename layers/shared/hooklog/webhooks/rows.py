@@ -1,4 +1,4 @@
-"""The table `Webhooks`: its items, what they say, and the indexes by which they are found."""
+"""The rows and indexes of the table `Webhooks`."""
 
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from hooklog.tables import AttachedTable
 from hooklog.webhooks.webhook import FIELDS, Stored, Webhook
 
 LISTED: Final = "webhooks"
-"""The `listed` of every row."""
+"""The value of `listed` in every row."""
 
 _ATTRIBUTES: Final = {
     Stored.TEXT: UnicodeAttribute,
@@ -28,7 +28,7 @@ _ATTRIBUTES: Final = {
 
 
 class ListedIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
-    """All webhooks, in the order of their ids. Keys alone: a change of a webhook writes nothing here."""
+    """All webhooks, ordered by ID. It has keys only, so that changes of a webhook do not write to it."""
 
     class Meta:
         index_name = "listed"
@@ -50,7 +50,7 @@ class TopicIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped
 
 
 class WebhookRow(AttachedTable):
-    """A webhook with its secrets, which are encrypted."""
+    """A webhook with its encrypted signing keys."""
 
     class Meta:
         table_name = ""
@@ -65,11 +65,11 @@ class WebhookRow(AttachedTable):
     updated_at = UnicodeAttribute()
     disabled_reason = UnicodeAttribute(null=True)
     failing_since = UnicodeAttribute(null=True)
-    """Left out by each change: what was noted before it is of another receiver, maybe."""
-    sealed_key = BinaryAttribute(legacy_encoding=False)
+    """Removed by each change of the webhook, because its receiver may be another one."""
+    encrypted_key = BinaryAttribute(legacy_encoding=False, attr_name="sealed_key")
     previous_key = BinaryAttribute(legacy_encoding=False, null=True)
     previous_until = NumberAttribute(null=True)
-    """Unix seconds until which the previous key signs as well."""
+    """Unix seconds until which the previous key also signs."""
 
     by_id = ListedIndex()
     by_topic = TopicIndex()
@@ -82,21 +82,21 @@ class EncryptedKeys(NamedTuple):
     previous: bytes | None = None
     previous_until: datetime | None = None
 
-    def shown(self, now: datetime) -> dict[str, Any]:
-        """Until when the key before this one signs as well; null where it does not (any more)."""
-        rotating = self.previous_until and now < self.previous_until
-        until = iso_time(compact_time(self.previous_until)) if self.previous_until and rotating else None
+    def to_response(self, now: datetime) -> dict[str, Any]:
+        """Return until when the previous key also signs, for an API response; null if it does not (any more)."""
+        is_rotating = self.previous_until and now < self.previous_until
+        until = iso_time(compact_time(self.previous_until)) if self.previous_until and is_rotating else None
         return {"previous_valid_until": until}
 
 
 class Registered(NamedTuple):
-    """A webhook with its keys."""
+    """A webhook with its signing keys."""
 
     webhook: Webhook
     keys: EncryptedKeys
 
 
-def webhook_of(row: WebhookRow) -> Webhook:
+def to_webhook(row: WebhookRow) -> Webhook:
     return Webhook(
         webhook_id=row.webhook_id,
         **{name: field.load(getattr(row, name)) for name, field in FIELDS.items()},
@@ -107,13 +107,13 @@ def webhook_of(row: WebhookRow) -> Webhook:
     )
 
 
-def registered_of(row: WebhookRow) -> Registered:
+def to_registered(row: WebhookRow) -> Registered:
     until = None if row.previous_until is None else datetime.fromtimestamp(int(row.previous_until), UTC)
-    return Registered(webhook_of(row), EncryptedKeys(row.sealed_key, row.previous_key, until))
+    return Registered(to_webhook(row), EncryptedKeys(row.encrypted_key, row.previous_key, until))
 
 
-def row_of(registered: Registered) -> WebhookRow:
-    """As a change writes it: without `failing_since`."""
+def to_row(registered: Registered) -> WebhookRow:
+    """Create the row of a created or changed webhook, without `failing_since`."""
     webhook, keys = registered.webhook, registered.keys
     until = keys.previous_until
     return WebhookRow(
@@ -123,7 +123,7 @@ def row_of(registered: Registered) -> WebhookRow:
         created_at=webhook.created_at,
         updated_at=webhook.updated_at,
         disabled_reason=webhook.disabled_reason,
-        sealed_key=keys.current,
+        encrypted_key=keys.current,
         previous_key=keys.previous,
         previous_until=until and int(until.timestamp()),
     )

@@ -1,7 +1,7 @@
-"""What a webhook's transformation makes of a payload: the body that is sent.
+"""Transformation of payloads by webhooks' JSONata expressions.
 
-Expressions are customers' code. They are evaluated in a process of their own, which is given no credentials, little
-memory and little time, and is started anew where that is not enough for it.
+Expressions are customers' code. A separate process evaluates them, without credentials and with little memory and time.
+It is replaced when an expression exceeds these limits.
 """
 
 import json
@@ -12,40 +12,40 @@ from typing import Final
 from hooklog.errors import ErrorType, HardError, InvalidRequest, NoTimeLeft
 from hooklog.messages.message import Message
 from hooklog.webhooks.child_process import (
-    ANSWER_SECONDS,
     FAILED,
-    OVERTIME,
+    RESPONSE_SECONDS,
     SKIPPED,
     START_SECONDS,
-    TOO_MUCH,
-    Evaluator,
+    TIMED_OUT,
+    TOO_LARGE,
+    EvaluatorClient,
 )
 from hooklog.webhooks.fair_queue import FairQueue, Lane, Owner
 
 MAX_CPU_SECONDS: Final = 0.5
-"""For all of an evaluation: the wall clock would count what other processes do."""
+"""Of an evaluation. Wall-clock time would depend on other processes."""
 
 QUICK_CPU_SECONDS: Final = 0.02
-"""What an expression has at first, a hundred times what most take. One that needs more waits until no other has to wait
-for its first turn, and begins again."""
+"""CPU time of the first try, a hundred times what most expressions need. A slower expression starts again after the
+first tries of all others."""
 
-EVALUATION_SECONDS: Final = START_SECONDS + 2 * ANSWER_SECONDS
-"""What one evaluation may take: in a process that has to be started first, or in one that is there and a new one."""
+EVALUATION_SECONDS: Final = START_SECONDS + 2 * RESPONSE_SECONDS
+"""The longest that an evaluation takes, including a start of the process and a second try."""
 
-_TOO_MUCH = "it needs too much memory, or is nested too deeply"
-_TOO_LONG = f"it takes more than {MAX_CPU_SECONDS:g} s to evaluate"
+_TOO_LARGE = "it needs too much memory, or is nested too deeply"
+_TOO_SLOW = f"it takes more than {MAX_CPU_SECONDS:g} s to evaluate"
 
 
-class _Failed(Exception):
-    """An expression does not compile, fails or runs out of bounds; says how, without a value of the payload."""
+class _ExpressionFailed(Exception):
+    """An expression does not compile, fails or exceeds its limits. The text contains no value of the payload."""
 
 
 class Transformer:
-    """Has expressions evaluated, one at a time. Safe to use from several threads."""
+    """Evaluates expressions, one at a time. Thread-safe."""
 
     def __init__(self) -> None:
         self._queue = FairQueue()
-        self._evaluator = Evaluator()
+        self._evaluator = EvaluatorClient()
 
     def transform(
         self, message: Message, expression: str | None, seconds_left: Callable[[], float] = lambda: math.inf
@@ -59,52 +59,53 @@ class Transformer:
             return message._replace(is_transformed=True)
         try:
             owner = Owner(message.webhook_id, expression)
-            answer = self._ask(owner, _request(expression, message), seconds_left)
-        except _Failed as failed:
+            response = self._evaluate(owner, _build_request(expression, message), seconds_left)
+        except _ExpressionFailed as failed:
             reason = f"The transformation failed: {failed}"
             raise HardError(ErrorType.TRANSFORMATION_ERROR, reason) from None
-        if answer[:1] == SKIPPED:
+        if response[:1] == SKIPPED:
             return None
-        return message._replace(body=answer[1:], is_transformed=True)
+        return message._replace(body=response[1:], is_transformed=True)
 
     def check(self, expression: str) -> None:
-        """Raises InvalidRequest where it does not compile, EvaluatorUnavailable where that is our fault."""
+        """Compile an expression. Raises InvalidRequest if it does not compile, and EvaluatorUnavailable."""
+        request = b'"expression":%b}' % _to_json(expression)
         try:
-            self._evaluate(Owner("", expression), b'"expression":%b}' % _json(expression), Lane.SLOW, lambda: math.inf)
-        except _Failed as failed:
+            self._evaluate_once(Owner("", expression), request, Lane.SLOW, lambda: math.inf)
+        except _ExpressionFailed as failed:
             raise InvalidRequest(f"transformation does not compile: {failed}") from None
 
-    def _ask(self, owner: Owner, request: bytes, seconds_left: Callable[[], float]) -> bytes:
-        answer = self._evaluate(owner, request, self._queue.lane_of(owner), seconds_left)
-        return self._evaluate(owner, request, Lane.SLOW, seconds_left) if answer == OVERTIME else answer
+    def _evaluate(self, owner: Owner, request: bytes, seconds_left: Callable[[], float]) -> bytes:
+        response = self._evaluate_once(owner, request, self._queue.find_lane(owner), seconds_left)
+        return self._evaluate_once(owner, request, Lane.SLOW, seconds_left) if response == TIMED_OUT else response
 
-    def _evaluate(self, owner: Owner, request: bytes, lane: Lane, seconds_left: Callable[[], float]) -> bytes:
-        """The answer; OVERTIME only to one that had a first turn. Raises _Failed, NoTimeLeft."""
+    def _evaluate_once(self, owner: Owner, request: bytes, lane: Lane, seconds_left: Callable[[], float]) -> bytes:
+        """Return the response; TIMED_OUT only in the lane QUICK. Raises _ExpressionFailed, NoTimeLeft."""
         seconds = QUICK_CPU_SECONDS if lane is Lane.QUICK else MAX_CPU_SECONDS
         with self._queue.turn(owner, lane, seconds_left() - EVALUATION_SECONDS):
-            if seconds_left() < EVALUATION_SECONDS:  # those before it may have taken as long
+            if seconds_left() < EVALUATION_SECONDS:  # the evaluations before may have taken long
                 raise NoTimeLeft(f"{EVALUATION_SECONDS:g} s may be needed to evaluate this")
-            answer = self._evaluator.ask(b'{"seconds":%g,%b' % (seconds, request))
-            goes_on = answer == OVERTIME and lane is Lane.QUICK
-            if answer in (OVERTIME, TOO_MUCH):
-                self._queue.remember(owner, Lane.SLOW if goes_on else Lane.OVERTIME)
-        if answer[:1] == FAILED:
-            raise _Failed(json.loads(answer[1:]))
-        if answer in (OVERTIME, TOO_MUCH) and not goes_on:
-            raise _Failed(_TOO_MUCH if answer == TOO_MUCH else _TOO_LONG)
-        return answer
+            response = self._evaluator.send(b'{"seconds":%g,%b' % (seconds, request))
+            is_retried = response == TIMED_OUT and lane is Lane.QUICK
+            if response in (TIMED_OUT, TOO_LARGE):
+                self._queue.remember(owner, Lane.SLOW if is_retried else Lane.OVERTIME)
+        if response[:1] == FAILED:
+            raise _ExpressionFailed(json.loads(response[1:]))
+        if response in (TIMED_OUT, TOO_LARGE) and not is_retried:
+            raise _ExpressionFailed(_TOO_LARGE if response == TOO_LARGE else _TOO_SLOW)
+        return response
 
 
-def _request(expression: str, message: Message) -> bytes:
-    """The payload as it is: nothing of it is parsed here. What is on one line cannot be taken for two requests."""
+def _build_request(expression: str, message: Message) -> bytes:
+    """Build a request of one line. The payload is inserted without parsing; it must not contain line feeds."""
     return b'"expression":%b,"input":{"payload":%b,"event_type":%b,"message_id":%b,"webhook_id":%b}}' % (
-        _json(expression),
+        _to_json(expression),
         message.body.replace(b"\n", b" "),
-        _json(message.event_type),
-        _json(message.message_id),
-        _json(message.webhook_id),
+        _to_json(message.event_type),
+        _to_json(message.message_id),
+        _to_json(message.webhook_id),
     )
 
 
-def _json(value: str | None) -> bytes:
+def _to_json(value: str | None) -> bytes:
     return json.dumps(value).encode()

@@ -1,4 +1,4 @@
-"""A registered webhook: each field that a customer sets is declared once, with how it is read, stored and shown."""
+"""A registered webhook and its fields, each declared once with how it is read, stored and shown."""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
@@ -30,14 +30,14 @@ MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
 MAX_TRANSFORMATION_LENGTH: Final = 32_768
 
-_SHOWN = frozenset({"webhook_id", "created_at", "updated_at", "disabled_reason"})
-"""What a request may return as it was shown. It changes nothing."""
+_READ_ONLY = frozenset({"webhook_id", "created_at", "updated_at", "disabled_reason"})
+"""Fields of a response that a request may contain, so that clients can send back what they read. They are ignored."""
 
 Fields = Mapping[str, Any]
 
 
 class Stored(Enum):
-    """What an item of the table holds for a field."""
+    """The type of a stored field."""
 
     TEXT = auto()
     NUMBER = auto()
@@ -45,7 +45,7 @@ class Stored(Enum):
     JSON = auto()
 
 
-def _name(fields: Fields) -> str:
+def _read_name(fields: Fields) -> str:
     value = fields.get("name", "")
     if not isinstance(value, str) or len(value) > MAX_NAME_LENGTH:
         raise InvalidRequest(
@@ -56,7 +56,7 @@ def _name(fields: Fields) -> str:
     return value
 
 
-def _headers(fields: Fields) -> Mapping[str, str]:
+def _read_headers(fields: Fields) -> Mapping[str, str]:
     headers = read_headers(fields)
     for name in headers:
         if normalize_header_name(name).startswith(OWN_HEADER_PREFIX):
@@ -66,8 +66,8 @@ def _headers(fields: Fields) -> Mapping[str, str]:
     return headers
 
 
-def _event_types(fields: Fields) -> tuple[str, ...]:
-    value = _list(fields, "event_types", MAX_EVENT_TYPES, "event types")
+def _read_event_types(fields: Fields) -> tuple[str, ...]:
+    value = _read_list(fields, "event_types", MAX_EVENT_TYPES, "event types")
     if not all(map(is_event_type, value)):
         raise InvalidRequest(
             f"event_types must hold 1-128 visible ASCII characters each{describe_actual(fields, 'event_types')}"
@@ -77,30 +77,30 @@ def _event_types(fields: Fields) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _sensitive_headers(fields: Fields) -> tuple[str, ...]:
-    value = _list(fields, "sensitive_headers", MAX_SENSITIVE_HEADERS, "header names")
+def _read_sensitive_headers(fields: Fields) -> tuple[str, ...]:
+    value = _read_list(fields, "sensitive_headers", MAX_SENSITIVE_HEADERS, "header names")
     if not all(map(is_header_name, value)):
         raise InvalidRequest(f"sensitive_headers must hold header names{describe_actual(fields, 'sensitive_headers')}")
     return tuple(dict.fromkeys(value))
 
 
-def _list(fields: Fields, name: str, most: int, what: str) -> list[Any]:
+def _read_list(fields: Fields, name: str, maximum: int, items: str) -> list[Any]:
     value = fields.get(name, [])
-    if not isinstance(value, list) or len(value) > most:
-        raise InvalidRequest(f"{name} must be a list of up to {most} {what}{describe_actual(fields, name)}")
+    if not isinstance(value, list) or len(value) > maximum:
+        raise InvalidRequest(f"{name} must be a list of up to {maximum} {items}{describe_actual(fields, name)}")
     return value
 
 
-def _enabled(fields: Fields) -> bool:
+def _read_enabled(fields: Fields) -> bool:
     if type(value := fields.get("enabled", False)) is not bool:
         raise InvalidRequest(f"enabled must be true or false{describe_actual(fields, 'enabled')}")
     return value
 
 
-def _retry_schedule(fields: Fields) -> RetrySchedule | None:
+def _read_retry_schedule(fields: Fields) -> RetrySchedule | None:
     if fields.get("retry_schedule") is None:
         return None
-    value = _list(fields, "retry_schedule", MAX_RETRIES, "delays in seconds, or null")
+    value = _read_list(fields, "retry_schedule", MAX_RETRIES, "delays in seconds, or null")
     if not all(type(delay) is int and 1 <= delay <= LONGEST_DELAY_SECONDS for delay in value):
         actual = describe_actual(fields, "retry_schedule")
         raise InvalidRequest(f"retry_schedule must hold whole seconds of 1 to {LONGEST_DELAY_SECONDS}{actual}")
@@ -108,7 +108,7 @@ def _retry_schedule(fields: Fields) -> RetrySchedule | None:
 
 
 def read_transformation(fields: Fields) -> str | None:
-    """Whether it compiles is for the evaluator to say. Raises InvalidRequest."""
+    """Read a transformation without compiling it. Raises InvalidRequest."""
     value = fields.get("transformation")
     if value is not None and not (isinstance(value, str) and 0 < len(value) <= MAX_TRANSFORMATION_LENGTH):
         raise InvalidRequest(
@@ -120,39 +120,41 @@ def read_transformation(fields: Fields) -> str | None:
     return value
 
 
-def _timeout(fields: Fields) -> float:
+def _read_timeout(fields: Fields) -> float:
     return read_timeout(fields) or float(DEFAULT_TIMEOUT_SECONDS)
 
 
-def _topic(fields: Fields) -> str | None:
+def _read_topic(fields: Fields) -> str | None:
     return None if fields.get("topic") is None else read_identifier(fields, "topic")
 
 
-def _version(fields: Fields) -> int:
+def _read_version(fields: Fields) -> int:
     value = fields.get("version", 0)
     if type(value) is not int or value < 0:
-        raise InvalidRequest(f"version must be the whole number that was shown{describe_actual(fields, 'version')}")
+        raise InvalidRequest(
+            f"version must be the whole number from the last response{describe_actual(fields, 'version')}"
+        )
     return value
 
 
-def _unchanged(value: Any) -> Any:
+def _identity(value: Any) -> Any:
     return value
 
 
-def _whole(number: float) -> float:
+def _to_integer(number: float) -> float:
     return int(number) if number.is_integer() else number
 
 
 class Field(NamedTuple):
-    """A field that customers set. None stays None, whether shown or stored."""
+    """A field that customers set. None is shown and stored as None."""
 
     read: Callable[[Fields], Any]
-    """Of a request's body: the value, or the default. Raises InvalidRequest or InvalidMessage."""
+    """Reads the value from a request's body, or returns the default. Raises InvalidRequest or InvalidMessage."""
     stored: Stored = Stored.TEXT
-    to_json: Callable[[Any], Any] = _unchanged
-    """As the API shows it, and as it is stored."""
-    from_json: Callable[[Any], Any] = _unchanged
-    """Of what is stored."""
+    to_json: Callable[[Any], Any] = _identity
+    """Converts the value for the API and the table."""
+    from_json: Callable[[Any], Any] = _identity
+    """Converts the stored value back."""
 
     def dump(self, value: Any) -> Any:
         return None if value is None else self.to_json(value)
@@ -162,34 +164,34 @@ class Field(NamedTuple):
 
 
 class Webhook(NamedTuple):
-    """A webhook as it stands in the registry, except its secret.
+    """A webhook in the registry, without its secret.
 
-    An annotated field is one that customers set: its line here is all that a new one takes, with its reader.
+    Customers set the annotated fields. To add one, add a line here, with its reader.
     """
 
     webhook_id: str
-    name: Annotated[str, Field(_name)]
+    name: Annotated[str, Field(_read_name)]
     url: Annotated[str, Field(read_url, from_json=str.strip)]
-    headers: Annotated[Mapping[str, str], Field(_headers, Stored.JSON, dict)]
-    event_types: Annotated[tuple[str, ...], Field(_event_types, Stored.JSON, list, tuple)]
-    """Empty for every event."""
-    enabled: Annotated[bool, Field(_enabled, Stored.BOOLEAN, from_json=bool)]
-    timeout_seconds: Annotated[float, Field(_timeout, Stored.NUMBER, _whole, float)]
+    headers: Annotated[Mapping[str, str], Field(_read_headers, Stored.JSON, dict)]
+    event_types: Annotated[tuple[str, ...], Field(_read_event_types, Stored.JSON, list, tuple)]
+    """Empty for all events."""
+    enabled: Annotated[bool, Field(_read_enabled, Stored.BOOLEAN, from_json=bool)]
+    timeout_seconds: Annotated[float, Field(_read_timeout, Stored.NUMBER, _to_integer, float)]
     retry_schedule: Annotated[
-        RetrySchedule | None, Field(_retry_schedule, Stored.JSON, RetrySchedule.to_list, RetrySchedule.from_list)
+        RetrySchedule | None, Field(_read_retry_schedule, Stored.JSON, RetrySchedule.to_list, RetrySchedule.from_list)
     ]
-    """None for the deployment's."""
+    """None for the deployment's schedule."""
     transformation: Annotated[str | None, Field(read_transformation)]
-    """A JSONata expression that gives the body to send."""
-    sensitive_headers: Annotated[tuple[str, ...], Field(_sensitive_headers, Stored.JSON, list, tuple)]
-    topic: Annotated[str | None, Field(_topic)]
-    version: Annotated[int, Field(_version, Stored.NUMBER, from_json=int)]
+    """A JSONata expression that returns the body to send."""
+    sensitive_headers: Annotated[tuple[str, ...], Field(_read_sensitive_headers, Stored.JSON, list, tuple)]
+    topic: Annotated[str | None, Field(_read_topic)]
+    version: Annotated[int, Field(_read_version, Stored.NUMBER, from_json=int)]
     """Counts the changes, from 1. In a request: the version to replace, or 0 to create."""
     created_at: str = ""
     updated_at: str = ""
     disabled_reason: str | None = None
     failing_since: str | None = None
-    """When the first of its failures was that no success has followed since; None where its last attempt succeeded."""
+    """The time of its first failure since the last success; None if its last attempt succeeded."""
 
     @classmethod
     def parse(
@@ -199,16 +201,16 @@ class Webhook(NamedTuple):
         stored: "Webhook | None",
         checks: Mapping[str, Callable[[Any], None]] | None = None,
     ) -> "Webhook":
-        """Read what is to replace `stored`, whose header values replace masks.
+        """Parse a webhook that replaces `stored`. Masks in its headers are replaced by the stored values.
 
-        `checks` has further checks of fields' values. Raises InvalidRequest with all fields that are wrong.
+        `checks` are further checks of fields' values. Raises InvalidRequest with all invalid fields.
         """
         errors = FieldErrors()
-        errors.add_unknown(fields.keys() - _SHOWN, FIELDS)
+        errors.add_unknown(fields.keys() - _READ_ONLY, FIELDS)
         if fields.get("webhook_id", webhook_id) != webhook_id:
             errors.add("webhook_id", f"webhook_id must be the one of the path{describe_actual(fields, 'webhook_id')}")
         with errors.of("headers"):
-            fields = {**fields, "headers": _unmasked(fields.get("headers", {}), stored)}
+            fields = {**fields, "headers": _restore_masked(fields.get("headers", {}), stored)}
         values: dict[str, Any] = {}
         for name, field in FIELDS.items():
             with errors.of(name):
@@ -220,15 +222,15 @@ class Webhook(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Characters of what it holds."""
-        return sum(map(_length, self))
+        """The number of characters in its fields."""
+        return sum(map(_count_characters, self))
 
-    def takes(self, event_type: str | None) -> bool:
-        """Whether messages of this type are sent to it."""
+    def accepts(self, event_type: str | None) -> bool:
+        """Return whether messages of this type are sent to it."""
         return not self.event_types or event_type in self.event_types
 
-    def call(self, message: Message, keys: Iterable[bytes]) -> Call:
-        """The message, addressed to it. Headers and a timeout of the message's own win."""
+    def make_call(self, message: Message, keys: Iterable[bytes]) -> Call:
+        """Create the call for a message. The message's own headers and timeout take precedence."""
         own = {normalize_header_name(name) for name in message.headers}
         added = {name: value for name, value in self.headers.items() if normalize_header_name(name) not in own}
         return Call(
@@ -240,8 +242,8 @@ class Webhook(NamedTuple):
             sensitive_headers=frozenset(self.sensitive_headers),
         )
 
-    def shown(self, sensitive: SensitiveHeaders | None) -> dict[str, Any]:
-        """As JSON values. The values of sensitive headers are masked, unless `sensitive` is None."""
+    def to_response(self, sensitive: SensitiveHeaders | None) -> dict[str, Any]:
+        """Convert it for an API response. Sensitive headers are masked, unless `sensitive` is None."""
         values = self.to_json()
         if sensitive:
             values["headers"] = sensitive.mask(self.headers, self.sensitive_headers)
@@ -250,7 +252,7 @@ class Webhook(NamedTuple):
         return {"webhook_id": self.webhook_id, **values, **times, **reason}
 
     def to_json(self) -> dict[str, Any]:
-        """The fields that customers set, as JSON values."""
+        """Convert the fields that customers set to JSON values."""
         return {name: field.dump(getattr(self, name)) for name, field in FIELDS.items()}
 
 
@@ -263,21 +265,23 @@ FIELDS: Final[Mapping[str, Field]] = {
 """The fields that customers set."""
 
 
-def _length(value: object) -> int:
-    """Characters of a text, or of all texts within a collection."""
+def _count_characters(value: object) -> int:
+    """Count the characters of a text, or of all texts in a collection."""
     if isinstance(value, str):
         return len(value)
     if isinstance(value, Mapping):
-        return sum(map(_length, value.keys())) + sum(map(_length, value.values()))
-    return sum(map(_length, value)) if isinstance(value, tuple) else 0
+        return sum(map(_count_characters, value.keys())) + sum(map(_count_characters, value.values()))
+    return sum(map(_count_characters, value)) if isinstance(value, tuple) else 0
 
 
-def _unmasked(headers: Any, stored: Webhook | None) -> Any:
-    """The headers with what is stored in the place of each mask; as they are where they are none."""
+def _restore_masked(headers: Any, stored: Webhook | None) -> Any:
+    """Replace masks by the stored values. Raises InvalidRequest for a mask without a stored value."""
     if not isinstance(headers, dict):
         return headers
     known = {name.lower(): value for name, value in stored.headers.items()} if stored else {}
     for name, value in headers.items():
         if value == MASK and name.lower() not in known:
-            raise InvalidRequest(f"header{format_name(name)} is masked and none of this name is stored: give its value")
+            raise InvalidRequest(
+                f"header{format_name(name)} is masked, but no header of this name is stored; give its value"
+            )
     return {name: known[name.lower()] if value == MASK else value for name, value in headers.items()}
