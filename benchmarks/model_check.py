@@ -21,8 +21,8 @@ from benchmarks.capacity import Deployment, Load, Receivers
 from benchmarks.figures import Figure
 from local import aws, stack
 from local.failure import LocalFailure
-from tests.changing import configured
 from tests.receiver import Receiver
+from tests.stack_changes import changed_environment
 
 PER_SECOND: Final = 2
 FAILING_EVERY: Final = 5
@@ -46,7 +46,7 @@ MODEL: Final = Load(
 
 def main() -> int:
     outputs = stack.up()
-    with Receiver() as receiver, configured("SendWebhooksFunction", RETRY_SCHEDULE=str(RETRY_SECONDS)):
+    with Receiver() as receiver, changed_environment("SendWebhooksFunction", RETRY_SCHEDULE=str(RETRY_SECONDS)):
         measured = measure(receiver, outputs["QueueUrl"])
     predicted = {
         "executions per second": MODEL.executions,

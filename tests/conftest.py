@@ -12,9 +12,9 @@ from tests.aws import MockAws, mock_aws, moto_server
 from tests.receiver import Receiver
 
 pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
-"""What product code writes is searched for secrets, in every test."""
+"""Every test checks that product code writes no secret."""
 
-settings.register_profile("hooklog", deadline=None)  # a machine at work elsewhere is no failure
+settings.register_profile("hooklog", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("hooklog")
 
 
@@ -35,18 +35,20 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-CHANGING = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "roles"))
-"""Files that change the one local stack for a while, in the order in which they run: last what starts every function
-anew. No other test uses the stack meanwhile, see tests/e2e/conftest.py; the page's tests do then, in one process."""
+STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "roles"))
+"""Files that change the local stack temporarily, in the order in which they run; the last restarts every function.
+
+No other test uses the stack meanwhile: see tests/e2e/conftest.py. The page's tests run in the same process.
+"""
 
 
 def _order(file: str) -> int:
-    """First what takes longest: what mostly waits, while the others have the processors, then the page's.
+    """Return the position of a file: the longest first, the other users of the stack last.
 
-    Of the rest, last what uses the stack, which is then nobody's alone.
+    The files that change the stack mostly wait, so that others can use the processors.
     """
-    if file in CHANGING:
-        return CHANGING.index(file)
+    if file in STACK_CHANGING_FILES:
+        return STACK_CHANGING_FILES.index(file)
     if _uses_the_page(file):
         return 10
     return {"tests/unit": 11, "tests/integration": 12}.get(file.rpartition("/")[0], 13)
@@ -61,15 +63,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """What changes the one local stack runs in one process, test after test; each other file where there is room."""
+    """Runs the files that change the local stack in one process, and every other file in any process."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
-        config.option.loadscopereorder = False  # but as they are collected: see _order
+        config.option.loadscopereorder = False  # keep the order of collection: see _order
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stack" if _uses_the_page(file) or file in CHANGING else file
+        return "stack" if _uses_the_page(file) or file in STACK_CHANGING_FILES else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:

@@ -22,8 +22,8 @@ import requests
 
 from hooklog.queues.dead_letters import MAX_MESSAGE_BYTES
 from local import aws, stack
-from tests.changing import configured, kill_senders, visibility
 from tests.faults import FaultyService, failing, half_processed, throttled, unprocessed
+from tests.stack_changes import changed_environment, changed_visibility_timeout, kill_senders
 from tests.template import ROOT
 
 T = TypeVar("T")
@@ -158,10 +158,10 @@ class Soak:
         with ExitStack() as cleaning:
             dynamodb = cleaning.enter_context(FaultyService(self._outputs["EndpointUrl"]))
             variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb.url, "RETRY_SCHEDULE": "1,1,2"}
-            cleaning.enter_context(configured("SendWebhooksFunction", **variables))
-            cleaning.enter_context(configured("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url))
-            cleaning.enter_context(visibility(self._outputs["UnloggedQueueUrl"], 5))
-            cleaning.enter_context(visibility(self._outputs["QueueUrl"], 60))
+            cleaning.enter_context(changed_environment("SendWebhooksFunction", **variables))
+            cleaning.enter_context(changed_environment("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=dynamodb.url))
+            cleaning.enter_context(changed_visibility_timeout(self._outputs["UnloggedQueueUrl"], 5))
+            cleaning.enter_context(changed_visibility_timeout(self._outputs["QueueUrl"], 60))
             injector = threading.Thread(target=self._inject_faults, args=(dynamodb,))
             injector.start()
             try:

@@ -20,9 +20,9 @@ from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
 from tests.browser.chromium import chromium
-from tests.changing import configured
 from tests.deployment import Deployment, mint
 from tests.receiver import Receiver
+from tests.stack_changes import changed_environment
 
 OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
@@ -85,7 +85,7 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any
 def stack() -> Iterator[Stack]:
     """The stack without retries, which would change a history during its test."""
     outputs = local_stack.up()
-    with configured("SendWebhooksFunction", RETRY_SCHEDULE=""):
+    with changed_environment("SendWebhooksFunction", RETRY_SCHEDULE=""):
         yield Stack(outputs)
 
 

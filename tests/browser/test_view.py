@@ -182,7 +182,7 @@ def test_collapsing_and_expanding_json(opened: Open, stack: Stack, receiver: Rec
 BODIES: dict[str, tuple[dict[str, Any], str]] = {
     "not UTF-8": ({"path": "/latin1", "query": {"status": 500}}, "Not UTF-8 text: shown as base64."),
     "truncated": ({"path": "/big", "query": {"status": 500, "bytes": 1_200_000}}, "the first 65.5 kB of 1.2 MB"),
-    "in a charset": ({"path": "/answer/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
+    "in a charset": ({"path": "/response/500-latin-1", "query": {}}, "Decoded from iso-8859-1."),
     "incomplete": ({"path": "/short-body", "query": {"status": 500}}, "the connection closed early, or time ran out"),
     "not compressed": ({"path": "/bad-gzip", "query": {"status": 500}}, "that the body is gzip, but it is not"),
     "more headers": (

@@ -9,22 +9,22 @@ from collections.abc import Iterator
 import pytest
 
 from local import aws, stack
-from tests.changing import turn
-from tests.conftest import CHANGING
+from tests.conftest import STACK_CHANGING_FILES
 from tests.deployment import Deployment, Receiver, lines
 from tests.leaks import found_in
+from tests.stack_changes import stack_lock
 from tests.template import ROOT
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    with turn(alone=request.path.relative_to(ROOT).as_posix() in CHANGING):
+def _lock_stack(request: pytest.FixtureRequest) -> Iterator[None]:
+    with stack_lock(exclusive=request.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES):
         yield
 
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    """What its functions have written meanwhile must hold no secret, whichever test it was."""
+    """Also checks that the functions have logged no secret."""
     outputs = stack.up()
     yield Deployment(outputs, aws.client("sqs"))
     written = lines()
@@ -43,5 +43,5 @@ def receiver_process() -> Iterator[Receiver]:
 
 @pytest.fixture
 def webhook_id() -> str:
-    """A webhook that no other test knows."""
+    """A webhook ID that no other test uses."""
     return f"e2e.{uuid.uuid4().hex[:12]}"

@@ -13,10 +13,10 @@ import requests
 
 from local import aws
 from local import deployment as deployed_stack
-from tests.changing import configured
 from tests.deployment import Deployment, Receiver, mint, until
 from tests.issuer import Issuer, ec_jwk, ec_key, rsa_jwk, rsa_key
 from tests.issuer import mint as mint_at_issuer
+from tests.stack_changes import changed_environment
 
 OWN, FOREIGN = "wh_a", "wh_b"
 
@@ -212,7 +212,7 @@ def test_the_signing_key_is_rotated_without_downtime(deployment: Deployment) -> 
 
 
 def test_an_issuers_tokens_grant_their_claims(deployment: Deployment) -> None:
-    with Issuer() as idp, configured("AuthorizeFunction", **idp.environment):
+    with Issuer() as idp, changed_environment("AuthorizeFunction", **idp.environment):
         idp.publish(rsa_jwk("rsa-1"), ec_jwk("ec-1"))
         own, foreign = "/webhooks/acme.orders/executions", f"/webhooks/{FOREIGN}/executions"
         for token in (mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1"), mint_at_issuer(ec_key("ec-1"), "ES256")):

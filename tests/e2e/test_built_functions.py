@@ -22,11 +22,11 @@ from hooklog.executions.log import Put
 from hooklog.queues.pending import to_body
 from local import aws, places
 from tests import template
-from tests.changing import physical_id
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
 from tests.lambda_runtime import PYTHON, Answer, Function, RuntimeApi, can_isolate, invoke, invoke_started, started
 from tests.openapi import operations
+from tests.stack_changes import physical_id
 from tests.template import ROOT, load_template
 from tests.webhooks import check_documented
 

@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from local import aws
-from tests.changing import configured, kill_senders, left_on, paused, visibility
 from tests.deployment import Deployment, Receiver, headers_of, received, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
+from tests.stack_changes import changed_environment, changed_visibility_timeout, count_messages, kill_senders, paused
 
 
 def message(webhook_id: str, url: str, message_id: str, **fields: Any) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def dynamodb(deployment: Deployment) -> Iterator[FaultyService]:
     with FaultyService(outputs["EndpointUrl"]) as faulty:
         variables = {"AWS_ENDPOINT_URL_DYNAMODB": faulty.url, "RETRY_SCHEDULE": "1,1,1800"}
         with (
-            configured("SendWebhooksFunction", **variables),
-            configured("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=faulty.url),
-            visibility(outputs["UnloggedQueueUrl"], 2),
+            changed_environment("SendWebhooksFunction", **variables),
+            changed_environment("LogUnloggedFunction", AWS_ENDPOINT_URL_DYNAMODB=faulty.url),
+            changed_visibility_timeout(outputs["UnloggedQueueUrl"], 2),
         ):
             yield faulty
 
@@ -116,7 +116,7 @@ def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_
     deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n, url in enumerate(urls)])
     until(lambda: came(receiver, webhook_id), lambda found: len(found) == 20)
     queue = deployment.outputs["UnloggedQueueUrl"]
-    until(lambda: left_on(queue), lambda left: left > 0)
+    until(lambda: count_messages(queue), lambda left: left > 0)
     assert deployment.history(webhook_id) == []
 
 
@@ -142,7 +142,7 @@ def test_a_sender_killed_before_logging_marks_the_message_redelivered(
 ) -> None:
     """What was not logged is sent again, and says that it may be a repetition; what was logged is not."""
     base = receiver_process["http_url"]
-    with visibility(deployment.outputs["QueueUrl"], 10):
+    with changed_visibility_timeout(deployment.outputs["QueueUrl"], 10):
         deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-logged"))
         deployment.wait_for_history(webhook_id, 1)
         with dynamodb.silent():

@@ -23,17 +23,17 @@ from hooklog.queues.pending import to_body
 from hooklog.sending.recovery import MAX_RUNS
 from local import aws, places
 from tests import template
-from tests.calls import Call, RecordingAws
-from tests.changing import configured, hurried, paused, physical_id
+from tests.aws_calls import Call, RecordingAws
 from tests.deployment import Deployment, Receiver, mint, until
 from tests.events import sqs_event
+from tests.stack_changes import changed_environment, paused, physical_id, shortened_timeout
 
 WHAT_TO_DO = """\
 {function} and its role (template.yaml) do not agree.
 Granted, but not called: take it out of the role, or let `scenario` in tests/e2e/test_roles.py lead to it:
 {unused}
 Called, but not granted: AWS would refuse it; add it to the role (or, if the resource is `unknown`, teach
-tests/calls.py the service):
+tests/aws_calls.py the service):
 {refused}"""
 
 
@@ -45,7 +45,7 @@ def recorder(deployment: Deployment, receiver_process: Receiver) -> Iterator[Rec
             variables = {"AWS_ENDPOINT_URL": recording.url, "AWS_SDK_UA_APP_ID": function}
             if function == "SendWebhooksFunction":
                 variables["RETRY_SCHEDULE"] = "1,1800"
-            changed.enter_context(configured(function, **variables))
+            changed.enter_context(changed_environment(function, **variables))
         scenario(Api(deployment), recording, receiver_process["http_url"])
         changed.close()
         yield recording
@@ -117,7 +117,7 @@ def recoveries(api: Api) -> None:
         let_it_have_stalled(api, api.call("POST", recover, 202, json=since)["recovery_id"])
         started = api.call("POST", recover, 202, json=since)
         task = {"webhook_id": api.webhook_id, **started}
-        with hurried("RunRecoveryFunction", 15):
+        with shortened_timeout("RunRecoveryFunction", 15):
             invoke("RunRecoveryFunction", sqs_event(task))
             invoke("RunRecoveryFunction", sqs_event({**task, "runs": MAX_RUNS - 1}))
     address = f"{recover}/{started['recovery_id']}"

@@ -12,10 +12,16 @@ from standardwebhooks import Webhook as Verifier
 
 from local import aws
 from local.deployment import read_stack_outputs
-from tests.changing import configured, kill_senders, left_on, replace_senders, visibility
 from tests.deployment import Deployment, Receiver, mint, received, until
 from tests.faults import FaultyService
 from tests.proxy import Answer, Asked
+from tests.stack_changes import (
+    changed_environment,
+    changed_visibility_timeout,
+    count_messages,
+    kill_senders,
+    restart_senders,
+)
 
 
 def call(
@@ -110,14 +116,14 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
     shown = call(deployment, "GET", own).json()
     assert (event["webhook_id"], event["reason"]) == (webhook_id, shown["disabled_reason"])
     assert (shown["enabled"], shown["version"]) == (False, 2)
-    replace_senders()
+    restart_senders()
     deployment.enqueue(webhook_id, message)
     refusal = deployment.wait_for_history(webhook_id, 2)[0]
     assert deployment.execution(refusal)["error"]["type"] == "disabled_webhook"
     good = f"/status/200/{webhook_id}/mended"
     changed = {"url": receiver_process["http_url"] + good, "enabled": True, "version": 2}
     assert "disabled_reason" not in call(deployment, "PUT", own, changed).json()
-    replace_senders()
+    restart_senders()
     since = {"since": shown["created_at"]}
     assert call(deployment, "POST", f"{own}/recover", since).status_code == 202
     message_ids = {each["message_id"] for each in deployment.history(webhook_id)}
@@ -171,11 +177,11 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
         fields = {"url": receiver_process["http_url"] + path, "enabled": True, "topic": webhook_id}
         assert call(deployment, "PUT", f"/webhooks/{name}", fields).status_code == 201
     queue = deployment.outputs["QueueUrl"]
-    others = left_on(queue)  # what another test's killed sender has taken stays hidden for minutes
+    others = count_messages(queue)  # what another test's killed sender has taken stays hidden for minutes
     with (
         FaultyService(deployment.outputs["EndpointUrl"]) as sqs,
-        configured("SendWebhooksFunction", AWS_ENDPOINT_URL_SQS=sqs.url),
-        visibility(queue, 10),
+        changed_environment("SendWebhooksFunction", AWS_ENDPOINT_URL_SQS=sqs.url),
+        changed_visibility_timeout(queue, 10),
         ExitStack() as silence,
     ):
 
@@ -190,5 +196,5 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
             assert kill_senders()
         silence.close()
         until(lambda: [received(receiver_process, path) for path in paths], all)
-        until(lambda: left_on(queue), lambda left: left <= others)
+        until(lambda: count_messages(queue), lambda left: left <= others)
     assert [len(received(receiver_process, path)) for path in paths] == [1] * 25

@@ -17,7 +17,7 @@ from cli.checks import RECURSIVE
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from tests import template
-from tests.account import NAME, NOW, Account, Refused, alarm, backups, settings, subscription
+from tests.aws_account import NAME, NOW, Account, Refused, alarm, backups, settings, subscription
 from tests.fake_api import FakeApi, fake_api
 
 Rows = dict[str, dict[str, Any]]

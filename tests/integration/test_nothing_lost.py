@@ -791,7 +791,7 @@ def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: M
 def _send_in_little_memory(event: Event, variables: dict[str, str]) -> set[str]:
     """The ids of what goes back to the queue: all, where the process does not survive."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.limited", "SendWebhooksFunction", "4"],
+        [sys.executable, "-m", "tests.memory_limit", "SendWebhooksFunction", "4"],
         input=json.dumps(event),
         env={**os.environ, **variables},
         cwd=ROOT,

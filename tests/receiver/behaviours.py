@@ -13,12 +13,12 @@ from typing import TypeAlias
 
 from tests.receiver.compression import gzip_bomb as make_gzip_bomb
 from tests.receiver.exchange import Exchange, blocks, chunk, head_bytes, single_bytes
-from tests.receiver.reading import read_body
+from tests.receiver.request_reader import read_body
 
 Behaviour: TypeAlias = Callable[[Exchange], bool]
 """Returns whether the connection stays open for another request."""
 
-ANSWERS = Path(__file__).with_name("answers")
+RESPONSES = Path(__file__).with_name("responses")
 
 KEEP_OPEN = True
 CLOSE = False
@@ -79,9 +79,9 @@ def close_after(exchange: Exchange) -> bool:
 
 
 @behaviour
-def answer(exchange: Exchange) -> bool:
-    """`/answer/<name>?late=4&ends=close|reset`: a file of `answers`, its last bytes 0.3 s later."""
-    data = (ANSWERS / f"{exchange.argument}.http").read_bytes()
+def response(exchange: Exchange) -> bool:
+    """`/response/<name>?late=4&ends=close|reset`: a file of `responses`, with its last bytes 0.3 s later."""
+    data = (RESPONSES / f"{exchange.argument}.http").read_bytes()
     late = exchange.parameters.integer("late", 0)
     exchange.connection.send(data[: len(data) - late])
     if late:

@@ -7,8 +7,8 @@ from typing import TypeAlias
 from urllib.parse import parse_qs
 
 from tests.receiver.connection import Connection
-from tests.receiver.reading import Head
-from tests.receiver.received import RequestLog
+from tests.receiver.request_log import RequestLog
+from tests.receiver.request_reader import Head
 
 _BLOCK = b"x" * 65_536
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from tests.leaks import PLANTED
 from tests.receiver.certificates import make_certificates
 from tests.receiver.connection import Connection
-from tests.receiver.received import Expected, ReceivedRequest, RequestLog
+from tests.receiver.request_log import Expected, ReceivedRequest, RequestLog
 from tests.receiver.serving import serve
 
 _HOST = "127.0.0.1"

@@ -8,8 +8,8 @@ from tests.receiver.behaviours import BEFORE_THE_BODY, choose
 from tests.receiver.connection import ClientLeft, Connection, ShuttingDown
 from tests.receiver.control import CONTROLS
 from tests.receiver.exchange import BadParameter, Exchange, Parameters
-from tests.receiver.reading import Head, MalformedRequest, read_body, read_head
-from tests.receiver.received import ReceivedRequest, RequestLog
+from tests.receiver.request_log import ReceivedRequest, RequestLog
+from tests.receiver.request_reader import Head, MalformedRequest, read_body, read_head
 
 
 def serve(connection: Connection, request_log: RequestLog) -> None:

@@ -1,4 +1,4 @@
-"""The answers of tests/receiver/answers as curl reads them; the table says why where that is another thing."""
+"""The answers of tests/receiver/responses as curl reads them; the table says why where that is another thing."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from hooklog.executions.details import build_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from tests.receiver import Receiver
-from tests.unit.test_answers import LIMIT, MESSAGE, NEVER_SECONDS, OVER_SECONDS, ROWS
+from tests.unit.test_raw_responses import LIMIT, MESSAGE, NEVER_SECONDS, OVER_SECONDS, ROWS
 
 
 class Reading(NamedTuple):
@@ -41,7 +41,7 @@ def readings(receiver: Receiver) -> Iterator[Read]:
         started: dict[str, tuple[Future[Reading], Future[Reading]]] = {}
         for name in sorted(ROWS, key=lambda name: "waits" not in ROWS[name]):
             url = receiver.url(
-                f"/answer/{name}", **{key: ROWS[name][key] for key in ("ends", "late") if key in ROWS[name]}
+                f"/response/{name}", **{key: ROWS[name][key] for key in ("ends", "late") if key in ROWS[name]}
             )
             seconds = OVER_SECONDS if "waits" in ROWS[name] else NEVER_SECONDS
             started[name] = (

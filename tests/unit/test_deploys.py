@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests import template
-from tests.deploying import SAMCONFIG, SECTIONS, Resources, overrides, transformed
+from tests.samconfig import SAMCONFIG, SECTIONS, Resources, overrides, transformed
 
 CANARY = {"SenderDeployment": "Canary10Percent5Minutes"}
 

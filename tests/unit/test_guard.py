@@ -20,7 +20,7 @@ from hooklog.delivery.networks import parse_networks
 from hooklog.errors import ErrorType, HardError
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
-from tests.notations import LOOPBACK
+from tests.hostile_inputs import LOOPBACK
 from tests.receiver import Receiver
 
 MESSAGE = Message("acme.orders", "msg_1", "", b"1", {}, None, 5)

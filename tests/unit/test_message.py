@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hooklog.errors import InvalidMessage
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
-from tests.notations import ALIASES, INVISIBLE, WHITE_SPACE
+from tests.hostile_inputs import ALIASES, INVISIBLE, WHITE_SPACE
 
 QUEUE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 

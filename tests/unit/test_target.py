@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hooklog.delivery.target import Target, parse_target
 from hooklog.errors import ErrorType, HardError
-from tests.notations import LOOPBACK
+from tests.hostile_inputs import LOOPBACK
 
 BOTH = ("https", "http")
 

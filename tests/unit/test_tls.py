@@ -16,7 +16,7 @@ from hooklog.errors import ErrorType
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.receiver.certificates import Certificates, make_certificates
-from tests.receiver.handshakes import ALERTS, FAULTS, alert, serving
+from tests.receiver.tls_faults import ALERTS, FAULTS, alert, serving
 
 CLIENT_CERTIFICATE = "The receiver requires a client certificate."
 CLOSED = "The receiver closed the connection during the TLS handshake."

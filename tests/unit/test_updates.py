@@ -12,8 +12,8 @@ import pytest
 from hooklog.access.routes import ROUTES
 from hooklog.version import __version__
 from tests import template
-from tests.deploying import SECTIONS, overrides, stack_python, transformed
-from tests.updates import Resources, Schemas, problems, refused_parameters
+from tests.samconfig import SECTIONS, overrides, stack_python, transformed
+from tests.stack_updates import Resources, Schemas, problems, refused_parameters
 
 
 def numbers(version: str) -> list[int]:
@@ -37,7 +37,7 @@ def updates() -> dict[str, tuple[Resources, Resources]]:
 @pytest.fixture(scope="module")
 def schemas(updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
     kinds = {resource["Type"] for update in updates.values() for resources in update for resource in resources.values()}
-    found: Schemas = json.loads(stack_python("tests.transformed", "schemas", given=sorted(kinds)))
+    found: Schemas = json.loads(stack_python("tests.sam_transform", "schemas", given=sorted(kinds)))
     return found
 
 

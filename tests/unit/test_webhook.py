@@ -11,7 +11,7 @@ from hooklog.errors import InvalidRequest
 from hooklog.executions.masking import MASK, SensitiveHeaders
 from hooklog.messages.message import Message
 from hooklog.webhooks.webhook import Webhook
-from tests.notations import ALIASES, INVISIBLE, WHITE_SPACE
+from tests.hostile_inputs import ALIASES, INVISIBLE, WHITE_SPACE
 
 MINIMAL = {"url": "https://shop.example/hooks"}
 

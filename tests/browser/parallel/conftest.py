@@ -6,12 +6,12 @@ import pytest
 
 from local import stack as local_stack
 from tests.browser.conftest import Stack
-from tests.changing import turn
+from tests.stack_changes import stack_lock
 
 
 @pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     """The unchanged stack, which no other test changes at the same time."""
     outputs = local_stack.up()
-    with turn(alone=False):
+    with stack_lock(exclusive=False):
         yield Stack(outputs)

@@ -1,7 +1,7 @@
 """Formats in which Hooklog itself writes and reads messages: fan-out copy, inline payload, stored details.
 
 Retries wait up to 29 hours and details are stored for months. Therefore this reads what earlier releases wrote, and
-names on the wire never change. `tests/wire_forms.json` has samples.
+names on the wire never change. `tests/message_formats.json` has samples.
 """
 
 import base64

@@ -1,7 +1,6 @@
-"""A function's handler in a process with little memory: `python -m tests.limited SendWebhooksFunction 32` < event.
+"""Runs a function's handler with little memory: `python -m tests.memory_limit SendWebhooksFunction 32` < event.
 
-The limit in MiB is what it may take beyond what it has when it is loaded. Prints the answer as JSON; ends with an error
-where the handler does.
+The handler may allocate so many MiB after it is loaded. Prints its result as JSON; fails if the handler does.
 """
 
 import json
@@ -23,8 +22,8 @@ def main() -> None:
     limit = pages * resource.getpagesize() + int(headroom) * MIB
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     context = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
-    answer = app.lambda_handler(event, context)
-    sys.stdout.write(f"\n{json.dumps(answer)}\n")
+    result = app.lambda_handler(event, context)
+    sys.stdout.write(f"\n{json.dumps(result)}\n")
 
 
 if __name__ == "__main__":

@@ -77,9 +77,9 @@ MISBEHAVIOUR: dict[str, tuple[int, str | None]] = {
     "http:/gzip-bomb?status=500": (500, None),
     "http:/gzip-bomb?status=500&layers=2": (500, None),
     "http:/latin1?status=500": (500, None),
-    "http:/answer/500-br": (500, None),
-    "http:/answer/500-zstd": (500, None),
-    "http:/answer/500-latin-1": (500, None),
+    "http:/response/500-br": (500, None),
+    "http:/response/500-zstd": (500, None),
+    "http:/response/500-latin-1": (500, None),
     "untrusted_https:/status/200": (0, "tls_error"),
     "silent_https:/": (0, "connect_timeout"),
     "unreachable:/": (0, "connect_timeout"),
@@ -128,7 +128,7 @@ def test_any_receiver_behaviour_gives_one_execution(
     assert (big["response_body_truncated"], big["response_body_bytes"]) == (True, 100_000_000)
     latin1 = executions[next(i for i, path in ids.items() if "/latin1" in path)]
     assert latin1["response_body_encoding"] == "base64"
-    answers = {path: executions[i]["response_body"] for i, path in ids.items() if "/answer/" in path}
+    answers = {path: executions[i]["response_body"] for i, path in ids.items() if "/response/" in path}
     assert set(answers.values()) == {'{"error":"out of stock"}', "<p>Größe ungültig</p>"}
 
 

@@ -18,7 +18,7 @@ from hooklog.sending.queue_message import QueueMessage
 from tests.aws import MockAws
 from tests.template import ROOT
 
-SAMPLES: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "tests/wire_forms.json").read_text())
+SAMPLES: dict[str, list[dict[str, Any]]] = json.loads((ROOT / "tests/message_formats.json").read_text())
 QUEUE_ID = "059f36b4-87a3-44ab-83d2-661975830a7d"
 
 

@@ -23,8 +23,8 @@ def overrides(section: str) -> dict[str, str]:
 
 
 def transformed(changes: Iterable[Mapping[str, Any]]) -> list[Resources]:
-    """Return the transformed template's resources for each change of parameters; see tests/transformed.py."""
-    found: list[Resources] = json.loads(stack_python("tests.transformed", given=list(changes)))
+    """Return the transformed template's resources for each change of parameters; see tests/sam_transform.py."""
+    found: list[Resources] = json.loads(stack_python("tests.sam_transform", given=list(changes)))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Changing the deployed stack for a while, to break it or to hurry it up."""
+"""Temporary changes to the deployed stack, to break it or to speed it up."""
 
 import contextlib
 import fcntl
@@ -16,17 +16,17 @@ SETTLE_SECONDS = 60
 
 
 @contextmanager
-def turn(*, alone: bool) -> Iterator[None]:
-    """Wait until nobody changes the deployed stack; if `alone`, until nobody uses it, and let nobody meanwhile."""
+def stack_lock(*, exclusive: bool) -> Iterator[None]:
+    """Lock the deployed stack: shared to use it, `exclusive` to change it."""
     places.STATE.mkdir(exist_ok=True)
-    with (places.STATE / "turn.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+    with (places.STATE / "stack.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
         yield
 
 
 @contextmanager
-def configured(logical_id: str, **variables: str) -> Iterator[None]:
-    """A deployed function with some of its variables changed for a while."""
+def changed_environment(logical_id: str, **variables: str) -> Iterator[None]:
+    """Change some environment variables of a deployed function within the context."""
     lambdas, name = aws.lambdas(), physical_id(logical_id)
     before = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     _configure(logical_id, variables, Environment={"Variables": {**before, **variables}})
@@ -38,8 +38,8 @@ def configured(logical_id: str, **variables: str) -> Iterator[None]:
 
 
 @contextmanager
-def hurried(logical_id: str, seconds: int) -> Iterator[None]:
-    """A deployed function that is given only so much time for a while."""
+def shortened_timeout(logical_id: str, seconds: int) -> Iterator[None]:
+    """Shorten the timeout of a deployed function within the context."""
     before = aws.lambdas().get_function_configuration(FunctionName=physical_id(logical_id))["Timeout"]
     _configure(logical_id, {"_LAMBDA_TIMEOUT": str(seconds)}, Timeout=seconds)
     try:
@@ -50,7 +50,7 @@ def hurried(logical_id: str, seconds: int) -> Iterator[None]:
 
 @contextmanager
 def paused(logical_id: str) -> Iterator[None]:
-    """A deployed function that takes nothing from its queue for a while."""
+    """Stop a deployed function from receiving from its queue within the context."""
     lambdas = aws.lambdas()
     (source,) = lambdas.list_event_source_mappings(FunctionName=physical_id(logical_id))["EventSourceMappings"]
     lambdas.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
@@ -61,14 +61,14 @@ def paused(logical_id: str) -> Iterator[None]:
 
 
 def _configure(logical_id: str, wanted: Mapping[str, str | None], **configuration: Any) -> None:
-    """Update it, until no process with other variables is left: MiniStack lets one go on that is at work meanwhile."""
+    """Update a function until every process has the variables; MiniStack keeps busy processes during an update."""
     ends = time.monotonic() + SETTLE_SECONDS
     name = physical_id(logical_id)
     while True:
         aws.lambdas().update_function_configuration(FunctionName=name, **configuration)
         if all(_has(worker, wanted) for worker in _workers(logical_id)):
             return
-        assert time.monotonic() < ends, f"{logical_id} is at work for more than {SETTLE_SECONDS} s"
+        assert time.monotonic() < ends, f"{logical_id} was busy for more than {SETTLE_SECONDS} s"
         time.sleep(0.2)
 
 
@@ -76,13 +76,13 @@ def _has(worker: psutil.Process, wanted: Mapping[str, str | None]) -> bool:
     try:
         environment = worker.environ()
     except psutil.Error:
-        return True  # it has ended
+        return True  # it has exited
     return all(environment.get(name) == value for name, value in wanted.items())
 
 
 @contextmanager
-def visibility(queue_url: str, seconds: int) -> Iterator[None]:
-    """A queue that delivers again sooner than it is deployed to, so that a test need not wait for minutes."""
+def changed_visibility_timeout(queue_url: str, seconds: int) -> Iterator[None]:
+    """Change the visibility timeout of a queue within the context, so that a test need not wait for minutes."""
     sqs = aws.sqs()
     before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})
@@ -92,31 +92,31 @@ def visibility(queue_url: str, seconds: int) -> Iterator[None]:
         sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
 
 
-def left_on(queue_url: str) -> int:
-    """How many messages a queue holds, those that are taken among them."""
+def count_messages(queue_url: str) -> int:
+    """Return the number of messages on a queue, including those in flight."""
     names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     attributes = aws.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
     return sum(map(int, attributes.values()))
 
 
-def replace_senders() -> None:
-    """Let new processes take what comes, which remember nothing."""
-    with configured("SendWebhooksFunction", REPLACED="yes"):
+def restart_senders() -> None:
+    """Replace the sender's processes by new ones, whose caches are empty."""
+    with changed_environment("SendWebhooksFunction", REPLACED="yes"):
         pass
 
 
 def kill_senders() -> int:
-    """SIGKILL to the processes in which our own MiniStack runs the sender; returns how many there were."""
+    """Kill the sender's processes in our own MiniStack. Returns how many there were."""
     return sum(_kill(worker) for worker in _workers("SendWebhooksFunction"))
 
 
 def _workers(logical_id: str) -> list[psutil.Process]:
-    """The processes in which our own MiniStack runs a function."""
+    """Return the processes in which our own MiniStack runs a function."""
     ministack = find_running()
     assert ministack
     found, name = [], physical_id(logical_id)
     for process in psutil.Process(ministack.pid).children(recursive=True):
-        with contextlib.suppress(psutil.Error):  # it may have ended, or be a zombie
+        with contextlib.suppress(psutil.Error):  # it may have exited or be a zombie
             if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == name:
                 found.append(process)
     return found

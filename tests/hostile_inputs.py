@@ -1,4 +1,4 @@
-"""What is written in more ways than one: addresses, headers and URLs."""
+"""Unusual spellings of addresses, headers and URLs that attackers use."""
 
 import re
 
@@ -21,7 +21,7 @@ LOOPBACK = [
     "①②⑦.0.0.1",
     "127\uff0e1",
 ]  # fmt: skip
-"""127.0.0.1 in every notation in which a client may be brought to call it."""
+"""127.0.0.1 in every notation that a client may accept."""
 
 OURS = [
     *sorted(REFUSED_HEADERS),
@@ -40,7 +40,7 @@ ALIASES = [
     "X-Hooklog_Attempt",
     "Proxy.Connection",
 ]
-"""Names that a receiver behind CGI, WSGI or PHP takes for one that is refused or that we send."""
+"""Names that a receiver behind CGI, WSGI or PHP mistakes for a header that we refuse or send."""
 
 INVISIBLE = {
     "\0": "U+0000 NULL",
@@ -80,6 +80,6 @@ INVISIBLE = {
     "\U000e0041": "U+E0041 TAG LATIN CAPITAL LETTER A",
     "\U000e0100": "U+E0100 VARIATION SELECTOR-17",
 }
-"""Characters that nobody sees in a URL, as a reason shows them."""
+"""Characters that are invisible in a URL, with their names in error messages."""
 
 WHITE_SPACE = [" ", "\t", "\n", "\r\n", "\f", "\v", "\x85", "\xa0", "\u2003", "\u2028", "\u2029", "\u3000"]

@@ -1,4 +1,4 @@
-"""Every answer of tests/receiver/answers, sent by a real receiver and read by the real sender."""
+"""Every response of tests/receiver/responses, sent by a real receiver and parsed by the real sender."""
 
 import contextlib
 import socket
@@ -22,11 +22,11 @@ from hooklog.executions.execution import Execution, Trigger
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.receiver import Receiver
-from tests.receiver.behaviours import ANSWERS
+from tests.receiver.behaviours import RESPONSES
 from tests.receiver.certificates import make_certificates
 
 Row = Mapping[str, Any]
-ROWS: Mapping[str, Row] = tomllib.loads((ANSWERS / "table.toml").read_text())
+ROWS: Mapping[str, Row] = tomllib.loads((RESPONSES / "table.toml").read_text())
 FIELDS = {
     "incomplete": "response_incomplete",
     "headers_truncated": "response_headers_truncated",
@@ -78,7 +78,7 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
         return client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=timeout_seconds)), 1)
 
     timeout = OVER_SECONDS if "waits" in row else NEVER_SECONDS
-    paths = f"/answer/{name}/{scheme}", f"/status/299/{name}/{scheme}"
+    paths = f"/response/{name}/{scheme}", f"/status/299/{name}/{scheme}"
     delivery = deliver(paths[0], timeout, **{key: row[key] for key in ("ends", "late") if key in row})
     time.sleep(row.get("next_after", 0))
     next_result = deliver(paths[1], NEVER_SECONDS).result
@@ -90,7 +90,7 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
 
 
 def test_each_file_has_a_row() -> None:
-    assert sorted(path.stem for path in ANSWERS.glob("*.http")) == sorted(ROWS)
+    assert sorted(path.stem for path in RESPONSES.glob("*.http")) == sorted(ROWS)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
