@@ -1,4 +1,4 @@
-"""API Gateway's authorizer: turns a bearer token into what its holder may do."""
+"""API Gateway's authorizer: verifies a bearer token and returns a policy."""
 
 import sys
 from functools import partial
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger, Metrics
 
 from hooklog.access.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
-from hooklog.access.routes import authorization
+from hooklog.access.routes import build_authorization
 from hooklog.aws import Clients
 from hooklog.errors import Unauthorized
 from hooklog.metrics import NAMESPACE, Metric
@@ -22,9 +22,9 @@ metrics = Metrics(namespace=NAMESPACE)
 
 
 def make_trusted(settings: AuthorizerSettings) -> "list[TrustedIssuer]":
-    """The issuers whose tokens are accepted: the deployment, with its signing key, and an OIDC issuer if configured.
+    """Return the accepted issuers: the deployment with its signing key, and an OIDC issuer if configured.
 
-    Only then `cryptography` is put within reach, of which PyJWT takes note as it is imported.
+    For an OIDC issuer, `cryptography` must be on sys.path before PyJWT is imported.
     """
     if settings.oidc:
         sys.path.append(str(Path(__file__).with_name("oidc")))
@@ -32,7 +32,7 @@ def make_trusted(settings: AuthorizerSettings) -> "list[TrustedIssuer]":
 
     read = partial(read_signing_keys, Clients().secretsmanager, settings.signing_key_secret)
     ring = KeyRing(read, SIGNING_KEYS_SECONDS)
-    ring.read_again()  # while Lambda still gives the whole of a CPU
+    ring.refresh()  # Lambda provides a full CPU only during initialization
     return [TrustedIssuer(ring), *([trust_issuer(settings.oidc)] if settings.oidc else [])]
 
 
@@ -48,7 +48,7 @@ trusted = make_trusted(AuthorizerSettings.from_environment())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """A policy for what the token names; the functions check again. Raises what API Gateway answers with 401."""
+    """Return the token's policy, which the functions check again. Raises what API Gateway turns into a 401."""
     from hooklog.access.tokens import verify
 
     try:
@@ -57,13 +57,13 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
         logger.info("token refused", event="token_refused", reason=str(refusal))
         metrics.add_metric(Metric.TOKENS_REFUSED, Metric.TOKENS_REFUSED.unit, 1)
         metrics.flush_metrics()
-        raise Exception("Unauthorized") from None  # noqa: TRY002 - API Gateway knows this text alone
+        raise Exception("Unauthorized") from None  # noqa: TRY002 - the only text that API Gateway turns into a 401
     finally:
         report()
-    return authorization(grant, event["methodArn"])
+    return build_authorization(grant, event["methodArn"])
 
 
 def report() -> None:
     for issuer in trusted:
         if issuer.ring.failure:
-            logger.warning("keys are out of reach", event="keys_unreachable", cause=issuer.ring.failure)
+            logger.warning("keys are unavailable", event="keys_unreachable", cause=issuer.ring.failure)

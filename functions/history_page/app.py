@@ -41,11 +41,11 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
-"""What lets a front end on another origin load the component. No file here is secret."""
+"""Let front ends on other origins load the component. None of these files is secret."""
 
 
 class Asset(NamedTuple):
-    """One file as it is served. `etag` changes with its content alone."""
+    """A file as it is served. Its `etag` depends only on its content."""
 
     body: str
     content_type: str
@@ -75,7 +75,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 
 
 def serve(asset: Asset, known: str) -> dict[str, Any]:
-    """The asset, or 304 where the browser has it: names stay the same over deployments, so it asks each time."""
+    """Return the asset, or 304 if the browser has it. Names do not change between deployments, so it always asks."""
     headers = {"Content-Type": asset.content_type, "Cache-Control": "no-cache", "ETag": asset.etag, **SECURITY_HEADERS}
     if asset is not ASSETS[PAGE]:
         headers |= SHARED_HEADERS

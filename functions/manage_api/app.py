@@ -1,4 +1,4 @@
-"""What changes webhooks and the log: webhooks set up and removed, their secrets, details erased."""
+"""Manages webhooks: creates, changes and deletes them, reads and rotates their secrets, erases details."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def put_webhook(request: Request) -> Response:
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook, checks)
     check_topic(webhook, stored and stored.webhook, request.grant)
     if stored is None:
-        check_room(request.grant.prefix(webhook.webhook_id))
+        check_webhook_limit(request.grant.get_prefix(webhook.webhook_id))
     now = datetime.now(UTC)
     if stored:
         return Response(HTTPStatus.OK, registry.change(webhook, stored, now).to_response(None))
@@ -60,7 +60,7 @@ def put_webhook(request: Request) -> Response:
 
 
 def delete_webhook(request: Request) -> None:
-    """Its history stays until it expires."""
+    """Delete the webhook. Its history stays until it expires."""
     registry.delete(request.webhook_id)
 
 
@@ -86,36 +86,36 @@ def erase_execution_details(request: Request) -> None:
 
 
 def erase_message_details(request: Request) -> None:
-    """On the webhooks that the token covers."""
+    """Erase the message's details on the webhooks that the token covers."""
     erased = erase_message(request.message_id, request.grant.covers)
     logger.info("details erased", event="details_erased", message_id=request.message_id, executions=erased)
 
 
 def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
-    """Raises Forbidden where it joins a topic that is not the token's. It may keep one, and leave any."""
+    """Raise Forbidden if the webhook joins a topic that the token does not cover. It may keep or leave any topic."""
     if webhook.topic is not None and webhook.topic != (stored and stored.topic):
         grant.require_topic(webhook.topic)
 
 
-def check_room(prefix: str) -> None:
-    """Raises Conflict where there are as many webhooks below the prefix as there may be; what is empty is no prefix."""
-    most = settings.max_webhooks_per_prefix
-    if prefix and lists.count_webhooks(connection, prefix, most) >= most:
-        raise Conflict(f"the prefix {prefix}* already has {most:,} webhooks, which is the limit: delete one first")
+def check_webhook_limit(prefix: str) -> None:
+    """Raise Conflict if the prefix has reached the limit of webhooks. Without a prefix, there is no limit."""
+    limit = settings.max_webhooks_per_prefix
+    if prefix and lists.count_webhooks(connection, prefix, limit) >= limit:
+        raise Conflict(f"the prefix {prefix}* already has {limit:,} webhooks, which is the limit; delete one first")
 
 
 def check_url(context: Mapping[str, Any], url: str) -> None:
-    """Raises InvalidRequest for what would not be sent to. A name that is not found now may be found later."""
+    """Raise InvalidRequest for a URL that cannot be sent to. A name without an address now may get one later."""
     try:
         guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
-    except HardError as refusal:
-        if not refusal.error_type.is_retried:
-            raise InvalidRequest(f"url: {refusal.message}") from None
+    except HardError as error:
+        if not error.error_type.is_retried:
+            raise InvalidRequest(f"url: {error.message}") from None
     refuse_own_url(url, context)
 
 
 def check_transformation(expression: str | None) -> None:
-    """Raises InvalidRequest where it does not compile."""
+    """Raise InvalidRequest if the expression does not compile."""
     if expression is not None:
         transformer.check(expression)
 

@@ -1,6 +1,6 @@
-"""Everything that the API only reads. Writes nothing, and cannot decrypt a secret.
+"""The read-only part of the API. Its role can neither write nor decrypt secrets.
 
-What only some routes need is imported by them: it is not part of the others' cold start.
+Routes import what only they need, to keep it out of the other routes' cold starts.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger
 from hooklog.access.grants import Grant, Scope
 from hooklog.api.cursor import make_cursor, make_webhook_cursor
 from hooklog.api.request import Request
-from hooklog.api.response import Handler, fitting, respond
+from hooklog.api.response import Handler, respond, truncate_list
 from hooklog.aws import connect_dynamodb
 from hooklog.executions import history
 from hooklog.executions.details import DetailsRow
@@ -60,7 +60,7 @@ def list_webhooks(request: Request) -> Mapping[str, Any]:
 
     attach_webhooks()
     page = list_covered(request.grant.webhooks, *request.webhooks_page)
-    webhooks = fitting([webhook.to_response(masked_for(request.grant)) for webhook in page.webhooks])
+    webhooks = truncate_list([webhook.to_response(get_masked_headers(request.grant)) for webhook in page.webhooks])
     more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]
     return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(more_after)}
 
@@ -69,7 +69,7 @@ def get_webhook(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.registry import find
 
     attach_webhooks()
-    return find(request.webhook_id).webhook.to_response(masked_for(request.grant))
+    return find(request.webhook_id).webhook.to_response(get_masked_headers(request.grant))
 
 
 def attach_webhooks() -> None:
@@ -78,8 +78,8 @@ def attach_webhooks() -> None:
     WebhookRow.attach(connection, settings.webhooks_table)
 
 
-def masked_for(grant: Grant) -> SensitiveHeaders | None:
-    """Which of a webhook's headers are masked; none for those who may set them."""
+def get_masked_headers(grant: Grant) -> SensitiveHeaders | None:
+    """Return the headers to mask, or None for a token that may set them."""
     return None if Scope.WEBHOOKS_MANAGE in grant.scopes else settings.sensitive_headers
 
 

@@ -1,4 +1,4 @@
-"""What sends executions again: one of them, or everything that failed on a webhook since a moment."""
+"""Resends executions and starts recoveries."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -67,7 +67,7 @@ tester = WebhookTester(dispatcher, Transformer())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    limit = time_limit.of_call(event, context)
+    limit = time_limit.compute_time_limit(event, context)
     return respond(event, {"test_webhook": partial(test_webhook, limit)}, settings.allowed_origin, logger)
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooklog.access.grants import Grant, Scope
-from hooklog.access.routes import MAX_ANSWER_BYTES, ROUTES, Route, authorization
+from hooklog.access.routes import MAX_ANSWER_BYTES, ROUTES, Route, build_authorization
 from hooklog.errors import Forbidden
 from tests import template
 
@@ -113,7 +113,7 @@ def listed(value: str | list[str]) -> list[str]:
 @example(Grant(("acme.*",), frozenset({Scope.EXECUTIONS_READ})), ROUTES[0], "acme.")
 def test_the_gateway_admits_the_callers_that_the_function_admits(grant: Grant, route: Route, webhook_id: str) -> None:
     if handled(grant, route, webhook_id):
-        assert allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+        assert allowed(build_authorization(grant, ARN), route.method, call(route, webhook_id))
 
 
 @given(GRANTS, st.sampled_from(ROUTES), IDS)
@@ -122,7 +122,7 @@ def test_the_gateway_admits_the_callers_that_the_function_admits(grant: Grant, r
 @example(Grant(("acme.*",), frozenset(Scope)), ROUTES[-1], "acmeX.orders")
 def test_the_gateway_denies_access_to_foreign_webhooks(grant: Grant, route: Route, webhook_id: str) -> None:
     if "{webhook_id}" in route.resource and not grant.covers(webhook_id):
-        assert not allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+        assert not allowed(build_authorization(grant, ARN), route.method, call(route, webhook_id))
 
 
 @given(
@@ -135,7 +135,7 @@ def test_the_policy_of_plain_ids_is_exact(
     webhooks: tuple[str, ...], scopes: frozenset[Scope], route: Route, webhook_id: str
 ) -> None:
     grant = Grant(webhooks, scopes)
-    is_allowed = allowed(authorization(grant, ARN), route.method, call(route, webhook_id))
+    is_allowed = allowed(build_authorization(grant, ARN), route.method, call(route, webhook_id))
     assert is_allowed == handled(grant, route, webhook_id)
 
 
@@ -144,33 +144,33 @@ def test_a_path_inside_an_id_grants_no_access(grant: Grant, tail: str) -> None:
     """Whatever follows a foreign id, dots and slashes among it, is as foreign."""
     path = f"/webhooks/zz{tail}/executions"
     if not grant.covers(f"zz{tail}"):
-        assert not allowed(authorization(grant, ARN), "GET", path)
+        assert not allowed(build_authorization(grant, ARN), "GET", path)
 
 
 @given(GRANTS, st.sampled_from(ROUTES))
 def test_the_policy_depends_only_on_the_token(grant: Grant, route: Route) -> None:
     """API Gateway keeps it for the token's other calls."""
     other = f"{STAGE}/{route.method}{call(route, 'other')}"
-    assert authorization(grant, other) == authorization(grant, ARN)
+    assert build_authorization(grant, other) == build_authorization(grant, ARN)
 
 
 @given(GRANTS)
 def test_the_functions_get_the_same_grant(grant: Grant) -> None:
-    answer = authorization(grant, ARN)
+    answer = build_authorization(grant, ARN)
     assert Grant.from_authorizer(answer["context"]) == grant
     assert all(len(resource) <= 512 for s in answer["policyDocument"]["Statement"] for resource in s["Resource"])
 
 
 @pytest.mark.parametrize("webhooks", [(), ("wh_1",)])
 def test_a_token_without_scopes_grants_nothing(webhooks: tuple[str, ...]) -> None:
-    answer = authorization(Grant(webhooks, frozenset()), ARN)
+    answer = build_authorization(Grant(webhooks, frozenset()), ARN)
     assert not any(allowed(answer, route.method, call(route, "wh_1")) for route in ROUTES)
 
 
 def test_a_token_with_many_webhooks_is_checked_by_the_functions() -> None:
     webhooks = tuple(f"acme.department-{number:04}.orders" for number in range(100))
     grant = Grant(webhooks, frozenset({Scope.EXECUTIONS_READ}))
-    answer = authorization(grant, ARN)
+    answer = build_authorization(grant, ARN)
     assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
     for route in ROUTES:
         assert allowed(answer, route.method, call(route, webhooks[99])) == (route.scope == Scope.EXECUTIONS_READ)

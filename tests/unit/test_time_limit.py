@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hooklog.api.time_limit import of_call
+from hooklog.api.time_limit import compute_time_limit
 from hooklog.errors import NotFound, NoTimeLeft
 from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLimit
 
@@ -18,7 +18,7 @@ def left(received_ago: float | None, lambda_seconds: float | None) -> float:
     milliseconds = None if received_ago is None else (time.time() - received_ago) * 1000
     event: dict[str, Any] = {"requestContext": {"requestTimeEpoch": milliseconds}} if milliseconds else {}
     context = lambda_seconds and SimpleNamespace(get_remaining_time_in_millis=lambda: lambda_seconds * 1000)
-    return of_call(event, context).left()
+    return compute_time_limit(event, context).left()
 
 
 @pytest.mark.parametrize(

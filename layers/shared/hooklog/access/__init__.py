@@ -1,4 +1,4 @@
-"""Who may ask, and how a token shows it.
+"""Authentication and authorization of API calls.
 
 In order: loops, grants, routes, keys, issuer, tokens.
 """

@@ -1,4 +1,4 @@
-"""Who may see and do what: what a bearer token grants."""
+"""The permissions that a bearer token grants."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from hooklog.webhooks.patterns import ALL, PATTERN_RULE, covers, find_widest_pre
 
 
 class Scope(StrEnum):
-    """What a token may be used for."""
+    """A permission of a token."""
 
     EXECUTIONS_READ = "executions:read"
     EXECUTIONS_RESEND = "executions:resend"
@@ -22,25 +22,25 @@ class Grant(NamedTuple):
     """The webhooks, scopes and topics of one token."""
 
     webhooks: tuple[str, ...]
-    """Patterns of ids: `hooklog.webhooks.patterns` has their rule."""
+    """Patterns of webhook IDs; see `hooklog.webhooks.patterns`."""
     scopes: frozenset[Scope]
     topics: tuple[str, ...] = ()
-    """Patterns of topics that its webhooks may have, besides those that `webhooks` covers."""
+    """Patterns of topics that its webhooks may have, in addition to those that `webhooks` covers."""
 
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Self:
-        """Read a verified token's claims. Raises Unauthorized where they are not of the contract's form.
+        """Read a verified token's claims. Raises Unauthorized if they are malformed.
 
-        A scope that is not ours grants nothing and harms nothing: an issuer's tokens have some of their own.
+        Ignores unknown scopes, because an issuer's tokens may have others.
         """
-        webhooks, topics = _patterns(claims, "webhooks"), _patterns({"topics": [], **claims}, "topics")
+        webhooks, topics = _read_patterns(claims, "webhooks"), _read_patterns({"topics": [], **claims}, "topics")
         if not isinstance(scope := claims.get("scope"), str):
-            raise Unauthorized("the claim scope must be a string of scopes with spaces between")
+            raise Unauthorized("the claim scope must be a string of scopes separated by spaces")
         return cls(webhooks, frozenset(one for one in Scope if one in scope.split()), topics)
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any]) -> Self:
-        """Read back what `to_authorizer` made of it. Raises Unauthorized where there is none, or anything else."""
+        """Read what `to_authorizer` returned. Raises Unauthorized if it is missing or malformed."""
         try:
             patterns = {name: json.loads(context[name]) for name in ("webhooks", "topics") if name in context}
             return cls.from_claims({**context, **patterns})
@@ -57,31 +57,31 @@ class Grant(NamedTuple):
         return ALL in self.webhooks
 
     def require(self, scope: Scope, webhook_id: str) -> None:
-        """Raises Forbidden unless the token allows this, of this webhook."""
+        """Raise Forbidden unless the token has this scope for this webhook."""
         self.require_scope(scope)
         if not self.covers(webhook_id):
-            raise Forbidden("the token does not allow this webhook")
+            raise Forbidden("the token does not cover this webhook")
 
     def require_scope(self, scope: Scope) -> None:
-        """Raises Forbidden unless the token allows this, of any webhook."""
+        """Raise Forbidden unless the token has this scope."""
         if scope not in self.scopes:
-            raise Forbidden(f"this needs the scope {scope}, which the token does not have")
+            raise Forbidden(f"the token does not have the scope {scope}")
 
     def require_topic(self, topic: str) -> None:
-        """Raises Forbidden unless a webhook may be given this topic."""
+        """Raise Forbidden unless the token may set this topic."""
         if not covers(self.webhooks + self.topics, topic):
             raise Forbidden(f"topic {topic} is not covered by the token", "topic")
 
     def covers(self, webhook_id: str) -> bool:
         return covers(self.webhooks, webhook_id)
 
-    def prefix(self, webhook_id: str) -> str:
-        """What the widest of its prefixes begins with that covers this webhook; empty where it is `*`, or none does."""
+    def get_prefix(self, webhook_id: str) -> str:
+        """Return the widest prefix that covers this webhook; empty for `*`, or if only a whole ID does."""
         return find_widest_prefix(self.webhooks, webhook_id) or ""
 
 
-def _patterns(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """The claim of this name. Raises Unauthorized unless it is of the form that patterns have."""
+def _read_patterns(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Read a claim with patterns. Raises Unauthorized if it is malformed."""
     value = claims.get(name)
     patterns = [ALL] if value == ALL else value
     if not isinstance(patterns, list) or not all(isinstance(each, str) and is_pattern(each) for each in patterns):

@@ -1,4 +1,4 @@
-"""The keys that verify tokens: read from where they are kept, and read again when they have changed there."""
+"""The keys that verify tokens, cached and read again when they change."""
 
 import time
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from hooklog.errors import KeysUnavailable
 
 SIGNING_ALGORITHM: Final = "HS256"
 SIGNING_KEYS_SECONDS: Final = 60
-"""How long signing keys are kept: what a key that was taken away still opens, API Gateway's own memory apart."""
+"""How long signing keys are cached. A removed key still works that long, and then in API Gateway's cache."""
 
 PAUSE_SECONDS: Final = 10
-"""Between one reading and the next, whatever tokens come: one that nobody signed costs no more than that."""
+"""Minimum time between two reads, so that invalid tokens cannot cause many."""
 
 
 class Key(NamedTuple):
-    """One key, the algorithm that it is for, and the id that a token's `kid` may name."""
+    """A key with its algorithm, and the ID to which a token's `kid` may refer."""
 
     key_id: str | None
     algorithm: str
@@ -28,7 +28,7 @@ Keys = tuple[Key, ...]
 
 
 class KeyRing:
-    """The keys of one place. What was read stays in use while the place is out of reach."""
+    """A cache of keys from one source. They stay in use while the source is unavailable."""
 
     def __init__(self, read: Callable[[], Keys], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.read = read
@@ -37,18 +37,18 @@ class KeyRing:
         self._keys: Keys = ()
         self._read_at = self._tried_at = float("-inf")
         self.failure: str | None = None
-        """Why the last reading failed, if it did."""
+        """Why the last read failed, if it did."""
 
     def keys(self) -> Keys:
-        """At most so many seconds old, if they can be read. Raises KeysUnavailable if they never could."""
+        """Return the keys, read again after `seconds` if possible. Raises KeysUnavailable if no read succeeded."""
         if self._clock() - self._read_at >= self.seconds:
-            self.read_again()
+            self.refresh()
         if not self._keys and self.failure:
             raise KeysUnavailable(self.failure)
         return self._keys
 
-    def read_again(self) -> bool:
-        """Whether there are other keys now. Does nothing within PAUSE_SECONDS of the last time."""
+    def refresh(self) -> bool:
+        """Read the keys, unless PAUSE_SECONDS have not passed; return whether they have changed."""
         now = self._clock()
         if now - self._tried_at < PAUSE_SECONDS:
             return False
@@ -61,15 +61,15 @@ class KeyRing:
 
 
 def read_signing_keys(client: Any, secret_id: str) -> Keys:
-    """The secret's value and the one before it, unless that was taken away; each is named by its version id.
+    """Read the current and the previous signing key; their IDs are the secret's version IDs.
 
-    Raises KeysUnavailable where Secrets Manager does not give the value.
+    Raises KeysUnavailable.
     """
     stages = ("AWSCURRENT", "AWSPREVIOUS")
-    return tuple(key for stage in stages if (key := _signing_key(client, secret_id, stage)) is not None)
+    return tuple(key for stage in stages if (key := _read_signing_key(client, secret_id, stage)) is not None)
 
 
-def _signing_key(client: Any, secret_id: str, stage: str) -> Key | None:
+def _read_signing_key(client: Any, secret_id: str, stage: str) -> Key | None:
     try:
         value = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
         return Key(value["VersionId"], SIGNING_ALGORITHM, value["SecretString"])

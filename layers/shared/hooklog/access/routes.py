@@ -1,4 +1,4 @@
-"""The API's routes in one table, and what API Gateway is told of a token: the policy that it keeps for it."""
+"""The table of the API's routes, and the policy that the authorizer returns for a token."""
 
 import json
 import re
@@ -9,14 +9,14 @@ from hooklog.access.grants import Grant, Scope
 from hooklog.webhooks.patterns import ALL
 
 MAX_ANSWER_BYTES: Final = 8_192
-"""Of an authorizer's answer. API Gateway documents that limit for WebSocket APIs and none for REST APIs."""
+"""Of an authorizer's response. API Gateway documents this limit for WebSocket APIs, and none for REST APIs."""
 
 WEBHOOK: Final = "{webhook_id}"
 _PARAMETER: Final = re.compile(r"\{\w+\}")
 
 
 class Route(NamedTuple):
-    """A method and a resource of template.yaml, the scope that they need, and where they are handled."""
+    """A method and a resource of template.yaml, with the required scope and the handler."""
 
     method: str
     resource: str
@@ -26,10 +26,10 @@ class Route(NamedTuple):
     handler: str
     """A function of that folder's app.py; docs/openapi.yaml has it as `operationId`, in camel case."""
     parameters: frozenset[str] = frozenset()
-    """Which the query string may have."""
+    """The allowed query parameters."""
 
     def patterns(self, webhooks: Iterable[str]) -> Iterator[str]:
-        """The paths of these webhooks' calls, as an IAM policy spells them; `*` takes in any text, with `/` in it."""
+        """Iterate over IAM patterns of calls for these webhooks. `*` matches any text, including `/`."""
         for webhook in webhooks if WEBHOOK in self.resource else (ALL,):
             yield self.method + _PARAMETER.sub("*", self.resource.replace(WEBHOOK, webhook))
 
@@ -56,23 +56,23 @@ ROUTES: Final = (
     Route("DELETE", "/messages/{message_id}/details", Scope.WEBHOOKS_MANAGE, "manage_api", "erase_message_details"),
     Route("POST", f"{_OWN}/test", Scope.WEBHOOKS_MANAGE, "test_webhook", "test_webhook"),
 )
-"""Every route but the History page's; what is not here, no token opens."""
+"""All routes that need a token. The History page does not."""
 
 
-def authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
-    """What the authorizer answers for a token, whichever call it came with: API Gateway keeps it for others.
+def build_authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
+    """Build the authorizer's response for a token. API Gateway caches it, so it must not depend on the call.
 
-    It names the token's webhooks and methods alone. Where these are too many for one answer, it names the methods, of
-    every webhook; the functions check again which webhook it is.
+    It allows the token's methods for the token's webhooks. If these are too many for a response, it allows the methods
+    for all webhooks; the functions check the webhook again.
     """
     stage = "/".join(method_arn.split("/")[:2])
-    answer = _answer(grant, stage, grant.webhooks)
-    if len(json.dumps(answer)) > MAX_ANSWER_BYTES:
-        return _answer(grant, stage, (ALL,))
-    return answer
+    response = _build_response(grant, stage, grant.webhooks)
+    if len(json.dumps(response)) > MAX_ANSWER_BYTES:
+        return _build_response(grant, stage, (ALL,))
+    return response
 
 
-def _answer(grant: Grant, stage: str, webhooks: Iterable[str]) -> dict[str, Any]:
+def _build_response(grant: Grant, stage: str, webhooks: Iterable[str]) -> dict[str, Any]:
     allowed = (route.patterns(webhooks) for route in ROUTES if route.scope in grant.scopes)
     resources = [f"{stage}/{pattern}" for patterns in allowed for pattern in patterns]
     statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resources}

@@ -1,4 +1,4 @@
-"""Bearer tokens: JWTs of the deployment's signing key, or of an OIDC issuer."""
+"""Verification of bearer tokens: JWTs signed by the deployment's signing key or by an OIDC issuer."""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
@@ -10,13 +10,13 @@ from hooklog.access.keys import SIGNING_ALGORITHM, KeyRing, Keys
 from hooklog.errors import Unauthorized
 
 LEEWAY_SECONDS: Final = 60
-"""How far the signer's clock may be off: `exp` may be that long ago, `iat` and `nbf` that far ahead."""
+"""Tolerated difference of the signer's clock, for `exp`, `iat` and `nbf`."""
 
 
 class TrustedIssuer(NamedTuple):
-    """An issuer of accepted tokens: its keys and algorithms, and the claims that a token must have.
+    """An issuer of accepted tokens: its keys and algorithms, and the required claims.
 
-    Without an audience, a token that has one is refused.
+    Without an audience, tokens that have one are rejected.
     """
 
     ring: KeyRing
@@ -24,24 +24,24 @@ class TrustedIssuer(NamedTuple):
     issuer: str | None = None
     audience: str | None = None
 
-    def claims(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
-        """Raises what PyJWT raises, if the token is not valid now. If no known key fits, the keys are read again."""
+    def verify(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
+        """Return the claims of a valid token. Refreshes the keys if none fits. Raises PyJWT's exceptions."""
         try:
-            return self._claims(token, header, self.ring.keys())
+            return self._verify(token, header, self.ring.keys())
         except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
-            if not self.ring.read_again():
+            if not self.ring.refresh():
                 raise
-            return self._claims(token, header, self.ring.keys())
+            return self._verify(token, header, self.ring.keys())
 
-    def _claims(self, token: str, header: dict[str, Any], keys: Keys) -> dict[str, Any]:
-        refusal: jwt.PyJWTError = jwt.InvalidSignatureError("no key in use has signed it")
+    def _verify(self, token: str, header: dict[str, Any], keys: Keys) -> dict[str, Any]:
+        last_error: jwt.PyJWTError = jwt.InvalidSignatureError("no key in use has signed it")
         for key in keys:
             if key.algorithm == header["alg"] and header.get("kid", key.key_id) == key.key_id:
                 try:
                     return self._decode(token, key.value)
                 except (jwt.InvalidSignatureError, jwt.InvalidKeyError) as error:
-                    refusal = error
-        raise refusal
+                    last_error = error
+        raise last_error
 
     def _decode(self, token: str, key: Any) -> dict[str, Any]:
         claims: dict[str, Any] = jwt.decode(
@@ -57,22 +57,19 @@ class TrustedIssuer(NamedTuple):
 
 
 def verify(authorization: str, trusted: Sequence[TrustedIssuer]) -> Grant:
-    """What the token of an `Authorization` header grants.
-
-    Raises Unauthorized where it is not valid now, and KeysUnavailable where there is nothing to verify it with.
-    """
+    """Verify the token of an `Authorization` header. Raises Unauthorized, KeysUnavailable."""
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("send Authorization: Bearer <token>")
     try:
-        return Grant.from_claims(_claims(token.strip(), trusted))
+        return Grant.from_claims(_verify(token.strip(), trusted))
     except (jwt.PyJWTError, ValueError, RecursionError) as error:
         raise Unauthorized(f"the token is not valid: {error}") from None
 
 
-def _claims(token: str, trusted: Sequence[TrustedIssuer]) -> dict[str, Any]:
+def _verify(token: str, trusted: Sequence[TrustedIssuer]) -> dict[str, Any]:
     header = jwt.get_unverified_header(token)
     for issuer in trusted:
         if header.get("alg") in issuer.algorithms:
-            return issuer.claims(token, header)
+            return issuer.verify(token, header)
     raise jwt.InvalidAlgorithmError("its algorithm is not one of those in use")

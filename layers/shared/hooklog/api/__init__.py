@@ -1,4 +1,4 @@
-"""What is asked for, and the answers.
+"""The HTTP API: requests, responses and cursors.
 
 In order: cursor, request, response, time_limit.
 """

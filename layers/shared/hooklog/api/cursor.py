@@ -1,4 +1,4 @@
-"""Cursors: where a list goes on, opaque to who passes them on."""
+"""Opaque pagination cursors."""
 
 import base64
 import hashlib
@@ -13,44 +13,44 @@ _WEBHOOKS: Final = "webhooks:"
 
 
 def make_cursor(query: Query, after: str | None) -> str | None:
-    """An opaque cursor that goes on with this query behind the execution `after`."""
-    return None if after is None else _closed(f"{_fingerprint(query)}{after}")
+    """Create the cursor that continues this query after the execution `after`."""
+    return None if after is None else _encode(f"{_fingerprint(query)}{after}")
 
 
 def read_cursor(cursor: str, query: Query | None) -> str:
-    """The execution id in it. Raises InvalidRequest if it was not made for `query`, where there is one."""
-    text = _opened(cursor)
+    """Return the execution ID of a cursor. Raises InvalidRequest if it was made for another query."""
+    text = _decode(cursor)
     fingerprint, after = text[:16], text[16:]
     if not EXECUTION_ID.fullmatch(after):
-        raise InvalidRequest("cursor is malformed; pass next_cursor as it was given")
-    if query and not _is_of(query, fingerprint, after):
-        raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to as they were")
+        raise InvalidRequest("cursor is malformed; pass next_cursor unchanged")
+    if query and not _belongs_to(query, fingerprint, after):
+        raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to unchanged")
     return after
 
 
-def _is_of(query: Query, fingerprint: str, after: str) -> bool:
+def _belongs_to(query: Query, fingerprint: str, after: str) -> bool:
     return fingerprint == _fingerprint(query) and (query.since or "") <= after < (query.until or "~")
 
 
 def make_webhook_cursor(after: str | None) -> str | None:
-    """An opaque cursor that goes on with a list of webhooks behind the one with the id `after`."""
-    return None if after is None else _closed(f"{_WEBHOOKS}{after}")
+    """Create the cursor that continues a list of webhooks after the ID `after`."""
+    return None if after is None else _encode(f"{_WEBHOOKS}{after}")
 
 
 def read_webhook_cursor(cursor: str) -> str:
-    """The webhook id in it. Raises InvalidRequest if it was not made for a list of webhooks."""
-    kind, _, after = _opened(cursor).partition(_WEBHOOKS)
-    if kind or not IDENTIFIER.fullmatch(after):
-        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks as it was given")
+    """Return the webhook ID of a cursor. Raises InvalidRequest if it was not made for a list of webhooks."""
+    head, _, after = _decode(cursor).partition(_WEBHOOKS)
+    if head or not IDENTIFIER.fullmatch(after):
+        raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks unchanged")
     return after
 
 
-def _closed(text: str) -> str:
+def _encode(text: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> str:
-    """What is in it; nothing where it is no cursor."""
+def _decode(cursor: str) -> str:
+    """Return the content of a cursor; empty if it is malformed."""
     try:
         return base64.b64decode(f"{cursor}{'=' * (-len(cursor) % 4)}", altchars=b"-_", validate=True).decode("ascii")
     except ValueError:

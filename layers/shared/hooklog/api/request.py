@@ -1,4 +1,4 @@
-"""API Gateway's event, parsed once."""
+"""The parser of API Gateway's events."""
 
 import base64
 import json
@@ -21,16 +21,16 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_WEBHOOK_LIMIT: Final = 100
 MAX_BODY_LENGTH: Final = 131_072
-"""In characters; what a webhook may be made of has room in it, and API Gateway hands on 10 MB."""
+"""Characters; enough for the largest webhook. API Gateway's limit is 10 MB."""
 
 BODY: Final = "body"
-"""The `field` of an error that is about the body as a whole."""
+"""The `field` of errors about the whole body."""
 
 Event = Mapping[str, Any]
 
 
 class Request(NamedTuple):
-    """One API call: who makes it, and with which parameters."""
+    """An API call: the caller's grant and the parameters."""
 
     grant: Grant
     path: Mapping[str, str]
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
     @classmethod
     def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
-        """Raises InvalidRequest for a query parameter that is not among `known`, or is there twice."""
+        """Parse an event. Raises InvalidRequest for query parameters that are not `known`, or are given twice."""
         given = event.get("multiValueQueryStringParameters") or {}
         _check_names(given, known)
         context = event.get("requestContext") or {}
@@ -50,7 +50,7 @@ class Request(NamedTuple):
         return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event), context)
 
     def require(self, route: Route) -> None:
-        """Raise Forbidden unless the token has the route's scope, and covers the webhook that the path names."""
+        """Raise Forbidden unless the token has the route's scope and covers the webhook in the path."""
         if WEBHOOK in route.resource:
             self.grant.require(route.scope, self.webhook_id)
         else:
@@ -58,11 +58,11 @@ class Request(NamedTuple):
 
     @property
     def webhook_id(self) -> str:
-        """Raises InvalidRequest where it is none; Forbidden, as for any other, if the token does not cover all."""
+        """The webhook ID in the path. If invalid, raises InvalidRequest, or Forbidden unless the token covers all."""
         webhook_id = unquote(self.path["webhook_id"])
         if not IDENTIFIER.fullmatch(webhook_id):
             if not self.grant.covers_all:
-                raise Forbidden("the token does not allow this webhook")
+                raise Forbidden("the token does not cover this webhook")
             raise InvalidRequest(f"webhook_id {IDENTIFIER_RULE}", "webhook_id")
         return webhook_id
 
@@ -89,9 +89,9 @@ class Request(NamedTuple):
 
     @property
     def executions_page(self) -> tuple[Query, int, str | None]:
-        """The query, how many executions, and the id after which the page begins.
+        """The query, the limit, and the ID after which the page begins.
 
-        Raises InvalidRequest with all parameters that are wrong.
+        Raises InvalidRequest with all invalid parameters.
         """
         webhook_id, errors = self.webhook_id, FieldErrors()
         status = since = until = after = None
@@ -113,7 +113,7 @@ class Request(NamedTuple):
 
     @property
     def webhooks_page(self) -> tuple[int, str | None]:
-        """How many webhooks, and the id after which the page begins. Raises InvalidRequest."""
+        """The limit, and the ID after which the page begins. Raises InvalidRequest."""
         errors, limit, after = FieldErrors(), 0, None
         with errors.of("limit"):
             limit = self._limit(MAX_WEBHOOK_LIMIT)
@@ -122,10 +122,10 @@ class Request(NamedTuple):
         errors.raise_any()
         return limit, after
 
-    def _limit(self, most: int) -> int:
+    def _limit(self, maximum: int) -> int:
         limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
-        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= most:
-            raise InvalidRequest(f"limit must be a whole number from 1 to {most}, not {limit!r:.80}")
+        if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= maximum:
+            raise InvalidRequest(f"limit must be a whole number from 1 to {maximum}, not {limit!r:.80}")
         return int(limit)
 
     def _status(self) -> Status | None:
@@ -153,9 +153,9 @@ class Request(NamedTuple):
         return body
 
     def period(self, now: datetime) -> tuple[str, str]:
-        """`since` and `until` of the body, as ids begin; `until` is now by default, and at the latest.
+        """Return `since` and `until` of the body, in the format of `compact_time`. Raises InvalidRequest.
 
-        What a recovery sends may fail, and must not be found by it again. Raises InvalidRequest.
+        `until` is at most `now`, so that a recovery does not find its own failures.
         """
         body, errors = self.document, FieldErrors()
         errors.add_unknown(body, {"since", "until"})
@@ -172,7 +172,7 @@ class Request(NamedTuple):
 
 
 def _check_names(given: Mapping[str, Sequence[str]], known: frozenset[str]) -> None:
-    """Raises InvalidRequest with all query parameters that are unknown or given twice."""
+    """Raise InvalidRequest with all query parameters that are unknown or given twice."""
     errors = FieldErrors()
     hint = f"known: {', '.join(sorted(known))}" if known else "this call takes none"
     for name, values in given.items():
@@ -195,7 +195,7 @@ def _time(text: object, name: str) -> str:
 def _decoded_body(event: Event) -> str:
     body = event.get("body") or ""
     if len(body) > MAX_BODY_LENGTH:
-        raise InvalidRequest(f"the body must be of {MAX_BODY_LENGTH:,} characters at most", BODY)
+        raise InvalidRequest(f"the body must have at most {MAX_BODY_LENGTH:,} characters", BODY)
     try:
         return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
     except ValueError:

@@ -1,4 +1,4 @@
-"""What API Gateway gets back: a call is checked against its route, handled, and answered."""
+"""Responses to API calls: checks a call against its route, calls the handler, and builds the response."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,50 +11,50 @@ from hooklog.api.request import Event, Request
 from hooklog.errors import ApiError, NotFound, describe_error
 
 MAX_LIST_BYTES: Final = 6_000_000
-"""Of a list in a response, as Lambda counts it: its text in JSON once more. In all, Lambda takes 6,291,556 bytes."""
+"""Of a list in a response, JSON-encoded twice as Lambda does. Lambda's limit for the whole response is 6,291,556."""
 
 _ROUTES: Final = {(route.method, route.resource): route for route in ROUTES}
 
 
 class Logger(Protocol):
-    """What the handlers log with; Powertools' Logger is no logging.Logger."""
+    """The logger of the handlers; Powertools' Logger is not a logging.Logger."""
 
     def error(self, msg: object, *, event: str, call: str, cause: str) -> None: ...
 
 
 class Response(NamedTuple):
-    """A response whose status is not 200."""
+    """A response with a status other than 200."""
 
     status: HTTPStatus
     body: Mapping[str, Any]
 
 
-_Made = Mapping[str, Any] | Response | None
+_Result = Mapping[str, Any] | Response | None
 
-Handler = Callable[[Request], _Made]
-"""Gives the body of a 200, a response of another status, or None for a 204."""
+Handler = Callable[[Request], _Result]
+"""Returns the body of a 200, a response with another status, or None for a 204."""
 
 
 def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: Logger) -> dict[str, Any]:
-    """Answer a call with what the handler of its route gives or raises; what is not a refusal is our fault, and logged.
+    """Call the handler of the event's route and build the response. Other exceptions than ApiError are logged as a 500.
 
-    A call that a webhook makes is refused first. The route's scope is checked before the handler runs, and that the
+    Calls that webhooks make are rejected first. Before the handler runs, the route's scope is checked, and that the
     token covers the webhook in the path.
     """
     try:
         refuse_attempts(event)
-        return _answered(_handled(event, handlers), origin)
-    except ApiError as refusal:
-        return _json(refusal.status, _error(refusal.code, str(refusal), refusal.details), origin)
-    except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and we a log line
+        return _build_response(_handle(event, handlers), origin)
+    except ApiError as error:
+        return _build_json(error.status, _build_error(error.code, str(error), error.details), origin)
+    except Exception as error:  # noqa: BLE001 - the caller must get a response
         call, cause = f"{event.get('httpMethod')} {event.get('resource')}", describe_error(error)
         logger.error("an API call failed", event="api_call_failed", call=call, cause=cause)  # noqa: TRY400 - its text may quote what was sent
-        fault = _error("internal_error", "Something failed on our side; try again.")
-        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, fault, origin)
+        body = _build_error("internal_error", "Something failed on our side; try again.")
+        return _build_json(HTTPStatus.INTERNAL_SERVER_ERROR, body, origin)
 
 
-def _handled(event: Event, handlers: Mapping[str, Handler]) -> _Made:
-    """API Gateway has matched method and resource already. Raises ApiError, and what the handler raises."""
+def _handle(event: Event, handlers: Mapping[str, Handler]) -> _Result:
+    """Call the handler. API Gateway has already matched method and resource. Raises ApiError."""
     route = _ROUTES.get((event.get("httpMethod", ""), event.get("resource", "")))
     if route is None or route.handler not in handlers:
         raise NotFound("there is no such endpoint")
@@ -63,34 +63,34 @@ def _handled(event: Event, handlers: Mapping[str, Handler]) -> _Made:
     return handlers[route.handler](request)
 
 
-def _answered(made: _Made, origin: str) -> dict[str, Any]:
-    if made is None:
-        return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _headers(origin), "body": ""}
-    response = made if isinstance(made, Response) else Response(HTTPStatus.OK, made)
-    return _json(response.status, response.body, origin)
+def _build_response(result: _Result, origin: str) -> dict[str, Any]:
+    if result is None:
+        return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _build_headers(origin), "body": ""}
+    response = result if isinstance(result, Response) else Response(HTTPStatus.OK, result)
+    return _build_json(response.status, response.body, origin)
 
 
-def fitting(shown: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """As many from the first on as fit into a response."""
+def truncate_list(items: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the first items that fit into a response."""
     size = 0
-    for position, each in enumerate(shown):
-        size += len(json.dumps(json.dumps(each, ensure_ascii=False)))
+    for position, item in enumerate(items):
+        size += len(json.dumps(json.dumps(item, ensure_ascii=False)))
         if size > MAX_LIST_BYTES:
-            return shown[:position]
-    return shown
+            return items[:position]
+    return items
 
 
-def _error(code: str, message: str, details: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+def _build_error(code: str, message: str, details: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     return {"error": {"code": code, "message": message, **(details or {})}}
 
 
-def _json(status: int, body: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", **_headers(origin)}
+def _build_json(status: int, body: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", **_build_headers(origin)}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
     return {"statusCode": int(status), "headers": headers, "body": text}
 
 
-def _headers(origin: str) -> dict[str, str]:
+def _build_headers(origin: str) -> dict[str, str]:
     return {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",

@@ -1,4 +1,4 @@
-"""The time in which API Gateway has to be answered."""
+"""The time limit of an API call."""
 
 import time
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import Any
 from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLimit
 
 
-def of_call(event: Mapping[str, Any], context: Any) -> TimeLimit:
-    """What API Gateway and Lambda still give this call, less RESPONSE_SECONDS.
+def compute_time_limit(event: Mapping[str, Any], context: Any) -> TimeLimit:
+    """Compute the time that API Gateway and Lambda leave for this call, less RESPONSE_SECONDS.
 
-    API Gateway's time runs from when it received the request, through the authorizer and a cold start. A time of
-    receipt that is longer ago is not this call's: someone replays an event.
+    API Gateway's timeout starts when it receives the request, before the authorizer and a cold start. An event with an
+    older time of receipt is a replay.
     """
     received_at = (event.get("requestContext") or {}).get("requestTimeEpoch") or 0
     waited = time.time() - received_at / 1000
