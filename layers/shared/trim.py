@@ -1,8 +1,8 @@
-"""Cuts from a built layer what no function can use: most of it is botocore's models of services that we never call.
+"""Removes unused files from a built layer, mainly botocore's models of services that Hooklog does not call.
 
     python trim.py <the layer's python folder>
 
-Whatever it looks for and does not find ends the build: then botocore is laid out anew, and this file is out of date.
+The build fails if a file is missing, because botocore's layout has changed then.
 """
 
 import gzip
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final
 
 SERVICES: Final = frozenset({"dynamodb", "kms", "sqs", "secretsmanager", "scheduler", "sns", "sts"})
-"""Every service that the package makes a client of, and sts for the credentials."""
+"""The services for which the package creates clients, and sts for credentials."""
 
 SERVICE_MODEL: Final = "service-2.json.gz"
 KEPT_METADATA: Final = frozenset({"METADATA", "licenses", "LICENSE", "LICENSE.txt", "NOTICE"})
-"""What importlib.metadata answers with, and what the licenses ask for."""
+"""Files that importlib.metadata reads, and that licenses require."""
 
 
 def trim(python: Path) -> None:
@@ -29,12 +29,12 @@ def trim(python: Path) -> None:
     trim_endpoints(data / "endpoints.json")
     for metadata in python.glob("*.dist-info"):
         remove(path for path in metadata.iterdir() if path.name not in KEPT_METADATA)
-    useless = ("bin", ".lock", "certifi/tests", "jsonata/cli")
-    remove(path for path in (python / name for name in useless) if path.exists())
+    unused = ("bin", ".lock", "certifi/tests", "jsonata/cli")
+    remove(path for path in (python / name for name in unused) if path.exists())
 
 
 def trim_service(service: Path) -> None:
-    """Keep the newest version of the service's API; it is the one that a client gets."""
+    """Keep only the newest version of the service's API, which clients use."""
     versions = sorted(path.parent for path in service.glob(f"*/{SERVICE_MODEL}"))
     if not versions:
         sys.exit(f"trim.py: botocore has no {SERVICE_MODEL} in {service}")
@@ -44,21 +44,21 @@ def trim_service(service: Path) -> None:
 
 
 def trim_model(path: Path) -> None:
-    """Drop the documentation: three quarters of the time in which a new client reads its model.
+    """Remove the documentation, which takes three quarters of the time to load a model.
 
-    What is left is not compressed again: each zlib does that in its own way, and the layer is the same everywhere.
+    The rest is not compressed, because zlib's output differs between machines and the layer must be reproducible.
     """
-    model = json.loads(gzip.decompress(path.read_bytes()), object_hook=undocumented)
+    model = json.loads(gzip.decompress(path.read_bytes()), object_hook=remove_documentation)
     path.unlink()
     path.with_suffix("").write_text(json.dumps(model, separators=(",", ":")))
 
 
-def undocumented(node: dict[str, Any]) -> dict[str, Any]:
+def remove_documentation(node: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in node.items() if key != "documentation" or not isinstance(value, str)}
 
 
 def trim_endpoints(path: Path) -> None:
-    """Keep all partitions and regions, and in each the endpoints of our services alone."""
+    """Keep all partitions and regions, but only the endpoints of SERVICES."""
     endpoints: dict[str, Any] = json.loads(path.read_text())
     for partition in endpoints["partitions"]:
         services = partition["services"]

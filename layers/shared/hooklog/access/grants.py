@@ -48,7 +48,7 @@ class Grant(NamedTuple):
             raise Unauthorized("the request did not pass the authorizer") from None
 
     def to_authorizer(self) -> dict[str, str]:
-        """As the context that API Gateway hands from the authorizer to the function: strings alone."""
+        """Convert it to the authorizer's context, which API Gateway passes to the functions; only strings."""
         topics = {"topics": json.dumps(self.topics)} if self.topics else {}
         return {"webhooks": json.dumps(self.webhooks), "scope": " ".join(sorted(self.scopes)), **topics}
 

@@ -9,7 +9,7 @@ from hooklog.delivery.delivery import Delivery
 
 
 class Trigger(StrEnum):
-    """Why an execution took place."""
+    """The reason for an execution."""
 
     EVENT = "event"
     RETRY = "retry"

@@ -65,7 +65,7 @@ def is_redriven(record: Mapping[str, Any]) -> bool:
 
 
 def get_queue_message_id(record: Mapping[str, Any]) -> str:
-    """The id of the queue message that a record of an SQS event was, before it was a dead letter if it has been one."""
+    """Return the ID of the original queue message of a record, which may be a redriven dead letter."""
     value = record.get("messageAttributes", {}).get(ID_ATTRIBUTE, {}).get("stringValue", "")
     return str(value if IDENTIFIER.fullmatch(value) else record["messageId"])
 

@@ -97,7 +97,7 @@ class Transformer:
 
 
 def _build_request(expression: str, message: Message) -> bytes:
-    """Build a request of one line. The payload is inserted without parsing; it must not contain line feeds."""
+    """Build a request of one line: insert the payload without parsing it, with spaces for its line feeds."""
     return b'"expression":%b,"input":{"payload":%b,"event_type":%b,"message_id":%b,"webhook_id":%b}}' % (
         _to_json(expression),
         message.body.replace(b"\n", b" "),
