@@ -1,4 +1,4 @@
-"""The authorizer asked as API Gateway asks it, and tokens that the backend would mint."""
+"""Calls the authorizer as API Gateway does, and mints tokens as the backend does."""
 
 import json
 import time
@@ -34,10 +34,10 @@ def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
 
 
 def takes(app: ModuleType, bearer: str) -> bool:
-    """API Gateway answers 401 for this very text, and 500 for every other exception."""
+    """Return whether a token is accepted. API Gateway answers 401 for this very text, and 500 for other exceptions."""
     try:
         authorize(app, bearer)
-    except Exception as refusal:  # noqa: BLE001 - it knows no better
+    except Exception as refusal:  # noqa: BLE001 - API Gateway sees only the text
         assert str(refusal) == "Unauthorized"  # noqa: PT017
         return False
     return True

@@ -73,7 +73,7 @@ class MockAws:
             self.refs[name] = name
 
     def empty_tables(self) -> None:
-        """Put the tables back as they were built: those that a test deleted, and without the items of the others."""
+        """Create the tables that a test deleted, and empty the others."""
         there = self.dynamodb.list_tables()["TableNames"]
         for name, properties in template.resources("AWS::DynamoDB::Table").items():
             if name in there:
@@ -94,9 +94,9 @@ class MockAws:
         return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
-        """A function's variables, each `!Ref` resolved: to a parameter's default, or to a resource here.
+        """Return a function's variables, with each `!Ref` resolved to a parameter's default or a mock resource.
 
-        But for the networks allowed: as in the local stack, that is loopback, where the tests' receivers listen.
+        The allowed networks are loopback, as in the local stack: the tests' receivers listen there.
         """
         values = {name: template.default(value) for name, value in template.environment(function).items()}
         resolved = {name: self._resolve(value) for name, value in values.items()}
@@ -104,7 +104,7 @@ class MockAws:
         return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **allowed, **overrides}
 
     def _resolve(self, value: Any) -> str:
-        """A queue's ARN, where that is asked for, ends with its name; of others any text does."""
+        """Resolve a reference. A queue's ARN must end with its name; other ARNs are not checked."""
         if not isinstance(value, dict):
             return str(value)
         if "Ref" in value:
@@ -112,19 +112,19 @@ class MockAws:
         return f"arn:aws:mock:eu-west-1:123456789012:{value['Fn::GetAtt'][0]}"
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """All items of a table, as DynamoDB spells them."""
+        """Return all items of a table in DynamoDB's JSON."""
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.refs[table])
         return [item for page in pages for item in page["Items"]]
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
-        """What waits on a queue; receiving hides it from the next call."""
+        """Receive up to ten messages, which are hidden from the next call."""
         received = self.sqs.receive_message(
             QueueUrl=self.refs[queue], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
         return [dict(message) for message in received.get("Messages", [])]
 
     def take(self, queue: str, count: int = 1, seconds: float = 60) -> dict[str, Any]:
-        """An SQS event of `count` messages, as soon as they are there; taken off the queue."""
+        """Wait for `count` messages, delete them from the queue and return them as an SQS event."""
         records: list[dict[str, Any]] = []
         ends = time.monotonic() + seconds
         while len(records) < count:
@@ -142,14 +142,14 @@ class MockAws:
                 records += map(_record, messages)
         return {"Records": records}
 
-    def hasten(self, queue: str) -> None:
-        """Let what a queue holds back come now."""
+    def release_delayed(self, queue: str) -> None:
+        """Make the delayed messages of a queue available now."""
         held = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]].queues[queue]
-        for message in held._messages:  # noqa: SLF001 - moto gives those that are held back to nobody
+        for message in held._messages:  # noqa: SLF001 - moto has no public access to delayed messages
             message.delayed_until = 0
 
     def waiting(self, queue: str) -> int:
-        """How many messages a queue holds, those among them that are still held back."""
+        """Return the number of messages on a queue, including delayed ones."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.refs[queue], AttributeNames=names)["Attributes"]
         return sum(map(int, attributes.values()))
@@ -162,14 +162,14 @@ class MockAws:
         return module
 
     def endpoint(self, handler: str, **overrides: str) -> "Endpoint":
-        """Start the function behind a route, which is named by its handler."""
+        """Start the function of the route with this handler."""
         (route,) = (each for each in ROUTES if each.handler == handler)
         return Endpoint(route, self.start(template.function_in(route.function), **overrides))
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A route, called as API Gateway calls the function behind it."""
+    """A route, called as API Gateway calls its function."""
 
     route: Route
     app: ModuleType
@@ -192,7 +192,7 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_app(function: str) -> ModuleType:
-    """Without bytecode: what is in a function's folder is deployed with it."""
+    """Import app.py without writing bytecode, which would be deployed with the folder."""
     path = template.ROOT / template.functions()[function]["CodeUri"] / "app.py"
     spec = importlib.util.spec_from_file_location(f"app_of_{function}", path)
     assert spec
@@ -206,10 +206,10 @@ def load_app(function: str) -> ModuleType:
 
 @contextmanager
 def moto_server() -> Iterator[str]:
-    """A mock AWS on a port of its own; its address is in AWS_ENDPOINT_URL for as long as it runs.
+    """Run a mock AWS on its own port, with its address in AWS_ENDPOINT_URL.
 
-    Each function that is started has sessions of its own, as on AWS. What botocore knows of the services is read
-    once for all of them, and which there are is looked up once: that takes longer than most tests.
+    Each function that is started has its own sessions, as on AWS. They share botocore's service models and list of
+    services: loading them takes longer than most tests.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
@@ -231,9 +231,9 @@ def moto_server() -> Iterator[str]:
 
 
 def mock_aws(endpoint: str) -> MockAws:
-    """The template's resources and nothing else: whatever a process asks moto for, it is one moto.
+    """Return the template's resources in their initial state. A process has only one moto.
 
-    They are built once, and put back as they were then: that takes half a millisecond, and building them a hundred.
+    They are built once and then restored, which takes half a millisecond instead of a hundred.
     """
     aws, states = _built(endpoint)
     for backend, state in zip(_backends(), states, strict=True):
@@ -245,7 +245,7 @@ def mock_aws(endpoint: str) -> MockAws:
 
 @cache
 def _built(endpoint: str) -> tuple[MockAws, list[dict[str, Any]]]:
-    """The resources as they are built, and what moto knows of them then."""
+    """Build the resources and return them with moto's initial state."""
     requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
     aws = MockAws(*_clients(endpoint))
     aws.build()
@@ -253,13 +253,13 @@ def _built(endpoint: str) -> tuple[MockAws, list[dict[str, Any]]]:
 
 
 def _backends() -> list[Any]:
-    """Where moto keeps what it holds of each service."""
+    """Return moto's backend of each service."""
     of = cast("Callable[[str], Any]", get_backend)
     return [of(service)[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]] for service in _SERVICES]
 
 
 def _copy(backend: object, state: dict[str, Any]) -> dict[str, Any]:
-    """Some resources refer to their backend, which stays what it is."""
+    """Copy a state, but not the backend that some resources refer to."""
     return deepcopy(state, {id(backend): backend})
 
 

@@ -1,4 +1,4 @@
-"""AWS as it is called: stands between the functions and the local AWS, and notes their calls as IAM would see them.
+"""A proxy in front of the local AWS that records the functions' calls as IAM would see them.
 
 A function is known by its `AWS_SDK_UA_APP_ID`, which the SDK writes into each call's User-Agent.
 """
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import botocore.session
 
-from tests.proxy import JSON, Answer, Asked, Proxy
+from tests.proxy import JSON, Answer, AwsRequest, Proxy
 
 ACCOUNT: Final = "000000000000"
 
@@ -27,7 +27,7 @@ Body = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Call:
-    """What IAM would be asked: may this be done with that?"""
+    """An action on a resource, as IAM would authorize it."""
 
     action: str
     resource: str
@@ -35,7 +35,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of the SDK's to AWS."""
+    """A request of the SDK to AWS."""
 
     service: str
     region: str
@@ -49,7 +49,7 @@ class Request:
 
 
 def calls(request: Request) -> set[Call]:
-    """What IAM would be asked for this request. Of a service that is not known here, the resource is `unknown`."""
+    """Return the calls that IAM would authorize for a request. The resource of an unsupported service is `unknown`."""
     found = _CALLS.get(request.service, _unknown)(request)
     return {Call(f"{request.service}:{operation}", resource) for operation, resource in found} | _passed(request)
 
@@ -102,13 +102,13 @@ _CALLS: dict[str, Callable[[Request], Iterator[tuple[str, str]]]] = {
 
 
 def _passed(request: Request) -> set[Call]:
-    """The role that a call hands to another service."""
+    """Return the iam:PassRole call of a request that passes a role to another service."""
     role = request.body.get("Target", {}).get("RoleArn") if request.service == "scheduler" else None
     return {Call("iam:PassRole", role)} if role else set()
 
 
 class RecordingAws(Proxy):
-    """Forwards to `endpoint`, but for the writes to DynamoDB that it is told to refuse."""
+    """Forwards to `endpoint`, except for the DynamoDB writes that `refuse_writes` selects."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
@@ -121,10 +121,10 @@ class RecordingAws(Proxy):
             return frozenset(self._calls[function])
 
     def refuse_writes(self, function: str, text: str) -> None:
-        """Let this function's writes to DynamoDB fail if they hold this text."""
+        """Refuse this function's writes to DynamoDB that contain this text."""
         self._refused[function] = text.encode()
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: AwsRequest) -> Answer:
         app, scope = _APP.search(asked.headers["User-Agent"]), _SCOPE.search(asked.headers["Authorization"])
         assert app, f"without AWS_SDK_UA_APP_ID: {asked.headers['User-Agent']}"
         assert scope, asked.headers["Authorization"]
@@ -137,8 +137,8 @@ class RecordingAws(Proxy):
         return self.forward(asked)
 
 
-def _request(scope: re.Match[str], asked: Asked) -> Request:
-    """The operation: in a header or a form, or of a method and a path, which the SDK's model knows."""
+def _request(scope: re.Match[str], asked: AwsRequest) -> Request:
+    """Find the operation in a header, a form, or the SDK's model for the method and path."""
     service, region = scope["service"], scope["region"]
     if asked.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(asked.body.decode()))

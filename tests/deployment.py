@@ -29,13 +29,13 @@ Receiver = dict[str, str]
 
 @dataclass(frozen=True)
 class Deployment:
-    """The stack as a user has it: a queue to put messages on, and an API to ask."""
+    """The stack as a user sees it: a queue for messages and an API."""
 
     outputs: Outputs
     sqs: "SQSClient"
 
     def enqueue(self, webhook_id: str, *bodies: object) -> None:
-        """One message each, in batches; text as it is, anything else as JSON."""
+        """Send each body as a message, in batches: text unchanged, anything else as JSON."""
         entries: list[Any] = [
             {
                 "Id": str(number),
@@ -59,7 +59,7 @@ class Deployment:
         return executions
 
     def wait_for_history(self, webhook_id: str, count: int, seconds: float = SECONDS) -> list[dict[str, Any]]:
-        """The history once it holds `count` executions."""
+        """Wait until the history has `count` executions, and return it."""
         return until(lambda: self.history(webhook_id), lambda found: len(found) >= count, seconds)
 
     def execution(self, summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class Deployment:
         return execution
 
     def dead_letter(self, body: str, seconds: float = SECONDS) -> dict[str, Any]:
-        """The dead letter with this body, taken off its queue; others' are left there."""
+        """Wait for the dead letter with this body, delete it and return it. Leaves other tests' letters."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             received = self.sqs.receive_message(
@@ -89,7 +89,7 @@ class Deployment:
 
 
 def until(read: Callable[[], T], holds: Callable[[T], bool], seconds: float = SECONDS) -> T:
-    """What `read` gives once it holds."""
+    """Call `read` until its result holds, and return that."""
     ends = time.monotonic() + seconds
     while not holds(value := read()):
         assert time.monotonic() < ends, f"not within {seconds} s: {value!r:.2000}"
@@ -98,7 +98,7 @@ def until(read: Callable[[], T], holds: Callable[[T], bool], seconds: float = SE
 
 
 def lines() -> list[str]:
-    """All that all functions have written since the local AWS is up."""
+    """Return every log line of every function since the local AWS started."""
     logs = aws.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     return [
@@ -110,14 +110,14 @@ def lines() -> list[str]:
 
 
 def mint(key: str, kid: str | None = None, **claims: Any) -> str:
-    """A token that API Gateway has not seen yet."""
+    """Mint a token that API Gateway has not cached."""
     unique = {"jti": uuid.uuid4().hex}
     claims = {"exp": int(time.time()) + 300, "webhooks": "*", "scope": SCOPES, **unique, **claims}
     return jwt.encode(claims, key, "HS256", headers={"kid": kid} if kid else None)
 
 
 def received(receiver: Receiver, path: str | None = None) -> list[dict[str, Any]]:
-    """What it has got, on one path or on all."""
+    """Return the receiver's requests, of one path or of all."""
     requests_received: list[dict[str, Any]] = requests.get(
         f"{receiver['http_url']}/_received", {"path": path}, timeout=30
     ).json()
@@ -125,5 +125,5 @@ def received(receiver: Receiver, path: str | None = None) -> list[dict[str, Any]
 
 
 def headers_of(request: Mapping[str, Any]) -> dict[str, str]:
-    """Their names in small letters."""
+    """Return the headers with lower-case names."""
     return {name.lower(): value for name, value in request["headers"]}

@@ -1,4 +1,4 @@
-"""The events that Lambda gets, made from the real ones in events/."""
+"""Events for Lambda functions, made from the real ones in events/."""
 
 import copy
 import json
@@ -14,7 +14,7 @@ _API = json.loads((ROOT / "events/list_executions.json").read_text())
 
 
 def sqs_event(*bodies: object, receive_count: int = 1) -> dict[str, Any]:
-    """An SQS batch with these bodies: text as it is, anything else as JSON."""
+    """Make an SQS batch with these bodies: text unchanged, anything else as JSON."""
     records = []
     for number, body in enumerate(bodies):
         record = copy.deepcopy(_SQS["Records"][0])
@@ -26,7 +26,7 @@ def sqs_event(*bodies: object, receive_count: int = 1) -> dict[str, Any]:
 
 
 def planted(message: object) -> object:
-    """A webhook's message, with a header that must not be logged beside its own."""
+    """Add a header that must not be logged to a webhook's message."""
     if not (isinstance(message, dict) and "payload" in message and isinstance(message.get("headers", {}), dict)):
         return message
     return {**message, "headers": {**HEADER, **message.get("headers", {})}}
@@ -41,7 +41,7 @@ def api_event(
     scope: str = "executions:read",
     body: object = None,
 ) -> dict[str, Any]:
-    """A call through API Gateway, past the authorizer."""
+    """Make an event of API Gateway with the authorizer's context."""
     claims = {"webhooks": webhooks or ["*"], "scope": scope} | ({"topics": topics} if topics else {})
     event: dict[str, Any] = copy.deepcopy(_API)
     event["pathParameters"] = dict(path)

@@ -1,4 +1,4 @@
-"""An AWS service with faults: stands between the functions and the local one, and breaks what it is told to break."""
+"""Fault injection: a proxy in front of a local AWS service that fails on request."""
 
 import json
 import threading
@@ -9,32 +9,32 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from tests.proxy import JSON, Answer, Asked, Proxy
+from tests.proxy import JSON, Answer, AwsRequest, Proxy
 
-Fault = Callable[[Asked], Answer | None]
+Fault = Callable[[AwsRequest], Answer | None]
 """What it answers instead of DynamoDB or SQS; None lets the call pass."""
 
 
-def failing(asked: Asked) -> Answer:
+def failing(asked: AwsRequest) -> Answer:
     return _error(500, "InternalServerError")
 
 
-def throttled(asked: Asked) -> Answer:
+def throttled(asked: AwsRequest) -> Answer:
     return _error(400, "ProvisionedThroughputExceededException")
 
 
-def unprocessed(asked: Asked) -> Answer | None:
-    """Takes none of a batch, which is no error; reads pass."""
+def unprocessed(asked: AwsRequest) -> Answer | None:
+    """Leave every item of a batch unprocessed, without an error. Reads succeed."""
     if asked.operation != "BatchWriteItem":
         return None
     return _json({"UnprocessedItems": json.loads(asked.body)["RequestItems"]})
 
 
 def half_processed(dynamodb: Proxy, times: int) -> Fault:
-    """Takes all but the last item of a batch, so many times."""
+    """Leave the last item of a batch unprocessed, this many times."""
     left = [times]
 
-    def fault(asked: Asked) -> Answer | None:
+    def fault(asked: AwsRequest) -> Answer | None:
         if asked.operation != "BatchWriteItem" or left[0] == 0:
             return None
         left[0] -= 1
@@ -49,15 +49,15 @@ def half_processed(dynamodb: Proxy, times: int) -> Fault:
     return fault
 
 
-def lagging(asked: Asked) -> Answer | None:
-    """The indexes have not got anything yet."""
+def lagging(asked: AwsRequest) -> Answer | None:
+    """Return nothing from indexes, as if they lagged."""
     if asked.operation != "Query" or "IndexName" not in json.loads(asked.body):
         return None
     return _json({"Items": [], "Count": 0, "ScannedCount": 0})
 
 
-def refusing_entries(asked: Asked) -> Answer | None:
-    """SQS takes none of a batch, each for itself."""
+def refusing_entries(asked: AwsRequest) -> Answer | None:
+    """Refuse each entry of an SQS batch."""
     if asked.operation != "SendMessageBatch":
         return None
     entries = json.loads(asked.body)["Entries"]
@@ -74,7 +74,7 @@ def _json(content: Any, status: int = 200) -> Answer:
 
 
 class FaultyService(Proxy):
-    """Forwards to `endpoint` but for the fault that is on. Counts the calls of each operation."""
+    """Forwards to `endpoint` unless a fault is active. Counts the calls of each operation."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
@@ -92,7 +92,7 @@ class FaultyService(Proxy):
 
     @contextmanager
     def breaking(self, fault: Fault) -> Iterator[None]:
-        """Break it for as long as this is entered."""
+        """Inject the fault within the context."""
         self._fault = fault
         try:
             yield
@@ -101,7 +101,7 @@ class FaultyService(Proxy):
 
     @contextmanager
     def silent(self, *operations: str) -> Iterator[None]:
-        """Let no call be answered for as long as this is entered, or none of these operations."""
+        """Leave calls unanswered within the context: all, or those of these operations."""
         self._silenced = operations
         self._released.clear()
         try:
@@ -109,7 +109,7 @@ class FaultyService(Proxy):
         finally:
             self._released.set()
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: AwsRequest) -> Answer:
         self.calls[asked.operation] += 1
         if not self._released.is_set() and (not self._silenced or asked.operation in self._silenced):
             self._released.wait()

@@ -20,7 +20,7 @@ ELSEWHERE = "/elsewhere.json"
 
 
 def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """The key of this name and size; the same one each time, for they take long to make."""
+    """Return the key of this name and size. Keys are cached because generating one is slow."""
     return _rsa_key(name, bits)
 
 
@@ -47,7 +47,7 @@ def ec_jwk(key_id: str, **members: Any) -> dict[str, Any]:
 
 
 def mint(key: Any, algorithm: str, kid: str | None = None, **claims: Any) -> str:
-    """A token for this issuer and audience; a claim that is None is left out."""
+    """Mint a token for this issuer and audience. A claim that is None is omitted."""
     claims = {
         "iss": URL,
         "aud": AUDIENCE,
@@ -63,7 +63,7 @@ def mint(key: Any, algorithm: str, kid: str | None = None, **claims: Any) -> str
 
 @dataclass
 class Issuer:
-    """What it answers can be changed at any time; `fetched` counts."""
+    """Its response can be changed at any time; `fetched` counts requests."""
 
     body: bytes = b""
     status: int = 200
@@ -79,7 +79,7 @@ class Issuer:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the authorizer is told of it."""
+        """The authorizer's settings for this issuer."""
         return {"OIDC_ISSUER": URL, "OIDC_JWKS_URL": self.jwks_url, "OIDC_AUDIENCE": AUDIENCE}
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
-"""Functions started as Lambda starts them: by its real runtime client, asked through a Runtime API of ours.
+"""Starts functions as Lambda does: with its real runtime client, which calls our Runtime API.
 
-The client is awslambdaric, in an environment of its own that holds nothing else (`.venv-runtime`, made by make: with
+The client is awslambdaric, in its own environment without anything else (`.venv-runtime`, made by make with
 Python 3.13 where the machine has it). The function sees its built code and the built layer, as Lambda lays them out.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """Hands out one event after another and collects the answers."""
+    """Returns one event after another and collects the responses."""
 
     daemon_threads = True
 
@@ -51,7 +51,7 @@ class RuntimeApi(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def handle_error(self, *_: Any) -> None:
-        """A process that was ended leaves its connection open; a fault of ours shows as an answer that is missing."""
+        """Ignore connections of killed processes. A bug here shows as a missing response."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def do_POST(self) -> None:
-        """An answer, or an error: of an invocation, or of the start."""
+        """Accept a response, or an error of an invocation or of the start."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind = self.path.rpartition("/")[2]
         self.server.answers.put(Answer("init/error" if self.path.startswith(f"{_API}/init/") else kind, body))
@@ -138,7 +138,7 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
 
 
 def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Answer:
-    """Start the function, hand it one event and wait for what comes of it. Raises AssertionError if nothing does."""
+    """Start the function, invoke it with an event and return the outcome. Raises AssertionError without one."""
     with started(function, folder) as api:
         return invoke_started(api, folder, event)
 
@@ -154,7 +154,7 @@ def invoke_started(api: RuntimeApi, folder: Path, event: Mapping[str, Any]) -> A
 
 @cache
 def can_isolate() -> bool:
-    """Whether this machine lets us give a process file systems of its own."""
+    """Return whether this machine allows a process its own mounts."""
     try_it = ["unshare", "--map-root-user", "--mount", "mount", "-o", "bind,remount,ro", "/"]
     return bool(shutil.which("unshare")) and not subprocess.run(try_it, capture_output=True, check=False).returncode
 
@@ -184,7 +184,7 @@ def _command(function: Function, folder: Path) -> list[str]:
 
 
 def _environment(function: Function, folder: Path, api: str) -> dict[str, str]:
-    """Lambda's own variables and the function's; no HOME.
+    """Return Lambda's own variables and the function's, without HOME.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """

@@ -1,7 +1,7 @@
-"""No test lets product code write a secret: the fixtures plant some, and what is written is searched for all of them.
+"""Fails every test in which product code writes a secret: fixtures plant secrets, and all output is searched for them.
 
-Written is what handlers log and print, and what their processes print beside it. It is searched test by test, in each
-of pytest-xdist's workers; what the local AWS has in its log groups is searched when a worker lets go of it.
+The output is what handlers log and print, and what their processes print. It is searched after each test, in each of
+pytest-xdist's workers. The log groups of the local AWS are searched at the end of a worker's session.
 """
 
 import base64
@@ -19,12 +19,12 @@ import pytest
 T = TypeVar("T")
 
 PLANTED: Final = "pl4nted-s3cr3t"
-"""In URLs, headers and bodies that the fixtures make, and in the signing key."""
+"""Contained in the URLs, headers and bodies of fixtures, and in the signing key."""
 SIGNING_KEY: Final = f"{PLANTED}-{49 * 'k'}"
 HEADER: Final = {"X-Planted": PLANTED}
 
 _ENCODED: Final = [base64.b64encode(bytes(shift) + PLANTED.encode())[4:-4].decode() for shift in range(3)]
-"""What of it there is in base64, wherever it begins."""
+"""Its base64 at each of the three possible offsets."""
 
 _SECRETS: Final = {
     "what was planted": re.compile("|".join([PLANTED, *_ENCODED])),
@@ -34,11 +34,11 @@ _SECRETS: Final = {
     "a signature": re.compile(r"v1,[\w+/]{43}="),
     "credentials in a URL": re.compile(r"://[^/\s\"']*@"),
 }
-"""What was planted, the payload of most tests, and what the product makes itself."""
+"""The planted secret, the payload of most tests, and secrets that the product generates."""
 
 
 def found_in(texts: Iterable[str]) -> list[str]:
-    """What of all that must not be written is there, with what stands around it."""
+    """Return each secret that the texts contain, with its surroundings."""
     return [
         f"{name}: …{text[max(match.start() - 80, 0) : match.end() + 20]}…"
         for text in texts
@@ -48,14 +48,14 @@ def found_in(texts: Iterable[str]) -> list[str]:
 
 
 class _Written(logging.Handler):
-    """All that handlers of this process have logged and printed since it was last taken."""
+    """Collects what handlers of this process have logged and printed since the last `take`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As the logger's own handler writes it: with its fields, and its exception's traceback."""
+        """Format the record as the logger's own handler does, with its fields and traceback."""
         handlers = logging.getLogger(record.name).handlers or [self]
         self._texts.append(handlers[0].format(record))
 
@@ -71,7 +71,7 @@ _written: Final = _Written()
 
 
 class _Tee(io.StringIO):
-    """Standard output, each piece of which is kept as well."""
+    """Standard output that also keeps what is written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class _Tee(io.StringIO):
 
 
 def watched(handler: Callable[..., T]) -> Callable[..., T]:
-    """A Lambda handler whose prints are searched, whoever reads them."""
+    """Wrap a Lambda handler so that its prints are searched, even if a test captures them."""
 
     @wraps(handler)
     def watching(event: Any, context: Any) -> T:
@@ -99,7 +99,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a test that let something be written, if it has not failed anyhow."""
+    """Fail a test in which a secret was written, unless it has failed already."""
     report = yield
     found = found_in([*_written.take(), *(text for _, text in report.sections)])
     if found and not report.failed:

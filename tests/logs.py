@@ -1,4 +1,4 @@
-"""What handlers have logged, by the events of the lines."""
+"""Reads what handlers have logged."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml, read and held against answers."""
+"""Reads docs/openapi.yaml and validates responses against it."""
 
 from collections.abc import Mapping
 from http import HTTPMethod
@@ -23,13 +23,13 @@ def operations() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def operation_id(handler: str) -> str:
-    """What the document calls the operation of a handler: `list_webhooks` is `listWebhooks`."""
+    """Return a handler's operationId: `listWebhooks` for `list_webhooks`."""
     first, *others = handler.split("_")
     return first + "".join(map(str.title, others))
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """A part of the document; where it is a reference, what that names."""
+    """Return a part of the document, with its references resolved."""
     while reference := node.get("$ref"):
         node = DOCUMENT
         for name in reference.removeprefix("#/").split("/"):

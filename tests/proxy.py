@@ -1,4 +1,4 @@
-"""An HTTP server between the functions and an AWS service: what it is asked it forwards, or answers itself."""
+"""An HTTP proxy between the functions and an AWS service, which forwards requests or answers them."""
 
 import socket
 import threading
@@ -18,8 +18,8 @@ _KEPT: Final = ("content-type", "x-amz")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request of the SDK's; headers are named as it spells them."""
+class AwsRequest:
+    """A request of the SDK, with its spelling of the headers."""
 
     method: str
     path: str
@@ -28,7 +28,7 @@ class Asked:
 
     @property
     def operation(self) -> str:
-        """Of those services that are told it in a header: DynamoDB, SQS."""
+        """The operation, for services that name it in a header: DynamoDB and SQS."""
         return self.headers.get("X-Amz-Target", "").rpartition(".")[2]
 
 
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Proxy:
-    """Forwards to `endpoint`; a subclass answers what it likes."""
+    """Forwards to `endpoint`; a subclass can answer requests instead."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -70,11 +70,11 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: AwsRequest) -> Answer:
         return self.forward(asked)
 
-    def forward(self, asked: Asked, endpoint: str = "") -> Answer:
-        """To `endpoint` instead of the proxy's own, if one is given."""
+    def forward(self, asked: AwsRequest, endpoint: str = "") -> Answer:
+        """Forward a request to the proxy's endpoint, or to the given one."""
         sent = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
         url = f"{endpoint or self._endpoint}{asked.path}"
         answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=30)
@@ -99,7 +99,7 @@ class Proxy:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                answer = proxy.answer(Asked(self.command, self.path, dict(self.headers.items()), body))
+                answer = proxy.answer(AwsRequest(self.command, self.path, dict(self.headers.items()), body))
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""template.yaml as AWS transforms it: AWS::LanguageExtensions, then SAM; a program of .venv-stack, which has both.
+"""Transforms template.yaml as AWS does: AWS::LanguageExtensions, then SAM. Runs in .venv-stack, which has both.
 
 Reads a JSON list of changes, of parameters and of where what was built lies, and writes the resources for each, with
 those left out whose condition does not hold. `schemas` instead: reads a JSON list of resource types, and writes which
@@ -23,7 +23,7 @@ PSEUDO_PARAMETERS = {"AWS::Region": places.REGION, "AWS::AccountId": "1234567890
 
 
 class _ManagedPolicies:
-    """Of which the template has none."""
+    """The managed policies; the template uses none."""
 
     def load(self) -> dict[str, str]:
         return {}

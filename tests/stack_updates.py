@@ -1,4 +1,4 @@
-"""What CloudFormation would refuse of an update, or lose by it: two transformed templates compared.
+"""Compares two transformed templates to find what CloudFormation would refuse or delete in an update.
 
 Which properties make it replace a resource is in CloudFormation's own schemas. What it says nowhere but in its
 documentation, and in DynamoDB's, is in the rules here.

@@ -1,4 +1,4 @@
-"""template.yaml as the tests read it, so that what they build cannot drift from what is deployed."""
+"""Reads template.yaml, so that what tests build cannot drift from what is deployed."""
 
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ TEMPLATE = load_template()
 
 
 def resources(kind: str) -> dict[str, Resource]:
-    """Logical id and properties of every resource of one type."""
+    """Return the properties of every resource of a type, by logical ID."""
     return {
         name: resource.get("Properties", {})
         for name, resource in TEMPLATE["Resources"].items()
@@ -51,21 +51,21 @@ def functions() -> dict[str, Resource]:
 
 
 def function_in(folder: str) -> str:
-    """The logical id of the function whose code is in this folder of `functions`."""
+    """Return the logical ID of the function whose code is in this folder of `functions`."""
     (name,) = (name for name, properties in functions().items() if properties["CodeUri"] == f"functions/{folder}")
     return name
 
 
 def environment(function: str) -> dict[str, Any]:
-    """The variables that the template gives to a function."""
+    """Return a function's environment variables."""
     variables: dict[str, Any] = functions()[function].get("Environment", {}).get("Variables", {})
     return variables
 
 
 def default(value: Any, **parameters: Any) -> Any:
-    """A value of the template as it is with these parameters, and every other one at its default.
+    """Resolve a value of the template with these parameters, and defaults for the others.
 
-    What refers to a resource stays as it is.
+    References to resources are not resolved.
     """
     match value:
         case {"Ref": name} if name in TEMPLATE["Parameters"]:
@@ -85,7 +85,7 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def holds(condition: Any, **parameters: Any) -> bool:
-    """Whether a condition does, with these parameters and every other one at its default."""
+    """Return whether a condition holds with these parameters, and defaults for the others."""
     match condition:
         case {"Fn::Equals": [one, other]}:
             return str(default(one, **parameters)) == str(default(other, **parameters))

@@ -1,4 +1,4 @@
-"""Registered webhooks: the API that sets them up, messages for them, and what is logged of these."""
+"""Helpers for registered webhooks: call the API, send messages and read the log."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ ID = "acme.orders"
 
 
 class Api:
-    """The functions behind the API, each started when it is first called."""
+    """The functions of the API, each started at its first call."""
 
     def __init__(self, aws: MockAws, **put_settings: str) -> None:
         self._aws = aws
@@ -35,7 +35,7 @@ class Api:
         return self.put_as({}, webhook_id, **fields)
 
     def put_as(self, claims: Mapping[str, Any], webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
-        """With a token of these claims."""
+        """Put a webhook with a token of these claims."""
         return self.call("put_webhook", {"webhook_id": webhook_id}, body=fields, **claims)
 
     def get(self, webhook_id: str = ID, **change: Any) -> tuple[int, dict[str, Any]]:
@@ -57,7 +57,7 @@ class Api:
 
 
 def check_documented(handler: str, status: int, body: dict[str, Any]) -> None:
-    """Validate an answer against docs/openapi.yaml, whose operations are named as the handlers are."""
+    """Validate a response against docs/openapi.yaml, whose operations are named like the handlers."""
     (operation,) = (each for each in operations().values() if each["operationId"] == operation_id(handler))
     content = resolved(operation["responses"][str(status)]).get("content")
     if content:
@@ -67,7 +67,7 @@ def check_documented(handler: str, status: int, body: dict[str, Any]) -> None:
 
 
 def send(sender: ModuleType, *messages: dict[str, Any]) -> list[dict[str, Any]]:
-    """What goes back to the queue of messages without a URL."""
+    """Send messages without a URL and return the batch item failures."""
     event = sqs_event(*({"webhook_id": ID, "payload": {"order": 1742}, **message} for message in messages))
     failures: list[dict[str, Any]] = sender.lambda_handler(event, CONTEXT)["batchItemFailures"]
     return failures
@@ -84,7 +84,7 @@ def resend(aws: MockAws, row: dict[str, Any]) -> int:
 
 
 def recover(aws: MockAws, **until: str) -> tuple[int, int]:
-    """How many were found and queued."""
+    """Run a recovery and return how many messages it found and queued."""
     start = aws.endpoint("start_recovery")
     body = {"since": "2026-01-01T00:00:00Z", **until}
     event = api_event({"webhook_id": ID}, scope="executions:resend", body=body)

@@ -1,4 +1,4 @@
-"""DynamoDB by a second hand: dynalite (Node.js), which checks requests and counts capacity as DynamoDB itself does.
+"""A second DynamoDB implementation: dynalite (Node.js), which validates requests and counts capacity like DynamoDB.
 
 `make test-dynamodb` installs it and runs tests/integration against it. It has neither transactions nor expiry.
 https://github.com/architect/dynalite
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.proxy import JSON, Answer, Asked, Proxy
+from tests.proxy import JSON, Answer, AwsRequest, Proxy
 
 IS_WANTED: Final = os.environ.get("TEST_DYNAMODB") == "dynalite"
 START_SECONDS: Final = 60
@@ -21,13 +21,13 @@ _CLI: Final = Path(__file__).parent / "node_modules" / "dynalite" / "cli.js"
 
 
 class Router(Proxy):
-    """Hands DynamoDB's requests to `dynamodb` and those of the other services to `endpoint`."""
+    """Forwards DynamoDB's requests to `dynamodb` and all others to `endpoint`."""
 
     def __init__(self, endpoint: str, dynamodb: str) -> None:
         super().__init__(endpoint)
         self._dynamodb = dynamodb
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: AwsRequest) -> Answer:
         if not asked.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
             return self.forward(asked)
         if asked.operation == "UpdateTimeToLive":
@@ -37,7 +37,7 @@ class Router(Proxy):
 
 @contextmanager
 def dynalite() -> Iterator[str]:
-    """Its address, for as long as it runs."""
+    """Run dynalite and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

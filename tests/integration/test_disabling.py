@@ -1,4 +1,4 @@
-"""Webhooks whose receivers are gone are switched off, once, and somebody is told."""
+"""Webhooks whose receivers are gone are disabled, once, and an event is published."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
-from tests.proxy import Answer, Asked
+from tests.proxy import Answer, AwsRequest
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
@@ -28,8 +28,8 @@ def _reset_receiver(receiver: Receiver) -> None:
 
 
 @pytest.fixture
-def told(aws: MockAws) -> str:
-    """A queue that is subscribed to the events; its name."""
+def event_queue(aws: MockAws) -> str:
+    """Subscribe a queue to the events and return its name."""
     url = aws.sqs.create_queue(QueueName="told")["QueueUrl"]
     aws.refs["told"] = url
     arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -38,7 +38,7 @@ def told(aws: MockAws) -> str:
 
 
 def events(aws: MockAws) -> list[dict[str, Any]]:
-    """What was told, each with its type in the attribute by which a subscription can filter."""
+    """Return the published events, and check the attribute by which a subscription can filter."""
     notices = [json.loads(message["Body"]) for message in aws.messages("told")]
     told = [json.loads(notice["Message"]) for notice in notices]
     assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [event["type"] for event in told]
@@ -105,7 +105,7 @@ def log_all(aws: MockAws, rows: list[Row]) -> None:
 
 class TestGone:
     def test_a_410_disables_the_webhook_at_once_and_publishes_an_event(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str, caplog: pytest.LogCaptureFixture
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
@@ -151,7 +151,7 @@ class TestGone:
         assert api.put(**read)[0] == 409
 
     def test_a_410_from_a_replaced_url_does_not_disable(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
         api.put(url=receiver.url("/sequence/then", codes="200,410"), enabled=True)
         sender = start(aws)
@@ -162,7 +162,7 @@ class TestGone:
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
     def test_a_410_to_a_message_with_its_own_url_does_not_disable(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
         send(start(aws), {"url": receiver.url("/status/410")})
@@ -170,7 +170,7 @@ class TestGone:
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
     def test_only_one_of_two_senders_disables_the_webhook(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
         api.put(url=receiver.url("/sequence/all", codes="200,200,410,410"), enabled=True)
         both = [start(aws), start(aws)]
@@ -229,7 +229,7 @@ class TestFailing:
         ("days_ago", "days", "off"), [(5.01, "5", True), (4.99, "5", False), (1.01, "1", True), (400, "0", False)]
     )
     def test_a_webhook_is_disabled_when_every_attempt_has_failed_for_the_period(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str, days_ago: float, days: str, off: bool
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, days_ago: float, days: str, off: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         at = ago(days=days_ago)
@@ -259,7 +259,7 @@ class TestFailing:
         ],
     )
     def test_failures_must_span_the_whole_period(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str, before: str, off: bool
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, before: str, off: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         failures = [(float(each.rstrip("abcdefnow")), each.lstrip("0123456789.")) for each in before.split()]
@@ -313,7 +313,7 @@ class TestFailing:
         assert api.get()[1]["enabled"] is False
 
     def test_a_success_that_was_not_recorded_is_found_in_the_log(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
         """The days begin anew with the first failure after it."""
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -328,7 +328,7 @@ class TestFailing:
         assert (api.get()[1]["enabled"], since(aws), events(aws)) == (True, later, [])
 
     def test_expired_executions_do_not_count_as_failures(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
         """There may have been a success then, of which this sender has not known."""
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -402,13 +402,13 @@ class TestFaults:
         assert api.get()[1]["enabled"] is False
 
     def test_the_event_is_published_if_the_response_to_disabling_is_lost(
-        self, api: Api, aws: MockAws, receiver: Receiver, told: str, dynamodb: FaultyService
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, dynamodb: FaultyService
     ) -> None:
         """The client asks a second time, and finds what the first has done."""
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
 
-        def lost_once(asked: Asked) -> Answer | None:
+        def lost_once(asked: AwsRequest) -> Answer | None:
             if asked.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
                 return None
             aws.dynamodb.update_item(**json.loads(asked.body))

@@ -17,7 +17,7 @@ from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, lagging
 from tests.logs import logged_events
-from tests.proxy import Answer, Asked
+from tests.proxy import Answer, AwsRequest
 from tests.receiver import Receiver
 from tests.webhooks import Api
 
@@ -57,8 +57,8 @@ def queued(body: object, queue_message_id: str, *, count: int = 1, was: str = ""
     return event
 
 
-def again(event: Event) -> Event:
-    """The same, handed out once more."""
+def redelivered(event: Event) -> Event:
+    """Return the event as SQS redelivers it."""
     for record in event["Records"]:
         record["attributes"]["ApproximateReceiveCount"] = "2"
     return event
@@ -70,7 +70,7 @@ def send(app: ModuleType, event: Event) -> None:
 
 def take(aws: MockAws, count: int = 1) -> Event:
     """What waits on the webhook queue, though it is to wait for longer."""
-    aws.hasten("WebhookQueue")
+    aws.release_delayed("WebhookQueue")
     return aws.take("WebhookQueue", count)
 
 
@@ -79,8 +79,8 @@ def send_what_waits(app: ModuleType, aws: MockAws) -> None:
         send(app, take(aws, waiting))
 
 
-def chain(aws: MockAws, message_id: str = "msg_1") -> list[tuple[int, str, int]]:
-    """Attempt, trigger and result of each execution of a message."""
+def attempts_of(aws: MockAws, message_id: str = "msg_1") -> list[tuple[int, str, int]]:
+    """Return the attempt, trigger and result of each execution of a message."""
     return [(e["attempt"], e["trigger"], e["result"]) for e in executions(aws, message_id)]
 
 
@@ -123,7 +123,7 @@ class TestTwoMessagesWithOneId:
         send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
         send_what_waits(app, aws)
         assert [json.loads(request.body)["v"] for request in receiver.requests] == [1, 2, 1]
-        assert chain(aws) == [(1, "event", 500), (1, "event", 200), (2, "retry", 200)]
+        assert attempts_of(aws) == [(1, "event", 500), (1, "event", 200), (2, "retry", 200)]
         assert {request.header("webhook-id") for request in receiver.requests} == {"msg_1"}
         assert not any("next_attempt_at" in execution for execution in executions(aws))
 
@@ -137,7 +137,7 @@ class TestTwoMessagesWithOneId:
             send(app, queued(message(url, number), f"q{number}"))
         send_what_waits(app, aws)
         assert versions(receiver) == {1: 3, 2: 2, 3: 4}
-        assert Counter(attempt for attempt, _, _ in chain(aws)) == {1: 3, 2: 3, 3: 2, 4: 1}
+        assert Counter(attempt for attempt, _, _ in attempts_of(aws)) == {1: 3, 2: 3, 3: 2, 4: 1}
 
     def test_messages_with_one_id_in_one_batch_are_all_retried(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
@@ -156,7 +156,7 @@ class TestTwoMessagesWithOneId:
         send(app, take(aws))
         send(app, retries)
         assert versions(receiver) == {1: 2, 2: 2}
-        assert sorted(chain(aws)) == [(1, "event", 500), (1, "event", 500), (2, "resend", 200), (2, "retry", 200)]
+        assert sorted(attempts_of(aws)) == [(1, "event", 500), (1, "event", 500), (2, "resend", 200), (2, "retry", 200)]
 
     def test_a_recovery_finds_a_failure_despite_the_others_success(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws, RETRY_SCHEDULE="")
@@ -189,7 +189,7 @@ class TestTwoMessagesWithOneId:
         copies = take(aws, 4)
         send(app, copies)
         send_what_waits(app, aws)
-        send(app, again(copies))
+        send(app, redelivered(copies))
         for webhook_id in ("acme.w1", "acme.w2"):
             its = [(e["attempt"], e["result"]) for e in executions(aws) if e["webhook_id"] == webhook_id]
             assert its == [(1, 500), (1, 500), (2, 200), (2, 200)]
@@ -204,7 +204,7 @@ class TestRepeats:
         retry = take(aws)
         send(app, retry)
         take(aws)  # lost, as if the function had died before it put the next one there
-        send(app, again(retry))
+        send(app, redelivered(retry))
         assert (versions(receiver), aws.waiting("WebhookQueue")) == ({1: 2}, 1)
 
     def test_each_of_two_redelivered_resends_is_sent_once(self, aws: MockAws, receiver: Receiver) -> None:
@@ -214,8 +214,8 @@ class TestRepeats:
             resend(aws, executions(aws)[0])
         both = take(aws, 2)
         send(app, both)
-        send(app, again(both))
-        assert [trigger for _, trigger, _ in chain(aws)] == ["event", "resend", "resend"]
+        send(app, redelivered(both))
+        assert [trigger for _, trigger, _ in attempts_of(aws)] == ["event", "resend", "resend"]
         assert versions(receiver) == {1: 3}
 
     def test_a_redelivered_resend_returns_to_the_queue_while_the_log_is_unavailable(
@@ -229,7 +229,7 @@ class TestRepeats:
             resend(aws, executions(aws)[0])
             event = take(aws)
             with dynamodb.breaking(failing):
-                returned = app.lambda_handler(again(event), CONTEXT)["batchItemFailures"]
+                returned = app.lambda_handler(redelivered(event), CONTEXT)["batchItemFailures"]
         assert [each["itemIdentifier"] for each in returned] == [event["Records"][0]["messageId"]]
 
 
@@ -266,13 +266,18 @@ class TestRowsOfEarlierReleases:
         self.make_legacy(aws)
         second = self.legacy(take(aws))
         send(app, second)
-        send(app, again(first))
-        send(app, again(second))
+        send(app, redelivered(first))
+        send(app, redelivered(second))
         for event in (first, second):
             event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "1"
             send(app, event)
         send(app, aws.take("WebhookQueue"))
-        assert [(attempt, result) for attempt, _, result in chain(aws)] == [(1, 500), (2, 500), (3, 500), (4, 200)]
+        assert [(attempt, result) for attempt, _, result in attempts_of(aws)] == [
+            (1, 500),
+            (2, 500),
+            (3, 500),
+            (4, 200),
+        ]
 
     def test_an_old_first_attempt_is_distinguished_from_a_new_message(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
@@ -317,7 +322,7 @@ class TestNextAttempt:
         send(app, take(aws))
         resend(aws, executions(aws)[0])
         send(app, aws.take("WebhookQueue"))
-        assert (chain(aws)[-1], self.shown(aws)) == ((3, "resend", 200), [])
+        assert (attempts_of(aws)[-1], self.shown(aws)) == ((3, "resend", 200), [])
 
     def test_an_erased_attempt_has_no_next_attempt(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
@@ -348,7 +353,7 @@ class TestNextAttempt:
             send(app, queued(message(receiver.url("/sequence/back", codes="500,200"), 1), "q1"))
             with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "UpdateItem" else None):
                 send(app, take(aws))
-        assert [result for _, _, result in chain(aws)] == [500, 200]
+        assert [result for _, _, result in attempts_of(aws)] == [500, 200]
         assert "next_attempt_not_cleared" in logged_events(caplog)
 
     def test_a_first_success_reads_and_clears_nothing(
@@ -377,7 +382,7 @@ class TestAfterARedelivery:
         event = queued(message(receiver.url(f"/status/{code}"), 1), "q1")
         with dynamodb.breaking(lagging):
             send(app, event)
-            send(app, again(event))
+            send(app, redelivered(event))
         assert versions(receiver) == {1: 1}
 
     def test_a_redelivered_retry_is_found_in_the_table(
@@ -388,7 +393,7 @@ class TestAfterARedelivery:
         retry = take(aws)
         with dynamodb.breaking(lagging):
             send(app, retry)
-            send(app, again(retry))
+            send(app, redelivered(retry))
         assert versions(receiver) == {1: 2}
 
     def test_a_redelivered_resend_is_found_in_the_table(
@@ -400,7 +405,7 @@ class TestAfterARedelivery:
         event = take(aws)
         with dynamodb.breaking(lagging):
             send(app, event)
-            send(app, again(event))
+            send(app, redelivered(event))
         assert versions(receiver) == {1: 2}
 
     def test_a_redelivered_retry_that_was_overtaken_is_found_in_the_table(
@@ -412,7 +417,7 @@ class TestAfterARedelivery:
         resend(aws, executions(aws)[0])
         with dynamodb.breaking(lagging):
             send(app, take(aws))
-            send(app, again(retry))
+            send(app, redelivered(retry))
         assert versions(receiver) == {1: 2}
 
     def test_a_redelivered_fan_out_copy_is_found_in_the_table(
@@ -421,7 +426,7 @@ class TestAfterARedelivery:
         api.put("acme.w1", url=receiver.url("/status/200"), topic="acme", enabled=True)
         app = start(aws)
         event = queued({"topic": "acme", "message_id": "msg_1", "payload": {"v": 1}}, "q1")
-        for each in (event, again(event)):
+        for each in (event, redelivered(event)):
             send(app, each)
         first, second = take(aws, 2)["Records"]
         with dynamodb.breaking(lagging):
@@ -441,7 +446,7 @@ class TestAfterARedelivery:
     def test_an_older_execution_is_found_in_the_index(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
-        def two_rows(asked: Asked) -> Answer | None:
+        def two_rows(asked: AwsRequest) -> Answer | None:
             """The table gives two at a time, as it were thousands."""
             query = json.loads(asked.body)
             if asked.operation != "Query" or "FilterExpression" not in query or "IndexName" in query:
@@ -456,7 +461,7 @@ class TestAfterARedelivery:
         for number in range(2, 6):
             send(app, queued(message(receiver.url("/status/200"), number, message_id=f"m{number}"), f"q{number}"))
         with dynamodb.breaking(two_rows):
-            send(app, again(event))
+            send(app, redelivered(event))
         assert versions(receiver)[1] == 1
 
     def test_the_search_reads_a_bounded_number_of_items(
@@ -492,9 +497,9 @@ class TestRedrivenDeadLetters:
         letter = self.redriven(aws)
         letter["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})  # as if this release took 99
         send(app, letter)
-        send(app, again(letter))
+        send(app, redelivered(letter))
         assert [request.header("webhook-id") for request in receiver.requests] == ["q1"]
-        assert chain(aws, "q1") == [(1, "event", 200)]
+        assert attempts_of(aws, "q1") == [(1, "event", 200)]
 
     def test_a_redriven_message_that_sqs_moved_keeps_its_first_id(
         self, app: ModuleType, aws: MockAws, receiver: Receiver

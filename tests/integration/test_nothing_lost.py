@@ -21,7 +21,7 @@ from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, half_processed, refusing_entries
 from tests.openapi import check, operations, resolved
-from tests.proxy import Asked
+from tests.proxy import AwsRequest
 from tests.receiver import Receiver
 from tests.template import ROOT
 
@@ -53,7 +53,7 @@ def send(app: ModuleType, event: Event, seconds: float = 60) -> list[str]:
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
 
-def chain(aws: MockAws, message_id: str = "msg_1", **grant: Any) -> list[dict[str, Any]]:
+def attempts_of(aws: MockAws, message_id: str = "msg_1", **grant: Any) -> list[dict[str, Any]]:
     app = aws.endpoint("list_message_executions")
     answer = app.lambda_handler(api_event({"message_id": message_id}, **grant), None)
     assert answer["statusCode"] == 200, answer
@@ -72,7 +72,7 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
     for _ in range(2):
         assert send(app, aws.take("WebhookQueue")) == []
     assert aws.waiting("WebhookQueue") == 0
-    first, second, third = chain(aws)
+    first, second, third = attempts_of(aws)
     assert [e["result"] for e in (first, second, third)] == [500, 503, 200]
     assert [e["attempt"] for e in (first, second, third)] == [1, 2, 3]
     assert [e["trigger"] for e in (first, second, third)] == ["event", "retry", "retry"]
@@ -92,7 +92,7 @@ def test_a_retry_does_not_read_executions_older_than_its_own(
     """A message of a topic has as many attempts as the topic has webhooks, again and again."""
     read: list[int] = []
 
-    def count(asked: Asked) -> None:
+    def count(asked: AwsRequest) -> None:
         if asked.operation == "Query":
             query = json.loads(asked.body)
             read.append(aws.dynamodb.query(**query)["ScannedCount"] if query.get("IndexName") == "by_message" else 0)
@@ -106,7 +106,7 @@ def test_a_retry_does_not_read_executions_older_than_its_own(
         with dynamodb.breaking(count):
             send(app, {"Records": [record for record in retries if "acme.4" in record["body"]]})
         assert sum(read) == 1
-        assert [e["attempt"] for e in chain(aws) if e["webhook_id"] == "acme.4"] == [1, 2]
+        assert [e["attempt"] for e in attempts_of(aws) if e["webhook_id"] == "acme.4"] == [1, 2]
 
 
 def test_a_retry_beyond_the_sqs_delay_limit_is_scheduled(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -114,15 +114,15 @@ def test_a_retry_beyond_the_sqs_delay_limit_is_scheduled(app: ModuleType, aws: M
     for _ in range(2):
         send(app, aws.take("WebhookQueue"))
     assert aws.waiting("WebhookQueue") == 0
-    last = chain(aws)[-1]
+    last = attempts_of(aws)[-1]
     (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
     schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
     at = datetime.fromisoformat(last["next_attempt_at"])
     assert schedule["ScheduleExpression"] == f"at({at:%Y-%m-%dT%H:%M:%S})"
     assert (schedule["ActionAfterCompletion"], schedule["FlexibleTimeWindow"]) == ("DELETE", {"Mode": "OFF"})
     send(app, sqs_event(as_scheduler_puts_it(aws, schedule["Target"])))
-    assert [e["attempt"] for e in chain(aws)] == [1, 2, 3, 4]
-    assert chain(aws)[-1]["exhausted"] is True
+    assert [e["attempt"] for e in attempts_of(aws)] == [1, 2, 3, 4]
+    assert attempts_of(aws)[-1]["exhausted"] is True
     assert aws.waiting("WebhookQueue") == 0
 
 
@@ -148,7 +148,7 @@ def test_a_retry_that_scheduler_could_not_enqueue_can_be_redriven(
     (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
     request = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])["Target"]["Input"]
     assert send(app, sqs_event(request)) == []
-    assert [(e["attempt"], e["result"]) for e in chain(aws)] == [(1, 500), (2, 200)]
+    assert [(e["attempt"], e["result"]) for e in attempts_of(aws)] == [(1, 500), (2, 200)]
 
 
 @pytest.mark.parametrize("body", [1, "not JSON", "{}", '{"webhook_id": "w", "payload": 1, "url": "https://a.example"}'])
@@ -164,7 +164,7 @@ def test_a_forged_scheduler_request_is_sent_to_the_dlq(
 @pytest.mark.parametrize("path", ["/status/410", "ftp://example.com/"])
 def test_a_permanent_error_is_not_retried(app: ModuleType, aws: MockAws, receiver: Receiver, path: str) -> None:
     send(app, sqs_event(message(path if "://" in path else receiver.url(path))))
-    (only,) = chain(aws)
+    (only,) = attempts_of(aws)
     assert only["exhausted"] is True
     assert ("next_attempt_at" in only, aws.waiting("WebhookQueue")) == (False, 0)
 
@@ -172,7 +172,7 @@ def test_a_permanent_error_is_not_retried(app: ModuleType, aws: MockAws, receive
 def test_retries_can_be_turned_off(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     send(app, sqs_event(message(receiver.url("/status/500"))))
-    assert (chain(aws)[0]["exhausted"], aws.waiting("WebhookQueue")) == (True, 0)
+    assert (attempts_of(aws)[0]["exhausted"], aws.waiting("WebhookQueue")) == (True, 0)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_retry_after_only_delays_a_retry(
     schedule = "5" if low < 240 else "300"
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE=schedule)
     send(app, sqs_event(message(receiver.url("/status/503", **asked))))
-    assert low <= seconds_until_next(chain(aws)[0]) <= high
+    assert low <= seconds_until_next(attempts_of(aws)[0]) <= high
 
 
 def test_a_retry_delivered_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -207,7 +207,7 @@ def test_a_redelivered_message_is_not_sent_twice(app: ModuleType, aws: MockAws, 
     again = sqs_event(message(receiver.url("/status/200")), receive_count=2)
     assert send(app, event) == []
     assert send(app, again) == []
-    assert (len(receiver.requests), len(chain(aws))) == (1, 1)
+    assert (len(receiver.requests), len(attempts_of(aws))) == (1, 1)
 
 
 def test_a_redelivered_failure_has_its_retry_enqueued(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -231,7 +231,7 @@ def test_a_retry_that_sqs_refuses_is_enqueued_after_redelivery(
             assert len(send(app, sqs_event(body))) == 1
         assert aws.waiting("WebhookQueue") == 0
         assert send(app, sqs_event(body, receive_count=2)) == []
-    assert (len(receiver.requests), len(chain(aws)), aws.waiting("WebhookQueue")) == (1, 1, 1)
+    assert (len(receiver.requests), len(attempts_of(aws)), aws.waiting("WebhookQueue")) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("path", ["/status/429", "/close"])
@@ -246,7 +246,7 @@ def test_a_retry_that_scheduler_refuses_is_scheduled_after_redelivery(
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     assert send(app, sqs_event(body, receive_count=2)) == []
     (schedule,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
-    (failed,) = chain(aws)
+    (failed,) = attempts_of(aws)
     assert schedule["Name"] == f"retry-{failed['execution_id']}"
     assert [request.path for request in receiver.requests if request.header("webhook-id")] == ["/status/500"]
 
@@ -275,7 +275,7 @@ def test_a_retry_that_is_already_scheduled_is_unchanged(aws: MockAws, receiver: 
         assert send(app, sqs_event(body, receive_count=receive_count)) == []
     (schedule,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
     planned = aws.scheduler.get_schedule(GroupName="Retries", Name=schedule["Name"])["ScheduleExpression"]
-    at = datetime.fromisoformat(chain(aws)[0]["next_attempt_at"])
+    at = datetime.fromisoformat(attempts_of(aws)[0]["next_attempt_at"])
     assert planned == f"at({at:%Y-%m-%dT%H:%M:%S})"
 
 
@@ -283,7 +283,7 @@ def test_a_message_that_may_have_been_sent_is_marked_redelivered(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     assert send(app, sqs_event(message(receiver.url("/status/200")), receive_count=2)) == []
-    (only,) = chain(aws)
+    (only,) = attempts_of(aws)
     assert (only["redelivered"], len(receiver.requests)) == (True, 1)
 
 
@@ -310,7 +310,7 @@ def test_an_execution_that_cannot_be_logged_is_logged_later(
     assert send(writer, event) == []
     assert send(writer, event) == []
     assert [len(aws.rows("Executions")), len(aws.rows("ExecutionDetails"))] == [2, 1]
-    (failed,) = chain(aws, "msg_500")
+    (failed,) = attempts_of(aws, "msg_500")
     assert failed["result"] == 500
 
 
@@ -406,12 +406,12 @@ def resend(aws: MockAws) -> Callable[..., tuple[int, dict[str, Any]]]:
 
 def test_a_failure_can_be_resent(app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]) -> None:
     send(app, sqs_event(message(receiver.url("/sequence/resend", codes="410,500,200"))))
-    first = chain(aws)[0]
+    first = attempts_of(aws)[0]
     assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
     send(app, aws.take("WebhookQueue"))
-    assert 0.8 <= seconds_until_next(chain(aws)[1]) <= 1.5, "the schedule starts over"
+    assert 0.8 <= seconds_until_next(attempts_of(aws)[1]) <= 1.5, "the schedule starts over"
     send(app, aws.take("WebhookQueue"))
-    executions = chain(aws)
+    executions = attempts_of(aws)
     assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]
     assert [e["attempt"] for e in executions] == [1, 2, 3]
 
@@ -424,18 +424,18 @@ def test_white_space_in_a_logged_url_is_stripped_before_sending(
     details = json.loads(gzip.decompress(row["content"]["B"]))
     content = gzip.compress(json.dumps({**details, "url": f" {details['url']}\n"}).encode())
     aws.dynamodb.put_item(TableName=aws.refs["ExecutionDetails"], Item={**row, "content": {"B": content}})
-    assert resend(chain(aws)[0]["execution_id"])[0] == 202
+    assert resend(attempts_of(aws)[0]["execution_id"])[0] == 202
     send(app, aws.take("WebhookQueue"))
     first, second = receiver.requests
     assert second.path == first.path
-    assert chain(aws)[1]["success"]
+    assert attempts_of(aws)[1]["success"]
 
 
 def test_a_resend_that_is_impossible_says_why(
     app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
 ) -> None:
     send(app, sqs_event(message(receiver.url("/status/200"))))
-    success = chain(aws)[0]["execution_id"]
+    success = attempts_of(aws)[0]["execution_id"]
     unknown = "20261123T173600.123456Z-9f3a2c1d"
     assert [resend(i)[0] for i in (success, unknown, "x")] == [409, 404, 404]
     assert resend(success, webhook_id="acme.other")[0] == 404
@@ -447,9 +447,9 @@ def test_the_attempts_of_a_message_contain_only_the_webhooks_that_the_token_cove
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     send(app, sqs_event(message(receiver.url("/status/200"))))
-    assert len(chain(aws, webhooks=["acme.*"])) == 1
-    assert chain(aws, webhooks=["other"]) == []
-    assert chain(aws, "unknown") == []
+    assert len(attempts_of(aws, webhooks=["acme.*"])) == 1
+    assert attempts_of(aws, webhooks=["other"]) == []
+    assert attempts_of(aws, "unknown") == []
     shown = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": ".."}), None)
     assert (shown["statusCode"], "message_id must be" in shown["body"]) == (400, True)
 
@@ -588,8 +588,8 @@ def conflict(answer: tuple[int, Any]) -> str:
     return str(body["error"]["recovery_id"])
 
 
-def let_it_be(seconds: int, attribute: str, aws: MockAws, recovery_id: str) -> None:
-    """So long since the moment that this attribute of the item holds."""
+def set_age(seconds: int, attribute: str, aws: MockAws, recovery_id: str) -> None:
+    """Set a time of a recovery to so many seconds ago."""
     aws.dynamodb.update_item(
         TableName=aws.refs["Recoveries"],
         Key={"webhook_id": {"S": WEBHOOK}, "recovery_id": {"S": recovery_id}},
@@ -602,7 +602,7 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
     first = recovery.start(since=SINCE)[1]["recovery_id"]
-    let_it_be(3600, "advanced_at", aws, first)  # until it makes progress
+    set_age(3600, "advanced_at", aws, first)  # until it makes progress
     ticks = iter([60_000, 60_000, 0, 0])
     little_time = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
     recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - as time goes by
@@ -632,9 +632,9 @@ def test_a_recovery_without_progress_for_an_hour_is_replaced_and_does_not_contin
     send(app, sqs_event(message(receiver.url("/status/500"))))
     first = recovery.start(since=SINCE)[1]["recovery_id"]
     dead_letter = aws.take("RecoveryQueue")
-    let_it_be(3500, "advanced_at", aws, first)
+    set_age(3500, "advanced_at", aws, first)
     assert conflict(recovery.start(since=SINCE)) == first
-    let_it_be(3600, "advanced_at", aws, first)
+    set_age(3600, "advanced_at", aws, first)
     second = recovery.start(since=SINCE)[1]["recovery_id"]
     recovery.run(dead_letter)  # as after a redrive
     assert recovery.progress(first) == {"status": "stopped", "found": 0, "queued": 0}
@@ -658,7 +658,7 @@ def test_a_recovery_that_crashed_at_its_start_blocks_others_for_a_minute(aws: Mo
     item = {name: {"S": value} for name, value in named.items()} | numbers
     aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item=item)
     assert conflict(recovery.start(since=SINCE)) == named["named"]
-    let_it_be(60, "named_at", aws, "#running")
+    set_age(60, "named_at", aws, "#running")
     assert recovery.start(since=SINCE)[0] == 202
 
 
@@ -666,11 +666,11 @@ def test_a_recovery_that_continues_just_before_its_stop_is_not_stopped(
     aws: MockAws, aws_endpoint: str, recovery: Recovery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = recovery.start(since=SINCE)[1]["recovery_id"]
-    let_it_be(3600, "advanced_at", aws, first)
+    set_age(3600, "advanced_at", aws, first)
 
-    def goes_on(asked: Asked) -> None:
+    def goes_on(asked: AwsRequest) -> None:
         if asked.operation == "UpdateItem":
-            let_it_be(0, "advanced_at", aws, first)
+            set_age(0, "advanced_at", aws, first)
 
     with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(goes_on), monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
@@ -709,7 +709,7 @@ def test_a_recovery_does_not_find_its_own_resends(aws: MockAws, receiver: Receiv
 def test_a_record_that_a_batch_contains_twice_is_sent_once(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     event = sqs_event(message(receiver.url("/status/200")))
     assert send(app, {"Records": event["Records"] * 2}) == []
-    assert len(receiver.requests) == len(chain(aws)) == 1
+    assert len(receiver.requests) == len(attempts_of(aws)) == 1
 
 
 def test_a_response_that_the_client_fails_to_parse_is_logged(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -718,7 +718,7 @@ def test_a_response_that_the_client_fails_to_parse_is_logged(app: ModuleType, aw
         receiver.url("/status/429", retry_after=f"Mon, 01 Jan {'9' * 11} 00:00:00 GMT"),
     ]
     assert send(app, sqs_event(*[message(url, message_id=f"m{n}") for n, url in enumerate(hostile)])) == []
-    assert [e["result"] for n in range(2) for e in chain(aws, f"m{n}")] == [503, 429]
+    assert [e["result"] for n in range(2) for e in attempts_of(aws, f"m{n}")] == [503, 429]
 
 
 def test_a_batch_is_logged_if_its_details_cannot_be_built(
@@ -729,7 +729,7 @@ def test_a_batch_is_logged_if_its_details_cannot_be_built(
 
     monkeypatch.setattr("gzip.compress", out_of_memory)
     assert send(app, sqs_event(message(receiver.url("/status/410")))) == []
-    assert chain(aws)[0]["result"] == 410
+    assert attempts_of(aws)[0]["result"] == 410
 
 
 def test_a_batch_too_large_for_the_memory_is_logged_one_by_one(
@@ -783,7 +783,7 @@ def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: M
     assert send(app, {"Records": again}) == []
     came = Counter(request.header("webhook-id") for request in receiver.requests)
     for n in range(10):
-        executions = chain(aws, f"m{n}")
+        executions = attempts_of(aws, f"m{n}")
         assert executions
         assert came[f"m{n}"] <= len(executions) + sum(e.get("redelivered", False) for e in executions)
 

@@ -14,7 +14,7 @@ import pytest
 
 from cli.preflight import main
 from tests.aws import CREDENTIALS
-from tests.proxy import JSON, Answer, Asked, Proxy
+from tests.proxy import JSON, Answer, AwsRequest, Proxy
 from tests.template import ROOT
 
 SETTINGS = "/2016-08-19/account-settings"
@@ -27,7 +27,7 @@ class Account(Proxy):
         self.limit = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved or quota}
         self.refused: dict[str, str] = {}
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, asked: AwsRequest) -> Answer:
         service = asked.headers["Authorization"].split("/")[3]
         if code := self.refused.get(service):
             return refusal(service, code)

@@ -43,7 +43,7 @@ def send(app: ModuleType, event: dict[str, Any]) -> None:
     assert app.lambda_handler(event, CONTEXT) == {"batchItemFailures": []}
 
 
-def chain(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
+def attempts_of(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
     answer = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": message_id}), None)
     executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
     return executions
@@ -68,7 +68,7 @@ def test_a_sensitive_header_is_sent_on_every_attempt_and_never_shown(
     send(app, sqs_event(message(url, headers={name: SECRET, "X-Shop": "berlin"})))
     send(app, aws.take("WebhookQueue"))
     assert [request.header(name) for request in receiver.requests] == [SECRET, SECRET]
-    for summary in chain(aws):
+    for summary in attempts_of(aws):
         execution = show(aws, summary["execution_id"])
         assert SECRET not in json.dumps(execution)
         assert (execution["request_headers"][name], execution["request_headers"]["X-Shop"]) == ("••••", "berlin")
@@ -78,7 +78,7 @@ def test_a_sensitive_header_is_sent_on_every_attempt_and_never_shown(
 @pytest.mark.parametrize("name", ["set-cookie", "Authorization"])
 def test_a_secret_in_a_response_is_not_shown(app: ModuleType, aws: MockAws, receiver: Receiver, name: str) -> None:
     send(app, sqs_event(message(receiver.url("/status/500", header=f"{name}:{SECRET}"))))
-    execution = show(aws, chain(aws)[0]["execution_id"])
+    execution = show(aws, attempts_of(aws)[0]["execution_id"])
     assert execution["response_headers"][name] == "••••"
     assert execution["response_headers"]["Content-Length"] != "••••"
 
@@ -88,7 +88,7 @@ def test_the_deployments_sensitive_headers_are_masked_in_older_executions(
 ) -> None:
     answered = receiver.url("/status/500", header=f"X-Session:{SECRET}")
     send(app, sqs_event(message(answered, headers={"X-Shop-Token": SECRET})))
-    (summary,) = chain(aws)
+    (summary,) = attempts_of(aws)
     assert SECRET in json.dumps(show(aws, summary["execution_id"])["request_headers"])
     execution = show(aws, summary["execution_id"], SENSITIVE_HEADERS=" x-shop-TOKEN , X-Session")
     assert execution["request_headers"]["X-Shop-Token"] == execution["response_headers"]["X-Session"] == "••••"
@@ -108,7 +108,7 @@ def test_a_webhooks_sensitive_headers_are_masked_in_older_executions(
     assert set_up() == 201
     sent = message(webhook["url"], headers={"X-Shop-Token": SECRET})
     send(app, sqs_event(sent if own else {name: sent[name] for name in sent if name != "url"}))
-    (summary,) = chain(aws)
+    (summary,) = attempts_of(aws)
     assert show(aws, summary["execution_id"])["request_headers"]["X-Shop-Token"] == SECRET
     assert set_up(version=1, sensitive_headers=["x-shop-token"]) == 200
     assert show(aws, summary["execution_id"])["request_headers"]["X-Shop-Token"] == "••••"
@@ -225,9 +225,9 @@ def test_erasing_an_execution_keeps_its_summary(
     bodies = [message(receiver.url("/status/410"), message_id=f"msg_{n}", payload=noise) for n in (1, 2)]
     send(app, sqs_event(*bodies))
     assert len(parts(aws)) == 6
-    before, other = chain(aws)[0], chain(aws, "msg_2")[0]
+    before, other = attempts_of(aws)[0], attempts_of(aws, "msg_2")[0]
     assert erase.execution(before["execution_id"]) == 204
-    assert show(aws, before["execution_id"]) == chain(aws)[0] == {**before, "erased": True}
+    assert show(aws, before["execution_id"]) == attempts_of(aws)[0] == {**before, "erased": True}
     assert len(parts(aws)) == 3
     assert show(aws, other["execution_id"])["request_body"]
     assert erase.execution(before["execution_id"]) == 204, "nothing is left to erase"
@@ -247,7 +247,7 @@ def test_an_erasure_marker_outlives_the_summary_and_pending_log_writes(
 
 def test_erasing_requires_the_manage_scope(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
     send(app, sqs_event(message(receiver.url("/status/410"))))
-    execution_id = chain(aws)[0]["execution_id"]
+    execution_id = attempts_of(aws)[0]["execution_id"]
     assert erase.execution(execution_id, scope="executions:read executions:resend webhooks:read") == 403
     assert erase.execution(execution_id, webhooks=["acme.other"]) == 403
     assert erase.execution(execution_id, webhook_id="acme.other") == 404
@@ -273,7 +273,7 @@ def test_a_message_is_erased_for_every_webhook_that_the_token_covers(
 def test_an_erased_message_is_not_resent(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
     event = sqs_event(message(receiver.url("/status/500")))
     send(app, event)
-    execution_id = chain(aws)[0]["execution_id"]
+    execution_id = attempts_of(aws)[0]["execution_id"]
     erase.execution(execution_id)
     send(app, aws.take("WebhookQueue"))
     send(app, sqs_event(message(receiver.url("/status/500")), receive_count=2))
@@ -302,12 +302,12 @@ def test_a_pending_log_write_does_not_restore_erased_details(
     writer, waiting = aws.start("LogUnloggedFunction"), aws.take("UnloggedExecutions", 2)["Records"]
     waiting.sort(key=lambda record: "ExecutionDetails" in record["body"])
     send(writer, {"Records": waiting[:1]})
-    (summary,) = chain(aws)
+    (summary,) = attempts_of(aws)
     assert erase.execution(summary["execution_id"]) == 204
     for records in (waiting[1:], waiting[:1], waiting):  # SQS may hand out each again
         send(writer, {"Records": records})
         assert parts(aws) == []
-        assert chain(aws) == [{**summary, "erased": True}]
+        assert attempts_of(aws) == [{**summary, "erased": True}]
 
 
 NONE = {"DETAILS_OF": "none"}
@@ -333,7 +333,7 @@ def test_without_stored_details_a_retry_has_an_inline_payload(aws: MockAws, rece
         assert {request.header(name) for request in requests} == {value}
     assert aws.rows("ExecutionDetails") == []
     assert not any(word in repr(aws.rows("Executions")) for word in (SECRET, "berlin", "http", "title"))
-    summaries = chain(aws)
+    summaries = attempts_of(aws)
     assert [shown["result"] for shown in summaries] == [500, 503, 200]
     assert [show(aws, shown["execution_id"]) for shown in summaries] == summaries
     assert aws.waiting("WebhookQueue") == 0
@@ -341,13 +341,13 @@ def test_without_stored_details_a_retry_has_an_inline_payload(aws: MockAws, rece
 
 def test_a_hard_error_has_its_error_if_details_are_not_stored(aws: MockAws, receiver: Receiver) -> None:
     send(start(aws, **NONE), sqs_event(message(f"{receiver.refused_url}/")))
-    error = show(aws, chain(aws)[0]["execution_id"])["error"]
+    error = show(aws, attempts_of(aws)[0]["execution_id"])["error"]
     assert (error["type"], error["message"][:7]) == ("connection_refused", "The rec")
 
 
 def test_an_execution_without_stored_details_cannot_be_resent(aws: MockAws, receiver: Receiver) -> None:
     send(start(aws, RETRY_SCHEDULE="", **NONE), sqs_event(message(receiver.url("/status/500"))))
-    path = {"webhook_id": WEBHOOK, "execution_id": chain(aws)[0]["execution_id"]}
+    path = {"webhook_id": WEBHOOK, "execution_id": attempts_of(aws)[0]["execution_id"]}
     event = api_event(path, scope="executions:resend")
     assert aws.endpoint("resend_execution").lambda_handler(event, None)["statusCode"] == 409
     assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
@@ -379,7 +379,7 @@ def in_flight(app: ModuleType, aws: MockAws, event: dict[str, Any]) -> str:
 
 def held_back(aws: MockAws) -> str:
     """Take the one message that SQS holds back off the queue."""
-    aws.hasten("WebhookQueue")
+    aws.release_delayed("WebhookQueue")
     (record,) = aws.take("WebhookQueue")["Records"]
     return str(record["body"])
 
@@ -395,7 +395,7 @@ def test_a_scheduled_retry_has_an_inline_payload(aws: MockAws, receiver: Receive
     schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
     send(app, sqs_event(json.loads(schedule["Target"]["Input"])["MessageBody"]))
     assert len({request.body for request in receiver.requests}) == 1
-    assert [shown["attempt"] for shown in chain(aws)] == [1, 2]
+    assert [shown["attempt"] for shown in attempts_of(aws)] == [1, 2]
 
 
 def test_a_late_retry_too_large_for_a_schedule_waits_on_the_queue(aws: MockAws, receiver: Receiver) -> None:
@@ -417,7 +417,7 @@ def test_bodies_are_retried_up_to_the_largest_inline_payload(
 ) -> None:
     app = start(aws, **NONE)
     send(app, sqs_event(message(receiver.url("/status/500"), payload=noise(random_bytes))))
-    (shown,) = chain(aws)
+    (shown,) = attempts_of(aws)
     assert ("next_attempt_at" in shown, shown.get("exhausted", False)) == (retried, not retried)
     if retried:
         send(app, aws.take("WebhookQueue"))

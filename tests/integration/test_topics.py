@@ -15,7 +15,7 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
 from tests.faults import Fault, FaultyService, failing
-from tests.proxy import Answer, Asked
+from tests.proxy import Answer, AwsRequest
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
 
@@ -34,8 +34,8 @@ def published(receive_count: int = 1, received_ago: float = 0, **fields: Any) ->
     return event
 
 
-def again(event: Event) -> Event:
-    """As the queue hands it out a second time."""
+def redelivered(event: Event) -> Event:
+    """Return the event as SQS redelivers it."""
     records = [{**r, "attributes": {**r["attributes"], "ApproximateReceiveCount": "2"}} for r in event["Records"]]
     return {"Records": records}
 
@@ -91,7 +91,7 @@ def after(calls: int) -> Fault:
     """SQS fails after so many requests."""
     left = [calls]
 
-    def fault(asked: Asked) -> Answer | None:
+    def fault(asked: AwsRequest) -> Answer | None:
         left[0] -= 1
         return None if left[0] >= 0 else failing(asked)
 
@@ -248,7 +248,7 @@ class TestCrashes:
                 if len(copies) == dies_at:
                     with sqs.breaking(after(requests)):
                         assert len(send(mortal, event)) == 1
-                    event = again(event)
+                    event = redelivered(event)
                 assert send(mortal, event) == []
                 more, made = on_the_queue(aws)
                 pages += more
@@ -264,7 +264,7 @@ class TestCrashes:
         names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
         event = published()
         copies: list[Any] = []
-        for first in (event, again(event)):
+        for first in (event, redelivered(event)):
             pages = [first]
             while pages:
                 assert send(sender, pages.pop()) == []
@@ -281,7 +281,7 @@ class TestCrashes:
         """There is a backlog: the second copies come before the first."""
         names = register(aws, api, receiver, 10, range(10))
         event = published(received_ago=UNIQUE_SECONDS + 1)
-        for each in (event, again(event)):
+        for each in (event, redelivered(event)):
             assert send(sender, each) == []
         drain(sender, aws, reversed)
         assert received(receiver) == dict.fromkeys(names, 1)

@@ -17,7 +17,7 @@ from tests.events import api_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
 from tests.openapi import check, operations, resolved
-from tests.proxy import Answer, Asked
+from tests.proxy import Answer, AwsRequest
 from tests.receiver import Receiver
 from tests.webhooks import ID, Api, history, recover, resend, send
 
@@ -362,11 +362,11 @@ class TestOneAtATime:
         assert 0 < int(row["expires_at"]["N"]) - time.time() <= LOCK_SECONDS
 
 
-def lost_once(service: FaultyService, operation: str) -> Callable[[Asked], Answer | None]:
+def lost_once(service: FaultyService, operation: str) -> Callable[[AwsRequest], Answer | None]:
     """The first call of an operation is carried out, and answered with a fault."""
     left = [1]
 
-    def fault(asked: Asked) -> Answer | None:
+    def fault(asked: AwsRequest) -> Answer | None:
         if asked.operation != operation or not left[0]:
             return None
         left[0] -= 1

@@ -15,7 +15,7 @@ from tests.aws import MockAws
 from tests.events import api_event
 from tests.faults import FaultyService
 from tests.openapi import operations, validator
-from tests.proxy import Asked
+from tests.proxy import AwsRequest
 from tests.receiver import Receiver
 from tests.webhooks import BOTH, CONTEXT, ID, Api, history, send
 
@@ -378,7 +378,7 @@ class TestLimit:
             everyone.put(f"acme.{number}", **self.HOOK)
         asked: list[dict[str, Any]] = []
 
-        def watch(call: Asked) -> None:
+        def watch(call: AwsRequest) -> None:
             asked.extend([json.loads(call.body)] if call.operation == "Query" else [])
 
         with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(watch):

@@ -72,21 +72,21 @@ class Receiver:
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """Every request received in full since the last reset, in order."""
+        """Every complete request since the last reset, in order."""
         return self._request_log.requests
 
     @property
     def connections(self) -> int:
-        """Connections opened or used since the last reset, TLS handshakes that failed among them."""
+        """The number of connections opened or used since the last reset, including failed TLS handshakes."""
         return self._request_log.connections
 
     def received(self, path: str) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.path == path]
 
     def wait_for(self, expected: Expected, timeout: float = 10, path: str | None = None) -> list[ReceivedRequest]:
-        """The requests (of one path) once there are `expected` of them, or once it holds for the list of them.
+        """Wait for `expected` requests (of one path), or until `expected` holds for them, and return them.
 
-        Raises TimeoutError, naming what did come.
+        Raises TimeoutError, which names the received requests.
         """
         return self._request_log.wait_for(expected, timeout, path)
 
@@ -165,7 +165,7 @@ class Receiver:
         self._join_all()
 
     def _join_all(self) -> None:
-        """Those too that have closed their connection but have not quite ended."""
+        """Also join threads that have closed their connection but not ended yet."""
         for thread in threading.enumerate():
             if thread.name.startswith(f"{self.http_url} "):
                 thread.join(_END_SECONDS)
@@ -187,7 +187,7 @@ def _listen(resources: contextlib.ExitStack) -> socket.socket:
 
 
 def _listen_full(resources: contextlib.ExitStack) -> int:
-    """The port of a listener that accepts nobody and whose queue is taken."""
+    """Return the port of a listener that accepts no connection and whose backlog is full."""
     listener = _bind(resources)
     listener.listen(0)
     for _ in range(2):

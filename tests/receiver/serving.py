@@ -1,4 +1,4 @@
-"""A connection's life: request after request until one side ends it."""
+"""Serves the requests of a connection until one side closes it."""
 
 import contextlib
 import time

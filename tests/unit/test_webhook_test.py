@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Witness:
+class RecordingClient:
     """A client that sends nothing."""
 
     calls: list[Call] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Witness:
         return Delivery.skip(call, attempt, datetime.now(UTC))
 
 
-def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delivery:
+def run(witness: RecordingClient, timeout_seconds: float, seconds_left: float) -> Delivery:
     fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": timeout_seconds}
     webhook = Webhook.parse(fields, "acme.orders", None)
     tester = WebhookTester(Dispatcher(cast("WebhookClient", witness), NO_RETRIES), Transformer())
@@ -60,12 +60,12 @@ def run(witness: Witness, timeout_seconds: float, seconds_left: float) -> Delive
     ],
 )
 def test_a_receiver_has_only_the_time_that_the_response_allows(seconds: float, left: float, given: float) -> None:
-    run(witness := Witness(), seconds, left)
+    run(witness := RecordingClient(), seconds, left)
     assert [call.timeout_seconds for call in witness.calls] == [pytest.approx(given, abs=0.4)]
 
 
 def test_nothing_is_sent_without_time_for_the_receiver() -> None:
-    witness = Witness()
+    witness = RecordingClient()
     with pytest.raises(NoTimeLeft):
         run(witness, 30, RESERVE_SECONDS - 0.01)
     assert witness.calls == []
