@@ -73,10 +73,18 @@ def test_every_endpoint_is_in_the_document_and_deployed() -> None:
     assert operations().keys() == deployed - pages
 
 
-def test_an_operation_has_the_name_and_the_parameters_of_its_route() -> None:
-    documented = {call: (each["operationId"], queries(each)) for call, each in operations().items()}
-    routes = {(each.method, each.resource): (operation_id(each.handler), each.parameters) for each in ROUTES}
+def test_an_operation_has_the_name_the_parameters_and_the_scope_of_its_route() -> None:
+    documented = {call: (each["operationId"], queries(each), scope(each)) for call, each in operations().items()}
+    routes = {
+        (each.method, each.resource): (operation_id(each.handler), each.parameters, each.scope) for each in ROUTES
+    }
     assert documented == routes
+
+
+def scope(operation: Mapping[str, Any]) -> str:
+    found = re.match(r"Requires the scope `([a-z:]+)`", operation["description"])
+    assert found, operation["operationId"]
+    return found[1]
 
 
 def queries(operation: Mapping[str, Any]) -> frozenset[str]:

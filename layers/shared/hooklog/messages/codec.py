@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hooklog.errors import InvalidMessage
-from hooklog.messages.fields import MAX_TIMEOUT_SECONDS, parse_object
+from hooklog.messages.fields import parse_object
 from hooklog.messages.message import OPTIONAL, Message
 
 MAX_DOCUMENT_BYTES: Final = 8_388_608
@@ -78,8 +78,6 @@ def from_details(stored: Mapping[str, Any], details: Mapping[str, Any], **row_fi
     """
     fields = {name: field.read({}) for name, field in OPTIONAL.items()}
     fields |= {name: stored[key] for key, name in _IN_DETAILS.items() if stored.get(key) is not None}
-    if fields["timeout_seconds"] is not None:
-        fields["timeout_seconds"] = min(float(fields["timeout_seconds"]), MAX_TIMEOUT_SECONDS)
     fields["url"] = None if stored.get("registered") else details["url"].strip()
     text = details["request_body"]
     body = base64.b64decode(text) if details.get("request_body_encoding") == "base64" else text.encode()
