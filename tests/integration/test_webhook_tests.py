@@ -142,6 +142,23 @@ def test_a_test_sends_the_same_request_as_the_sender(
     assert {row.get("trigger", {}).get("S", "event") for row in rows} == {"test", "event"}
 
 
+@pytest.mark.parametrize(
+    ("settings", "error_type"),
+    [({"ALLOW_HTTP": "false"}, "invalid_url"), ({"ALLOWED_NETWORKS": ""}, "blocked_address")],
+)
+def test_a_test_is_sent_to_no_url_that_the_sender_refuses(
+    api: Api, aws: MockAws, receiver: Receiver, settings: dict[str, str], error_type: str
+) -> None:
+    """The webhook was registered while the deployment allowed its URL."""
+    receiver.reset()
+    api.put(url=receiver.url("/status/200"), enabled=True)
+    settings = {"ALLOW_HTTP": "true", **settings}
+    assert ask(aws.endpoint("test_webhook", **settings))["error"]["type"] == error_type
+    send(aws.start("SendWebhooksFunction", **settings), {})
+    assert [row["error_type"]["S"] for row in history(aws)] == [error_type] * 2
+    assert receiver.requests == []
+
+
 OF_ONE_EXECUTION = {"execution_id", "message_id", "trigger", "executed_at", "duration_ms"}
 OF_RETRIES = {"next_attempt_at", "exhausted"}
 OF_ONE_ATTEMPT = {"webhook-id", "webhook-timestamp", "webhook-signature", "traceparent", *leaks.HEADER}
