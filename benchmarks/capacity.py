@@ -215,7 +215,10 @@ class Load:
                 yield self._failed(group, stage, rate), delays[stage], waiting
 
     def ended_shares(self) -> tuple[float, ...]:
-        """Return the share of executions that have ended at each step up to the timeout. Independent of the rate."""
+        """Return the share of executions that have ended at each step up to the timeout.
+
+        Independent of the rate.
+        """
         return _compute_ended_shares(replace(self, per_second=1.0))
 
 

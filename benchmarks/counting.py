@@ -49,7 +49,10 @@ class Tally:
     """Bytes stored by those writes, by the same keys."""
 
     def add(self, request: Request) -> None:
-        """Count one request. Raises KeyError for an operation without a price, so that none is missed."""
+        """Count one request.
+
+        Raises KeyError for an operation without a price, so that none is missed.
+        """
         _PRICED[request.operation](self, request)
 
     def _count_sqs(self, request: Request) -> None:

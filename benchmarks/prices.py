@@ -1,4 +1,7 @@
-"""List prices in USD, us-east-1, arm64, with source and date. No free tiers or discounts."""
+"""List prices in USD, us-east-1, arm64, with source and date.
+
+No free tiers or discounts.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -45,7 +45,10 @@ class Candidate:
 
 
 def measure() -> Iterator[Figure]:
-    """Measure median ratios. Each round measures both sides, alternating which goes first."""
+    """Measure median ratios.
+
+    Each round measures both sides, alternating which goes first.
+    """
     variables = function_environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
     with run_stub() as receivers, replace_environment(variables | {"AWS_ENDPOINT_URL": receivers.base}):
         comparison = Comparison(receivers, _create_handler(), create_bare_loop())

@@ -30,7 +30,10 @@ _EXIT_CODES: Final = {
 
 
 class Api:
-    """Calls the API with short-lived tokens that it mints and renews. Raises CliFailure for every non-2xx response."""
+    """Calls the API with short-lived tokens that it mints and renews.
+
+    Raises CliFailure for every non-2xx response.
+    """
 
     def __init__(self, stack: Stack, scope: str = _EXECUTIONS) -> None:
         self._stack = stack
@@ -95,7 +98,10 @@ def quote_segment(value: str) -> str:
 
 
 def _describe_error(response: requests.Response) -> str:
-    """Return the API's error message, or a line for each wrong field. API Gateway's own responses may differ."""
+    """Return the API's error message, or a line for each wrong field.
+
+    API Gateway's own responses may differ.
+    """
     status = f"The API answered {response.status_code}"
     try:
         error = response.json()["error"]

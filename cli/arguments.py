@@ -52,7 +52,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _common_options(default: str | None) -> argparse.ArgumentParser:
-    """Options that are valid before and after the command. After it, a missing option must not reset an earlier one."""
+    """Options that are valid before and after the command.
+
+    After it, a missing option must not reset an earlier one.
+    """
     common = argparse.ArgumentParser(add_help=False, argument_default=default)
     common.add_argument("--stack", metavar="NAME", help="use this stack on AWS instead of the local one")
     common.add_argument("--region", help="AWS region of the stack; default: your AWS configuration")

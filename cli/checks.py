@@ -192,7 +192,10 @@ def check_layer_bytecode(stack: CheckedStack) -> Finding:
 
 
 def _list_files(stack: CheckedStack, location: str) -> list[str]:
-    """List the files in a layer's archive. Reads only its end if the server supports ranges."""
+    """List the files in a layer's archive.
+
+    Reads only its end if the server supports ranges.
+    """
     with requests.Session() as session:
         session.trust_env = not stack.is_local
         response = session.get(location, headers={"Range": f"bytes=-{_DIRECTORY_BYTES}"}, timeout=(5, 60))

@@ -68,7 +68,10 @@ class Shortfall(NamedTuple):
 
 
 def find_shortfall(account: Account, demand: Demand, own: int = 0) -> Shortfall | None:
-    """Return None if the account has enough. `own` is what the deployed stack already reserves."""
+    """Return None if the account has enough.
+
+    `own` is what the deployed stack already reserves.
+    """
     free = account.unreserved + own
     lacking = max(
         demand.sender + OTHERS + demand.reserved - free,

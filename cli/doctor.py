@@ -26,7 +26,10 @@ _ACTION: Final = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 
 def doctor(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Check the stack, print a row per check, and send one webhook through it. Raises CliFailure if a check fails."""
+    """Check the stack, print a row per check, and send one webhook through it.
+
+    Raises CliFailure if a check fails.
+    """
     failed = 0
     for name, finding in _run_checks(CheckedStack.of(stack), arguments.to, output):
         failed += finding.status is Status.FAILED
@@ -54,7 +57,10 @@ def _run_check(check: Check, stack: CheckedStack) -> Finding:
 
 
 def _find(find: Callable[[], Finding]) -> Finding:
-    """Return what a check finds, or why it could not. Raises ClientError if AWS rejects the credentials."""
+    """Return what a check finds, or why it could not.
+
+    Raises ClientError if AWS rejects the credentials.
+    """
     try:
         return find()
     except MissingResource as missing:
@@ -79,7 +85,10 @@ def _explain(error: ClientError) -> Finding:
 
 
 def _denied_action(error: ClientError) -> str:
-    """Return the IAM action that was denied. Only the text of the error names it, and not always."""
+    """Return the IAM action that was denied.
+
+    Only the text of the error names it, and not always.
+    """
     named = _ACTION.search(str(error))
     return named[1] if named else error.operation_name
 

@@ -36,7 +36,10 @@ class MissingResource(Exception):
 
 @dataclass(frozen=True)
 class CheckedStack:
-    """A stack with its description and resources, each read once. Raises what boto3 raises."""
+    """A stack with its description and resources, each read once.
+
+    Raises what boto3 raises.
+    """
 
     stack: Stack
     now: datetime

@@ -39,7 +39,9 @@ def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None
 
 
 def move_dead_letters(sqs: Any, source: str, destination: str) -> int:
-    """Move every dead letter between these queue URLs, and return how many. Those that still fail will come back.
+    """Move every dead letter between these queue URLs, and return how many.
+
+    Those that still fail will come back.
 
     Adds the identity of the original queue message, so that the sender recognises what it has already sent: SQS's own
     redrive creates new messages, and SQS adds no identity when it moves a message to the dead-letter queue. Sends each
@@ -56,7 +58,10 @@ def move_dead_letters(sqs: Any, source: str, destination: str) -> int:
 
 
 def start_sqs_redrive(sqs: Any, source: str, destination: str) -> int:
-    """Let SQS move every dead letter, wait, and return roughly how many. Raises CliFailure if SQS stops early."""
+    """Let SQS move every dead letter, wait, and return roughly how many.
+
+    Raises CliFailure if SQS stops early.
+    """
     if not (waiting := _count(sqs, source)):
         return 0
     try:

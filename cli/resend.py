@@ -33,7 +33,10 @@ def recover(stack: Stack, arguments: argparse.Namespace, output: Output) -> None
 
 
 def _await_recovery(api: Api, path: str, recovery_id: str, output: Output) -> dict[str, Any]:
-    """Return the recovery's state once it is done. Raises CliFailure if it was stopped."""
+    """Return the recovery's state once it is done.
+
+    Raises CliFailure if it was stopped.
+    """
     with create_progress(output) as progress:
         task = progress.add_task(recovery_id, total=None)
         while (state := api.get(path))["status"] == "running":

@@ -23,7 +23,10 @@ _ADDRESSES: Final = ("webhook_id", "topic")
 
 
 def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Queue messages, after checking all of them. A message without a `message_id` gets one."""
+    """Queue messages, after checking all of them.
+
+    A message without a `message_id` gets one.
+    """
     messages = [_check(number, fields) for number, fields in enumerate(_read_input(arguments), start=1)]
     if not messages:
         raise CliFailure("The input contains no messages", ExitCode.USAGE)
@@ -44,7 +47,10 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
 
 def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
-    """Queue messages, grouped by webhook or topic. Raises NotQueued unless SQS accepts all of them."""
+    """Queue messages, grouped by webhook or topic.
+
+    Raises NotQueued unless SQS accepts all of them.
+    """
     send_all(sqs, queue_url, [_entry(message) for message in messages])
 
 
@@ -101,7 +107,10 @@ def _parse_json(text: str, what: str) -> Any:
 
 
 def _check(number: int, fields: Any) -> dict[str, Any]:
-    """Return the message with a `message_id`, by which its executions can be found. Raises CliFailure if invalid."""
+    """Return the message with a `message_id`, by which its executions can be found.
+
+    Raises CliFailure if invalid.
+    """
     if not isinstance(fields, dict):
         raise CliFailure(f"Message {number} is not a JSON object", ExitCode.USAGE)
     message = {"message_id": f"cli_{uuid.uuid4().hex}", **fields}

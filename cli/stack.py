@@ -40,7 +40,10 @@ def find_local_stack() -> Stack:
 
 
 def find_deployed_stack(name: str, region: str | None, profile: str | None) -> Stack:
-    """Return a stack on AWS, using the user's configuration. Raises CliFailure if there is no such Hooklog stack."""
+    """Return a stack on AWS, using the user's configuration.
+
+    Raises CliFailure if there is no such Hooklog stack.
+    """
     session: Any = boto3.Session(region_name=region, profile_name=profile)
     try:
         (described,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]

@@ -10,7 +10,10 @@ _DURATION: Final = re.compile(r"(\d{1,4})([smhd])", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse `90s`, `15m`, `1h` or `7d`. Raises argparse.ArgumentTypeError for anything else, and for zero."""
+    """Parse `90s`, `15m`, `1h` or `7d`.
+
+    Raises argparse.ArgumentTypeError for anything else, and for zero.
+    """
     match = _DURATION.fullmatch(text)
     if not match or not int(match[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is not a duration: write 90s, 15m, 1h or 7d")

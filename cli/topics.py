@@ -23,7 +23,10 @@ def tenant_of(name: str, depth: int) -> str:
 
 
 def topics(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print the webhooks that are in another tenant's topic. Raises CliFailure if there are any."""
+    """Print the webhooks that are in another tenant's topic.
+
+    Raises CliFailure if there are any.
+    """
     webhooks = list(Api(stack, Scope.WEBHOOKS_READ).list_webhooks())
     foreign = [_select_fields(one) for one in webhooks if _is_foreign(one, arguments.depth)]
     if foreign:

@@ -58,7 +58,10 @@ GONE: Final = json.dumps({"error": "unknown endpoint"})
 
 @dataclass(frozen=True, slots=True)
 class PastExecution:
-    """One execution of the day. Later attempts of one event type belong to the same message."""
+    """One execution of the day.
+
+    Later attempts of one event type belong to the same message.
+    """
 
     minutes_ago: float
     event_type: str

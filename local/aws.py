@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @cache
 def session() -> boto3.Session:
-    """Return a session that ignores AWS_PROFILE and the user's files. Cached, because loading its models is slow."""
+    """Return a session that ignores AWS_PROFILE and the user's files.
+
+    Cached, because loading its models is slow.
+    """
     variables = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
@@ -34,7 +37,10 @@ def session() -> boto3.Session:
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
-    """Return a client of any service, at HOOKLOG_PORT or at `endpoint`. The functions below add types."""
+    """Return a client of any service, at HOOKLOG_PORT or at `endpoint`.
+
+    The functions below add types.
+    """
     config = Config(proxies={}, retries={"mode": "standard"})
     create = cast("Any", session().client)
     return create(service, endpoint_url=endpoint or places.endpoint(), config=config)

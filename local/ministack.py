@@ -44,7 +44,10 @@ def find_running() -> Ministack | None:
 
 
 def start() -> Ministack:
-    """Start MiniStack in its own session. It accepts requests once wait_until_ready() has returned."""
+    """Start MiniStack in its own session.
+
+    It accepts requests once wait_until_ready() has returned.
+    """
     check_port_is_free()
     (places.STATE / "tmp").mkdir(parents=True, exist_ok=True)
     with _LOCK.open("wb") as lock, LOG.open("wb") as log:

@@ -26,7 +26,10 @@ _OWN_PYTHON: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "COND
 
 
 def port() -> int:
-    """Return the port of the local AWS: HOOKLOG_PORT, or 4566. Raises LocalFailure for an invalid one."""
+    """Return the port of the local AWS: HOOKLOG_PORT, or 4566.
+
+    Raises LocalFailure for an invalid one.
+    """
     value = os.environ.get("HOOKLOG_PORT", "") or str(DEFAULT_PORT)
     if not (value.isascii() and value.isdecimal() and 1 <= int(value) <= 65_535):
         raise LocalFailure(f"HOOKLOG_PORT must be a port number from 1 to 65535, not {value!r}.")

@@ -1,4 +1,7 @@
-"""Runs a command-line tool. Its output goes to a log file, and to the terminal only if it fails."""
+"""Runs a command-line tool.
+
+Its output goes to a log file, and to the terminal only if it fails.
+"""
 
 import subprocess
 import sys

@@ -34,7 +34,10 @@ def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
 
 
 def takes(app: ModuleType, bearer: str) -> bool:
-    """Return whether a token is accepted. API Gateway answers 401 for this very text, and 500 for other exceptions."""
+    """Return whether a token is accepted.
+
+    API Gateway answers 401 for this very text, and 500 for other exceptions.
+    """
     try:
         authorize(app, bearer)
     except Exception as refusal:  # noqa: BLE001 - API Gateway sees only the text

@@ -104,7 +104,10 @@ class MockAws:
         return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **allowed, **overrides}
 
     def _resolve(self, value: Any) -> str:
-        """Resolve a reference. A queue's ARN must end with its name; other ARNs are not checked."""
+        """Resolve a reference.
+
+        A queue's ARN must end with its name; other ARNs are not checked.
+        """
         if not isinstance(value, dict):
             return str(value)
         if "Ref" in value:
@@ -231,7 +234,9 @@ def moto_server() -> Iterator[str]:
 
 
 def mock_aws(endpoint: str) -> MockAws:
-    """Return the template's resources in their initial state. A process has only one moto.
+    """Return the template's resources in their initial state.
+
+    A process has only one moto.
 
     They are built once and then restored, which takes half a millisecond instead of a hundred.
     """

@@ -49,7 +49,10 @@ class Request:
 
 
 def calls(request: Request) -> set[Call]:
-    """Return the calls that IAM would authorize for a request. The resource of an unsupported service is `unknown`."""
+    """Return the calls that IAM would authorize for a request.
+
+    The resource of an unsupported service is `unknown`.
+    """
     found = _CALLS.get(request.service, _unknown)(request)
     return {Call(f"{request.service}:{operation}", resource) for operation, resource in found} | _passed(request)
 

@@ -69,7 +69,10 @@ class Deployment:
         return execution
 
     def dead_letter(self, body: str, seconds: float = SECONDS) -> dict[str, Any]:
-        """Wait for the dead letter with this body, delete it and return it. Leaves other tests' letters."""
+        """Wait for the dead letter with this body, delete it and return it.
+
+        Leaves other tests' letters.
+        """
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
             received = self.sqs.receive_message(

@@ -74,7 +74,10 @@ def _json(content: Any, status: int = 200) -> Answer:
 
 
 class FaultyService(Proxy):
-    """Forwards to `endpoint` unless a fault is active. Counts the calls of each operation."""
+    """Forwards to `endpoint` unless a fault is active.
+
+    Counts the calls of each operation.
+    """
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)

@@ -20,7 +20,10 @@ ELSEWHERE = "/elsewhere.json"
 
 
 def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    """Return the key of this name and size. Keys are cached because generating one is slow."""
+    """Return the key of this name and size.
+
+    Keys are cached because generating one is slow.
+    """
     return _rsa_key(name, bits)
 
 

@@ -138,13 +138,19 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
 
 
 def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Answer:
-    """Start the function, invoke it with an event and return the outcome. Raises AssertionError without one."""
+    """Start the function, invoke it with an event and return the outcome.
+
+    Raises AssertionError without one.
+    """
     with started(function, folder) as api:
         return invoke_started(api, folder, event)
 
 
 def invoke_started(api: RuntimeApi, folder: Path, event: Mapping[str, Any]) -> Answer:
-    """Hand an event to a function that was started in `folder`. Raises AssertionError if there is no answer."""
+    """Hand an event to a function that was started in `folder`.
+
+    Raises AssertionError if there is no answer.
+    """
     api.events.put(json.dumps(event).encode())
     try:
         return api.answers.get(timeout=ANSWER_SECONDS)
@@ -160,7 +166,9 @@ def can_isolate() -> bool:
 
 
 def _command(function: Function, folder: Path) -> list[str]:
-    """As Lambda does: all is read-only but /tmp, and nobody can use /dev/shm. Without `unshare`, code and layer are
+    """As Lambda does: all is read-only but /tmp, and nobody can use /dev/shm.
+
+    Without `unshare`, code and layer are
     copies, so that nothing can be written into the build."""
     task, layer = folder / "task", folder / "opt" / "python"
     run = f"ulimit -d {function.memory_mb * 1024} && exec {shlex.quote(str(PYTHON))} -m awslambdaric app.lambda_handler"

@@ -1,4 +1,6 @@
-"""Transforms template.yaml as AWS does: AWS::LanguageExtensions, then SAM. Runs in .venv-stack, which has both.
+"""Transforms template.yaml as AWS does: AWS::LanguageExtensions, then SAM.
+
+Runs in .venv-stack, which has both.
 
 Reads a JSON list of changes, of parameters and of where what was built lies, and writes the resources for each, with
 those left out whose condition does not hold. `schemas` instead: reads a JSON list of resource types, and writes which

@@ -85,7 +85,10 @@ class Reconciliation:
         return self.enqueued - {e["message_id"] for e in rows if e["success"] or e.get("exhausted")}
 
     def report(self) -> bool:
-        """Print the result. Returns whether no message was lost and each duplicate is explained."""
+        """Print the result.
+
+        Returns whether no message was lost and each duplicate is explained.
+        """
         received, logged = ({message_id for message_id, _ in each} for each in (self.received, self.logged))
         lost = (
             (self.enqueued - received)

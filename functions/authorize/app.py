@@ -48,7 +48,10 @@ trusted = make_trusted(AuthorizerSettings.from_environment())
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """Return the token's policy, which the functions check again. Raises what API Gateway turns into a 401."""
+    """Return the token's policy, which the functions check again.
+
+    Raises what API Gateway turns into a 401.
+    """
     from hooklog.access.tokens import verify
 
     try:

@@ -75,7 +75,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 
 
 def serve(asset: Asset, known: str) -> dict[str, Any]:
-    """Return the asset, or 304 if the browser has it. Names do not change between deployments, so it always asks."""
+    """Return the asset, or 304 if the browser has it.
+
+    Names do not change between deployments, so it always asks.
+    """
     headers = {"Content-Type": asset.content_type, "Cache-Control": "no-cache", "ETag": asset.etag, **SECURITY_HEADERS}
     if asset is not ASSETS[PAGE]:
         headers |= SHARED_HEADERS

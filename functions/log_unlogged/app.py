@@ -22,7 +22,10 @@ DetailsRow.attach(connection, settings.execution_details_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    """Write the items. Those that DynamoDB does not accept stay on the queue; erased ones are erased again."""
+    """Write the items.
+
+    Those that DynamoDB does not accept stay on the queue; erased ones are erased again.
+    """
     puts, invalid_items = parse(event["Records"])
     unwritten = write(connection, sorted(puts, key=lambda put: put.table))
     left = [puts[put] for put in unwritten.puts] if unwritten else []
@@ -42,7 +45,10 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 
 
 def parse(records: Sequence[Mapping[str, Any]]) -> tuple[dict[Put, str], dict[str, str]]:
-    """Parse the records. Returns items with their queue message IDs, and IDs of invalid messages with reasons."""
+    """Parse the records.
+
+    Returns items with their queue message IDs, and IDs of invalid messages with reasons.
+    """
     puts: dict[Put, str] = {}
     invalid_items: dict[str, str] = {}
     for record in records:

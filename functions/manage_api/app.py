@@ -92,20 +92,29 @@ def erase_message_details(request: Request) -> None:
 
 
 def check_topic(webhook: Webhook, stored: Webhook | None, grant: Grant) -> None:
-    """Raise Forbidden if the webhook joins a topic that the token does not cover. It may keep or leave any topic."""
+    """Raise Forbidden if the webhook joins a topic that the token does not cover.
+
+    It may keep or leave any topic.
+    """
     if webhook.topic is not None and webhook.topic != (stored and stored.topic):
         grant.require_topic(webhook.topic)
 
 
 def check_webhook_limit(prefix: str) -> None:
-    """Raise Conflict if the prefix has reached the limit of webhooks. Without a prefix, there is no limit."""
+    """Raise Conflict if the prefix has reached the limit of webhooks.
+
+    Without a prefix, there is no limit.
+    """
     limit = settings.max_webhooks_per_prefix
     if prefix and lists.count_webhooks(connection, prefix, limit) >= limit:
         raise Conflict(f"the prefix {prefix}* already has {limit:,} webhooks, which is the limit; delete one first")
 
 
 def check_url(context: Mapping[str, Any], url: str) -> None:
-    """Raise InvalidRequest for a URL that cannot be sent to. A name without an address now may get one later."""
+    """Raise InvalidRequest for a URL that cannot be sent to.
+
+    A name without an address now may get one later.
+    """
     try:
         guard.check_url(url, SCHEMES, LOOK_UP_SECONDS)
     except HardError as error:

@@ -29,7 +29,10 @@ RESERVE_MILLISECONDS = 20_000
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:
-    """Run a recovery. If it fails, the queue redelivers it and it continues from its last saved state."""
+    """Run a recovery.
+
+    If it fails, the queue redelivers it and it continues from its last saved state.
+    """
     for record in event["Records"]:
         try:
             task = recovery.RecoveryTask.parse(record["body"])

@@ -67,7 +67,10 @@ sender = make_sender(settings)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Send a batch. Returns faults and messages without time left as batch item failures; receivers' are executions."""
+    """Send a batch.
+
+    Returns faults and messages without time left as batch item failures; receivers' are executions.
+    """
     logger.refresh_sample_rate_calculation()
     outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
     report_fanned_out(outcome.fanned_out)

@@ -87,7 +87,10 @@ def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:
 
 
 def log(execution: Execution, limit: TimeLimit) -> None:
-    """Log the execution. If that fails, the response still contains it, because it was sent."""
+    """Log the execution.
+
+    If that fails, the response still contains it, because it was sent.
+    """
     try:
         limit.run(partial(log_writer.write, [execution]), "logging the execution")
     except (NotQueued, NoTimeLeft) as error:
@@ -96,7 +99,10 @@ def log(execution: Execution, limit: TimeLimit) -> None:
 
 @contextmanager
 def hold_lock(message: Message, limit: TimeLimit) -> Iterator[None]:
-    """Hold the webhook's test lock. Raises TooManyRequests if another test is running, and NoTimeLeft."""
+    """Hold the webhook's test lock.
+
+    Raises TooManyRequests if another test is running, and NoTimeLeft.
+    """
     limit.run(partial(lock, message), "taking the webhook's test lock", RESERVE_SECONDS)
     try:
         yield
@@ -113,7 +119,10 @@ def hold_lock(message: Message, limit: TimeLimit) -> Iterator[None]:
 
 
 def find(webhook_id: str) -> Entry:
-    """Read the webhook consistently, because it may just have been changed. Raises NotFound, RegistryUnavailable."""
+    """Read the webhook consistently, because it may just have been changed.
+
+    Raises NotFound, RegistryUnavailable.
+    """
     if entry := WebhookCache(partial(read, consistent=True), encryption).find(webhook_id):
         return entry
     raise NotFound("there is no such webhook")

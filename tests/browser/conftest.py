@@ -91,7 +91,10 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for the package. It closes before other tests, because Playwright keeps an event loop running."""
+    """One Chromium for the package.
+
+    It closes before other tests, because Playwright keeps an event loop running.
+    """
     with chromium() as browser:
         yield browser
 

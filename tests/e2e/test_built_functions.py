@@ -77,7 +77,10 @@ Call = Callable[[str, dict[str, str], object], Any]
 
 @pytest.fixture(scope="module")
 def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
-    """Call a route by its handler's name. Each function behind routes is started once."""
+    """Call a route by its handler's name.
+
+    Each function behind routes is started once.
+    """
     with ExitStack() as processes:
 
         @cache

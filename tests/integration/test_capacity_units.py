@@ -84,7 +84,10 @@ Send = Callable[..., None]
 
 @pytest.fixture
 def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
-    """Send a message per status code, which its receiver answers. The meter counts the last batch."""
+    """Send a message per status code, which its receiver answers.
+
+    The meter counts the last batch.
+    """
     receiver.reset()
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
 

@@ -255,7 +255,10 @@ def test_a_retry_that_scheduler_refuses_is_scheduled_after_redelivery(
 def test_a_retry_is_left_to_the_redelivery_if_too_little_time_is_left(
     aws: MockAws, receiver: Receiver, left: float, planned: int
 ) -> None:
-    """What fails first leaves time for the log of the other. When they come again, both are found in the log."""
+    """What fails first leaves time for the log of the other.
+
+    When they come again, both are found in the log.
+    """
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     both = [message(receiver.url("/status/500", delay=delay), message_id=f"m{delay}") for delay in ("0", "0.8")]
     seconds = iter([60.0] * len(both) + [left] * 10)

@@ -196,7 +196,10 @@ def test_a_name_of_another_tenant_grants_no_access(
 def test_a_tenants_changes_do_not_affect_another_tenant(
     world: World, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
 ) -> None:
-    """Also where both have executions of one message. That it succeeds shows that the calls above were in order."""
+    """Also where both have executions of one message.
+
+    That it succeeds shows that the calls above were in order.
+    """
     receiver.reset()
     world.restore(aws)
     own = {**world.things[attacker], "message_id": SHARED}

@@ -394,7 +394,10 @@ def lost_once(service: FaultyService, operation: str) -> Callable[[AwsRequest], 
 
 
 class TestInTime:
-    """API Gateway answers 504 after 29 s, even if the webhook was sent. A function that starts late has less left."""
+    """API Gateway answers 504 after 29 s, even if the webhook was sent.
+
+    A function that starts late has less left.
+    """
 
     def test_a_test_is_answered_in_time_with_a_slow_receiver_and_no_log(
         self,

@@ -1,4 +1,6 @@
-"""The receiver's behaviours. The first segment of the path selects one, the query string configures it.
+"""The receiver's behaviours.
+
+The first segment of the path selects one, the query string configures it.
 
 Most accept `?status=` (200). `?interval=` is the pause in seconds (1) between the pieces of a slow response.
 `/status/<code>`, `/sequence/<name>`, `/no-length`, `/gzip` and similar accept `?body=`, in which `%FF` is that byte.
@@ -40,7 +42,10 @@ def before_the_body(function: Behaviour) -> Behaviour:
 
 
 def choose(exchange: Exchange) -> Behaviour:
-    """Return the behaviour. `/sequence/<name>?codes=500,reset,200` uses one per request, and repeats the last."""
+    """Return the behaviour.
+
+    `/sequence/<name>?codes=500,reset,200` uses one per request, and repeats the last.
+    """
     name = exchange.head.segments[0]
     if name != "sequence":
         return BEHAVIOURS.get(name, _unknown)

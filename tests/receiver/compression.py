@@ -12,7 +12,9 @@ _LAST_BLOCK = b"\x03\x00"
 
 @cache
 def gzip_bomb(mebibytes: int, layers: int) -> bytes:
-    """Return a valid gzip of this many MiB of zeros. One layer compresses about 1000:1, two to a few KB.
+    """Return a valid gzip of this many MiB of zeros.
+
+    One layer compresses about 1000:1, two to a few KB.
 
     Compresses one MiB up to a full flush and repeats it, so that only the checksum reads every byte.
     """

@@ -67,7 +67,10 @@ class Connection:
             raise ShuttingDown
 
     def outlast_client(self) -> None:
-        """Wait until the client has closed its side. Always ends with ClientLeft or OSError."""
+        """Wait until the client has closed its side.
+
+        Always ends with ClientLeft or OSError.
+        """
         while True:
             self._receive(_BLOCK)
             self._unread.clear()

@@ -1,4 +1,7 @@
-"""The request log over HTTP, for tests in another process. These requests are not recorded."""
+"""The request log over HTTP, for tests in another process.
+
+These requests are not recorded.
+"""
 
 import contextlib
 import json

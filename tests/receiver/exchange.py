@@ -73,7 +73,10 @@ class Exchange:
         return self.head.segments[1] if len(self.head.segments) > 1 else ""
 
     def respond(self, status: str, body: bytes = b"", headers: Headers = ()) -> None:
-        """Send a correct response at once. The body is always sent; Content-Length only if the status allows it."""
+        """Send a correct response at once.
+
+        The body is always sent; Content-Length only if the status allows it.
+        """
         length = [] if _has_no_body(status) and not body else [("Content-Length", str(len(body)))]
         self.connection.send(head_bytes(status, [*length, *headers]) + body)
 

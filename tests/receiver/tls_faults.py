@@ -30,7 +30,10 @@ _REFUSAL = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
 
 @contextlib.contextmanager
 def serving(served: Served) -> Iterator[str]:
-    """Run a receiver with this fault; it answers 200 if a request arrives. Yields its https URL."""
+    """Run a receiver with this fault; it answers 200 if a request arrives.
+
+    Yields its https URL.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_accept, args=(listener, served), daemon=True).start()
         yield f"https://127.0.0.1:{listener.getsockname()[1]}/"

@@ -32,7 +32,10 @@ METHODS = sorted(
 
 
 def throttle(method: str, path: str) -> tuple[int, int]:
-    """Return calls per second and burst. API Gateway applies a stage's settings to each method separately."""
+    """Return calls per second and burst.
+
+    API Gateway applies a stage's settings to each method separately.
+    """
     settings = {(each["ResourcePath"], each["HttpMethod"]): each for each in template.default(API["MethodSettings"])}
     own = settings.get(("/" + path.replace("/", "~1"), method), settings["/*", "*"])
     return own["ThrottlingRateLimit"], own["ThrottlingBurstLimit"]
@@ -77,7 +80,10 @@ def test_webhook_tests_without_a_reservation_cannot_use_the_senders_concurrency(
 
 
 def test_slow_receivers_can_occupy_few_functions() -> None:
-    """A webhook test lasts as long as its receiver takes. No other function of the API waits for a receiver."""
+    """A webhook test lasts as long as its receiver takes.
+
+    No other function of the API waits for a receiver.
+    """
     assert max_concurrency(*TEST) <= ACCOUNT / 100
     rate, burst = throttle(*TEST[:2])
     assert max(rate, burst) < min(throttle("GET", "/webhooks"))

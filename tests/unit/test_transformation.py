@@ -225,7 +225,10 @@ def test_slow_expressions_delay_a_quick_one_by_at_most_one_of_them(transformer: 
 
 @pytest.mark.parametrize("expression", ["$pad('x', 1e12)", "$length($pad('x', 4e8))"])
 def test_expressions_that_end_the_process_delay_a_quick_one_by_few_of_them(expression: str) -> None:
-    """Each makes the next one wait for a new process. Two may have had a turn before the quick one is asked for."""
+    """Each makes the next one wait for a new process.
+
+    Two may have had a turn before the quick one is asked for.
+    """
     evil = [(f"evil.w{number}", f"{expression}{' ' * number}") for number in range(8)]
     assert "acme.orders" in finish(Transformer(), *evil, ("acme.orders", "payload.order"))[:3]
 

@@ -107,7 +107,10 @@ class NotQueued(HooklogError):
 
 
 class NoTimeLeft(HooklogError):
-    """The invocation has too little time left to finish. Nothing was sent; a queue message is delivered again."""
+    """The invocation has too little time left to finish.
+
+    Nothing was sent; a queue message is delivered again.
+    """
 
 
 class KeysUnavailable(HooklogError):
@@ -115,7 +118,10 @@ class KeysUnavailable(HooklogError):
 
 
 class EvaluatorUnavailable(HooklogError):
-    """The process that evaluates transformations could not be started. Nothing was sent."""
+    """The process that evaluates transformations could not be started.
+
+    Nothing was sent.
+    """
 
 
 class RegistryUnavailable(HooklogError):
@@ -142,7 +148,10 @@ class ApiError(HooklogError):
     """Further fields of the response's `error`."""
 
     def __init__(self, message: str, field: str = "", errors: Sequence[FieldError] = ()) -> None:
-        """Create the error. `field` names the parameter or field that is wrong; `errors` lists several."""
+        """Create the error.
+
+        `field` names the parameter or field that is wrong; `errors` lists several.
+        """
         super().__init__(message)
         self.errors = tuple(errors) or ((FieldError(field, message),) if field else ())
         if self.errors:

@@ -152,7 +152,10 @@ class AuthorizerSettings(_Settings):
 
 
 def _read_oidc(environ: Mapping[str, str]) -> OidcSettings | None:
-    """Return all OIDC settings, or None if none is set. Raises InvalidSetting if only some are."""
+    """Return all OIDC settings, or None if none is set.
+
+    Raises InvalidSetting if only some are.
+    """
     if not any(environ.get(name) for name in ("OIDC_ISSUER", "OIDC_JWKS_URL", "OIDC_AUDIENCE")):
         return None
     oidc = OidcSettings.from_environment(environ)

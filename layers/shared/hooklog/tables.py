@@ -24,7 +24,10 @@ class AttachedTable(Model):
 
 
 def try_write(write: Callable[[], object]) -> bool:
-    """Run a conditional write; return False if its condition is not met. Raises pynamodb's other exceptions."""
+    """Run a conditional write; return False if its condition is not met.
+
+    Raises pynamodb's other exceptions.
+    """
     try:
         write()
     except PynamoDBException as error:

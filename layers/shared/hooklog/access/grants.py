@@ -40,7 +40,10 @@ class Grant(NamedTuple):
 
     @classmethod
     def from_authorizer(cls, context: Mapping[str, Any]) -> Self:
-        """Read what `to_authorizer` returned. Raises Unauthorized if it is missing or malformed."""
+        """Read what `to_authorizer` returned.
+
+        Raises Unauthorized if it is missing or malformed.
+        """
         try:
             patterns = {name: json.loads(context[name]) for name in ("webhooks", "topics") if name in context}
             return cls.from_claims({**context, **patterns})

@@ -1,4 +1,7 @@
-"""The keys of an OIDC issuer, from its JWKS. `cryptography` must be importable before PyJWT is imported."""
+"""The keys of an OIDC issuer, from its JWKS.
+
+`cryptography` must be importable before PyJWT is imported.
+"""
 
 import json
 from typing import Any, Final
@@ -26,7 +29,10 @@ def make_http() -> urllib3.PoolManager:
 
 
 def read_issuer_keys(http: urllib3.PoolManager, jwks_url: str) -> Keys:
-    """Read the signing keys with a supported algorithm. Raises KeysUnavailable if there are none."""
+    """Read the signing keys with a supported algorithm.
+
+    Raises KeysUnavailable if there are none.
+    """
     try:
         members = json.loads(_read(http, jwks_url))["keys"]
         keys = tuple(key for member in members if (key := _parse_key(member)) is not None)

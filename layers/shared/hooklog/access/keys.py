@@ -28,7 +28,10 @@ Keys = tuple[Key, ...]
 
 
 class KeyRing:
-    """A cache of keys from one source. They stay in use while the source is unavailable."""
+    """A cache of keys from one source.
+
+    They stay in use while the source is unavailable.
+    """
 
     def __init__(self, read: Callable[[], Keys], seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.read = read
@@ -40,7 +43,10 @@ class KeyRing:
         """Why the last read failed, if it did."""
 
     def keys(self) -> Keys:
-        """Return the keys, read again after `seconds` if possible. Raises KeysUnavailable if no read succeeded."""
+        """Return the keys, read again after `seconds` if possible.
+
+        Raises KeysUnavailable if no read succeeded.
+        """
         if self._clock() - self._read_at >= self.seconds:
             self.refresh()
         if not self._keys and self.failure:

@@ -29,7 +29,10 @@ class Route(NamedTuple):
     """The allowed query parameters."""
 
     def patterns(self, webhooks: Iterable[str]) -> Iterator[str]:
-        """Iterate over IAM patterns of calls for these webhooks. `*` matches any text, including `/`."""
+        """Iterate over IAM patterns of calls for these webhooks.
+
+        `*` matches any text, including `/`.
+        """
         for webhook in webhooks if WEBHOOK in self.resource else (ALL,):
             yield self.method + _PARAMETER.sub("*", self.resource.replace(WEBHOOK, webhook))
 
@@ -60,7 +63,9 @@ ROUTES: Final = (
 
 
 def build_authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
-    """Build the authorizer's response for a token. API Gateway caches it, so it must not depend on the call.
+    """Build the authorizer's response for a token.
+
+    API Gateway caches it, so it must not depend on the call.
 
     It allows the token's methods for the token's webhooks. If these are too many for a response, it allows the methods
     for all webhooks; the functions check the webhook again.

@@ -25,7 +25,10 @@ class TrustedIssuer(NamedTuple):
     audience: str | None = None
 
     def verify(self, token: str, header: dict[str, Any]) -> dict[str, Any]:
-        """Return the claims of a valid token. Refreshes the keys if none fits. Raises PyJWT's exceptions."""
+        """Return the claims of a valid token.
+
+        Refreshes the keys if none fits. Raises PyJWT's exceptions.
+        """
         try:
             return self._verify(token, header, self.ring.keys())
         except (jwt.InvalidSignatureError, jwt.InvalidKeyError):
@@ -57,7 +60,10 @@ class TrustedIssuer(NamedTuple):
 
 
 def verify(authorization: str, trusted: Sequence[TrustedIssuer]) -> Grant:
-    """Verify the token of an `Authorization` header. Raises Unauthorized, KeysUnavailable."""
+    """Verify the token of an `Authorization` header.
+
+    Raises Unauthorized, KeysUnavailable.
+    """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized("send Authorization: Bearer <token>")

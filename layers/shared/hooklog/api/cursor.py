@@ -18,7 +18,10 @@ def make_cursor(query: Query, after: str | None) -> str | None:
 
 
 def read_cursor(cursor: str, query: Query | None) -> str:
-    """Return the execution ID of a cursor. Raises InvalidRequest if it was made for another query."""
+    """Return the execution ID of a cursor.
+
+    Raises InvalidRequest if it was made for another query.
+    """
     text = _decode(cursor)
     fingerprint, after = text[:16], text[16:]
     if not EXECUTION_ID.fullmatch(after):
@@ -38,7 +41,10 @@ def make_webhook_cursor(after: str | None) -> str | None:
 
 
 def read_webhook_cursor(cursor: str) -> str:
-    """Return the webhook ID of a cursor. Raises InvalidRequest if it was not made for a list of webhooks."""
+    """Return the webhook ID of a cursor.
+
+    Raises InvalidRequest if it was not made for a list of webhooks.
+    """
     head, _, after = _decode(cursor).partition(_WEBHOOKS)
     if head or not IDENTIFIER.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor of a list of webhooks unchanged")

@@ -41,7 +41,10 @@ class Request(NamedTuple):
 
     @classmethod
     def parse(cls, event: Event, known: frozenset[str] = frozenset()) -> "Request":
-        """Parse an event. Raises InvalidRequest for query parameters that are not `known`, or are given twice."""
+        """Parse an event.
+
+        Raises InvalidRequest for query parameters that are not `known`, or are given twice.
+        """
         given = event.get("multiValueQueryStringParameters") or {}
         _check_names(given, known)
         context = event.get("requestContext") or {}
@@ -58,7 +61,10 @@ class Request(NamedTuple):
 
     @property
     def webhook_id(self) -> str:
-        """The webhook ID in the path. If invalid, raises InvalidRequest, or Forbidden unless the token covers all."""
+        """The webhook ID in the path.
+
+        If invalid, raises InvalidRequest, or Forbidden unless the token covers all.
+        """
         webhook_id = unquote(self.path["webhook_id"])
         if not IDENTIFIER.fullmatch(webhook_id):
             if not self.grant.covers_all:
@@ -153,7 +159,9 @@ class Request(NamedTuple):
         return body
 
     def period(self, now: datetime) -> tuple[str, str]:
-        """Return `since` and `until` of the body, in the format of `compact_time`. Raises InvalidRequest.
+        """Return `since` and `until` of the body, in the format of `compact_time`.
+
+        Raises InvalidRequest.
 
         `until` is at most `now`, so that a recovery does not find its own failures.
         """

@@ -36,7 +36,9 @@ Handler = Callable[[Request], _Result]
 
 
 def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: Logger) -> dict[str, Any]:
-    """Call the handler of the event's route and build the response. Other exceptions than ApiError are logged as a 500.
+    """Call the handler of the event's route and build the response.
+
+    Other exceptions than ApiError are logged as a 500.
 
     Calls that webhooks make are rejected first. Before the handler runs, the route's scope is checked, and that the
     token covers the webhook in the path.
@@ -54,7 +56,10 @@ def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: 
 
 
 def _handle(event: Event, handlers: Mapping[str, Handler]) -> _Result:
-    """Call the handler. API Gateway has already matched method and resource. Raises ApiError."""
+    """Call the handler.
+
+    API Gateway has already matched method and resource. Raises ApiError.
+    """
     route = _ROUTES.get((event.get("httpMethod", ""), event.get("resource", "")))
     if route is None or route.handler not in handlers:
         raise NotFound("there is no such endpoint")

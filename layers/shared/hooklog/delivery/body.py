@@ -67,7 +67,10 @@ UNKNOWN: Final = Framing(is_chunked=False, length=None, allows_reuse=False)
 
 
 def determine_framing(status: int, headers: Headers, *, is_persistent: bool) -> Framing:
-    """Determine the framing of a response's body. `is_persistent` says whether the connection stays open."""
+    """Determine the framing of a response's body.
+
+    `is_persistent` says whether the connection stays open.
+    """
     content_length, lengths = headers.get("content-length"), headers.get_items("content-length")
     transfer, codings = headers.get_items("transfer-encoding"), headers.get_codings("transfer-encoding")
     if 100 <= status < 200 or status in _WITHOUT_BODY:

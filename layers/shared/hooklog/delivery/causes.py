@@ -15,7 +15,10 @@ _USES_TLS = "The receiver uses TLS on this port. The URL must begin with https:/
 
 
 def classify_error(error: Exception, timeout_seconds: float) -> HardError:
-    """Convert the exception that ended an exchange to a hard error. `timeout_seconds` is for its message."""
+    """Convert the exception that ended an exchange to a hard error.
+
+    `timeout_seconds` is for its message.
+    """
     causes = list(_iterate_causes(error))
     for cause in causes:
         if isinstance(cause, HardError):

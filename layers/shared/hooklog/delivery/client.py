@@ -39,7 +39,10 @@ class WebhookClient:
         self._clock = clock
 
     def deliver(self, call: Call, attempt: int) -> Delivery:
-        """Send the message once. Raises nothing if the receiver fails: its failure is the result."""
+        """Send the message once.
+
+        Raises nothing if the receiver fails: its failure is the result.
+        """
         started_at, started = self._clock(), time.monotonic()
         headers: Mapping[str, str] = {}
         response, error, resent = None, None, False
@@ -53,7 +56,10 @@ class WebhookClient:
         return Delivery(call, attempt, started_at, duration_ms, headers, response, error, resent=resent)
 
     def dry_run(self, call: Call, attempt: int) -> Delivery:
-        """Build the request that `deliver` would send, without sending it. The error says why it cannot be sent."""
+        """Build the request that `deliver` would send, without sending it.
+
+        The error says why it cannot be sent.
+        """
         at = self._clock()
         try:
             headers = build_request_headers(call, parse_target(call.url, self._schemes), attempt, at)

@@ -70,7 +70,9 @@ class DeadlineSocket(socket.socket):
         return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all data. Raises EarlyResponse if the receiver stops reading after a status of 300 or above.
+        """Send all data.
+
+        Raises EarlyResponse if the receiver stops reading after a status of 300 or above.
 
         After another status, the receiver may still read the rest, until the deadline.
         """
@@ -85,7 +87,10 @@ class DeadlineSocket(socket.socket):
                     self._wait_until_ready(must_read=isinstance(blocked, ssl.SSLWantReadError))
 
     def _wait_until_ready(self, *, must_read: bool) -> None:
-        """Wait until more can be sent, and receive meanwhile. If it `must_read`, TLS needs input before it can send."""
+        """Wait until more can be sent, and receive meanwhile.
+
+        If it `must_read`, TLS needs input before it can send.
+        """
         deadline = self._deadline - EARLY_RESPONSE_SECONDS if self._early_data else self._deadline
         seconds_left = deadline - time.monotonic()
         if seconds_left <= 0:

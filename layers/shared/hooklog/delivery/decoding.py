@@ -201,7 +201,10 @@ def _split(data: memoryview, bytewise: int = -1) -> Iterator[bytes]:
 
 
 def _feed(decompressor: _Decompressor, pieces: Iterable[bytes], limit: int) -> tuple[_Layer, int, _Decompressor]:
-    """Decompress the pieces. Returns the output, the number of input bytes, and the decompressor."""
+    """Decompress the pieces.
+
+    Returns the output, the number of input bytes, and the decompressor.
+    """
     output, fed = bytearray(), 0
     for piece in pieces:
         fed += len(piece)

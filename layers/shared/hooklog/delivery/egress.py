@@ -76,7 +76,10 @@ class _PooledConnection(ResponseConnection):
         super().connect()
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request. If the receiver stops reading it, `getresponse` finds out whether it has responded."""
+        """Send a request.
+
+        If the receiver stops reading it, `getresponse` finds out whether it has responded.
+        """
         sock = cast("DeadlineSocket | None", self.sock)
         self._is_reused, self._send_error = bool(sock and self._last_response_at), None
         if sock:

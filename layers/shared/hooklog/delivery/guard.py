@@ -33,7 +33,9 @@ class Guard(NamedTuple):
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
 
     def look_up(self, host: str, port: int, deadline: float) -> list[Address]:
-        """Resolve a host name and check its addresses. `deadline` is a time of `time.monotonic`.
+        """Resolve a host name and check its addresses.
+
+        `deadline` is a time of `time.monotonic`.
 
         Raises HardError: `dns_failure`, or `blocked_address` if any of the addresses is not allowed.
         """

@@ -11,10 +11,16 @@ _CAPTURED_FIRST = frozenset({"retry-after", "location", "content-type", "content
 
 
 class Headers:
-    """Header fields by case-insensitive name. Fields with one name form a list (RFC 9110 section 5.3)."""
+    """Header fields by case-insensitive name.
+
+    Fields with one name form a list (RFC 9110 section 5.3).
+    """
 
     def __init__(self, section: bytes) -> None:
-        """Parse the bytes between the status line and the empty line. Ignores lines without a colon or a name."""
+        """Parse the bytes between the status line and the empty line.
+
+        Ignores lines without a colon or a name.
+        """
         self._fields: dict[str, list[str]] = {}
         """By lower-case name: the name as received first, then the values."""
         for line in _unfold_lines(section):
@@ -56,7 +62,10 @@ class Headers:
 
 
 def _unfold_lines(section: bytes) -> Iterator[str]:
-    """Join folded lines (RFC 9112 section 5.2). A line without a colon cannot be continued."""
+    """Join folded lines (RFC 9112 section 5.2).
+
+    A line without a colon cannot be continued.
+    """
     parts: list[str] = []
     for line in _split_lines(section):
         if not parts or line[0] not in " \t":

@@ -39,7 +39,10 @@ class ResponseConnection(HTTPConnection):
     response_class: Any
 
     def getresponse(self) -> Any:
-        """Read status and headers. Raises OSError or HTTPException if no status line arrives."""
+        """Read status and headers.
+
+        Raises OSError or HTTPException if no status line arrives.
+        """
         self.response_class = RawResponse
         self.sock.settimeout(self.timeout)
         return HTTPClientConnection.getresponse(self)
@@ -88,7 +91,10 @@ class RawResponse:
         """Do nothing: the connection's owner closes it."""
 
     def read(self, limit: int) -> Response:
-        """Read and decode the body up to `limit` bytes, or until it breaks off. Raises nothing."""
+        """Read and decode the body up to `limit` bytes, or until it breaks off.
+
+        Raises nothing.
+        """
         headers, headers_truncated = self.headers.capture()
         codings = [*self.headers.get_codings("content-encoding"), *get_transfer_codings(self.headers)]
         body, framing = Body(self._received, 2 * limit + 4096 if codings else limit), UNKNOWN
@@ -122,7 +128,10 @@ class RawResponse:
         return self._version == "1.1" or (self._version == "1.0" and "keep-alive" in options)
 
     def _release_connection(self, *, is_usable: bool) -> None:
-        """Return the connection to its pool. Close it if unread bytes could be taken for the next response."""
+        """Return the connection to its pool.
+
+        Close it if unread bytes could be taken for the next response.
+        """
         sock = self._received.sock
         leftover = self._received.data or (sock.pending() if hasattr(sock, "pending") else 0)
         if leftover or not (is_usable and self.is_reusable):

@@ -129,7 +129,10 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
 
 
 def explain_tls_error(error: OSError, *, is_negotiated: bool) -> HardError:
-    """Explain why TLS failed. `is_negotiated` says whether both sides had agreed on a version and a cipher."""
+    """Explain why TLS failed.
+
+    `is_negotiated` says whether both sides had agreed on a version and a cipher.
+    """
     return HardError(ErrorType.TLS_ERROR, _find_explanation(error, is_negotiated))
 
 

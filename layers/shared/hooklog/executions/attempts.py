@@ -50,7 +50,10 @@ def list_all_attempts(message_id: str) -> list[Attempt]:
 
 
 def _query_index(message_id: str, since: str = "", webhook_id: str = "") -> Iterator[Mapping[str, Any]]:
-    """Query `by_message`. The webhook ID is not one of its keys, so DynamoDB accepts a filter on it."""
+    """Query `by_message`.
+
+    The webhook ID is not one of its keys, so DynamoDB accepts a filter on it.
+    """
     bounds = ExecutionRow.execution_id >= since if since else None
     on_webhook = ExecutionRow.webhook_id == webhook_id if webhook_id else None
     for page in ExecutionRow.by_message.query(message_id, bounds, on_webhook).page_iter:

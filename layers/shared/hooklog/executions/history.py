@@ -81,7 +81,10 @@ def _read_rows(query: Query, page_size: int, after: str | None) -> Iterator[Exec
 
 
 def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:
-    """Build the key condition. An ID is longer than its time, so it sorts after `until` and BETWEEN excludes it."""
+    """Build the key condition.
+
+    An ID is longer than its time, so it sorts after `until` and BETWEEN excludes it.
+    """
     if since and until:
         return sort_key.between(since, until)
     if since:
@@ -90,7 +93,10 @@ def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str |
 
 
 def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """Return an execution with its details, if they are stored, and masked headers. Raises NotFound."""
+    """Return an execution with its details, if they are stored, and masked headers.
+
+    Raises NotFound.
+    """
     row = get_row(webhook_id, execution_id)
     error = get_error(row)
     details = read_details(webhook_id, execution_id, sensitive)

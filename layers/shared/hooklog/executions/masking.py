@@ -32,7 +32,10 @@ class SensitiveHeaders(NamedTuple):
         return SensitiveHeaders(self.names | {name.lower() for name in more})
 
     def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
-        """Mask the values of sensitive headers, and of those in `more`. Ignores case and punctuation of names."""
+        """Mask the values of sensitive headers, and of those in `more`.
+
+        Ignores case and punctuation of names.
+        """
         hidden = {_normalize(name) for name in (*ALWAYS, *self.names, *more)}
         return {name: MASK if _normalize(name) in hidden else value for name, value in headers.items()}
 

@@ -189,7 +189,10 @@ def to_summary(row: ExecutionRow) -> Summary:
 
 
 def to_attempt(item: Mapping[str, Any]) -> Attempt:
-    """Convert an item in DynamoDB's format. Creating a row first would take as long as reading the item."""
+    """Convert an item in DynamoDB's format.
+
+    Creating a row first would take as long as reading the item.
+    """
     attempt, stored = int(item["attempt"]["N"]), item.get("queue_message_id")
     queue_message_id, task_id = _split_ids(item["message_id"]["S"], attempt, stored and stored["S"])
     return Attempt(
@@ -214,13 +217,19 @@ def get_queue_message_id(row: ExecutionRow) -> str:
 
 
 def mark_erased(webhook_id: str, execution_id: str) -> None:
-    """Mark the details as erased, so that no retry is due. Does nothing without a row."""
+    """Mark the details as erased, so that no retry is due.
+
+    Does nothing without a row.
+    """
     changes: list[Action] = [ExecutionRow.erased.set(True), ExecutionRow.next_attempt_at.remove()]
     _update_if_exists(webhook_id, execution_id, changes, ExecutionRow.webhook_id)
 
 
 def remove_next_attempt(webhook_id: str, execution_id: str) -> None:
-    """Remove `next_attempt_at`, because another attempt has followed. Raises UpdateError."""
+    """Remove `next_attempt_at`, because another attempt has followed.
+
+    Raises UpdateError.
+    """
     next_attempt_at = ExecutionRow.next_attempt_at
     _update_if_exists(webhook_id, execution_id, [next_attempt_at.remove()], next_attempt_at)
 

@@ -48,7 +48,10 @@ def to_inline(message: Message) -> str:
 
 
 def from_inline(text: str, webhook_id: str, message_id: str) -> Message:
-    """Read what `to_inline` wrote, as strictly as a producer's message. Raises InvalidMessage."""
+    """Read what `to_inline` wrote, as strictly as a producer's message.
+
+    Raises InvalidMessage.
+    """
     document = {key: value for key, value in parse_object(_decompress(text)).items() if value is not None}
     if not isinstance(body := document.get("body"), str):
         raise InvalidMessage("carried contains no body")

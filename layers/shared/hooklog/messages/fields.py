@@ -84,7 +84,10 @@ _STANDARD_PREFIX: Final = "webhook-"
 
 
 def parse_object(body: str) -> dict[str, Any]:
-    """Parse one JSON object (RFC 8259), with integers of up to 4,300 digits. Raises InvalidMessage."""
+    """Parse one JSON object (RFC 8259), with integers of up to 4,300 digits.
+
+    Raises InvalidMessage.
+    """
     try:
         fields = json.loads(body, parse_constant=_refuse_constant)
     except RecursionError:
@@ -121,7 +124,10 @@ def read_identifier(fields: Mapping[str, Any], name: str) -> str:
 
 
 def read_url(fields: Mapping[str, Any]) -> str:
-    """Read `url` and strip surrounding white space. Raises InvalidMessage for other invisible characters."""
+    """Read `url` and strip surrounding white space.
+
+    Raises InvalidMessage for other invisible characters.
+    """
     given = fields.get("url")
     text = given if isinstance(given, str) else ""
     if not 0 < len(url := text.strip()) <= MAX_URL_LENGTH:
@@ -134,7 +140,10 @@ def read_url(fields: Mapping[str, Any]) -> str:
 
 
 def _reject_invisible(url: str, offset: int) -> None:
-    """Raise InvalidMessage for an invisible character. `offset` is how many characters were stripped before the URL."""
+    """Raise InvalidMessage for an invisible character.
+
+    `offset` is how many characters were stripped before the URL.
+    """
     from unicodedata import category, name
 
     for position, character in enumerate(url, start=offset + 1):

@@ -12,7 +12,10 @@ from hooklog.queues.sqs import send_all
 
 
 class PendingLogWrites:
-    """The queue of pending log writes. Each message has one item; details of a large body are split into parts."""
+    """The queue of pending log writes.
+
+    Each message has one item; details of a large body are split into parts.
+    """
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients

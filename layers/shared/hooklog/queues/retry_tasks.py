@@ -112,7 +112,10 @@ class RetryQueue:
         self._queue_url = queue_url
 
     def put(self, delays: Mapping[RetryTask, int]) -> None:
-        """Queue tasks, each with a delay of up to 900 seconds. Raises NotQueued unless all were accepted."""
+        """Queue tasks, each with a delay of up to 900 seconds.
+
+        Raises NotQueued unless all were accepted.
+        """
         entries = [{**_entry(task), "DelaySeconds": delay} for task, delay in delays.items()]
         send_all(self._clients.sqs, self._queue_url, entries)
 
@@ -126,7 +129,10 @@ class RetryScheduler:
         self._target = target
 
     def schedule(self, due: Mapping[RetryTask, datetime], now: datetime) -> None:
-        """Schedule each task at its time. Raises NotQueued unless all were accepted; then some may be scheduled."""
+        """Schedule each task at its time.
+
+        Raises NotQueued unless all were accepted; then some may be scheduled.
+        """
         seconds = {task: max(math.ceil((at - now).total_seconds()), 0) for task, at in due.items()}
         soon = {task: delay for task, delay in seconds.items() if delay <= MAX_DELAY_SECONDS}
         if soon:

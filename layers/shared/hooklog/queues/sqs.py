@@ -16,7 +16,10 @@ MAX_DELAY_SECONDS: Final = 900
 
 
 def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:
-    """Send entries of SendMessageBatch, without their `Id`. Raises NotQueued unless all were accepted."""
+    """Send entries of SendMessageBatch, without their `Id`.
+
+    Raises NotQueued unless all were accepted.
+    """
     for batch in _batches(entries):
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(batch)]
         if rejected := _send_batch(sqs, queue_url, numbered):  # retry: SQS may fail for single entries
@@ -26,7 +29,10 @@ def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> 
 
 
 def _send_batch(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
-    """Return the error codes of rejected entries by `Id`. Raises NotQueued if the request fails."""
+    """Return the error codes of rejected entries by `Id`.
+
+    Raises NotQueued if the request fails.
+    """
     try:
         response = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)
     except (BotoCoreError, ClientError) as error:

@@ -56,7 +56,10 @@ class TimeBudget(NamedTuple):
         return self.seconds_left() - self.reserved
 
     def limit_timeout(self, timeout_seconds: float) -> float:
-        """Shorten a receiver's timeout to the time left. Raises NoTimeLeft if that is too short."""
+        """Shorten a receiver's timeout to the time left.
+
+        Raises NoTimeLeft if that is too short.
+        """
         seconds = min(timeout_seconds, self.max_timeout, self.left())
         if seconds < min(timeout_seconds, self.min_timeout):
             raise NoTimeLeft("too little time was left for the receiver")
@@ -74,7 +77,10 @@ class Dispatcher:
         *,
         details_stored: bool = True,
     ) -> None:
-        """Create it. `schedule` is the default. Without stored details, retries get an inline payload."""
+        """Create it. `schedule` is the default.
+
+        Without stored details, retries get an inline payload.
+        """
         self._client = client
         self._schedule = schedule
         self._clock = clock or (lambda: datetime.now(UTC))
@@ -136,7 +142,10 @@ class Dispatcher:
 
 
 def _prepare(call: Call, entry: Entry | None, transform: Transform) -> Call | None:
-    """Transform the call's message; return None if nothing is to be sent. Raises HardError if it must not be sent."""
+    """Transform the call's message; return None if nothing is to be sent.
+
+    Raises HardError if it must not be sent.
+    """
     if call.message.url is not None:
         return call
     if entry is None:

@@ -88,7 +88,10 @@ class Sender:
         wait([self._pool.submit(barrier.wait) for _ in range(threads)])
 
     def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
-        """Process each record and log its execution. Never raises because of a single record."""
+        """Process each record and log its execution.
+
+        Never raises because of a single record.
+        """
         outcome = Outcome()
         pending: dict[Future[Processed], Record] = {}
         invalid_records: InvalidRecords = []
@@ -193,7 +196,10 @@ class Sender:
     def _schedule(
         self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]
     ) -> None:
-        """Schedule retries. Without time for that, the queue delivers the message again, which then schedules them."""
+        """Schedule retries.
+
+        Without time for that, the queue delivers the message again, which then schedules them.
+        """
         try:
             if due := {
                 _make_retry_task(each): each.next_attempt_at for each in executions.values() if each.next_attempt_at

@@ -49,7 +49,10 @@ class EventTopic(NamedTuple):
     arn: str
 
     def publish(self, webhook_id: str, reason: str, at: datetime) -> str:
-        """Publish `webhook.disabled`. Returns AWS's error code if SNS rejects it, else an empty text."""
+        """Publish `webhook.disabled`.
+
+        Returns AWS's error code if SNS rejects it, else an empty text.
+        """
         event = {"type": "webhook.disabled", "webhook_id": webhook_id, "reason": reason}
         attributes = {"type": {"DataType": "String", "StringValue": event["type"]}}
         message = json.dumps({**event, "at": iso_time(compact_time(at))})
@@ -106,7 +109,10 @@ class FailureMonitor:
                 yield from self._check_log(webhook, since)
 
     def _check_log(self, webhook: Webhook, since: datetime) -> Iterator[Disabled]:
-        """Check that every attempt failed. Another sender may have had a success while its cache showed no failure."""
+        """Check that every attempt failed.
+
+        Another sender may have had a success while its cache showed no failure.
+        """
         found = read_failures(webhook.webhook_id, since)
         if found.complete and found.newest and (first := found.newest[0].at) != since:
             self._record(webhook, iso_time(compact_time(first)))

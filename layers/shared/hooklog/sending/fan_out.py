@@ -130,7 +130,10 @@ class FanOut:
 
 
 def _measure_longest(task: FanOutTask) -> int:
-    """Return the bytes of the longest queue message of the task. Raises InvalidMessage above SQS's limit."""
+    """Return the bytes of the longest queue message of the task.
+
+    Raises InvalidMessage above SQS's limit.
+    """
     origin = task.origin._replace(requeues=MAX_REQUEUES)
     size = len(_write_continuation(task._replace(after=_LONGEST_ID, origin=origin)).encode())
     if size > MAX_MESSAGE_BYTES:

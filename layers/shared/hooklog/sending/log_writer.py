@@ -20,7 +20,10 @@ class LogWriter(NamedTuple):
     pending: PendingLogWrites
 
     def write(self, executions: Sequence[Execution]) -> Unwritten | None:
-        """Write executions; return the items that were queued instead. Raises NotQueued if SQS rejects them, too."""
+        """Write executions; return the items that were queued instead.
+
+        Raises NotQueued if SQS rejects them, too.
+        """
         unwritten = write(self.connection, self._build_puts(executions))
         if unwritten:
             try:

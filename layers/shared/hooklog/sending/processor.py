@@ -133,7 +133,10 @@ class MessageProcessor:
         return self._send(*found, seconds_left) if isinstance(found, _Ready) else found
 
     def _load(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
-        """Load the message of a retry or resend, unless it was sent already. Raises pynamodb's exceptions."""
+        """Load the message of a retry or resend, unless it was sent already.
+
+        Raises pynamodb's exceptions.
+        """
         before = list(_find_sent(received, task)) if received.redelivered else []
         if ignored := self._ignore_if_logged(received, task, before):
             return ignored
@@ -181,7 +184,10 @@ class MessageProcessor:
 
 
 def _make_context(received: QueueMessage) -> AttemptContext:
-    """Create the context of a first attempt. For a retry or resend, the log completes it."""
+    """Create the context of a first attempt.
+
+    For a retry or resend, the log completes it.
+    """
     return AttemptContext(
         queue_message_id=received.queue_message_id,
         task_id=received.task_id,

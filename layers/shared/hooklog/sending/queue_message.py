@@ -83,5 +83,8 @@ def _first_possible_copy(origin: Origin) -> str:
 
 
 def _add_trace(message: Message, xray_header: str) -> Message:
-    """Add the producer's trace, which is then logged for retries. Fan-out copies have it already."""
+    """Add the producer's trace, which is then logged for retries.
+
+    Fan-out copies have it already.
+    """
     return message._replace(headers=add_traceparent(message.headers, xray_header))

@@ -28,7 +28,9 @@ class TimeLimit:
         return self._deadline - time.monotonic() - reserve
 
     def run(self, step: Callable[[], T], name: str, reserve: float = 0) -> T:
-        """Run a step within the time left, and return its result. `name` is for the error's text.
+        """Run a step within the time left, and return its result.
+
+        `name` is for the error's text.
 
         Raises the step's exceptions, and NoTimeLeft if it takes longer. It then continues in the background until its
         requests time out.

@@ -57,7 +57,10 @@ class WebhookTest(NamedTuple):
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any], webhook_id: str) -> "WebhookTest":
-        """Parse a request body, and create the message with a new ID. Raises InvalidRequest."""
+        """Parse a request body, and create the message with a new ID.
+
+        Raises InvalidRequest.
+        """
         errors = FieldErrors()
         errors.add_unknown(fields, _KNOWN)
         dry_run = fields.get("dry_run", False)
@@ -86,7 +89,9 @@ class WebhookTester:
         self._transformer = transformer
 
     def run(self, test: WebhookTest, entry: Entry, limit: TimeLimit) -> Execution:
-        """Make the attempt, or a dry run; leave LOG_SECONDS of the limit. A test is never retried.
+        """Make the attempt, or a dry run; leave LOG_SECONDS of the limit.
+
+        A test is never retried.
 
         Raises NoTimeLeft and EvaluatorUnavailable; then nothing was sent.
         """
@@ -109,7 +114,10 @@ class WebhookTester:
 
 
 def lock(message: Message) -> None:
-    """Take the webhook's test lock. Raises TooManyRequests if another test of the webhook is running."""
+    """Take the webhook's test lock.
+
+    Raises TooManyRequests if another test of the webhook is running.
+    """
     if not locks.take(Lock.TEST, message.webhook_id, message.message_id, LOCK_SECONDS):
         raise TooManyRequests("a test of this webhook is running; try again when it has finished")
 

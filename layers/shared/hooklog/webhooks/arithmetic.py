@@ -88,7 +88,10 @@ class ExactFunctions:
 
     @staticmethod
     def sum(args: Sequence[Number] | None) -> Number | None:
-        """Add one after another, as JavaScript does. Since Python 3.12, `sum` compensates rounding errors."""
+        """Add one after another, as JavaScript does.
+
+        Since Python 3.12, `sum` compensates rounding errors.
+        """
         if args is None:
             return None
         total: Number = 0
@@ -142,7 +145,10 @@ class ExactFunctions:
 
 
 def check_number(number: Number) -> Number:
-    """Convert whole doubles to integers. Raises JException if the number is too large."""
+    """Convert whole doubles to integers.
+
+    Raises JException if the number is too large.
+    """
     if isinstance(number, int):
         if number.bit_length() > MAX_BITS:
             raise JException("D1001", 0, number)
@@ -185,7 +191,10 @@ def _stringify(value: Any, prettify: bool) -> str:
 
 
 def _write(value: Any, line: str, write: Callable[[str], None]) -> None:
-    """Write a value as JSON. `line` is a line break with the indentation, or empty for one line."""
+    """Write a value as JSON.
+
+    `line` is a line break with the indentation, or empty for one line.
+    """
     if isinstance(value, str):
         write(encode_basestring(value))
     elif isinstance(value, dict):
@@ -225,7 +234,10 @@ def _is_whole(number: Number) -> bool:
 
 
 def _parse_number(text: Any) -> Any:
-    """Parse a number, an integer with all its digits. The library handles other texts."""
+    """Parse a number, an integer with all its digits.
+
+    The library handles other texts.
+    """
     if not isinstance(text, str):
         return text
     return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else Functions.number(text)

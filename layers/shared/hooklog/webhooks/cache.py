@@ -69,7 +69,10 @@ class _Item(NamedTuple):
 
 
 class WebhookCache:
-    """Finds webhooks by ID. Thread-safe; threads that need the same webhook share one read."""
+    """Finds webhooks by ID.
+
+    Thread-safe; threads that need the same webhook share one read.
+    """
 
     def __init__(
         self,
@@ -123,7 +126,10 @@ class WebhookCache:
         return Entry(webhook, self._decrypt(webhook.webhook_id, keys.current), previous, keys.previous_until)
 
     def _decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
-        """Decrypt a key once per webhook. KMS rejects a ciphertext that was copied from another webhook."""
+        """Decrypt a key once per webhook.
+
+        KMS rejects a ciphertext that was copied from another webhook.
+        """
         if (key := self._decrypted.get((webhook_id, encrypted))) is None:
             key = self._encryption.decrypt(webhook_id, encrypted)
             with self._lock:

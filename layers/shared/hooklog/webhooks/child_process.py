@@ -59,7 +59,10 @@ class EvaluatorClient:
         self._process: _Process | None = None
 
     def send(self, request: bytes) -> bytes:
-        """Send a request to the process, or a new one, and return the response. Raises EvaluatorUnavailable."""
+        """Send a request to the process, or a new one, and return the response.
+
+        Raises EvaluatorUnavailable.
+        """
         for _ in range(2):
             self._process = self._process or _Process()
             try:
@@ -98,7 +101,10 @@ class _Process:
             raise EvaluatorUnavailable("it did not start") from ended
 
     def send(self, request: bytes, seconds: float) -> bytes:
-        """Send a request and return the response. Raises ProcessEnded, also after a timeout."""
+        """Send a request and return the response.
+
+        Raises ProcessEnded, also after a timeout.
+        """
         self._socket.settimeout(seconds)
         try:
             self._stream.write(request + b"\n")

@@ -42,7 +42,10 @@ class _TimedOut(BaseException):
 
 
 class Evaluator:
-    """Evaluates expressions and caches compiled ones. For one thread only, because jsonata uses thread-local state."""
+    """Evaluates expressions and caches compiled ones.
+
+    For one thread only, because jsonata uses thread-local state.
+    """
 
     def __init__(self) -> None:
         self._compiled: dict[str, Any] = {}

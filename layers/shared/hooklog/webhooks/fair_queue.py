@@ -19,7 +19,10 @@ MAX_REMEMBERED: Final = 1000
 
 
 class Lane(IntEnum):
-    """The priority of an expression by its earlier evaluations. Lower values go first."""
+    """The priority of an expression by its earlier evaluations.
+
+    Lower values go first.
+    """
 
     QUICK = 0
     SLOW = 1
@@ -74,7 +77,10 @@ class FairQueue:
             return lane if self._clock() < until else Lane.QUICK
 
     def remember(self, owner: Owner, lane: Lane) -> None:
-        """Remember a lane for MEMORY_SECONDS. Call it within the turn, so that other tenants get the next ones."""
+        """Remember a lane for MEMORY_SECONDS.
+
+        Call it within the turn, so that other tenants get the next ones.
+        """
         with self._changed:
             self._lanes.pop(owner.key, None)
             self._lanes[owner.key] = lane, self._clock() + MEMORY_SECONDS

@@ -68,7 +68,10 @@ def count_webhooks(connection: Connection, prefix: str, maximum: int) -> int:
 
 
 def _iterate_ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:
-    """Iterate over IDs after `after`, in order, lazily. Whole names are included even if no such webhook exists."""
+    """Iterate over IDs after `after`, in order, lazily.
+
+    Whole names are included even if no such webhook exists.
+    """
     for pattern in _remove_covered(patterns):
         if (prefix := get_prefix(pattern)) is None:
             yield from [pattern] if pattern > after else []

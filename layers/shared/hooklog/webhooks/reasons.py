@@ -68,7 +68,10 @@ def _format_message(error: JException, expression: str) -> str:
 
 
 def _get_code(error: JException) -> str:
-    """Return JSONata's code. For invalid escape sequences, jsonata has that of an empty regular expression."""
+    """Return JSONata's code.
+
+    For invalid escape sequences, jsonata has that of an empty regular expression.
+    """
     return "S0103" if error.error == "S0301" and error.current is not None else str(error.error)
 
 

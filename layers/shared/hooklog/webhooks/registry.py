@@ -45,7 +45,10 @@ def read_sensitive_headers(webhook_id: str) -> tuple[str, ...]:
 
 
 def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
-    """Create a webhook with its encrypted key. Raises Conflict if it exists, or if it has a version."""
+    """Create a webhook with its encrypted key.
+
+    Raises Conflict if it exists, or if it has a version.
+    """
     if webhook.version:
         raise Conflict("there is no such webhook (any more); omit version to create it")
     at = iso_time(compact_time(now))
@@ -55,7 +58,10 @@ def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
 
 
 def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
-    """Replace a stored webhook, but not its keys. Raises Conflict unless the versions match."""
+    """Replace a stored webhook, but not its keys.
+
+    Raises Conflict unless the versions match.
+    """
     before = stored.webhook
     if webhook.version != before.version:
         hint = "" if webhook.version else "; to replace it, send the version that you have read"
@@ -72,7 +78,10 @@ def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
 
 
 def rotate(stored: Registered, key: bytes, now: datetime) -> EncryptedKeys:
-    """Replace the webhook's key by this encrypted one. The previous key also signs for 24 hours. Raises Conflict."""
+    """Replace the webhook's key by this encrypted one.
+
+    The previous key also signs for 24 hours. Raises Conflict.
+    """
     until = (now + ROTATION).replace(microsecond=0)
     actions: list[Action] = [
         WebhookRow.encrypted_key.set(key),

@@ -70,7 +70,10 @@ def parse_retry_after(delivery: Delivery, now: datetime) -> float:
 
 
 def _parse_values(values: str, now: datetime) -> Iterator[float]:
-    """Parse each value of a repeated header to seconds. Splitting a date at its comma removes only the weekday."""
+    """Parse each value of a repeated header to seconds.
+
+    Splitting a date at its comma removes only the weekday.
+    """
     for value in map(str.strip, values.split(",")):
         if _SECONDS.fullmatch(value):
             yield float(value)

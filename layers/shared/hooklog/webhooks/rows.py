@@ -28,7 +28,10 @@ _ATTRIBUTES: Final = {
 
 
 class ListedIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped-call]
-    """All webhooks, ordered by ID. It has keys only, so that changes of a webhook do not write to it."""
+    """All webhooks, ordered by ID.
+
+    It has keys only, so that changes of a webhook do not write to it.
+    """
 
     class Meta:
         index_name = "listed"

@@ -37,7 +37,10 @@ _TOO_SLOW = f"it takes more than {MAX_CPU_SECONDS:g} s to evaluate"
 
 
 class _ExpressionFailed(Exception):
-    """An expression does not compile, fails or exceeds its limits. The text contains no value of the payload."""
+    """An expression does not compile, fails or exceeds its limits.
+
+    The text contains no value of the payload.
+    """
 
 
 class Transformer:
@@ -68,7 +71,10 @@ class Transformer:
         return message._replace(body=response[1:], is_transformed=True)
 
     def check(self, expression: str) -> None:
-        """Compile an expression. Raises InvalidRequest if it does not compile, and EvaluatorUnavailable."""
+        """Compile an expression.
+
+        Raises InvalidRequest if it does not compile, and EvaluatorUnavailable.
+        """
         request = b'"expression":%b}' % _to_json(expression)
         try:
             self._evaluate_once(Owner("", expression), request, Lane.SLOW, lambda: math.inf)
@@ -80,7 +86,10 @@ class Transformer:
         return self._evaluate_once(owner, request, Lane.SLOW, seconds_left) if response == TIMED_OUT else response
 
     def _evaluate_once(self, owner: Owner, request: bytes, lane: Lane, seconds_left: Callable[[], float]) -> bytes:
-        """Return the response; TIMED_OUT only in the lane QUICK. Raises _ExpressionFailed, NoTimeLeft."""
+        """Return the response; TIMED_OUT only in the lane QUICK.
+
+        Raises _ExpressionFailed, NoTimeLeft.
+        """
         seconds = QUICK_CPU_SECONDS if lane is Lane.QUICK else MAX_CPU_SECONDS
         with self._queue.turn(owner, lane, seconds_left() - EVALUATION_SECONDS):
             if seconds_left() < EVALUATION_SECONDS:  # the evaluations before may have taken long

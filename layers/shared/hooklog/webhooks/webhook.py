@@ -201,7 +201,9 @@ class Webhook(NamedTuple):
         stored: "Webhook | None",
         checks: Mapping[str, Callable[[Any], None]] | None = None,
     ) -> "Webhook":
-        """Parse a webhook that replaces `stored`. Masks in its headers are replaced by the stored values.
+        """Parse a webhook that replaces `stored`.
+
+        Masks in its headers are replaced by the stored values.
 
         `checks` are further checks of fields' values. Raises InvalidRequest with all invalid fields.
         """
@@ -230,7 +232,10 @@ class Webhook(NamedTuple):
         return not self.event_types or event_type in self.event_types
 
     def make_call(self, message: Message, keys: Iterable[bytes]) -> Call:
-        """Create the call for a message. The message's own headers and timeout take precedence."""
+        """Create the call for a message.
+
+        The message's own headers and timeout take precedence.
+        """
         own = {normalize_header_name(name) for name in message.headers}
         added = {name: value for name, value in self.headers.items() if normalize_header_name(name) not in own}
         return Call(
@@ -243,7 +248,10 @@ class Webhook(NamedTuple):
         )
 
     def to_response(self, sensitive: SensitiveHeaders | None) -> dict[str, Any]:
-        """Convert it for an API response. Sensitive headers are masked, unless `sensitive` is None."""
+        """Convert it for an API response.
+
+        Sensitive headers are masked, unless `sensitive` is None.
+        """
         values = self.to_json()
         if sensitive:
             values["headers"] = sensitive.mask(self.headers, self.sensitive_headers)
@@ -275,7 +283,10 @@ def _count_characters(value: object) -> int:
 
 
 def _restore_masked(headers: Any, stored: Webhook | None) -> Any:
-    """Replace masks by the stored values. Raises InvalidRequest for a mask without a stored value."""
+    """Replace masks by the stored values.
+
+    Raises InvalidRequest for a mask without a stored value.
+    """
     if not isinstance(headers, dict):
         return headers
     known = {name.lower(): value for name, value in stored.headers.items()} if stored else {}
