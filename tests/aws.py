@@ -251,7 +251,7 @@ def mock_aws(endpoint: str) -> MockAws:
 @cache
 def _built(endpoint: str) -> tuple[MockAws, list[dict[str, Any]]]:
     """Build the resources and return them with moto's initial state."""
-    requests.post(f"{endpoint}/moto-api/reset", timeout=10).raise_for_status()
+    requests.post(f"{endpoint}/moto-api/reset", timeout=60).raise_for_status()
     aws = MockAws(*_clients(endpoint))
     aws.build()
     return aws, [_copy(backend, vars(backend)) for backend in _backends()]

@@ -50,7 +50,7 @@ class Deployment:
 
     def get(self, path: str, token: str | None = None, **parameters: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token or self.outputs['Token']}"}
-        return requests.get(f"{self.outputs['ApiUrl']}{path}", parameters, headers=headers, timeout=30)
+        return requests.get(f"{self.outputs['ApiUrl']}{path}", parameters, headers=headers, timeout=60)
 
     def history(self, webhook_id: str, **parameters: Any) -> list[dict[str, Any]]:
         response = self.get(f"/webhooks/{webhook_id}/executions", **{"limit": 200, **parameters})
@@ -122,7 +122,7 @@ def mint(key: str, kid: str | None = None, **claims: Any) -> str:
 def received(receiver: Receiver, path: str | None = None) -> list[dict[str, Any]]:
     """Return the receiver's requests, of one path or of all."""
     requests_received: list[dict[str, Any]] = requests.get(
-        f"{receiver['http_url']}/_received", {"path": path}, timeout=30
+        f"{receiver['http_url']}/_received", {"path": path}, timeout=60
     ).json()
     return requests_received
 

@@ -77,7 +77,7 @@ class Proxy:
         """Forward a request to the proxy's endpoint, or to the given one."""
         sent = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
         url = f"{endpoint or self._endpoint}{asked.path}"
-        answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=30)
+        answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=60)
         kept = {name: value for name, value in answer.headers.items() if name.lower().startswith(_KEPT)}
         return Answer(answer.status_code, answer.content, kept)
 

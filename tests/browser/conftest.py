@@ -198,7 +198,7 @@ def call(stack: Stack, method: str, path: str, body: Any = None) -> dict[str, An
     """Call the API at a path below /webhooks."""
     token = {"Authorization": f"Bearer {stack.outputs['Token']}"}
     answer = requests.request(
-        method, f"{stack.outputs['ApiUrl']}/webhooks/{path}", json=body, headers=token, timeout=30
+        method, f"{stack.outputs['ApiUrl']}/webhooks/{path}", json=body, headers=token, timeout=60
     )
     assert answer.ok, answer.text
     answered: dict[str, Any] = answer.json()

@@ -24,7 +24,7 @@ OWN, FOREIGN = "wh_a", "wh_b"
 def ask(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
     """The answer to a path that goes out as it stands: `requests` would tidy it up."""
     url = urlsplit(deployment.outputs["ApiUrl"])
-    connection = http.client.HTTPConnection(url.netloc, timeout=30)
+    connection = http.client.HTTPConnection(url.netloc, timeout=60)
     try:
         connection.request(method, url.path + path, headers={"Authorization": f"Bearer {token}"})
         return connection.getresponse().status
@@ -119,7 +119,7 @@ def test_a_webhook_can_only_join_a_topic_that_its_token_covers(deployment: Deplo
         content = {"url": "https://1.1.1.1/hooks", "topic": topic, **fields}
         headers = {"Authorization": f"Bearer {token}"}
         url = f"{api}/webhooks/{webhook_id}.{name}"
-        return requests.put(url, json=content, headers=headers, timeout=30).status_code
+        return requests.put(url, json=content, headers=headers, timeout=60).status_code
 
     assert put(own, f"{webhook_id}.all") == 201
     for topic in (webhook_id, f"{webhook_id}x.all", "news.berlin", "acme.all"):
@@ -172,7 +172,7 @@ def test_a_webhook_that_calls_the_api_starts_nothing(
     assert "must not call this API" in deployment.execution(called)["response_body"]
     assert deployment.history(webhook_id) == [failure]
     put = requests.put(
-        f"{deployment.outputs['ApiUrl']}/webhooks/{caller}", json={"url": address}, headers=headers, timeout=30
+        f"{deployment.outputs['ApiUrl']}/webhooks/{caller}", json={"url": address}, headers=headers, timeout=60
     )
     assert (put.status_code, put.json()["error"]["message"][:5]) == (400, "url: ")
 

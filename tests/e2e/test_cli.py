@@ -107,10 +107,10 @@ def test_webhooks_in_another_tenants_topic_are_found(deployment: Deployment, web
     url = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}"
     headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
     fields = {"url": "https://1.1.1.1/hooks", "topic": f"other-{webhook_id}"}
-    assert requests.put(url, json=fields, headers=headers, timeout=30).status_code == 201
+    assert requests.put(url, json=fields, headers=headers, timeout=60).status_code == 201
     found = hooklog("topics", code=ExitCode.FAILED)
     assert {"webhook_id": webhook_id, **fields, "enabled": False} in found
-    assert requests.delete(url, headers=headers, timeout=30).status_code == 204
+    assert requests.delete(url, headers=headers, timeout=60).status_code == 204
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_any_call_gets_a_documented_response(name: str, deployment: Deployment) 
             base_url=deployment.outputs["ApiUrl"],
             headers={"Authorization": f"Bearer {deployment.outputs['Token']}"},
             checks=checks,
-            timeout=30,
+            timeout=60,
         )
 
     call()

@@ -207,7 +207,7 @@ def test_a_recovery_of_many_failures_runs_only_once_at_a_time(
     headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
 
     def start(_: int) -> requests.Response:
-        return requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=30)
+        return requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=60)
 
     with paused("RunRecoveryFunction"), ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(start, range(10)))
@@ -215,7 +215,7 @@ def test_a_recovery_of_many_failures_runs_only_once_at_a_time(
     refused = [answer for answer in answers if answer.status_code != 202]
     assert {(answer.status_code, answer.json()["error"]["recovery_id"]) for answer in refused} == {(409, recovery_id)}
     address = f"{base}/{recovery_id}"
-    done = until(lambda: requests.get(address, headers=headers, timeout=30).json(), lambda p: p["status"] == "done")
+    done = until(lambda: requests.get(address, headers=headers, timeout=60).json(), lambda p: p["status"] == "done")
     assert done == {"status": "done", "found": 150, "queued": 150}
     until(lambda: came(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300)
     shown = until(lambda: deployment.history(webhook_id, status="success"), lambda executions: len(executions) == 150)

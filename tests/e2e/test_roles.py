@@ -62,7 +62,7 @@ class Api:
     def call(self, method: str, path: str, status: int = 200, *, token: str = "", **arguments: Any) -> Any:
         headers = {"Authorization": f"Bearer {token or self._token}"}
         url = f"{self.deployment.outputs['ApiUrl']}{path}"
-        response = requests.request(method, url, headers=headers, timeout=30, **arguments)
+        response = requests.request(method, url, headers=headers, timeout=60, **arguments)
         assert response.status_code == status, response.text
         return response.json() if response.content else None
 

@@ -220,7 +220,7 @@ def test_a_token_grants_its_claims(
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"}])
 def test_a_call_without_a_valid_token_is_a_401(deployment: Deployment, headers: dict[str, str]) -> None:
-    response = requests.get(f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions", headers=headers, timeout=30)
+    response = requests.get(f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions", headers=headers, timeout=60)
     assert (response.status_code, response.json()["error"]["code"]) == (401, "unauthorized")
 
 
@@ -244,7 +244,7 @@ def test_errors_have_the_form_of_the_contract(deployment: Deployment, path: str,
 def test_cors_allows_a_front_end_on_another_origin(deployment: Deployment) -> None:
     url = f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions"
     asking = {"Origin": "https://app.acme.example", "Access-Control-Request-Method": "GET"}
-    preflight = requests.options(url, headers=asking, timeout=30)
+    preflight = requests.options(url, headers=asking, timeout=60)
     assert preflight.status_code == 200
     assert preflight.headers["Access-Control-Allow-Origin"] == "*"
     assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
@@ -266,9 +266,9 @@ def test_secrets_are_masked_and_details_can_be_erased(
     for path in paths:
         address = f"{deployment.outputs['ApiUrl']}{path}/details"
         read_only = {"Authorization": f"Bearer {token(deployment)}"}
-        assert requests.delete(address, headers=read_only, timeout=30).status_code == 403
+        assert requests.delete(address, headers=read_only, timeout=60).status_code == 403
         answer = requests.delete(
-            address, headers={"Authorization": f"Bearer {deployment.outputs['Token']}"}, timeout=30
+            address, headers={"Authorization": f"Bearer {deployment.outputs['Token']}"}, timeout=60
         )
         assert (answer.status_code, answer.content) == (204, b"")
     assert deployment.history(webhook_id) == [{**one, "erased": True}, {**other, "erased": True}]

@@ -28,7 +28,7 @@ def call(
     deployment: Deployment, method: str, path: str, body: dict[str, Any] | None = None, token: str = ""
 ) -> requests.Response:
     headers = {"Authorization": f"Bearer {token or deployment.outputs['Token']}"}
-    return requests.request(method, f"{deployment.outputs['ApiUrl']}{path}", json=body, headers=headers, timeout=30)
+    return requests.request(method, f"{deployment.outputs['ApiUrl']}{path}", json=body, headers=headers, timeout=60)
 
 
 def verify(secret: str, request: dict[str, Any]) -> None:

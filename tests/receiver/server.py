@@ -19,7 +19,7 @@ from tests.receiver.serving import serve
 
 _HOST = "127.0.0.1"
 _BACKLOG = 1024
-_END_SECONDS = 10
+_END_SECONDS = 60
 
 
 class Receiver:
@@ -83,7 +83,7 @@ class Receiver:
     def received(self, path: str) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.path == path]
 
-    def wait_for(self, expected: Expected, timeout: float = 10, path: str | None = None) -> list[ReceivedRequest]:
+    def wait_for(self, expected: Expected, timeout: float = 60, path: str | None = None) -> list[ReceivedRequest]:
         """Wait for `expected` requests (of one path), or until `expected` holds for them, and return them.
 
         Raises TimeoutError, which names the received requests.

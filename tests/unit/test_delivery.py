@@ -35,7 +35,7 @@ MESSAGE = Message(
     body=b'{"order":1742}',
     headers={},
     event_type="order.created",
-    timeout_seconds=5,
+    timeout_seconds=60,
 )
 
 
@@ -59,7 +59,7 @@ def a_client(receiver: Receiver) -> Iterator[WebhookClient]:
     adapter.close()
 
 
-def deliver(client: WebhookClient, url: str, timeout_seconds: float = 5, **fields: object) -> Delivery:
+def deliver(client: WebhookClient, url: str, timeout_seconds: float = 60, **fields: object) -> Delivery:
     message = MESSAGE._replace(url=url, timeout_seconds=timeout_seconds, **fields)  # type: ignore[arg-type]
     return client.deliver(Call.from_message(message), attempt=1)
 

@@ -71,7 +71,7 @@ def client(certificates: Certificates) -> Iterator[WebhookClient]:
     adapter.close()
 
 
-def deliver(client: WebhookClient, url: str, body: bytes = b"1", timeout_seconds: float = 10) -> Delivery:
+def deliver(client: WebhookClient, url: str, body: bytes = b"1", timeout_seconds: float = 60) -> Delivery:
     return client.deliver(
         Call.from_message(Message("acme.orders", "msg_1", url, body, {}, None, timeout_seconds)), attempt=1
     )

@@ -186,7 +186,7 @@ def test_concurrent_lookups_share_one_read(registry: Registry) -> None:
     read = registry.read
 
     def slow(webhook_id: str) -> Registered | None:
-        release.wait(10)
+        release.wait(60)
         return read(webhook_id)
 
     cache = WebhookCache(slow, cast("KeyEncryption", registry.encryption), lambda: registry.now)
