@@ -324,7 +324,7 @@ def test_a_response_without_a_status_is_a_hard_error(
     assert delivery.error
     assert delivery.error.error_type == error_type
     assert (delivery.result, delivery.success) == (0, False)
-    assert delivery.error.message.startswith(("The receiver ", "What the receiver "))
+    assert delivery.error.message.startswith(("The receiver ", "The receiver's "))
     assert "127.0.0.1" not in delivery.error.message
     assert delivery.duration_ms < 2000
 
