@@ -104,14 +104,13 @@ class MockAws:
         return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **allowed, **overrides}
 
     def _resolve(self, value: Any) -> str:
-        """Resolve a reference.
-
-        A queue's ARN must end with its name; other ARNs are not checked.
-        """
+        """Resolve a Ref or an Fn::GetAtt. A queue's ARN ends with its name; a role's ARN can be any text."""
         if not isinstance(value, dict):
             return str(value)
         if "Ref" in value:
             return self.refs[value["Ref"]]
+        if value["Fn::GetAtt"][1] == "Id":
+            return self.refs[value["Fn::GetAtt"][0]]
         return f"arn:aws:mock:eu-west-1:123456789012:{value['Fn::GetAtt'][0]}"
 
     def rows(self, table: str) -> list[dict[str, Any]]:
