@@ -1,7 +1,8 @@
-"""Runs MiniStack with two patches. Runs in .venv-stack.
+"""Runs MiniStack with IAM enforced (AUTH=true) and with patches. Runs in .venv-stack.
 
-MiniStack 1.5 sends a schedule's message to a queue, but ignores a schedule with a universal target, which calls AWS.
-It also extracts the layer for each process of a function: a second of CPU that holds up everything else.
+Each function below that takes `original` fixes one gap in the IAM or the EventBridge Scheduler of MiniStack 1.5, and
+replaces a function of MiniStack, which it gets as `original`. MiniStack also extracts the layer for each process of a
+function: a second of CPU that holds up everything else.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ import json
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -16,22 +18,105 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import boto3
-from ministack.app import main  # type: ignore[import-not-found]
-from ministack.core import lambda_runtime  # type: ignore[import-not-found]
+from ministack import app  # type: ignore[import-not-found]
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # type: ignore[import-not-found]
+from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-not-found]
 from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
 
 SEND_MESSAGE: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 TICK_SECONDS: Final = 1
 """How often due schedules are looked up; MiniStack's default is 10."""
 
+Parameters = Mapping[str, Any]
 
-def invoke_target(original: Any, target: dict[str, Any], *others: Any) -> None:
-    """Call SendMessage with the target's input, as Scheduler does; pass every other target to MiniStack."""
+
+def iam_action(original: Any, service: str, *others: Any) -> str | None:
+    """SQS's batches require the action of a single message; MiniStack requires one that IAM does not have."""
+    action: str | None = original(service, *others)
+    return action.removesuffix("Batch") if service == "sqs" and action else action
+
+
+def resource_arn(
+    original: Any,
+    service: str,
+    method: str,
+    path: str,
+    headers: Parameters,
+    body: bytes,
+    query: Parameters,
+    *others: Any,
+) -> str:
+    """A schedule's ARN contains its group; MiniStack always writes `default`."""
+    arn: str = original(service, method, path, headers, body, query, *others)
+    if service != "scheduler":
+        return arn
+    group = _json(body).get("GroupName") or query.get("groupName", ["default"])[0]
+    return arn.replace(":schedule/default/", f":schedule/{group}/")
+
+
+async def handle_schedules(
+    original: Any, method: str, path: str, headers: Parameters, body: bytes, query: Parameters
+) -> Any:
+    """Require iam:PassRole for the role of a schedule, which MiniStack does not check."""
+    if role := _json(body).get("Target", {}).get("RoleArn"):
+        denied = iam_evaluator.enforce(
+            router.extract_access_key_id(headers, query),
+            "iam:PassRole",
+            "iam",
+            router.extract_region(headers, query),
+            resource_arn=role,
+            service_context={"iam:PassedToService": "scheduler.amazonaws.com"},
+        )
+        if denied:
+            return iam_actions.access_denied_response(
+                "scheduler", "iam:PassRole", denied.principal_arn, "", headers=headers, resource_arn=role
+            )
+    return await original(method, path, headers, body, query)
+
+
+def invoke_target(original: Any, target: Parameters, *others: Any) -> None:
+    """Call SendMessage with the target's input and role, as Scheduler does; pass every other target to MiniStack.
+
+    MiniStack ignores a schedule with a universal target, which calls AWS.
+    """
     if target.get("Arn") != SEND_MESSAGE:
         original(target, *others)
         return
     endpoint = f"http://{os.environ['BIND_HOST']}:{os.environ['GATEWAY_PORT']}"
-    boto3.client("sqs", endpoint_url=endpoint).send_message(**json.loads(target["Input"]))
+    sqs = _session(target["RoleArn"]).client("sqs", endpoint_url=endpoint)
+    sqs.send_message(**json.loads(target["Input"]))
+
+
+def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) -> None:  # noqa: ARG001
+    """Treat every request as sent over TLS, which the queues' policies require; the local AWS speaks plain HTTP."""
+    original(source_ip, True)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    content = json.loads(body or b"{}")
+    return content if isinstance(content, dict) else {}
+
+
+def _session(role_arn: str) -> boto3.Session:
+    """Assume a role as MiniStack does for a function: without checking its trust policy."""
+    account = role_arn.split(":")[4]
+    own_arn = f"arn:aws:lambda:{os.environ['MINISTACK_REGION']}:{account}:function:scheduler"
+    credentials = execution_credentials({"FunctionArn": own_arn, "FunctionName": "scheduler", "Role": role_arn})
+    return boto3.Session(**{name.lower(): value for name, value in credentials.items()})
+
+
+def fix_ministack() -> None:
+    """Replace functions of MiniStack, which has no hooks."""
+    for module, name, replacement in (
+        (iam_actions, "extract_iam_action", iam_action),
+        (iam_actions, "extract_resource_arn", resource_arn),
+        (scheduler, "handle_request", handle_schedules),
+        (eventbridge, "_invoke_target", invoke_target),
+        (app, "pin_request_origin", pin_request_origin),
+    ):
+        setattr(module, name, partial(replacement, getattr(module, name)))
+    scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce})
 
 
 class ExtractedOnce(zipfile.ZipFile):
@@ -53,7 +138,5 @@ class ExtractedOnce(zipfile.ZipFile):
 
 
 if __name__ == "__main__":
-    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce})
-    eventbridge._invoke_target = partial(invoke_target, eventbridge._invoke_target)  # noqa: SLF001 - there is no hook
-    scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
-    main()
+    fix_ministack()
+    app.main()

@@ -3,6 +3,7 @@
 Reads every value from the deployed stack, so that template.yaml stays the only source.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ def close_gaps() -> None:
     _poll_the_queues()
     for table, properties in _find_by_type(resources, "AWS::DynamoDB::Table"):
         _expire_items(table, properties)
+    for topic, _ in _find_by_type(resources, "AWS::SNS::Topic"):
+        _restrict_publishing(topic)
     for api, properties in _find_by_type(resources, "AWS::ApiGateway::RestApi"):
         _complete_api(api, _resolve(properties["Body"], _read_parameters()))
 
@@ -39,6 +42,15 @@ def _expire_items(table: str, properties: Mapping[str, Any]) -> None:
     if wanted := properties.get("TimeToLiveSpecification"):
         specification = {"AttributeName": wanted["AttributeName"], "Enabled": True}
         aws.client("dynamodb").update_time_to_live(TableName=table, TimeToLiveSpecification=specification)
+
+
+def _restrict_publishing(topic: str) -> None:
+    """MiniStack's default policy of a topic lets every role publish; on AWS a role's own policy must allow it."""
+    sns = aws.client("sns")
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    policy = json.loads(attributes["Policy"])
+    policy["Statement"][0]["Condition"] = {"StringEquals": {"AWS:SourceOwner": attributes["Owner"]}}
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps(policy))
 
 
 def _complete_api(api_id: str, body: Mapping[str, Any]) -> None:

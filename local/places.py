@@ -53,6 +53,7 @@ def ministack_environment() -> dict[str, str]:
             "GATEWAY_PORT": str(port()),
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": REGION,
+            "AUTH": "true",
             "PERSIST_STATE": "0",
             "STATE_DIR": str(STATE / "ministack-state"),
             "S3_DATA_DIR": str(STATE / "ministack-s3"),

@@ -35,7 +35,7 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "roles"))
+STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "iam", "roles"))
 """Files that change the local stack temporarily, in the order in which they run; the last restarts every function.
 
 No other test uses the stack meanwhile: see tests/e2e/conftest.py. The page's tests run in the same process.

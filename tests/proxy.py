@@ -13,7 +13,7 @@ import requests
 
 JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
 
-_NOT_FORWARDED: Final = frozenset({"host", "connection", "content-length", "accept-encoding", "expect"})
+_NOT_FORWARDED: Final = frozenset({"connection", "content-length", "accept-encoding", "expect"})
 _KEPT: Final = ("content-type", "x-amz")
 
 

@@ -1,8 +1,8 @@
 """Each function's role against the calls that it makes: nothing is granted that is not called, nothing called that is
 not granted.
 
-Every function is led through everything it does, with a recorder between it and the local AWS, which itself does not
-ask IAM. What Lambda does in a role's name, polling queues and writing logs, is taken from the deployment.
+Every function is led through everything it does, with a recorder between it and the local AWS. What Lambda does with
+a role, polling queues and writing logs, is taken from the deployment, because the local AWS does not enforce it.
 """
 
 import json

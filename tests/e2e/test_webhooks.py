@@ -137,6 +137,9 @@ def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = read_stack_outputs()["WebhookEventsTopicArn"]
+    sns_puts = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Statement": [{**sns_puts, "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
 
     def told() -> list[dict[str, Any]]:

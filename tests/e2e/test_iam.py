@@ -1,0 +1,194 @@
+"""The local AWS enforces IAM: it refuses what a role does not grant, so a missing action fails a test."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local import aws, places
+from tests.deployment import Deployment, Receiver, until
+from tests.stack_changes import physical_id
+
+Arguments = dict[str, Any]
+
+REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+KEY = {"webhook_id": {"S": "nobody"}}
+EXECUTION = {**KEY, "executed_at": {"S": "never"}}
+QUEUE = {"QueueUrl": "{WebhookQueue}"}
+RECEIPTS = {**QUEUE, "Entries": [{"Id": "1", "ReceiptHandle": "none"}]}
+SECRET = {"SecretId": "{SigningKey}"}
+WEBHOOK = {"TableName": "{Webhooks}", "Key": KEY}
+PLAINTEXT = {"KeyId": "{WebhookKey}", "Plaintext": b"none"}
+CIPHERTEXT = {"KeyId": "{WebhookKey}", "CiphertextBlob": b"none"}
+EVENT = {"TopicArn": "{WebhookEvents}", "Message": json.dumps({"webhook_id": "nobody"})}
+EXECUTIONS = {
+    "TableName": "{Executions}",
+    "KeyConditionExpression": "webhook_id = :id",
+    "ExpressionAttributeValues": {":id": {"S": "nobody"}},
+}
+FAILURES = {**EXECUTIONS, "IndexName": "failures"}
+TARGET = {"Arn": "arn:aws:scheduler:::aws-sdk:sqs:sendMessage", "RoleArn": "[RetriesRole]", "Input": "none"}
+SCHEDULE = {
+    "Name": "iam",
+    "GroupName": "{Retries}",
+    "ScheduleExpression": "at(2999-01-01T00:00:00)",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": TARGET,
+}
+
+
+def items(*tables: str) -> Arguments:
+    return {"RequestItems": {table: {"Keys": [EXECUTION]} for table in tables}}
+
+
+@pytest.mark.parametrize(
+    ("function", "operation", "arguments"),
+    [
+        ("SendWebhooksFunction", "sqs.get_queue_attributes", QUEUE),
+        ("SendWebhooksFunction", "sqs.delete_message_batch", RECEIPTS),
+        ("SendWebhooksFunction", "kms.decrypt", CIPHERTEXT),
+        ("SendWebhooksFunction", "sns.publish", EVENT),
+        ("SendWebhooksFunction", "scheduler.create_schedule", SCHEDULE),
+        ("AuthorizeFunction", "secretsmanager.get_secret_value", SECRET),
+        ("ReadApiFunction", "dynamodb.get_item", WEBHOOK),
+        ("ReadApiFunction", "dynamodb.query", FAILURES),
+        ("ResendApiFunction", "sqs.send_message_batch", {**QUEUE, "Entries": []}),
+        ("ManageApiFunction", "kms.encrypt", PLAINTEXT),
+        ("LogUnloggedFunction", "dynamodb.batch_get_item", items("{ExecutionDetails}")),
+    ],
+)
+def test_what_a_role_grants_is_done(
+    deployment: Deployment, function: str, operation: str, arguments: Arguments
+) -> None:
+    assert refusal(function, operation, arguments) is None
+
+
+@pytest.mark.parametrize(
+    ("function", "operation", "arguments"),
+    [
+        # what another function may do
+        ("LogUnloggedFunction", "sqs.get_queue_attributes", QUEUE),
+        ("ResendApiFunction", "sqs.delete_message_batch", RECEIPTS),
+        ("ReadApiFunction", "kms.decrypt", CIPHERTEXT),
+        ("ReadApiFunction", "sqs.send_message_batch", {**QUEUE, "Entries": []}),
+        ("ResendApiFunction", "kms.decrypt", CIPHERTEXT),
+        ("ManageApiFunction", "sqs.send_message_batch", {**QUEUE, "Entries": []}),
+        ("TestWebhookFunction", "sns.publish", EVENT),
+        ("TestWebhookFunction", "scheduler.create_schedule", SCHEDULE),
+        ("SendWebhooksFunction", "secretsmanager.get_secret_value", SECRET),
+        ("ResendApiFunction", "dynamodb.get_item", WEBHOOK),
+        ("HistoryPageFunction", "dynamodb.query", EXECUTIONS),
+        # the same action on another resource
+        ("SendWebhooksFunction", "sqs.get_queue_attributes", {"QueueUrl": "{WebhookDeadLetterQueue}"}),
+        ("SendWebhooksFunction", "sqs.send_message_batch", {"QueueUrl": "{RecoveryQueue}", "Entries": []}),
+        ("SendWebhooksFunction", "dynamodb.get_item", {"TableName": "{ExecutionDetails}", "Key": EXECUTION}),
+        ("SendWebhooksFunction", "dynamodb.query", FAILURES),
+        ("SendWebhooksFunction", "scheduler.create_schedule", {**SCHEDULE, "GroupName": "default"}),
+        ("LogUnloggedFunction", "dynamodb.batch_get_item", items("{ExecutionDetails}", "{Executions}")),
+        # another action on the same resource
+        ("SendWebhooksFunction", "sqs.purge_queue", QUEUE),
+        ("SendWebhooksFunction", "kms.encrypt", PLAINTEXT),
+        ("ReadApiFunction", "dynamodb.scan", {"TableName": "{Executions}"}),
+        (
+            "LogUnloggedFunction",
+            "dynamodb.transact_write_items",
+            {"TransactItems": [{"Delete": {"TableName": "{Executions}", "Key": EXECUTION}}]},
+        ),
+        # passing on another role
+        (
+            "SendWebhooksFunction",
+            "scheduler.create_schedule",
+            {**SCHEDULE, "Target": {**TARGET, "RoleArn": "[LogUnloggedRole]"}},
+        ),
+    ],
+)
+def test_what_a_role_does_not_grant_is_refused(
+    deployment: Deployment, function: str, operation: str, arguments: Arguments
+) -> None:
+    assert refusal(function, operation, arguments) in REFUSALS
+
+
+def refusal(function: str, operation: str, arguments: Arguments) -> str | None:
+    """IAM's error for this call with the function's role, or None if IAM allows the call, even if it then fails."""
+    service, name = operation.split(".")
+    try:
+        getattr(client_of(function, service), name)(**resolve(arguments))
+    except ClientError as error:
+        return code if (code := error.response["Error"]["Code"]) in REFUSALS else None
+    if name == "create_schedule":
+        aws.client("scheduler").delete_schedule(GroupName=resolve(arguments["GroupName"]), Name=arguments["Name"])
+    return None
+
+
+def client_of(function: str, service: str) -> Any:
+    """A client with the credentials of a function's role, which the local AWS lets its root user assume."""
+    role = aws.lambdas().get_function_configuration(FunctionName=physical_id(function))["Role"]
+    session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
+    return cast("Any", aws.session()).client(
+        service,
+        endpoint_url=places.endpoint(),
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+
+
+def resolve(value: Any) -> Any:
+    """`value` with each {LogicalId} as that resource's physical id, and each [LogicalId] as that role's ARN."""
+    if isinstance(value, dict):
+        return {resolve(name): resolve(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [resolve(inner) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if role := re.fullmatch(r"\[(\w+)]", value):
+        return aws.client("iam").get_role(RoleName=physical_id(role[1]))["Role"]["Arn"]
+    return re.sub(r"\{(\w+)}", lambda match: physical_id(match[1]), value)
+
+
+def test_scheduler_acts_with_the_role_that_it_is_given(deployment: Deployment) -> None:
+    """Of two due schedules, the first is for a queue that the role does not name."""
+    text = uuid.uuid4().hex
+    forbidden = deployment.outputs["RecoveryDeadLetterQueueUrl"]
+    due = {"ScheduleExpression": "at(2026-01-01T00:00:00)", "ActionAfterCompletion": "DELETE"}
+    for number, queue in enumerate((forbidden, deployment.outputs["DeadLetterQueueUrl"])):
+        schedule = resolve({**SCHEDULE, **due, "Name": f"iam-{number}-{text}"})
+        schedule["Target"]["Input"] = json.dumps({"QueueUrl": queue, "MessageBody": text})
+        aws.client("scheduler").create_schedule(**schedule)
+    deployment.dead_letter(text)
+    waiting = deployment.sqs.receive_message(QueueUrl=forbidden, MaxNumberOfMessages=10, VisibilityTimeout=0)
+    assert text not in [letter["Body"] for letter in waiting.get("Messages", [])]
+
+
+def test_a_function_fails_without_an_action_that_it_needs(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/200", "payload": {}}
+    deployment.enqueue(webhook_id, message)
+    (execution,) = deployment.wait_for_history(webhook_id, 1)
+    path = f"/webhooks/{webhook_id}/executions/{execution['execution_id']}"
+    with without("ReadApiRole", "dynamodb:GetItem"):
+        assert deployment.get(path).status_code >= 500
+    until(lambda: deployment.get(path).status_code, lambda status: status == 200)
+
+
+@contextmanager
+def without(role: str, action: str) -> Iterator[None]:
+    """A deployed role that lacks an action for a while."""
+    iam, name = aws.client("iam"), physical_id(role)
+    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    before = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+    kept = [statement for statement in before["Statement"] if action not in statement["Action"]]
+    assert len(kept) < len(before["Statement"])
+    less = json.dumps({**before, "Statement": kept})
+    iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=less)
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(before))
