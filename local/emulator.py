@@ -122,13 +122,13 @@ def fix_ministack() -> None:
 class ExtractedOnce(zipfile.ZipFile):
     """An archive whose content is extracted into one folder, to which each target is a symbolic link."""
 
-    _lock = Lock()
+    _one_extraction = Lock()  # not `_lock`: ZipFile sets an attribute of that name, a lock for each archive
 
     def extractall(self, path: Any = None, *others: Any) -> None:
         """Identifies the content by the names, sizes and checksums of its files."""
         files = [(file.filename, file.file_size, file.CRC) for file in self.infolist()]
         folder = Path(tempfile.gettempdir(), f"extracted-{hashlib.sha256(repr(files).encode()).hexdigest()}")
-        with self._lock:
+        with self._one_extraction:
             if not folder.exists():
                 unfinished = tempfile.mkdtemp()
                 super().extractall(unfinished, *others)
