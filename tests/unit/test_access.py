@@ -1,4 +1,4 @@
-"""Who may see what."""
+"""The authorizer: which tokens are accepted and what they allow."""
 
 import base64
 import time
@@ -26,7 +26,7 @@ def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
 
 
 def token_at(claims: dict[str, int]) -> str:
-    """With these claims, in seconds from now."""
+    """Mint a token whose time claims are given in seconds from now."""
     times: dict[str, Any] = {name: time.time() + seconds for name, seconds in claims.items()}
     return token(**times)
 

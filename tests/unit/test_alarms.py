@@ -1,4 +1,4 @@
-"""When alarms are raised, reckoned as CloudWatch does from one value of each metric that they watch."""
+"""When alarms are raised, evaluated as CloudWatch does from one value of each metric."""
 
 import operator
 import re
@@ -23,7 +23,7 @@ PUBLISHED = {
     "5XXError": "AWS/ApiGateway",
     "Latency": "AWS/ApiGateway",
 }
-"""Metrics of AWS's own, by who publishes them."""
+"""Metrics that AWS publishes, with their namespaces."""
 
 COMPARED = {
     "GreaterThanThreshold": operator.gt,
@@ -32,12 +32,12 @@ COMPARED = {
 }
 
 Values = dict[str, int | None]
-"""By the metric's id; one of an alarm without metric math has none. None is a metric that nothing was sent of."""
+"""Values by metric ID, which is empty in an alarm without metric math. None: the metric has no data."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What an alarm watches for how long, and the values on either side of its threshold."""
+    """An alarm's metrics, statistic and duration, and values on either side of its threshold."""
 
     watched: tuple[str, ...]
     statistic: str
@@ -118,7 +118,7 @@ CASES = {
         ({"errors": 12, "refused": 8}, {"errors": 0, "refused": 0}),
     ),
 }
-"""As docs/operations.md tells them."""
+"""The alarms as docs/operations.md describes them."""
 
 
 def test_each_alarm_has_its_case() -> None:
@@ -141,9 +141,9 @@ API = template.resources("AWS::Serverless::Api")["HistoryApi"]
 
 
 def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
-    """As the service spells them; with a name or a value that it does not send, an alarm has no data for ever.
+    """Return the dimensions that a service publishes, with ANY for the watched resource.
 
-    Of values, those that do not say what is watched.
+    An alarm on other dimensions would never have data.
     """
     match namespace:
         case "AWS/SQS":
@@ -183,7 +183,7 @@ def test_an_alarm_is_raised_beyond_its_threshold_and_not_by_missing_data(name: s
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_needs_no_published_zeros(name: str) -> None:
-    """Nobody was refused yet, no queue had a dead letter: CloudWatch has not heard of such a metric."""
+    """CloudWatch does not know a metric before its first value, such as the first refused token."""
     for values in CASES[name].raised:
         assert raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
     for values in CASES[name].quiet:
@@ -192,7 +192,7 @@ def test_an_alarm_needs_no_published_zeros(name: str) -> None:
 
 @pytest.mark.parametrize("hidden", [(1,), (0, 1), (1, 1, 1, 0), (0, 0, 1, 1, 0)])
 def test_an_item_that_is_retried_occasionally_is_a_backlog(hidden: tuple[int, ...]) -> None:
-    """It is hidden while it is tried, and visible in between: no minute is without it, though each metric has zeros."""
+    """An item is in flight or visible in every minute, although each of the two metrics has zeros."""
     alarm = ALARMS["UnloggedBacklog"]
     tried = [hidden[minute % len(hidden)] for minute in range(15)]
     minutes = {"hidden": tried, "visible": [1 - each for each in tried]}
@@ -207,7 +207,7 @@ def test_an_item_that_is_retried_occasionally_is_a_backlog(hidden: tuple[int, ..
 
 
 def test_a_few_slow_calls_raise_the_alarm() -> None:
-    """`ignore` leaves an alarm on a p99 as it is, raised or not, while there are fewer than a thousand calls."""
+    """With `ignore`, an alarm on a p99 would keep its state while there are fewer than a thousand calls."""
     percentiles = [alarm for alarm in ALARMS.values() if "ExtendedStatistic" in alarm]
     assert percentiles
     assert all(alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate" for alarm in percentiles)
@@ -269,7 +269,7 @@ def raised(alarm: template.Resource, values: Values) -> bool:
 
 
 class NoData:
-    """A metric that was never published: arithmetic has no data of it, nor can FILL fill what has no times."""
+    """A metric that was never published: arithmetic on it has no data, and FILL has no times to fill."""
 
     def _none(self, *_: Any) -> "NoData":
         return self
@@ -281,8 +281,8 @@ class NoData:
 NO_DATA = NoData()
 
 
-def of_all(function: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
-    """A function of several metrics, which leaves out those without data."""
+def ignoring_missing(function: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
+    """Return a function of several metrics that ignores those without data."""
 
     def apply(metrics: list[Any]) -> Any:
         published = [metric for metric in metrics if metric is not NO_DATA]
@@ -294,15 +294,15 @@ def of_all(function: Callable[[list[Any]], Any]) -> Callable[[list[Any]], Any]:
 MATH: dict[str, Any] = {
     "IF": lambda condition, then, otherwise: NO_DATA if condition is NO_DATA else then if condition else otherwise,
     "FILL": lambda metric, instead: metric,
-    "SUM": of_all(sum),
-    "MAX": of_all(max),
+    "SUM": ignoring_missing(sum),
+    "MAX": ignoring_missing(max),
     "TIME_SERIES": lambda value: value,
 }
-"""Of metric math, what the template uses."""
+"""The functions of metric math that the template uses."""
 
 
 def returned(queries: list[dict[str, Any]], values: dict[str, Any]) -> Any:
-    """The value of the one expression that an alarm compares, from those of the metrics."""
+    """Return the value that an alarm compares, computed from the metrics' values."""
     expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
     known = dict(values)
     while expressions.keys() - known.keys():
@@ -316,6 +316,6 @@ def returned(queries: list[dict[str, Any]], values: dict[str, Any]) -> Any:
 def evaluated(expression: str, values: dict[str, Any]) -> Any:
     assert set(re.findall(r"[A-Z_]+", expression)) <= MATH.keys()
     try:
-        return eval(expression, {**MATH, **values})  # the template's own
+        return eval(expression, {**MATH, **values})  # the expression is from template.yaml
     except ZeroDivisionError:
         return NO_DATA

@@ -1,4 +1,4 @@
-"""Answers made of odd header lines, codings and breaks: whatever comes, its status is the one in the log, in time."""
+"""Generated responses with odd headers, codings and breaks: the log has their status, in time."""
 
 import gzip
 import json
@@ -27,13 +27,13 @@ from hooklog.messages.message import Message
 
 LIMIT = 2_000
 SLACK = 20
-"""Seconds that a busy machine may take over the timeout; a wait without end would take longer."""
+"""Seconds beyond the timeout that a busy machine may take; an endless wait would take longer."""
 
 MESSAGE = Message("acme.orders", "msg_1", "", b'{"order":1742}', {}, None, 30)
 
 
 class Sent(NamedTuple):
-    """What a receiver sends, in pieces, and whether it closes after that."""
+    """The pieces that a receiver sends, and whether it then closes the connection."""
 
     pieces: list[bytes]
     closes: bool
@@ -42,23 +42,23 @@ class Sent(NamedTuple):
 
 
 class Written(NamedTuple):
-    """An answer."""
+    """A generated response."""
 
     status: int
     sent: bytes
     arrived: int
-    """The bytes up to the end of its status line."""
+    """The number of bytes up to the end of the status line."""
     headed: int
-    """The bytes up to the body."""
+    """The number of bytes before the body."""
 
 
 class Scripted:
-    """A receiver that answers each connection's first request with what it is told."""
+    """A receiver that answers the first request of each connection with `sent`."""
 
     def __init__(self) -> None:
         self.sent = Sent([], closes=True)
         self.taken: SimpleQueue[bool] = SimpleQueue()
-        """Of each answer, whether the sender let it come to its end."""
+        """For each response, whether the client read all of it."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -78,7 +78,7 @@ class Scripted:
     def _answer(self, connection: socket.socket) -> bool:
         try:
             request = b""
-            # what is left unread would reset the connection
+            # closing with unread data would reset the connection
             while not request.endswith(MESSAGE.body) and (more := connection.recv(65_536)):
                 request += more
             for piece in self.sent.pieces:
@@ -87,7 +87,7 @@ class Scripted:
             while not self.sent.closes and connection.recv(65_536):
                 pass
         except OSError:
-            return False  # the sender has heard enough
+            return False  # the client stopped reading
         return True
 
 
@@ -165,7 +165,7 @@ def answers(draw: st.DrawFn) -> Written:
 def test_the_status_on_the_wire_is_the_status_in_the_log(
     scripted: Scripted, answer: Written, data: st.DataObject
 ) -> None:
-    """The answer breaks off anywhere after its status line, and comes in two pieces."""
+    """The response is cut anywhere after its status line and arrives in two pieces."""
     until = data.draw(st.integers(answer.arrived, len(answer.sent)) | st.just(len(answer.sent)))
     middle = data.draw(st.integers(0, until))
     scripted.sent = Sent([answer.sent[:middle], answer.sent[middle:until]], closes=True)
@@ -244,7 +244,7 @@ COSTLY = {
 
 @pytest.mark.parametrize("answer", COSTLY.values(), ids=COSTLY)
 def test_no_response_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
-    """It would be taken from the other deliveries of the batch, and no timeout ends it."""
+    """CPU time is taken from the other deliveries of the batch, and no timeout limits it."""
     scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
     started = time.thread_time()
     delivery = deliver(scripted, timeout_seconds=30, limit=65_536)
@@ -264,7 +264,7 @@ def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> D
 
 
 def is_storable(delivery: Delivery) -> bool:
-    """Whether the log takes it: text in UTF-8, no more than the limits."""
+    """Return whether the log can store it: UTF-8 text within the limits."""
     details = build_details(Execution("", delivery, Trigger.EVENT, ""))
     headers = details.get("response_headers", {})
     assert sum(len(name) + len(value) for name, value in headers.items()) <= 16_384

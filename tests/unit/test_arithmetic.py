@@ -1,4 +1,4 @@
-"""Numbers in transformations: integers keep their digits, decimals are format_number as JavaScript writes them."""
+"""Numbers in transformations: integers keep their digits, decimals are formatted as in JavaScript."""
 
 import json
 import math
@@ -20,7 +20,7 @@ LARGE = [
 INTEGERS = st.integers() | st.integers(-(2**70), 2**70) | st.integers(10**15, 10**300)
 DECIMALS = st.floats(allow_nan=False, allow_infinity=False)
 JAVASCRIPT = re.compile(r"0|-?(?:[1-9]\d{0,20}|(?:0|[1-9]\d*)\.\d*[1-9]|[1-9](?:\.\d*[1-9])?e[+-][1-9]\d*)")
-"""What Number::toString of ECMA-262 gives, but for infinities and NaN."""
+"""The results of ECMA-262's Number::toString, except infinities and NaN."""
 
 
 @pytest.fixture(scope="module")

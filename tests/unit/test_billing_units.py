@@ -1,4 +1,4 @@
-"""How the benchmarks count what DynamoDB, SQS and CloudWatch bill for."""
+"""The benchmarks count units as DynamoDB, SQS and CloudWatch bill them."""
 
 import json
 from typing import Any

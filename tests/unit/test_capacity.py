@@ -61,8 +61,8 @@ def test_a_webhook_is_rarely_the_only_one_in_its_batch() -> None:
 
 def test_a_batch_window_fills_batches_and_delays_messages() -> None:
     load = Load(10, (STEADY,), Deployment(window_seconds=2, delays=()))
-    assert load.batch_fill == near(6)  # ten per second, for five pollers that are busy for three seconds
-    assert load.in_flight == near(10 * (1 + 1))  # a second in the batch, and half of the window on average
+    assert load.batch_fill == near(6)  # ten per second, five pollers, each busy for three seconds
+    assert load.in_flight == near(10 * (1 + 1))  # one second in the batch and, on average, half of the window
 
 
 def test_a_batch_takes_as_long_as_its_slowest_receiver() -> None:
@@ -128,8 +128,8 @@ def test_a_quota_breaks_at_its_limit(quota: Quota) -> None:
 def test_the_logs_units_are_the_sum_of_its_tables_and_indexes() -> None:
     """The sum over tables and indexes must equal the counted usage."""
     load = Load(100, (Receivers(failing=0.1),))
-    noted = load.failures + load.recovered  # in the registry: a failure, and the success after it
-    assert sum(write_units(load)) + noted == pytest.approx(load.write_units)
+    registry_writes = load.failures + load.recovered  # a failure, and the success after it
+    assert sum(write_units(load)) + registry_writes == pytest.approx(load.write_units)
     of_registry = (load.executions - 100) * USAGE["not cached"].read_units
     assert sum(read_units(load)) + of_registry == pytest.approx((load.executions - 100) * USAGE["retried"].read_units)
 

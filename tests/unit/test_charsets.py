@@ -1,4 +1,4 @@
-"""Bodies in every charset that Python decodes, sent by a real receiver, read by the real sender, shown as text."""
+"""Bodies in every charset that Python decodes, sent and received over a real connection."""
 
 import codecs
 import contextlib
@@ -37,7 +37,7 @@ def decodes(name: str) -> bool:
     with contextlib.suppress(UnicodeError):
         try:
             b"?".decode(name)
-        except LookupError:  # hex, zlib and the like; and those of other systems
+        except LookupError:  # not a text encoding, such as hex, or not on this platform
             return False
     return True
 
@@ -46,7 +46,7 @@ CHARSETS = sorted({codecs.lookup(name).name for name in aliases.values() if deco
 
 
 def text_in(charset: str) -> str:
-    """A text that can be written in it, with characters beyond ASCII if there are any."""
+    """Return a text that the charset can encode, not only ASCII if possible."""
     for text in GREETINGS:
         with contextlib.suppress(UnicodeEncodeError):
             text.encode(charset)

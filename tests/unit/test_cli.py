@@ -100,7 +100,7 @@ def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: 
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """Answers every request alike."""
+    """Answers every request with `status` and `answer`."""
 
     status, answer = 0, ""
 
@@ -112,12 +112,12 @@ class CloudFormation(BaseHTTPRequestHandler):
         self.wfile.write(self.answer.encode())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-        """Nothing."""
+        """Do not log requests."""
 
 
 @pytest.fixture
 def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[CloudFormation]]:
-    """The AWS endpoint that the environment variables name."""
+    """A fake CloudFormation, set as the AWS endpoint."""
     with ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -37,7 +37,7 @@ def test_a_decoded_message_equals_the_encoded_one(body: bytes) -> None:
 
 
 def test_every_field_survives_every_form() -> None:
-    """One that is added to `Message` is given a value in FULL, and needs nothing else to arrive with a retry."""
+    """A field added to `Message` needs only a value in FULL to be covered."""
     assert all(getattr(FULL, name) not in (None, {}) for name in OPTIONAL)
     ids = {"webhook_id": FULL.webhook_id, "message_id": FULL.message_id}
     shown = {"url": FULL.url, "request_body": FULL.body.decode()}
@@ -54,7 +54,7 @@ CARRIED: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type"
 
 
 def carrying(content: bytes) -> str:
-    return base64.b85encode(gzip.compress(content, mtime=0)).decode()  # which names a test: the same in each process
+    return base64.b85encode(gzip.compress(content, mtime=0)).decode()  # a test ID: the same in each process
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_an_invalid_inline_payload_is_refused(packed: str) -> None:
 
 
 def test_a_gzip_bomb_is_not_decompressed() -> None:
-    """SQS would take one of a hundred times this size, and nothing of the batch would be left."""
+    """SQS accepts a bomb a hundred times this size, which would exhaust the memory of the whole batch."""
     for size, refused in ((MAX_DOCUMENT_BYTES, False), (MAX_DOCUMENT_BYTES + 1, True)):
         text = json.dumps({**CARRIED, "body": ""})
         packed = carrying(text.replace('"body": ""', f'"body": "{"1" * (size - len(text))}"').encode())

@@ -90,7 +90,7 @@ def test_slow_receivers_can_occupy_few_functions() -> None:
 
 
 def test_reservations_leave_what_aws_requires() -> None:
-    """Even with the quota of 400 that some accounts start with."""
+    """This also holds for accounts whose initial quota is 400."""
     assert sum(reserved(function) for function in template.functions()) <= 400 - UNRESERVED - sum(queue_concurrency())
     nothing = {"TestConcurrency": 0, "AuthorizerConcurrency": 0}
     assert [function for function in template.functions() if reserved(function, **nothing)] == []

@@ -1,4 +1,4 @@
-"""The answers of tests/receiver/responses as curl reads them; the table says why where that is another thing."""
+"""The responses of tests/receiver/responses as curl reads them; the table explains each difference."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -20,15 +20,15 @@ from tests.unit.test_raw_responses import LIMIT, MESSAGE, NEVER_SECONDS, OVER_SE
 
 
 class Reading(NamedTuple):
-    """What a client made of an answer."""
+    """What a client read of a response."""
 
     status: int
-    """0 where it saw none."""
+    """0 if it read none."""
     headers: dict[str, str]
     body: bytes
     is_complete: bool
     is_cut: bool = False
-    """Whether more was read than is kept."""
+    """Whether the stored body is shorter than the body that was read."""
 
 
 Read = Callable[[str], tuple[Reading, Reading]]
@@ -36,7 +36,7 @@ Read = Callable[[str], tuple[Reading, Reading]]
 
 @pytest.fixture(scope="module")
 def readings(receiver: Receiver) -> Iterator[Read]:
-    """Ours and curl's, all at once: some wait for a timeout."""
+    """Read every response with our client and curl, concurrently: some wait for a timeout."""
     with ThreadPoolExecutor(24) as pool:
         started: dict[str, tuple[Future[Reading], Future[Reading]]] = {}
         for name in sorted(ROWS, key=lambda name: "waits" not in ROWS[name]):
@@ -95,7 +95,7 @@ def _curls(url: str, seconds: float) -> Reading:
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:
-    """Of the last response: curl gives the lines as they came, interim responses' among them."""
+    """Return the last response's headers. curl also prints those of interim responses."""
     headers: dict[str, str] = {}
     for line in lines:
         if line.upper().startswith(b"HTTP/"):

@@ -1,4 +1,4 @@
-"""What each part of the dashboard must show to answer its question."""
+"""Each section of the dashboard shows what its question needs."""
 
 import json
 import re
@@ -30,7 +30,7 @@ QUESTIONS = (
 
 
 def part(question: str) -> list[dict[str, Any]]:
-    """The widgets beneath a heading."""
+    """Return the widgets under a heading."""
     parts: dict[str, list[dict[str, Any]]] = {}
     for widget in WIDGETS:
         if widget["type"] == "text":
@@ -41,7 +41,7 @@ def part(question: str) -> list[dict[str, Any]]:
 
 
 def shown(question: str, metric: str) -> list[tuple[str, ...]]:
-    """The dimensions' values by which a metric is shown there, and its statistic."""
+    """Return the dimension values and the statistic of a metric in a section."""
     found = []
     for widget in part(question):
         for line in widget.get("metrics", []):

@@ -1,4 +1,4 @@
-"""What a receiver may do, and what is made of it: one delivery each, against a real receiver."""
+"""Deliveries to a real receiver: how each behaviour of a receiver is reported."""
 
 import socket
 import threading
@@ -47,7 +47,7 @@ def client(receiver: Receiver) -> Iterator[WebhookClient]:
 
 @pytest.fixture
 def new_client(receiver: Receiver) -> Iterator[WebhookClient]:
-    """One that has kept no connection."""
+    """A client without open connections."""
     with a_client(receiver) as client:
         yield client
 
@@ -168,7 +168,7 @@ def test_connections_are_kept(client: WebhookClient, receiver: Receiver) -> None
 def test_a_connection_that_was_idle_too_long_is_not_reused(
     client: WebhookClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The receiver may have closed it while Lambda kept us frozen, so that nobody heard of it."""
+    """The receiver may have closed it while Lambda had frozen the sender."""
     receiver.reset()
     assert deliver(client, receiver.url("/status/200")).success
     thawed = time.time() + 5
@@ -179,14 +179,14 @@ def test_a_connection_that_was_idle_too_long_is_not_reused(
 
 
 def test_a_receiver_may_close_after_each_response(client: WebhookClient, receiver: Receiver) -> None:
-    """Whether the connection ends before the next request, as it goes out, or while its answer is awaited."""
+    """The connection may end before the next request, during it, or before its response."""
     for number in range(100):
         time.sleep(number % 5 / 200)
         assert deliver(client, receiver.url("/close-after")).result == 200
 
 
 ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "unread")] + [(True, "alert")]
-"""How a connection ends before the first byte of an answer, over plain TCP and TLS."""
+"""How a connection ends before the first byte of a response, over plain TCP and TLS."""
 
 
 @pytest.mark.parametrize("size", [10, 1_000_000])
@@ -207,7 +207,7 @@ def test_a_request_unanswered_on_a_kept_connection_is_resent_on_a_new_one(
 
 @pytest.mark.parametrize(("https", "end"), ENDS)
 def test_a_request_is_resent_only_once(new_client: WebhookClient, receiver: Receiver, end: str, https: bool) -> None:
-    """On a new connection, the same is a failure."""
+    """If the new connection ends the same way, the delivery fails."""
     url = receiver.url(f"/sequence/once{end}{https}", https=https, codes=f"200,{end}")
     receiver.reset()
     _, after_kept, after_new = (deliver(new_client, url) for _ in range(3))
@@ -257,7 +257,7 @@ EARLY = [
     for size in (20_000, 1_000_000, 20_000_000)
     for then, status in (("close", 401), ("reset", 413), ("read", 503))
 ]
-"""What follows the answer. 20 MB are more than the two systems take in while nobody reads."""
+"""What the receiver does after its response. 20 MB exceed the socket buffers of both sides."""
 
 
 @pytest.mark.parametrize("https", [False, True])
@@ -291,7 +291,7 @@ def test_the_response_after_interim_responses_stops_the_request(
 def test_the_whole_request_is_sent_after_an_early_200(
     client: WebhookClient, receiver: Receiver, https: bool, then: str, interim: int
 ) -> None:
-    """It is sent to its end, or until time is over."""
+    """Sending continues until the end of the request or the deadline."""
     url = receiver.url("/early/200", https=https, then=then, interim=interim)
     delivery = deliver(client, url, timeout_seconds=1 if then == "stall" else 10, body=b"x" * 20_000_000)
     assert (delivery.result, delivery.error) == (200, None)
@@ -372,7 +372,7 @@ def test_the_timeout_bounds_the_whole_exchange(
 
 
 def test_nothing_is_sent_after_the_deadline() -> None:
-    """Of a receiver that takes the headers late, the body is not waited for anew."""
+    """Each `sendall` has the time that is left, not the whole timeout."""
     ours, theirs = socket.socketpair()
     with DeadlineSocket(fileno=ours.detach()) as sock, theirs:
         sock.settimeout(0.1)
@@ -471,7 +471,7 @@ def test_a_compressed_body_is_stored_decompressed(client: WebhookClient, receive
 
 
 def test_a_gzip_bomb_is_decompressed_only_up_to_the_limit(client: WebhookClient, receiver: Receiver) -> None:
-    deliver(client, receiver.url("/gzip-bomb", status=500))  # the receiver makes it, once
+    deliver(client, receiver.url("/gzip-bomb", status=500))  # the receiver builds the bomb on the first request
     started = time.process_time()
     delivery = deliver(client, receiver.url("/gzip-bomb", status=500))
     assert delivery.response
@@ -507,7 +507,7 @@ def test_bytes_that_are_not_utf8_are_kept(client: WebhookClient, receiver: Recei
 
 @pytest.mark.parametrize(("lines", "line"), [(1, 400_000), (7, 60_000), (500, 1_000), (40_000, 10)])
 def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receiver, lines: int, line: int) -> None:
-    """Those at the end are read as well, such as how long to wait."""
+    """Headers at the end that matter, such as Retry-After, are read nevertheless."""
     url = receiver.url("/huge-headers", status=503, bytes=lines * line, line=line, retry_after=60, body="later")
     delivery = deliver(client, url)
     assert delivery.response
@@ -567,7 +567,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
 def test_interim_responses_are_skipped() -> None:
-    """The answer that comes after them is the answer, and no other delivery's."""
+    """The final response is returned, and to the delivery that it answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
         adapter = EgressAdapter(LOOPBACK)
@@ -588,7 +588,7 @@ def _answer_late(server: socket.socket) -> None:
 
 
 def _read_request(connection: socket.socket) -> None:
-    """Its headers and its body may come one after the other."""
+    """Read until the body is complete: it may arrive after the headers."""
     read = b""
     while not read.endswith(b"\r\n\r\n" + MESSAGE.body):
         read += connection.recv(65_536)

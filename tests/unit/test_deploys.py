@@ -1,4 +1,4 @@
-"""How a new sender takes over: what SAM makes of template.yaml, and what samconfig.toml deploys."""
+"""Deployments of the sender: SAM's output for template.yaml and each section of samconfig.toml."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ CANARY = {"SenderDeployment": "Canary10Percent5Minutes"}
 
 @pytest.fixture(scope="module")
 def deployments() -> list[Resources]:
-    """At once, gradually, and gradually with another code or another layer."""
+    """All at once, gradual, and gradual with changed code or a changed layer."""
     changes: list[dict[str, Any]] = [{"parameters": {}}, {"parameters": CANARY}]
     changes += [{"parameters": CANARY, "code": "2"}, {"parameters": CANARY, "layer": "2"}]
     return transformed(changes)
@@ -21,7 +21,7 @@ def deployments() -> list[Resources]:
 
 @pytest.fixture(scope="module")
 def sections() -> dict[str, Resources]:
-    """What each section of samconfig.toml deploys."""
+    """Return the resources that each section of samconfig.toml deploys."""
     return dict(zip(SECTIONS, transformed({"parameters": overrides(section)} for section in SECTIONS), strict=True))
 
 
@@ -50,7 +50,7 @@ SENDERS_PARAMETERS = {
 
 
 def test_a_change_of_a_parameter_makes_a_new_version() -> None:
-    """CloudFormation puts values in the place of parameters before SAM looks for what has changed."""
+    """CloudFormation resolves parameters before SAM looks for changes."""
     assert len(SENDERS_PARAMETERS) > 10
     changed = transformed({"parameters": {**CANARY, name: "2"}} for name in SENDERS_PARAMETERS)
     versions = [version(resources) for resources in (*transformed([{"parameters": CANARY}]), *changed)]
@@ -77,7 +77,7 @@ def test_an_all_at_once_deployment_needs_no_codedeploy(deployments: list[Resourc
 
 
 def test_the_queue_invokes_the_alias_in_a_gradual_deployment(deployments: list[Resources]) -> None:
-    """At once, it goes to the function itself: there, a changed parameter alone is in force at once."""
+    """Otherwise it invokes the function itself, so that changed parameters take effect immediately."""
     targets = [resources["SendWebhooksFunctionWebhooks"]["Properties"]["FunctionName"] for resources in deployments]
     assert targets[0] == {"Ref": "SendWebhooksFunction"}
     assert targets[1:] == [{"Ref": "SendWebhooksFunctionAliaslive"}] * 3
@@ -100,7 +100,7 @@ def test_a_section_sets_existing_parameters(section: str) -> None:
 
 
 def test_deployments_do_not_use_a_build_cache() -> None:
-    """SAM's knows the sources and not the Python that compiles them."""
+    """SAM's cache key contains the sources but not the Python that compiles them."""
     assert {name for name in SECTIONS if SAMCONFIG[name]["build"]["parameters"].get("cached")} == {"local"}
 
 
@@ -139,7 +139,7 @@ def test_only_lean_uses_provisioned_capacity(sections: dict[str, Resources]) -> 
 
 
 def test_every_update_deploys_the_api(sections: dict[str, Resources]) -> None:
-    """API Gateway answers from a snapshot, and SAM takes one when the body has changed, not what else it refers to."""
+    """API Gateway serves a snapshot. SAM takes a new one only if the body changed, not what it refers to."""
     assert template.resources("AWS::Serverless::Api")["HistoryApi"]["AlwaysDeploy"] is True
     for resources in sections.values():
         (name,) = (name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Deployment")

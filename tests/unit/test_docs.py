@@ -1,4 +1,4 @@
-"""The documents among themselves: links that resolve, decisions that are numbered, the order of the modules."""
+"""The documents are consistent: links, numbered decisions, tests named in them, the order of modules."""
 
 import ast
 import re
@@ -18,12 +18,12 @@ _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
 
 def prose(document: Path) -> str:
-    """A document without its code, in which `#` and brackets mean something else."""
+    """Return a document without its code, where `#` and brackets have other meanings."""
     return re.sub(r"^```.*?^```$|`[^`\n]*`", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
 def anchors(document: Path) -> set[str]:
-    """What GitHub makes of the headings."""
+    """Return the anchors that GitHub generates for the headings."""
     headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -40,7 +40,7 @@ def test_every_link_has_a_target(document: Path) -> None:
 
 
 def table(document: str, first: str) -> list[list[str]]:
-    """The cells of a document's rows, except for headings, which begin with `first`."""
+    """Return the cells of each table row, without header rows, which begin with `first`."""
     rows = re.findall(rf"^\|(?! {first} | ---)(.+)\|$", (ROOT / "docs" / document).read_text(), re.MULTILINE)
     return [row.split("|") for row in rows]
 
@@ -84,7 +84,7 @@ def test_a_decision_has_context_decision_and_consequences(decision: Path) -> Non
 
 
 def inside(package: str) -> list[str]:
-    """What the docstring of a package lists, in its order."""
+    """Return the modules that a package's docstring lists, in order."""
     listed = re.search(r":\s+((?:\w+,\s+)*\w+)[.\n]", import_module(package).__doc__ or "")
     assert listed, package
     return [f"{package}.{name}" for name in re.split(r",\s+", listed[1])]
@@ -114,7 +114,7 @@ def files() -> dict[str, Path]:
 
 
 def imports(code: Path) -> set[str]:
-    """The modules of the package that a file names in its imports, those inside functions included."""
+    """Return the modules of the package that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(code.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hooklog"):
@@ -130,7 +130,7 @@ def test_a_module_imports_only_modules_listed_before_it() -> None:
 
 
 def workers() -> dict[str, str]:
-    """The functions that a queue invokes, by an event or by a mapping of their own, and where their code is."""
+    """Return the functions that a queue invokes, by event or mapping, and their code's folders."""
     own = {
         name for name, each in functions().items() if any(e["Type"] == "SQS" for e in each.get("Events", {}).values())
     }

@@ -1,4 +1,4 @@
-"""Whose expression is evaluated next."""
+"""Which expression the fair queue evaluates next."""
 
 import math
 import threading
@@ -13,7 +13,7 @@ from hooklog.webhooks.fair_queue import MAX_REMEMBERED, MEMORY_SECONDS, FairQueu
 
 
 class Turns:
-    """Waits for turns in threads of its own, and notes who has had one."""
+    """Waits for turns in separate threads and records the order of the turns."""
 
     def __init__(self) -> None:
         self.queue = FairQueue()
@@ -21,7 +21,7 @@ class Turns:
         self._threads: list[threading.Thread] = []
 
     def wait(self, webhook_id: str, lane: Lane) -> None:
-        """Returns when it waits."""
+        """Start a thread that waits for a turn; return when it waits."""
         thread = threading.Thread(target=self._take, args=(webhook_id, lane))
         self._threads.append(thread)
         waiting = self.queue.waiting

@@ -1,4 +1,4 @@
-"""The saved query *faults*, on lines as Lambda writes them: those of our logger, and those of the runtime."""
+"""The saved query *faults*, applied to lines of our logger and of Lambda's runtime."""
 
 import json
 import re
@@ -19,7 +19,7 @@ TRACEBACK = "Traceback (most recent call last):\r\u00a0\u00a0File …"
 
 
 def platform(kind: str, **record: Any) -> str:
-    """A line of Lambda's own, in the log format JSON."""
+    """Return a platform line of Lambda in the log format JSON."""
     return json.dumps({"time": AT, "type": f"platform.{kind}", "record": {"requestId": REQUEST, **record}})
 
 
@@ -69,7 +69,10 @@ ORDINARY = [
 
 
 def finds(line: str) -> bool:
-    """As Logs Insights filters: by the fields that it finds in JSON, and by regular expressions over the whole line."""
+    """Return whether Logs Insights would find a line.
+
+    It filters by fields of the JSON and by regular expressions on the whole line.
+    """
     try:
         fields = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The guard at work: what is connected to is what was checked, and what is refused is sent nowhere."""
+"""The guard: only checked addresses are connected to, and refused requests are not sent."""
 
 import socket
 import threading
@@ -29,7 +29,7 @@ LOCAL = parse_networks("127.0.0.1/32")
 
 
 class Resolver:
-    """Answers each look-up with the next of its answers, the last of them for ever, and counts."""
+    """Returns its answers one after another, repeats the last, and records the look-ups."""
 
     def __init__(self, *answers: list[str]) -> None:
         self._answers = chain(answers, repeat(answers[-1]))
@@ -46,7 +46,7 @@ def _answer(address: str, port: int) -> Any:
 
 
 def send(guard: Guard, *urls: str, ca_bundle: str | None = None, timeout_seconds: float = 60) -> list[Delivery]:
-    """One delivery each, over connections that are kept in between."""
+    """Deliver to each URL with one client, which keeps its connections."""
     adapter = EgressAdapter(guard, ca_bundle)
     client = WebhookClient(adapter, allow_http=True, capture_limit=0)
     try:
@@ -100,7 +100,7 @@ def test_a_name_is_resolved_once_and_that_address_connected_to(receiver: Receive
 
 
 def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -> None:
-    """DNS rebinding: the first answer is good, what follows is not; the first connection is not kept."""
+    """DNS rebinding: only the first answer is allowed. The receiver closes the first connection."""
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
     once = receiver.url("/status/200", header="Connection:close")
@@ -127,7 +127,7 @@ def test_a_resend_on_a_new_connection_is_checked_again(receiver: Receiver) -> No
 
 
 NOWHERE = "255.255.255.255"
-"""The system knows no way to it."""
+"""An address without a route."""
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ NOWHERE = "255.255.255.255"
 def test_the_most_telling_error_of_several_addresses_is_reported(
     receiver: Receiver, address: str, url: str, error: ErrorType, words: str
 ) -> None:
-    """Such as one of IPv6, where there is none."""
+    """For example, not the error of an IPv6 address if the network has no IPv6."""
     for addresses in ([address, NOWHERE], [NOWHERE, address]):
         guard = Guard(parse_networks(f"127.0.0.0/8,{NOWHERE}/32"), Resolver(addresses))
         (delivery,) = send(guard, named(getattr(receiver, url)), timeout_seconds=1)
@@ -277,7 +277,7 @@ def test_a_dns_lookup_is_limited_in_time() -> None:
 
 
 def test_unresolvable_names_do_not_delay_others() -> None:
-    """Each look-up outlives its delivery by what the resolver waits; a batch a second of such names may come."""
+    """A look-up continues after its delivery timed out, and every second may bring a batch of such names."""
     answered = threading.Event()
 
     def resolve(host: str, port: int, **_: Any) -> list[Any]:

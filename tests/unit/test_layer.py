@@ -1,4 +1,4 @@
-"""How the layer is built: the same from every checkout, whatever was run or opened there before."""
+"""The layer's build: the same result from every checkout, regardless of leftover files."""
 
 import re
 import shutil
@@ -14,24 +14,24 @@ from tests.template import ROOT
 SOURCE = ROOT / "layers/shared"
 TAG = sys.implementation.cache_tag
 CHECKSUM = "import sys; from samcli.lib.utils.hash import dir_checksum; print(dir_checksum(sys.argv[1]))"
-"""SAM names what it uploads by this; a new name is a new version of the layer, and of the sender with it."""
+"""SAM's checksum of an artifact. A new one means a new version of the layer and the sender."""
 
 LEFTOVERS = {
     "hooklog/__pycache__/version.cpython-39.pyc": "of another Python",
     "hooklog/sending/__pycache__/processor.cpython-312.pyc": "of another Python",
     f"hooklog/sending/__pycache__/queue_message.{TAG}.pyc": "of another source",
-    "hooklog/gone/__pycache__/module.cpython-311.pyc": "of a module that is no more",
+    "hooklog/gone/__pycache__/module.cpython-311.pyc": "of a deleted module",
     "hooklog/webhooks/rows.pyc": "of a very old Python",
     "hooklog/.mypy_cache/3.11/cache.json": "{}",
-    "hooklog/api/.DS_Store": "a folder's looks",
-    "hooklog/api/request.py.orig": "what a merge left",
-    "hooklog/api/.request.py.swp": "what an editor left",
+    "hooklog/api/.DS_Store": "a folder's view settings",
+    "hooklog/api/request.py.orig": "left by a merge",
+    "hooklog/api/.request.py.swp": "left by an editor",
 }
 
 
 @pytest.fixture
 def checkouts(tmp_path: Path) -> tuple[Path, Path]:
-    """One as it is cloned, and one in which somebody has worked."""
+    """A fresh clone, and a checkout with leftover files."""
     clean, used = tmp_path / "clean", tmp_path / "used"
     for checkout in (clean, used):
         shutil.copytree(SOURCE, checkout, ignore=shutil.ignore_patterns("__pycache__"))
@@ -42,7 +42,7 @@ def checkouts(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def build(checkout: Path, layer_python: str = sys.executable) -> Path:
-    """All of the layer but the wheels."""
+    """Build the layer without its dependencies."""
     artifacts = checkout.with_name(f"{checkout.name}-built")
     command = ["make", "-s", "package", "bytecode", f"ARTIFACTS_DIR={artifacts}", f"LAYER_PYTHON={layer_python}"]
     subprocess.run(command, cwd=checkout, check=True)
@@ -72,14 +72,14 @@ def test_the_layer_contains_each_source_with_its_bytecode_and_nothing_else(check
 
 
 def test_without_the_deployed_python_the_layer_contains_only_sources(checkouts: tuple[Path, Path]) -> None:
-    """As where pyenv answers for a Python that it has not."""
+    """pyenv's shim fails like this for a Python that is not installed."""
     clean, used = (build(checkout, layer_python="false") for checkout in checkouts)
     assert not any(name.endswith(".pyc") for name in files(used))
     assert checksum(clean) == checksum(used)
 
 
 def test_rarely_needed_modules_are_not_on_the_import_path(tmp_path: Path) -> None:
-    """urllib3 imports it wherever it finds it, at every cold start; Lambda's path has the layer's `python` alone."""
+    """urllib3 would import them at every cold start. Lambda's import path has only the layer's `python`."""
     pinned = {name: (SOURCE / name).read_text() for name in ("requirements.txt", "requirements-codings.txt")}
     aside = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)
     assert sorted(aside) == ["backports-zstd", "brotli"]

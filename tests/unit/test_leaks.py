@@ -1,4 +1,4 @@
-"""The search of what product code writes: a session in which a secret gets out fails."""
+"""The search for secrets: a test session fails if product code writes one."""
 
 import base64
 import os

@@ -1,6 +1,6 @@
-"""Every limit of what comes from outside, from both sides: the most that is taken, and the least that is refused.
+"""Limits of external input: the largest accepted and the smallest refused values.
 
-What a parameter of the template takes is in test_template.py, what a token may hold in test_access.py.
+Parameters of the template are in test_template.py, tokens in test_access.py.
 """
 
 import json
@@ -24,7 +24,7 @@ def url(length: int) -> str:
 
 
 def headers(length: int) -> dict[str, str]:
-    """So many characters of names and values together."""
+    """Return headers with this many characters of names and values."""
     return {"x-1": "v" * (length // 2), "x-2": "v" * (length - length // 2 - 6)}
 
 

@@ -1,4 +1,4 @@
-"""Every line that a handler logs has an event: what queries, alarms and the command line find it by."""
+"""Every line that a handler logs has an event, by which queries, alarms and the CLI find it."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ SOURCES = [*ROOT.glob("functions/*/*.py"), *ROOT.glob("layers/shared/hooklog/**/
 
 
 def log_calls() -> Iterator[tuple[str, ast.Call]]:
-    """Each call of a logger, with where it is."""
+    """Yield each call of a logger with its position."""
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
             if (

@@ -1,4 +1,4 @@
-"""Which headers are shown as dots."""
+"""Which header values are masked."""
 
 import pytest
 

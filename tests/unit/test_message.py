@@ -1,4 +1,4 @@
-"""What a producer may put on the queue, and what is said of what it may not."""
+"""Messages of producers: which are accepted, and why others are refused."""
 
 import contextlib
 import json
@@ -252,7 +252,7 @@ VALUES = st.text("a \t\r\n\0\x7f\x85\u00e9\u2028", max_size=6) | JSON_VALUES
 
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
 def test_an_accepted_header_is_exactly_one_harmless_header(headers: dict[str, Any]) -> None:
-    """Neither a second header or request, nor one that is ours or the connection's, in whatever case."""
+    """It adds no second header or request, and replaces none of ours or the connection's, in any case."""
     with contextlib.suppress(InvalidMessage):
         for name, value in parse(headers=headers).headers.items():
             assert set(name) <= set(ascii_letters + digits + "!#$%&'*+-.^_`|~")

@@ -1,4 +1,4 @@
-"""Which addresses are public: checked against IANA's registries of special-purpose addresses."""
+"""Public addresses, checked against IANA's registries of special-purpose addresses."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
@@ -18,13 +18,13 @@ NOT_REACHABLE = [
     "2001:2::/48", "2001:10::/28", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10",
 ]  # fmt: skip
 
-# Reachable by that registry, and refused all the same: they translate, tunnel or serve the network itself.
-REFUSED_BESIDES = [
+# Globally reachable in that registry but refused: used for translation, tunnels or the network itself.
+REFUSED_THOUGH_REACHABLE = [
     "64:ff9b::/96", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:3::/32", "2001:4:112::/48",
     "2001:20::/28", "2001:30::/28", "192.0.0.9/32", "192.0.0.10/32",
 ]  # fmt: skip
 
-# Of other registries: multicast, IPv4-compatible, site-local, 6bone, what is not given out, what clouds keep inside.
+# From other registries: multicast, IPv4-compatible, site-local, 6bone, unallocated, and cloud-internal addresses.
 REFUSED_ELSEWHERE = [
     "224.0.0.0/4", "232.1.2.3/32", "ff00::/8", "ff0e::1/128", "::/96", "::ffff:0:0:0/96", "fec0::/10", "3ffe::/16",
     "4000::/3", "e000::/4", "169.254.169.254/32", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32",
@@ -52,7 +52,7 @@ PUBLIC = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("network", [*NOT_REACHABLE, *REFUSED_BESIDES, *REFUSED_ELSEWHERE])
+@pytest.mark.parametrize("network", [*NOT_REACHABLE, *REFUSED_THOUGH_REACHABLE, *REFUSED_ELSEWHERE])
 def test_a_private_network_is_refused_from_its_first_to_its_last_address(network: str) -> None:
     addresses = ip_network(network)
     for address in (addresses[0], addresses[addresses.num_addresses // 2], addresses[-1]):

@@ -1,4 +1,4 @@
-"""What is deployed, and what builds and tests it, is pinned to the very bytes that were locked."""
+"""Dependencies of the product, its build and its tests are pinned by version and hash."""
 
 import hashlib
 import os
@@ -27,7 +27,7 @@ _PINNED = re.compile(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,-]+\])?==[^ *]+( ; [^\\]+)
 
 
 def requirements(file: Path) -> list[str]:
-    """A requirement and its hashes a line, as pip joins them; without comments."""
+    """Return each requirement with its hashes as one line, without comments."""
     joined = file.read_text().replace("\\\n", " ")
     lines = [re.sub(r"\s+", " ", line).strip() for line in joined.splitlines() if not line.lstrip().startswith("#")]
     return [line for line in lines if line]
@@ -41,7 +41,7 @@ def test_every_requirement_is_one_version_with_its_hashes(file: Path) -> None:
 
 
 def commands(folder: Path, *targets: str) -> list[str]:
-    """What make would run to make them from nothing."""
+    """Return the commands with which make would build the targets from scratch."""
     made = ["make", "-Bn", f"ARTIFACTS_DIR={folder}/built", *targets]
     environment = {"PATH": os.environ["PATH"]}
     ran = subprocess.run(made, cwd=folder, env=environment, capture_output=True, text=True, check=True)
@@ -58,7 +58,7 @@ def test_nothing_is_installed_without_a_hash() -> None:
 
 
 def wheel(folder: Path) -> str:
-    """A package in `folder`, and the hash of its only file."""
+    """Write a wheel to `folder` and return its hash."""
     path = folder / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("tiny.py", "")

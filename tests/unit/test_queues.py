@@ -1,4 +1,4 @@
-"""Queues and those that read them: dead letters, alarms, and functions whose output comes back to them."""
+"""Queues and their consumers: dead letters, alarms, and functions that invoke themselves."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,14 +12,14 @@ QUEUES = template.resources("AWS::SQS::Queue")
 FUNCTIONS = template.functions()
 ALARMS = template.resources("AWS::CloudWatch::Alarm")
 KINDS = {"SQS": "Queue", "SNS": "Topic", "S3": "Bucket"}
-"""Events over which Lambda follows what a function puts somewhere, with the property that names their source."""
+"""Event types that Lambda's loop detection covers, with the property that names the source."""
 
 DISPATCHED = {"sqs:SendMessage", "sns:Publish", "s3:PutObject", "lambda:InvokeFunction"}
-"""What a function does to put something there."""
+"""The actions with which a function writes to such a source."""
 
 
 def read_by(function: str) -> set[str]:
-    """What invokes it: queues, topics or buckets, by an event of its own or by a mapping beside it."""
+    """Return the queues, topics and buckets that invoke a function, by event or mapping."""
     events = FUNCTIONS[function].get("Events", {}).values()
     mappings = template.resources("AWS::Lambda::EventSourceMapping").values()
     sources = [event["Properties"].get(KINDS.get(event["Type"], "")) for event in events]
@@ -28,12 +28,11 @@ def read_by(function: str) -> set[str]:
 
 
 def named_in(value: Any) -> Iterator[str]:
-    """The logical ids that a value refers to."""
+    """Yield the logical IDs that a value refers to."""
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, *_]}:
-            yield str(name).partition(".")[
-                0
-            ]  # a Ref may name what SAM makes of a resource: `SendWebhooksFunction.Alias`
+            # a Ref may name a resource that SAM generates: `SendWebhooksFunction.Alias`
+            yield str(name).partition(".")[0]
         case {"Fn::Sub": text}:
             yield from (name for name in template.TEMPLATE["Resources"] if f"${{{name}" in text)
         case dict() | list():
@@ -42,7 +41,7 @@ def named_in(value: Any) -> Iterator[str]:
 
 
 def sent_to_by(function: str) -> set[str]:
-    """What its role lets it put something on, itself or by a role that it passes."""
+    """Return what a function may write to, with its role or a role that it passes."""
     return set(_written(named_in(FUNCTIONS[function]["Role"])))
 
 
@@ -62,7 +61,7 @@ SOURCES = sorted({queue for queues in WORKERS.values() for queue in queues})
 
 
 def invoked_by_itself() -> set[str]:
-    """Functions whose output may come back to them, over others as well."""
+    """Return the functions whose output may invoke them, directly or via others."""
     leads_to = {
         function: {other for other in FUNCTIONS if sent_to_by(function) & ({other} | read_by(other))}
         for function in FUNCTIONS
@@ -86,7 +85,7 @@ def dead_letters_of(queue: str) -> str:
 
 
 def watched(metric: str) -> set[str]:
-    """The resources of which an alarm watches this metric."""
+    """Return the resources whose metric of this name has an alarm."""
     found: set[str] = set()
     for alarm in ALARMS.values():
         stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
@@ -111,13 +110,13 @@ def test_every_worker_queue_has_a_dead_letter_queue(queue: str) -> None:
 
 
 def test_each_queue_has_its_own_dead_letter_queue() -> None:
-    """A redrive puts them all on one queue."""
+    """A redrive moves all letters of a dead-letter queue to one queue."""
     assert len({dead_letters_of(queue) for queue in SOURCES}) == len(SOURCES)
 
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
-    """SQS counts their age from when they were first put on a queue, and keeps nothing for more than 14 days."""
+    """SQS counts a message's age from its first enqueuing and keeps no message longer than 14 days."""
     kept, kept_dead = QUEUES[queue]["MessageRetentionPeriod"], QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"]
     assert kept + 4 * DAY <= kept_dead <= 14 * DAY
 
@@ -129,7 +128,7 @@ def test_an_outage_of_a_day_moves_nothing_to_the_dlq(queue: str) -> None:
 
 
 def test_scheduler_may_only_send_to_the_queue_and_its_dlq() -> None:
-    """It calls SendMessage itself: that carries the message group, by which SQS is fair to the other webhooks."""
+    """Schedules call SendMessage, because it can set the message group that fair queues need."""
     role = template.resources("AWS::IAM::Role")["RetriesRole"]
     (assumes,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert assumes["Principal"] == {"Service": "scheduler.amazonaws.com"}
@@ -155,7 +154,7 @@ def test_the_sender_may_pass_its_retry_role_only_to_scheduler() -> None:
 
 
 def mapping_of(queue: str) -> Mapping[str, Any]:
-    """How Lambda hands a queue's messages to the function that reads it."""
+    """Return the properties of the event or mapping that reads a queue."""
     events = [event["Properties"] for each in FUNCTIONS.values() for event in each.get("Events", {}).values()]
     mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values(), *events]
     found: Mapping[str, Any]
@@ -165,7 +164,7 @@ def mapping_of(queue: str) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_only_the_failed_messages_of_a_batch_are_redelivered(queue: str) -> None:
-    """Without ReportBatchItemFailures, Lambda deletes the whole batch whatever the function says of it."""
+    """Without ReportBatchItemFailures, Lambda ignores the failures that the function reports."""
     mapping = mapping_of(queue)
     alone = mapping["BatchSize"] == 1
     assert mapping.get("FunctionResponseTypes", []) == ([] if alone else ["ReportBatchItemFailures"])
@@ -179,7 +178,7 @@ def test_every_worker_has_an_alarm_on_errors() -> None:
 
 
 def test_every_worker_has_an_alarm_on_throttles() -> None:
-    """Neither its errors nor the age of its queue tell of them: the age leaves out what was received three times."""
+    """Throttles are not errors, and the queue's age omits messages that were received three times."""
     assert watched("Throttles") >= WORKERS.keys()
 
 
@@ -192,7 +191,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
 
 
 def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
-    """SQS counts this age from the move: what was moved on the last day of its queue has four days."""
+    """This age counts from the move: a message moved on its queue's last day has four days left."""
     spare = min(
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"] - QUEUES[queue]["MessageRetentionPeriod"]
         for queue in SOURCES
@@ -201,7 +200,7 @@ def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
 
 
 def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:
-    """It would stop them after about 16 trips: a topic of 1,600 webhooks, a recovery, a retry that waits."""
+    """Lambda would stop them after about 16 loops, which large fan-outs, recoveries and retries exceed."""
     allowed = {name for name, properties in FUNCTIONS.items() if properties.get("RecursiveLoop") == "Allow"}
     assert allowed == invoked_by_itself() == {"SendWebhooksFunction", "RunRecoveryFunction"}
 

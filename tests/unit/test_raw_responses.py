@@ -36,21 +36,21 @@ FIELDS = {
 }
 LIMIT = 65_536
 OVER_SECONDS, NEVER_SECONDS = 3, 30
-"""The timeout of what is waited for, and of what is not."""
+"""Timeouts of deliveries that are expected to time out, and of the others."""
 
 MESSAGE = Message("acme.orders", "msg_1", "", b'{"order":1742}', {}, None, 5)
 
 
 class Outcome(NamedTuple):
-    """A delivery, and the next one to the same receiver."""
+    """The outcome of a delivery and of the next one to the same receiver."""
 
     delivery: Delivery
     details: dict[str, Any]
     is_reused: bool
-    """Whether both went over one connection."""
+    """Whether both used one connection."""
     next_result: int
     waited: bool
-    """Whether it took all of its time."""
+    """Whether the delivery used its whole timeout."""
 
 
 OutcomeOf = Callable[[str, str], Outcome]
@@ -58,7 +58,7 @@ OutcomeOf = Callable[[str, str], Outcome]
 
 @pytest.fixture(scope="module")
 def outcome_of(receiver: Receiver) -> Iterator[OutcomeOf]:
-    """All of them are read at once: some wait for a timeout."""
+    """Read all responses concurrently: some wait for a timeout."""
     with ThreadPoolExecutor(24) as pool:
         started: dict[tuple[str, str], Future[Outcome]] = {
             (name, scheme): pool.submit(_read, receiver, name, scheme)
@@ -131,7 +131,7 @@ def _shown(details: Mapping[str, Any], row: Row) -> dict[str, Any]:
 
 @pytest.mark.parametrize("says_goodbye", [True, False])
 def test_tls_distinguishes_an_end_from_a_truncation(tmp_path: Path, says_goodbye: bool) -> None:
-    """Of a body that ends with its connection: RFC 9112 section 9.8."""
+    """The body ends when the connection closes: RFC 9112, section 9.8."""
     certificates = make_certificates(tmp_path)
 
     def answer() -> None:

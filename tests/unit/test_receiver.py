@@ -57,7 +57,7 @@ def post(
 
 
 def opened(receiver: Receiver, path: str) -> socket.socket:
-    """A connection on which the request has been sent."""
+    """Open a connection and send the request."""
     address = urlsplit(receiver.http_url)
     sock = socket.create_connection((address.hostname, address.port or 0), timeout=60)
     sock.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode())

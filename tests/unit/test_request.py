@@ -1,4 +1,4 @@
-"""Whatever an API call says: it is read as the contract has it, or refused with what is wrong."""
+"""API requests are parsed as documented or refused with the reason."""
 
 import contextlib
 import json
@@ -53,7 +53,7 @@ def test_any_parameter_is_checked(parameters: dict[str, str], webhook_id: str) -
 
 @given(IDS, EXECUTION_IDS)
 def test_an_id_in_the_path_may_be_percent_encoded(name: str, execution_id: str) -> None:
-    """Encoded or not, it is the same path (RFC 3986, 2.3); API Gateway hands on what the client has sent."""
+    """Encoded or not, it is the same path (RFC 3986, 2.3). API Gateway does not decode it."""
     names = {"webhook_id": name, "message_id": name, "recovery_id": name, "execution_id": execution_id}
     encoded = {parameter: "".join(f"%{ord(each):02X}" for each in value) for parameter, value in names.items()}
     for path in (names, encoded):

@@ -119,7 +119,7 @@ def test_retry_after_never_brings_an_attempt_forward(asked: str) -> None:
 
 @pytest.mark.parametrize("asked", ["0", "1", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
 def test_a_retry_after_of_zero_does_not_shorten_the_delay(asked: str) -> None:
-    """For a minute it answers 503; there are attempts left when that is over."""
+    """If the receiver answers 503 for a minute, attempts are left after it."""
     delays = [delay(failure(503, asked), used, chance=0) or 0 for used in range(len(STANDARD.delays))]
     assert sum(delays[:-1]) > 60
 

@@ -1,4 +1,4 @@
-"""What the product puts on the queue itself, and what of that it takes back."""
+"""Messages that the product enqueues itself: it can read what it writes."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""The policy of a token, as IAM reads it, against what the functions allow."""
+"""The authorizer's IAM policy, compared with what the functions allow."""
 
 import json
 import re
@@ -30,7 +30,7 @@ GRANTS = st.builds(
 
 
 def allowed(answer: dict[str, Any], method: str, path: str) -> bool:
-    """What IAM makes of a policy: an Allow that matches, and no Deny; `*` is any text, `?` any character."""
+    """Evaluate a policy as IAM does: an Allow must match and no Deny; `*` and `?` are wildcards."""
     assert all(statement["Resource"] for statement in answer["policyDocument"]["Statement"]), (
         "a policy IAM refuses: a 500"
     )
@@ -60,7 +60,7 @@ def call(route: Route, webhook_id: str) -> str:
 
 
 def deployed(folder: str) -> Iterator[tuple[str, str]]:
-    """The method and path of each event of the function in this folder that a token opens."""
+    """Yield method and path of each event in this folder that needs a token."""
     for properties in template.functions().values():
         for event in properties.get("Events", {}).values():
             call = event["Properties"]
@@ -85,7 +85,7 @@ def test_the_events_to_invoke_functions_with_are_calls_of_the_table() -> None:
 
 
 def test_a_function_has_only_the_routes_of_its_permission() -> None:
-    """Reading is one permission of two scopes; tests of webhooks go out to the internet, and have a function alone."""
+    """Both reading scopes share a function. Webhook tests have their own: they send to the internet."""
     scopes = {each.function: {route.scope for route in ROUTES if route.function == each.function} for each in ROUTES}
     assert scopes == {
         "read_api": {Scope.EXECUTIONS_READ, Scope.WEBHOOKS_READ},
@@ -141,7 +141,7 @@ def test_the_policy_of_plain_ids_is_exact(
 
 @given(GRANTS, st.text("a./%*?_") | st.sampled_from(["wh_a/../wh_b", "../messages", "*", "?", ""]))
 def test_a_path_inside_an_id_grants_no_access(grant: Grant, tail: str) -> None:
-    """Whatever follows a foreign id, dots and slashes among it, is as foreign."""
+    """An ID that starts with a foreign ID is foreign, also with dots and slashes in it."""
     path = f"/webhooks/zz{tail}/executions"
     if not grant.covers(f"zz{tail}"):
         assert not allowed(build_authorization(grant, ARN), "GET", path)
@@ -149,7 +149,7 @@ def test_a_path_inside_an_id_grants_no_access(grant: Grant, tail: str) -> None:
 
 @given(GRANTS, st.sampled_from(ROUTES))
 def test_the_policy_depends_only_on_the_token(grant: Grant, route: Route) -> None:
-    """API Gateway keeps it for the token's other calls."""
+    """API Gateway caches the policy for the token's other calls."""
     other = f"{STAGE}/{route.method}{call(route, 'other')}"
     assert build_authorization(grant, other) == build_authorization(grant, ARN)
 

@@ -1,4 +1,4 @@
-"""An execution's row: what is written is read, and what is shown is what the API's document names."""
+"""An execution's row: it is read as written, and the API shows only documented fields."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -29,7 +29,7 @@ IDS = st.from_regex(r"[A-Za-z0-9_.-]{1,128}", fullmatch=True)
 
 
 def execution(**given: Any) -> Execution:
-    """A failed retry that says as much as one can, unless something else is given."""
+    """Return a failed retry with every field set, with these changes."""
     refusal = HardError(ErrorType.CONNECTION_REFUSED)
     fields: dict[str, Any] = {
         "execution_id": generate_execution_id(AT),
@@ -45,7 +45,7 @@ def execution(**given: Any) -> Execution:
 
 
 ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.skip(Call.from_message(MESSAGE), 2, AT))]
-"""Executions that together have whatever an execution can have."""
+"""Executions that together have every field."""
 
 
 def test_every_attribute_is_written() -> None:
@@ -64,7 +64,7 @@ def test_every_field_of_a_summary_is_read() -> None:
 
 
 def read(row: ExecutionRow) -> ExecutionRow:
-    """As it comes back from the table."""
+    """Return a row as it is read from the table."""
     return ExecutionRow.from_raw_data(row.serialize())
 
 

@@ -1,4 +1,4 @@
-"""Signatures against Standard Webhooks' own package and a vector; docs/verify.md against what is really sent."""
+"""Signatures match the Standard Webhooks package; the code in docs/verify.md accepts a real request."""
 
 import json
 import os
@@ -29,7 +29,7 @@ BODY = '{"order":1742,"customer":"Zoë"}'.encode()
 
 
 def test_the_signature_matches_a_known_example() -> None:
-    """As `openssl dgst -sha256 -mac HMAC -macopt hexkey:00…1f -binary` makes it."""
+    """The value of `openssl dgst -sha256 -mac HMAC -macopt hexkey:00…1f -binary`."""
     signature = sign("msg_1", 1795485174, b'{"order":1742}', [KEY])
     assert signature == "v1,t6+HtMa0HF0ROB+dDk9iSYsj+c5pJV/grOw51uDekdo="
 
@@ -55,7 +55,7 @@ def test_the_standardwebhooks_package_makes_the_same_signature(message_id: str, 
 
 @pytest.fixture(scope="module")
 def sent(receiver: Receiver) -> dict[str, str]:
-    """The headers of a request that was really sent and signed."""
+    """The headers of a signed request as the receiver got them."""
     receiver.reset()
     message = Message("acme.orders", "msg_1", receiver.url("/status/200"), BODY, {}, "order.created", 5)
     call = Call(message, message.url or "", {}, 5, keys=(generate_key(), KEY))
@@ -100,7 +100,7 @@ func main() {
 	}
 }
 """
-"""Takes what is given from its environment: encoding/json alone takes seconds to compile."""
+"""Reads its input from the environment, because encoding/json takes seconds to compile."""
 
 
 def go(folder: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a URL says, in every notation that it can carry, and what is no URL to send to."""
+"""Parsing of target URLs in every notation, and refusal of others."""
 
 import contextlib
 from string import ascii_letters, digits
@@ -170,7 +170,7 @@ HOSTS = st.lists(URL_PARTS | st.text(max_size=3), max_size=8).map("".join)
 @example("https://xn--/")
 @example("https://xn--a/")
 def test_any_text_is_refused_or_becomes_a_plain_url(url: str) -> None:
-    """What is let through is plain ASCII, reads the same again and by the standard library."""
+    """An accepted URL is plain ASCII, and parses the same again and with the standard library."""
     with contextlib.suppress(HardError):
         check_plain(parse_target(url, BOTH))
 

@@ -1,4 +1,4 @@
-"""What template.yaml and the code must agree on."""
+"""template.yaml and the code agree."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +20,7 @@ from tests import template
 
 
 def no_settings(environment: Mapping[str, str]) -> None:
-    """What a function reads that is the same in every deployment."""
+    """Read nothing: the function's settings are the same in every deployment."""
 
 
 SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
@@ -37,7 +37,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
 
 
 class _Watched(dict[str, str]):
-    """An environment that remembers what was asked of it."""
+    """An environment that records which variables were read."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -112,19 +112,19 @@ def test_a_setting_accepts_what_its_parameter_accepts(parameter: str, name: str)
     ],
 )
 def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
-    """And for as long as Lambda may gather a batch: it is hidden from when Lambda has received it."""
+    """The batching window is added: a message is hidden as soon as Lambda has received it."""
     timeout = template.functions()[function]["Timeout"]
     assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * most(timeout) + window(queue)
     assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]
 
 
 def most(value: Any) -> int:
-    """A number of the template, or the largest that its parameter takes."""
+    """Return a number of the template, or the maximum of its parameter."""
     return int(template.TEMPLATE["Parameters"][value["Ref"]]["MaxValue"] if isinstance(value, dict) else value)
 
 
 def window(queue: str) -> int:
-    """The longest for which Lambda waits for more messages of a queue."""
+    """Return the maximum batching window of a queue in seconds."""
     arn = {"Fn::GetAtt": [queue, "Arn"]}
     mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values()]
     events = [
@@ -135,7 +135,7 @@ def window(queue: str) -> int:
 
 
 def queues_of(function: str) -> list[Any]:
-    """What calls it, by an event or by a mapping of its own."""
+    """Return the queues that invoke a function, by event or mapping."""
     events = template.functions()[function].get("Events", {}).values()
     mappings = template.resources("AWS::Lambda::EventSourceMapping").items()
     own = [mapping["EventSourceArn"] for name, mapping in mappings if name.startswith(function)]
@@ -143,7 +143,7 @@ def queues_of(function: str) -> list[Any]:
 
 
 def test_more_than_ten_messages_need_a_window() -> None:
-    """Lambda takes no larger batch without one."""
+    """Lambda refuses larger batches without a batching window."""
     (assertion,) = template.TEMPLATE["Rules"]["MoreThanTenAreGathered"]["Assertions"]
     few, gathered = assertion["Assert"]["Fn::Or"]
     assert few == {"Fn::Contains": [[str(number) for number in range(1, 11)], {"Ref": "BatchSize"}]}
@@ -156,7 +156,7 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
 
 
 def test_the_log_has_enough_time_if_aws_does_not_respond() -> None:
-    """A read time-out each time that it is tried, and what the SDK pauses between: well under a second."""
+    """Each attempt may take a read time-out; the SDK's pauses in between are well under a second."""
     assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_TIMEOUT_SECONDS
     assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.SERVICE_TIMEOUT_SECONDS
     assert aws.DYNAMODB_TIMEOUT_SECONDS + aws.SERVICE_TIMEOUT_SECONDS < LOG_SECONDS
@@ -188,7 +188,7 @@ def test_an_issuer_is_configured_as_a_whole(name: str) -> None:
     ],
 )
 def test_an_issuers_keys_are_fetched_over_tls(url: str) -> None:
-    """In the template's pattern, too, which does without the machine's own address."""
+    """The template's pattern also refuses them. Unlike the code, it does not allow localhost."""
     with pytest.raises(InvalidSetting, match="OIDC_JWKS_URL"):
         SETTINGS["AuthorizeFunction"]({**defaults("AuthorizeFunction"), **OIDC, "OIDC_JWKS_URL": url})
     assert not re.search(template.TEMPLATE["Parameters"]["OidcJwksUrl"]["AllowedPattern"], url)
@@ -259,7 +259,7 @@ def test_a_table_is_encrypted_recoverable_and_kept_in_production(table: str) -> 
 
 
 def test_the_key_of_signing_secrets_is_kept_in_production() -> None:
-    """Without it, no secret in a table that is kept can be decrypted."""
+    """Without it, the secrets in a retained table could not be decrypted."""
     key = template.TEMPLATE["Resources"]["WebhookKey"]
     assert key["DeletionPolicy"] == {"Fn::If": ["IsProduction", "RetainExceptOnCreate", "Delete"]}
     assert key["UpdateReplacePolicy"] == "Retain"
@@ -276,7 +276,7 @@ def test_only_the_log_can_go_without_recovery(table: str) -> None:
 
 
 def _places(table: str, **parameters: Any) -> Iterator[tuple[str, template.Resource]]:
-    """The table and its indexes, by the names that Application Auto Scaling has for them."""
+    """Yield the table and its indexes with their Application Auto Scaling resource IDs."""
     properties = template.default(template.resources("AWS::DynamoDB::Table")[table], **parameters)
     yield f"table/${{{table}}}", properties
     for index in properties.get("GlobalSecondaryIndexes", []):
@@ -298,7 +298,7 @@ def test_the_log_can_have_provisioned_capacity() -> None:
 
 
 def test_every_table_and_index_of_the_log_is_scaled() -> None:
-    """One that is forgotten would throttle all others at its first capacity, for an index throttles its table."""
+    """An unscaled index would throttle its table at its initial capacity."""
     targets = template.resources("AWS::ApplicationAutoScaling::ScalableTarget")
     scaled = {
         (target["ResourceId"]["Fn::Sub"], target["ScalableDimension"]): (target["MinCapacity"], target["MaxCapacity"])
@@ -324,7 +324,7 @@ def test_every_table_and_index_of_the_log_is_scaled() -> None:
 
 
 def _compared(value: Any) -> Iterator[Any]:
-    """Both sides of every comparison in the template."""
+    """Yield both sides of every comparison in the template."""
     if isinstance(value, dict):
         yield from value.get("Fn::Equals", [])
     if isinstance(value, dict | list):
@@ -333,7 +333,7 @@ def _compared(value: Any) -> Iterator[Any]:
 
 
 def test_strings_are_compared_with_strings() -> None:
-    """A parameter is a string to CloudFormation, also where its Type is Number."""
+    """CloudFormation treats parameters as strings, even those of Type Number."""
     sides = list(_compared(template.TEMPLATE))
     assert len(sides) > 20
     assert all(isinstance(side, str | dict) for side in sides)

@@ -1,4 +1,4 @@
-"""Receivers whose TLS fails, and what their webhooks' owners are told."""
+"""Receivers whose TLS fails, and the error messages of their executions."""
 
 import re
 import socket
@@ -84,7 +84,7 @@ def test_tls_that_fails_says_why(client: WebhookClient, certificates: Certificat
     assert delivery.error
     assert (delivery.error.error_type, delivery.error.message) == (ErrorType.TLS_ERROR, REASONS[fault])
     assert (delivery.result, delivery.resent) == (0, False)
-    assert not re.search(r"\d{3}|ssl|_", delivery.error.message, re.IGNORECASE)  # no address, and no library's text
+    assert not re.search(r"\d{3}|ssl|_", delivery.error.message, re.IGNORECASE)  # no address, no library's error
 
 
 @pytest.mark.parametrize("size", [20_000, 5_000_000])
@@ -102,7 +102,7 @@ def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
 def test_a_response_delayed_until_an_acknowledgement_is_read(
     client: WebhookClient, certificates: Certificates, status: int
 ) -> None:
-    """Nagle's algorithm holds it back, and closing with the request unread throws it away: one time in three."""
+    """Nagle's algorithm delays it, and closing with unread data discards it in one of three cases."""
 
     def refuse(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
@@ -128,7 +128,7 @@ def test_plain_http_to_a_tls_port_says_to_use_https(client: WebhookClient) -> No
 
 
 def test_the_timeout_includes_a_slow_handshake(client: WebhookClient, certificates: Certificates) -> None:
-    """What follows it has only the time that is left."""
+    """The rest of the delivery has only the remaining time."""
 
     def delay(connection: socket.socket) -> None:
         time.sleep(1)

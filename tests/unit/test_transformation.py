@@ -1,4 +1,4 @@
-"""Transformations: what an expression makes of a payload, and what it may not do to us."""
+"""Transformations: results of expressions, their errors, and limits of CPU time and memory."""
 
 import contextlib
 import json
@@ -175,7 +175,7 @@ def test_an_expressions_cost_is_limited(transformer: Transformer, expression: st
 
 
 def cpu_seconds() -> float:
-    """Of all evaluators of this test process, those that ended included."""
+    """Return the CPU time of all evaluators of this process, including ended ones."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     running = [process.cpu_times() for process in psutil.Process().children()]
     return ended.ru_utime + ended.ru_stime + sum(each.user + each.system for each in running)
@@ -189,22 +189,24 @@ def cpu_seconds() -> float:
         """($of := function($list) {{"k": $map([1..2000], function($i) {{"k": $list}})}};
             $of([1..100000]) in $of([1..100000]))""",  # one comparison, in C
         '$map([1..2000], function($i) {{"k": payload}})',  # one list, written as JSON in C
-        '$eval($pad("1+", 300000, "1+") & "1")',  # compiled
-        "[1..100000].[1..100000]",  # memory, at whose end the system is busy rather than the process
+        '$eval($pad("1+", 300000, "1+") & "1")',  # compilation
+        "[1..100000].[1..100000]",  # memory; allocating it takes system time rather than user time
     ],
 )
 def test_an_expression_has_half_a_second_of_cpu_on_a_busy_machine(transformer: Transformer, expression: str) -> None:
     before = cpu_seconds()
     said = failure(transformer, expression, list(range(100_000)))
     assert "it takes more than 0.5 s to evaluate" in said or "too much memory" in said
-    assert cpu_seconds() - before < 0.5 + 0.05 + 0.35  # the kernel's grace; a first turn, and two processes' starts
+    assert (
+        cpu_seconds() - before < 0.5 + 0.05 + 0.35
+    )  # the kernel's grace period; a first turn and the start of two processes
 
 
 SLOW = "($f := function($n) {$f($n)}; $f(1))"
 
 
 def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
-    """The webhooks in the order in which their expressions come to an end, all asked for at once, in this order."""
+    """Start the expressions at once, in this order, and return the webhooks in the order of completion."""
     done: list[str] = []
 
     def shape(webhook_id: str, expression: str) -> None:
@@ -227,7 +229,7 @@ def test_slow_expressions_delay_a_quick_one_by_at_most_one_of_them(transformer: 
 def test_expressions_that_end_the_process_delay_a_quick_one_by_few_of_them(expression: str) -> None:
     """Each makes the next one wait for a new process.
 
-    Two may have had a turn before the quick one is asked for.
+    Two may have had a turn before the quick one is queued.
     """
     evil = [(f"evil.w{number}", f"{expression}{' ' * number}") for number in range(8)]
     assert "acme.orders" in finish(Transformer(), *evil, ("acme.orders", "payload.order"))[:3]
@@ -247,11 +249,11 @@ def test_an_expression_is_not_started_if_no_time_is_left(transformer: Transforme
         return 60.0
 
     with pytest.raises(HardError):
-        transformer.transform(message(), SLOW)  # known to be slow, it has all of its time at once
+        transformer.transform(message(), SLOW)  # once known as slow, it gets its whole time in one turn
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(transformer.transform, message(), SLOW, plenty)
         assert begun.wait(60)
-        waits_until = time.monotonic() + 0.3  # the other one takes longer
+        waits_until = time.monotonic() + 0.3  # the slow expression takes longer
         with pytest.raises(NoTimeLeft):
             transformer.transform(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
         assert isinstance(slow.exception(), HardError)

@@ -1,4 +1,4 @@
-"""That a stack of the last release can be updated to this template: nothing is replaced, and nothing refused."""
+"""A stack of the last release can be updated to this template without replacements or refusals."""
 
 import copy
 import json
@@ -22,12 +22,12 @@ def numbers(version: str) -> list[int]:
 
 RELEASES = sorted((template.ROOT / "tests/releases").iterdir(), key=lambda folder: numbers(folder.name))
 LAST_RELEASE = RELEASES[-1] / "template.yaml"
-"""A copy of template.yaml as it was released."""
+"""template.yaml as it was released."""
 
 
 @pytest.fixture(scope="module")
 def updates() -> dict[str, tuple[Resources, Resources]]:
-    """Of each section of samconfig.toml, what a stack of the last release has, and what it is to have."""
+    """The resources of the last release and of this version, by section of samconfig.toml."""
     parameters = [overrides(section) for section in SECTIONS]
     before = transformed({"parameters": each, "template_file": str(LAST_RELEASE)} for each in parameters)
     after = transformed({"parameters": each} for each in parameters)
@@ -56,7 +56,7 @@ def test_a_stack_of_the_last_release_is_updated_without_data_loss(
 def test_each_api_method_invokes_an_existing_function_that_permits_it(
     updates: dict[str, tuple[Resources, Resources]], section: str
 ) -> None:
-    """Functions that the last release had may be gone: CloudFormation deletes them when all else has succeeded."""
+    """Functions of the last release may be missing: CloudFormation deletes them at the end of the update."""
     _, after = updates[section]
     permissions = {
         (each["Properties"]["FunctionName"].get("Ref"), each["Properties"]["SourceArn"]["Fn::Sub"][0])
@@ -71,7 +71,7 @@ def test_each_api_method_invokes_an_existing_function_that_permits_it(
 
 
 def invoked(resources: Resources) -> Iterator[tuple[str, str]]:
-    """The function of each method and path, as a permission spells these."""
+    """Yield each operation's function, and its method and path in a permission's notation."""
     for path, item in resources["HistoryApi"]["Properties"]["Body"]["paths"].items():
         for method, operation in item.items():
             uri = operation["x-amazon-apigateway-integration"].get("uri")
@@ -91,7 +91,7 @@ TOGETHER = "BillingMode and TableClass cannot be changed by one update"
 def test_what_needs_two_deployments_is_documented(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas
 ) -> None:
-    """From any section of samconfig.toml to any other: the log's capacity and its class, one after the other."""
+    """Between some sections of samconfig.toml, capacity and table class must change one after the other."""
     found = {
         (one, other): problems(updates[one][1], updates[other][1], schemas)
         for one in SECTIONS
@@ -150,7 +150,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
         table("Executions", lambda own: own["GlobalSecondaryIndexes"].__setitem__(0, an_index("a"))),
         "Executions: one index an update can be created or deleted, not a, failures",
     ),
-    "one attribute more in an index": (
+    "an added attribute of an index": (
         included(["attempt", "result", "skipped", "queue_message_id", "trigger"]),
         "Executions: the index by_message cannot get another Projection",
     ),
@@ -166,7 +166,7 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
         table("Executions", lambda own: own["TimeToLiveSpecification"].update(AttributeName="expires")),
         "Executions: TimeToLiveSpecification cannot get another AttributeName by one update",
     ),
-    "a queue that keeps an order": (
+    "a FIFO queue": (
         table("WebhookQueue", lambda own: own.update(FifoQueue=True)),
         "WebhookQueue: would be replaced for another FifoQueue",
     ),
@@ -174,8 +174,8 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda resources: resources["WebhookKey"].update(Type="AWS::KMS::ReplicaKey"),
         "WebhookKey: would be deleted",
     ),
-    "a key that is gone": (lambda resources: resources.pop("SigningKey"), "SigningKey: would be deleted"),
-    "another way to make a secret up": (
+    "a deleted key": (lambda resources: resources.pop("SigningKey"), "SigningKey: would be deleted"),
+    "another way to generate a secret": (
         table("SigningKey", lambda own: own["GenerateSecretString"].update(PasswordLength=32)),
         "SigningKey: would get another secret",
     ),
@@ -211,7 +211,7 @@ def test_a_replacement_or_refused_change_is_found(
 
 
 def test_a_change_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
-    """One index more, an INCLUDE list in another order, a queue's retention, an alarm that is new."""
+    """An added index, a reordered INCLUDE list, a queue's retention, a new and a deleted alarm."""
     _, now = updates["default"]
     then = copy.deepcopy(now)
     table("Executions", lambda own: own["GlobalSecondaryIndexes"].append(an_index("a")))(then)

@@ -1,4 +1,4 @@
-"""What a webhook may be, and that it comes back as it was given."""
+"""Webhooks: which are valid, and that they are stored and returned unchanged."""
 
 import re
 from typing import Any

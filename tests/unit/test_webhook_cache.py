@@ -1,4 +1,4 @@
-"""What the sender remembers of webhooks, and for how long."""
+"""The sender's cache of webhooks: what it holds, and for how long."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ OUTAGE = EndpointConnectionError(endpoint_url="https://dynamodb")
 
 
 class Keys:
-    """Decrypts by reversing the bytes; counts how often."""
+    """Decrypts by reversing the bytes, and records each call."""
 
     def __init__(self) -> None:
         self.decrypted: list[bytes] = []
@@ -44,7 +44,7 @@ class Keys:
 
 @dataclass
 class Registry:
-    """What is registered, a clock, and how often it was read."""
+    """Registered webhooks, a clock and a record of reads."""
 
     rows: dict[str, Registered] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
@@ -211,7 +211,7 @@ def test_a_key_is_decrypted_once_however_often_its_webhook_is_read(registry: Reg
 
 
 def test_a_key_is_decrypted_for_its_own_webhook_only(registry: Registry) -> None:
-    """A ciphertext that was copied to another webhook's row goes to KMS, which refuses it there."""
+    """A ciphertext copied to another webhook's row is sent to KMS, which refuses it."""
     cache = registry.cache()
     registry.register("b")
     cache.find("a")
@@ -231,7 +231,7 @@ def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None
 
 
 def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry: Registry) -> None:
-    """Whoever may set webhooks up must not be able to end the sender, with the batches of others."""
+    """Nobody who can configure webhooks may exhaust the sender's memory and so stop others' batches."""
     cache = registry.cache()
     large = {"transformation": "x" * 32_768, "headers": {"X-Shop": "x" * 16_000}}
     numbers = range(MAX_CHARACTERS // 48_768 + 1)

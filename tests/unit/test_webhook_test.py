@@ -1,4 +1,4 @@
-"""How a webhook is tested."""
+"""Tests of a webhook via the API: the time they may take."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -72,7 +72,7 @@ def test_nothing_is_sent_without_time_for_the_receiver() -> None:
 
 
 def test_time_to_log_is_reserved() -> None:
-    """API Gateway waits for 29 s, whatever a function's own time is."""
+    """API Gateway waits for 29 s, regardless of the function's timeout."""
     assert MAX_TEST_SECONDS + LOG_SECONDS + RESPONSE_SECONDS <= GATEWAY_SECONDS
     assert template.functions()["TestWebhookFunction"]["Timeout"] == GATEWAY_SECONDS
     assert DYNAMODB_TIMEOUT_SECONDS + 1 <= LOG_SECONDS
