@@ -1,4 +1,4 @@
-"""When alarms are raised, evaluated as CloudWatch does from one value of each metric."""
+"""When alarms are raised, evaluated from one value of each metric."""
 
 import operator
 import re
@@ -37,7 +37,7 @@ Values = dict[str, int | None]
 
 @dataclass(frozen=True)
 class Case:
-    """An alarm's metrics, statistic and duration, and values on either side of its threshold."""
+    """An alarm's metrics, statistic and period, and values around its threshold."""
 
     watched: tuple[str, ...]
     statistic: str
@@ -141,7 +141,7 @@ API = template.resources("AWS::Serverless::Api")["HistoryApi"]
 
 
 def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
-    """Return the dimensions that a service publishes, with ANY for the watched resource.
+    """Return the dimensions that a service publishes, with ANY for the resource.
 
     An alarm on other dimensions would never have data.
     """
@@ -183,7 +183,7 @@ def test_an_alarm_is_raised_beyond_its_threshold_and_not_by_missing_data(name: s
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_alarm_needs_no_published_zeros(name: str) -> None:
-    """CloudWatch does not know a metric before its first value, such as the first refused token."""
+    """CloudWatch does not know a metric before its first value."""
     for values in CASES[name].raised:
         assert raised(ALARMS[name], {metric: value or None for metric, value in values.items()})
     for values in CASES[name].quiet:
@@ -192,7 +192,7 @@ def test_an_alarm_needs_no_published_zeros(name: str) -> None:
 
 @pytest.mark.parametrize("hidden", [(1,), (0, 1), (1, 1, 1, 0), (0, 0, 1, 1, 0)])
 def test_an_item_that_is_retried_occasionally_is_a_backlog(hidden: tuple[int, ...]) -> None:
-    """An item is in flight or visible in every minute, although each of the two metrics has zeros."""
+    """Each metric has zeros, but never both: the item is in flight or visible."""
     alarm = ALARMS["UnloggedBacklog"]
     tried = [hidden[minute % len(hidden)] for minute in range(15)]
     minutes = {"hidden": tried, "visible": [1 - each for each in tried]}
@@ -207,7 +207,7 @@ def test_an_item_that_is_retried_occasionally_is_a_backlog(hidden: tuple[int, ..
 
 
 def test_a_few_slow_calls_raise_the_alarm() -> None:
-    """With `ignore`, an alarm on a p99 would keep its state while there are fewer than a thousand calls."""
+    """With `ignore`, a p99 alarm keeps its state below a thousand calls."""
     percentiles = [alarm for alarm in ALARMS.values() if "ExtendedStatistic" in alarm]
     assert percentiles
     assert all(alarm.get("EvaluateLowSampleCountPercentile", "evaluate") == "evaluate" for alarm in percentiles)
@@ -269,7 +269,7 @@ def raised(alarm: template.Resource, values: Values) -> bool:
 
 
 class NoData:
-    """A metric that was never published: arithmetic on it has no data, and FILL has no times to fill."""
+    """A metric that was never published: no arithmetic and no FILL gives it data."""
 
     def _none(self, *_: Any) -> "NoData":
         return self

@@ -1,4 +1,4 @@
-"""Generated responses with odd headers, codings and breaks: the log has their status, in time."""
+"""Generated responses with odd headers, codings and breaks: the status is logged."""
 
 import gzip
 import json
@@ -244,7 +244,7 @@ COSTLY = {
 
 @pytest.mark.parametrize("answer", COSTLY.values(), ids=COSTLY)
 def test_no_response_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
-    """CPU time is taken from the other deliveries of the batch, and no timeout limits it."""
+    """CPU time delays the other deliveries of the batch, and no timeout limits it."""
     scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
     started = time.thread_time()
     delivery = deliver(scripted, timeout_seconds=30, limit=65_536)

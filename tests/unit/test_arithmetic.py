@@ -1,4 +1,4 @@
-"""Numbers in transformations: integers keep their digits, decimals are formatted as in JavaScript."""
+"""Numbers in transformations: exact integers, decimals as in JavaScript."""
 
 import json
 import math

@@ -51,7 +51,7 @@ def test_a_full_batch_is_one_invocation() -> None:
 
 
 def test_batches_fill_when_five_pollers_are_busy() -> None:
-    """Twenty per second, and each of five pollers busy for a second: four arrive per batch."""
+    """Twenty per second, five pollers each busy for a second: four per batch."""
     assert Load(20, (STEADY,)).batch_fill == near(4)
 
 
@@ -135,7 +135,7 @@ def test_the_logs_units_are_the_sum_of_its_tables_and_indexes() -> None:
 
 
 def test_provisioned_capacity_is_billed_whether_used_or_not() -> None:
-    """A hundred successes per second: a hundred units in the table and in one index, the minimum in the others."""
+    """A hundred successes per second need 100 units in the table and in one index."""
     load = Load(100, (STEADY,), Deployment(delays=()))
     assert Capacity(5, 2, used=0.5).write_units(load) == 200 + 200 + 5 + 5
     assert Capacity(5, 2, used=0.5).read_units(load) == 4 * 2
@@ -156,7 +156,7 @@ def test_auto_scaling_adds_billed_alarms() -> None:
 
 
 def test_lean_costs_less_than_two_dollars_per_million() -> None:
-    """At a hundred million per month, with a history of 90 days and samconfig.toml's section `lean`."""
+    """At 100 million per month, a history of 90 days and the section `lean`."""
     assert lean.read_overrides().keys() <= TEMPLATE["Parameters"].keys()
     assert " ".join("=".join(each) for each in lean.read_overrides().items()) in (ROOT / "docs/cost.md").read_text()
     assert HISTORY_MONTHS == 3
@@ -172,7 +172,10 @@ NUMBER = re.compile(r"\d[\d,]*\.?\d*")
 
 
 def agree(written: str, computed: str) -> bool:
-    """Compare words exactly and numbers within a tenth, so that one more metric does not change every table."""
+    """Compare words exactly and numbers within a tenth.
+
+    A new metric then does not change every table.
+    """
     if NUMBER.sub("", written) != NUMBER.sub("", computed):
         return False
     found, expected = (

@@ -1,4 +1,4 @@
-"""Bodies in every charset that Python decodes, sent and received over a real connection."""
+"""Bodies in every charset that Python decodes, over a real connection."""
 
 import codecs
 import contextlib

@@ -83,7 +83,7 @@ def test_an_invalid_inline_payload_is_refused(packed: str) -> None:
 
 
 def test_a_gzip_bomb_is_not_decompressed() -> None:
-    """SQS accepts a bomb a hundred times this size, which would exhaust the memory of the whole batch."""
+    """SQS accepts bombs a hundred times larger, which would exhaust the memory."""
     for size, refused in ((MAX_DOCUMENT_BYTES, False), (MAX_DOCUMENT_BYTES + 1, True)):
         text = json.dumps({**CARRIED, "body": ""})
         packed = carrying(text.replace('"body": ""', f'"body": "{"1" * (size - len(text))}"').encode())

@@ -1,4 +1,4 @@
-"""How much of an account's concurrency each method of the API can use, with the parameters at their defaults.
+"""The concurrency that each method of the API can use, with default parameters.
 
 By Little's law, concurrency is the calls per second times their duration, at worst the function's timeout. A burst adds
 to it.
@@ -65,7 +65,7 @@ def queue_concurrency() -> Iterator[int]:
 
 @pytest.mark.parametrize("method", METHODS, ids=" ".join)
 def test_no_api_method_can_use_the_senders_concurrency(method: tuple[str, str, str]) -> None:
-    """Whatever callers and receivers do, the queues' functions keep their concurrency."""
+    """The queues' functions keep their concurrency under any load on the API."""
     others = sum(reserved(each) for each in template.functions() if each != method[2])
     assert max_concurrency(*method) <= ACCOUNT - sum(queue_concurrency()) - others
 

@@ -1,4 +1,4 @@
-"""The responses of tests/receiver/responses as curl reads them; the table explains each difference."""
+"""The responses of tests/receiver/responses as curl reads them, with differences."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ Read = Callable[[str], tuple[Reading, Reading]]
 
 @pytest.fixture(scope="module")
 def readings(receiver: Receiver) -> Iterator[Read]:
-    """Read every response with our client and curl, concurrently: some wait for a timeout."""
+    """Read every response concurrently, because some wait for a timeout."""
     with ThreadPoolExecutor(24) as pool:
         started: dict[str, tuple[Future[Reading], Future[Reading]]] = {}
         for name in sorted(ROWS, key=lambda name: "waits" not in ROWS[name]):
@@ -95,7 +95,7 @@ def _curls(url: str, seconds: float) -> Reading:
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:
-    """Return the last response's headers. curl also prints those of interim responses."""
+    """Return the last response's headers; curl prints interim ones before."""
     headers: dict[str, str] = {}
     for line in lines:
         if line.upper().startswith(b"HTTP/"):

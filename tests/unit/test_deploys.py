@@ -1,4 +1,4 @@
-"""Deployments of the sender: SAM's output for template.yaml and each section of samconfig.toml."""
+"""Deployments of the sender, as SAM transforms template.yaml and samconfig.toml."""
 
 import re
 from typing import Any
@@ -77,7 +77,7 @@ def test_an_all_at_once_deployment_needs_no_codedeploy(deployments: list[Resourc
 
 
 def test_the_queue_invokes_the_alias_in_a_gradual_deployment(deployments: list[Resources]) -> None:
-    """Otherwise it invokes the function itself, so that changed parameters take effect immediately."""
+    """Otherwise it invokes the function, so that parameters change immediately."""
     targets = [resources["SendWebhooksFunctionWebhooks"]["Properties"]["FunctionName"] for resources in deployments]
     assert targets[0] == {"Ref": "SendWebhooksFunction"}
     assert targets[1:] == [{"Ref": "SendWebhooksFunctionAliaslive"}] * 3
@@ -139,7 +139,7 @@ def test_only_lean_uses_provisioned_capacity(sections: dict[str, Resources]) -> 
 
 
 def test_every_update_deploys_the_api(sections: dict[str, Resources]) -> None:
-    """API Gateway serves a snapshot. SAM takes a new one only if the body changed, not what it refers to."""
+    """API Gateway serves a snapshot, which SAM renews only if the body changed."""
     assert template.resources("AWS::Serverless::Api")["HistoryApi"]["AlwaysDeploy"] is True
     for resources in sections.values():
         (name,) = (name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Deployment")

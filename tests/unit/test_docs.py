@@ -1,4 +1,4 @@
-"""The documents are consistent: links, numbered decisions, tests named in them, the order of modules."""
+"""The documents are consistent: links, decisions, named tests, module order."""
 
 import ast
 import re
@@ -40,7 +40,7 @@ def test_every_link_has_a_target(document: Path) -> None:
 
 
 def table(document: str, first: str) -> list[list[str]]:
-    """Return the cells of each table row, without header rows, which begin with `first`."""
+    """Return the cells of each table row, except header rows (`first`)."""
     rows = re.findall(rf"^\|(?! {first} | ---)(.+)\|$", (ROOT / "docs" / document).read_text(), re.MULTILINE)
     return [row.split("|") for row in rows]
 
@@ -130,7 +130,7 @@ def test_a_module_imports_only_modules_listed_before_it() -> None:
 
 
 def workers() -> dict[str, str]:
-    """Return the functions that a queue invokes, by event or mapping, and their code's folders."""
+    """Return the functions that a queue invokes, with their code's folders."""
     own = {
         name for name, each in functions().items() if any(e["Type"] == "SQS" for e in each.get("Events", {}).values())
     }

@@ -1,4 +1,4 @@
-"""The saved query *faults*, applied to lines of our logger and of Lambda's runtime."""
+"""The saved query *faults*, applied to lines of our logger and of Lambda."""
 
 import json
 import re

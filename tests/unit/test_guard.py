@@ -1,4 +1,4 @@
-"""The guard: only checked addresses are connected to, and refused requests are not sent."""
+"""The guard connects only to checked addresses and sends no refused request."""
 
 import socket
 import threading
@@ -29,7 +29,7 @@ LOCAL = parse_networks("127.0.0.1/32")
 
 
 class Resolver:
-    """Returns its answers one after another, repeats the last, and records the look-ups."""
+    """Returns its answers in order, repeats the last, and records the look-ups."""
 
     def __init__(self, *answers: list[str]) -> None:
         self._answers = chain(answers, repeat(answers[-1]))
@@ -100,7 +100,7 @@ def test_a_name_is_resolved_once_and_that_address_connected_to(receiver: Receive
 
 
 def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -> None:
-    """DNS rebinding: only the first answer is allowed. The receiver closes the first connection."""
+    """DNS rebinding: only the first of the two addresses is allowed."""
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
     once = receiver.url("/status/200", header="Connection:close")
@@ -277,7 +277,7 @@ def test_a_dns_lookup_is_limited_in_time() -> None:
 
 
 def test_unresolvable_names_do_not_delay_others() -> None:
-    """A look-up continues after its delivery timed out, and every second may bring a batch of such names."""
+    """A look-up continues after its delivery timed out."""
     answered = threading.Event()
 
     def resolve(host: str, port: int, **_: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""The layer's build: the same result from every checkout, regardless of leftover files."""
+"""The layer's build: leftover files in a checkout do not change it."""
 
 import re
 import shutil
@@ -79,7 +79,7 @@ def test_without_the_deployed_python_the_layer_contains_only_sources(checkouts: 
 
 
 def test_rarely_needed_modules_are_not_on_the_import_path(tmp_path: Path) -> None:
-    """urllib3 would import them at every cold start. Lambda's import path has only the layer's `python`."""
+    """urllib3 would import them at every cold start."""
     pinned = {name: (SOURCE / name).read_text() for name in ("requirements.txt", "requirements-codings.txt")}
     aside = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)
     assert sorted(aside) == ["backports-zstd", "brotli"]

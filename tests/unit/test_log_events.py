@@ -1,4 +1,4 @@
-"""Every line that a handler logs has an event, by which queries, alarms and the CLI find it."""
+"""Every line that a handler logs has an event, which queries and alarms use."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Public addresses, checked against IANA's registries of special-purpose addresses."""
+"""Public addresses, checked against IANA's special-purpose registries."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
 

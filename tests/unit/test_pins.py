@@ -1,4 +1,4 @@
-"""Dependencies of the product, its build and its tests are pinned by version and hash."""
+"""Dependencies of product, build and tests are pinned by version and hash."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Queues and their consumers: dead letters, alarms, and functions that invoke themselves."""
+"""Queues and their consumers: dead letters, alarms, recursive invocations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ DISPATCHED = {"sqs:SendMessage", "sns:Publish", "s3:PutObject", "lambda:InvokeFu
 
 
 def read_by(function: str) -> set[str]:
-    """Return the queues, topics and buckets that invoke a function, by event or mapping."""
+    """Return the queues, topics and buckets that invoke a function."""
     events = FUNCTIONS[function].get("Events", {}).values()
     mappings = template.resources("AWS::Lambda::EventSourceMapping").values()
     sources = [event["Properties"].get(KINDS.get(event["Type"], "")) for event in events]
@@ -116,7 +116,7 @@ def test_each_queue_has_its_own_dead_letter_queue() -> None:
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
-    """SQS counts a message's age from its first enqueuing and keeps no message longer than 14 days."""
+    """SQS counts a message's age from its first enqueuing, at most 14 days."""
     kept, kept_dead = QUEUES[queue]["MessageRetentionPeriod"], QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"]
     assert kept + 4 * DAY <= kept_dead <= 14 * DAY
 
@@ -128,7 +128,7 @@ def test_an_outage_of_a_day_moves_nothing_to_the_dlq(queue: str) -> None:
 
 
 def test_scheduler_may_only_send_to_the_queue_and_its_dlq() -> None:
-    """Schedules call SendMessage, because it can set the message group that fair queues need."""
+    """Schedules call SendMessage, which can set the message group."""
     role = template.resources("AWS::IAM::Role")["RetriesRole"]
     (assumes,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert assumes["Principal"] == {"Service": "scheduler.amazonaws.com"}
@@ -164,7 +164,7 @@ def mapping_of(queue: str) -> Mapping[str, Any]:
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_only_the_failed_messages_of_a_batch_are_redelivered(queue: str) -> None:
-    """Without ReportBatchItemFailures, Lambda ignores the failures that the function reports."""
+    """Without ReportBatchItemFailures, Lambda ignores the reported failures."""
     mapping = mapping_of(queue)
     alone = mapping["BatchSize"] == 1
     assert mapping.get("FunctionResponseTypes", []) == ([] if alone else ["ReportBatchItemFailures"])
@@ -178,7 +178,7 @@ def test_every_worker_has_an_alarm_on_errors() -> None:
 
 
 def test_every_worker_has_an_alarm_on_throttles() -> None:
-    """Throttles are not errors, and the queue's age omits messages that were received three times."""
+    """Throttles are not errors, and the queue's age omits often received messages."""
     assert watched("Throttles") >= WORKERS.keys()
 
 
@@ -191,7 +191,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
 
 
 def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
-    """This age counts from the move: a message moved on its queue's last day has four days left."""
+    """A message moved to the DLQ on its queue's last day has four days left."""
     spare = min(
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"] - QUEUES[queue]["MessageRetentionPeriod"]
         for queue in SOURCES
@@ -200,7 +200,7 @@ def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
 
 
 def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:
-    """Lambda would stop them after about 16 loops, which large fan-outs, recoveries and retries exceed."""
+    """Lambda would stop them after about 16 loops."""
     allowed = {name for name, properties in FUNCTIONS.items() if properties.get("RecursiveLoop") == "Allow"}
     assert allowed == invoked_by_itself() == {"SendWebhooksFunction", "RunRecoveryFunction"}
 

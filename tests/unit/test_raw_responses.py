@@ -1,4 +1,4 @@
-"""Every response of tests/receiver/responses, sent by a real receiver and parsed by the real sender."""
+"""Every response of tests/receiver/responses, as the client parses it."""
 
 import contextlib
 import socket

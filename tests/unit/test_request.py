@@ -53,7 +53,7 @@ def test_any_parameter_is_checked(parameters: dict[str, str], webhook_id: str) -
 
 @given(IDS, EXECUTION_IDS)
 def test_an_id_in_the_path_may_be_percent_encoded(name: str, execution_id: str) -> None:
-    """Encoded or not, it is the same path (RFC 3986, 2.3). API Gateway does not decode it."""
+    """It is the same path (RFC 3986, 2.3), and API Gateway does not decode it."""
     names = {"webhook_id": name, "message_id": name, "recovery_id": name, "execution_id": execution_id}
     encoded = {parameter: "".join(f"%{ord(each):02X}" for each in value) for parameter, value in names.items()}
     for path in (names, encoded):

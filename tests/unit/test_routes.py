@@ -30,7 +30,7 @@ GRANTS = st.builds(
 
 
 def allowed(answer: dict[str, Any], method: str, path: str) -> bool:
-    """Evaluate a policy as IAM does: an Allow must match and no Deny; `*` and `?` are wildcards."""
+    """Evaluate a policy as IAM does: an Allow must match, and no Deny."""
     assert all(statement["Resource"] for statement in answer["policyDocument"]["Statement"]), (
         "a policy IAM refuses: a 500"
     )
@@ -85,7 +85,7 @@ def test_the_events_to_invoke_functions_with_are_calls_of_the_table() -> None:
 
 
 def test_a_function_has_only_the_routes_of_its_permission() -> None:
-    """Both reading scopes share a function. Webhook tests have their own: they send to the internet."""
+    """Both reading scopes share a function; webhook tests have their own."""
     scopes = {each.function: {route.scope for route in ROUTES if route.function == each.function} for each in ROUTES}
     assert scopes == {
         "read_api": {Scope.EXECUTIONS_READ, Scope.WEBHOOKS_READ},
@@ -141,7 +141,7 @@ def test_the_policy_of_plain_ids_is_exact(
 
 @given(GRANTS, st.text("a./%*?_") | st.sampled_from(["wh_a/../wh_b", "../messages", "*", "?", ""]))
 def test_a_path_inside_an_id_grants_no_access(grant: Grant, tail: str) -> None:
-    """An ID that starts with a foreign ID is foreign, also with dots and slashes in it."""
+    """An ID that starts with a foreign ID is foreign, even with dots and slashes."""
     path = f"/webhooks/zz{tail}/executions"
     if not grant.covers(f"zz{tail}"):
         assert not allowed(build_authorization(grant, ARN), "GET", path)

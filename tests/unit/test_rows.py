@@ -1,4 +1,4 @@
-"""An execution's row: it is read as written, and the API shows only documented fields."""
+"""An execution's row is read as written; the API shows only documented fields."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Signatures match the Standard Webhooks package; the code in docs/verify.md accepts a real request."""
+"""Signatures, checked with Standard Webhooks and the code of docs/verify.md."""
 
 import json
 import os

@@ -170,7 +170,7 @@ HOSTS = st.lists(URL_PARTS | st.text(max_size=3), max_size=8).map("".join)
 @example("https://xn--/")
 @example("https://xn--a/")
 def test_any_text_is_refused_or_becomes_a_plain_url(url: str) -> None:
-    """An accepted URL is plain ASCII, and parses the same again and with the standard library."""
+    """An accepted URL is ASCII and parses the same with the standard library."""
     with contextlib.suppress(HardError):
         check_plain(parse_target(url, BOTH))
 

@@ -112,7 +112,7 @@ def test_a_setting_accepts_what_its_parameter_accepts(parameter: str, name: str)
     ],
 )
 def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
-    """The batching window is added: a message is hidden as soon as Lambda has received it."""
+    """The batching window is added: Lambda receives a message before the batch is full."""
     timeout = template.functions()[function]["Timeout"]
     assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * most(timeout) + window(queue)
     assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]
@@ -156,7 +156,7 @@ def test_the_longest_exchange_fits_into_the_senders_timeout() -> None:
 
 
 def test_the_log_has_enough_time_if_aws_does_not_respond() -> None:
-    """Each attempt may take a read time-out; the SDK's pauses in between are well under a second."""
+    """Each attempt may take a read time-out; the SDK pauses less than a second."""
     assert aws.DYNAMODB.attempts * aws.DYNAMODB.read_seconds < aws.DYNAMODB_TIMEOUT_SECONDS
     assert aws.SERVICES.attempts * aws.SERVICES.read_seconds < aws.SERVICE_TIMEOUT_SECONDS
     assert aws.DYNAMODB_TIMEOUT_SECONDS + aws.SERVICE_TIMEOUT_SECONDS < LOG_SECONDS
@@ -188,7 +188,7 @@ def test_an_issuer_is_configured_as_a_whole(name: str) -> None:
     ],
 )
 def test_an_issuers_keys_are_fetched_over_tls(url: str) -> None:
-    """The template's pattern also refuses them. Unlike the code, it does not allow localhost."""
+    """The template's pattern also refuses them, and localhost as well."""
     with pytest.raises(InvalidSetting, match="OIDC_JWKS_URL"):
         SETTINGS["AuthorizeFunction"]({**defaults("AuthorizeFunction"), **OIDC, "OIDC_JWKS_URL": url})
     assert not re.search(template.TEMPLATE["Parameters"]["OidcJwksUrl"]["AllowedPattern"], url)
@@ -276,7 +276,7 @@ def test_only_the_log_can_go_without_recovery(table: str) -> None:
 
 
 def _places(table: str, **parameters: Any) -> Iterator[tuple[str, template.Resource]]:
-    """Yield the table and its indexes with their Application Auto Scaling resource IDs."""
+    """Yield the table and its indexes with their Auto Scaling resource IDs."""
     properties = template.default(template.resources("AWS::DynamoDB::Table")[table], **parameters)
     yield f"table/${{{table}}}", properties
     for index in properties.get("GlobalSecondaryIndexes", []):

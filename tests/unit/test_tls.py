@@ -102,7 +102,7 @@ def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
 def test_a_response_delayed_until_an_acknowledgement_is_read(
     client: WebhookClient, certificates: Certificates, status: int
 ) -> None:
-    """Nagle's algorithm delays it, and closing with unread data discards it in one of three cases."""
+    """Nagle's algorithm delays it, and closing with unread data may discard it."""
 
     def refuse(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)

@@ -20,7 +20,7 @@ def test_the_producers_trace_is_continued(sampled: str, flags: str) -> None:
 
 
 def test_a_trace_started_by_lambda_is_continued_if_sampled() -> None:
-    """The SDK adds a trace header even without tracing: Lambda detects loops by its lineage."""
+    """The SDK adds a trace header even without tracing, to detect loops."""
     lambdas = f"{ROOT};Parent=53995c3f42cd8ad8;Sampled={{}};Lineage=1:a87bd80c:1"
     assert add_traceparent({}, lambdas.format(1)) == {"traceparent": f"00-{TRACE_ID}-53995c3f42cd8ad8-01"}
     for sampled in ("0", "?", ""):

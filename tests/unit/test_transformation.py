@@ -1,4 +1,4 @@
-"""Transformations: results of expressions, their errors, and limits of CPU time and memory."""
+"""Transformations: results, errors, and limits of CPU time and memory."""
 
 import contextlib
 import json
@@ -206,7 +206,10 @@ SLOW = "($f := function($n) {$f($n)}; $f(1))"
 
 
 def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
-    """Start the expressions at once, in this order, and return the webhooks in the order of completion."""
+    """Evaluate expressions concurrently.
+
+    They are queued in the given order. Returns the webhooks in the order of completion.
+    """
     done: list[str] = []
 
     def shape(webhook_id: str, expression: str) -> None:

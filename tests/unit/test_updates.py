@@ -1,4 +1,4 @@
-"""A stack of the last release can be updated to this template without replacements or refusals."""
+"""A stack of the last release can be updated without replacing a resource."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ LAST_RELEASE = RELEASES[-1] / "template.yaml"
 
 @pytest.fixture(scope="module")
 def updates() -> dict[str, tuple[Resources, Resources]]:
-    """The resources of the last release and of this version, by section of samconfig.toml."""
+    """The resources of the last release and of this version, by section."""
     parameters = [overrides(section) for section in SECTIONS]
     before = transformed({"parameters": each, "template_file": str(LAST_RELEASE)} for each in parameters)
     after = transformed({"parameters": each} for each in parameters)
@@ -56,7 +56,7 @@ def test_a_stack_of_the_last_release_is_updated_without_data_loss(
 def test_each_api_method_invokes_an_existing_function_that_permits_it(
     updates: dict[str, tuple[Resources, Resources]], section: str
 ) -> None:
-    """Functions of the last release may be missing: CloudFormation deletes them at the end of the update."""
+    """Functions of the last release may be missing after the update."""
     _, after = updates[section]
     permissions = {
         (each["Properties"]["FunctionName"].get("Ref"), each["Properties"]["SourceArn"]["Fn::Sub"][0])
@@ -71,7 +71,7 @@ def test_each_api_method_invokes_an_existing_function_that_permits_it(
 
 
 def invoked(resources: Resources) -> Iterator[tuple[str, str]]:
-    """Yield each operation's function, and its method and path in a permission's notation."""
+    """Yield each operation's function and its call as a permission writes it."""
     for path, item in resources["HistoryApi"]["Properties"]["Body"]["paths"].items():
         for method, operation in item.items():
             uri = operation["x-amazon-apigateway-integration"].get("uri")
@@ -91,7 +91,7 @@ TOGETHER = "BillingMode and TableClass cannot be changed by one update"
 def test_what_needs_two_deployments_is_documented(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas
 ) -> None:
-    """Between some sections of samconfig.toml, capacity and table class must change one after the other."""
+    """Capacity and table class must change one after the other."""
     found = {
         (one, other): problems(updates[one][1], updates[other][1], schemas)
         for one in SECTIONS
@@ -211,7 +211,7 @@ def test_a_replacement_or_refused_change_is_found(
 
 
 def test_a_change_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
-    """An added index, a reordered INCLUDE list, a queue's retention, a new and a deleted alarm."""
+    """An index, a reordered INCLUDE list, a queue's retention, two alarms."""
     _, now = updates["default"]
     then = copy.deepcopy(now)
     table("Executions", lambda own: own["GlobalSecondaryIndexes"].append(an_index("a")))(then)

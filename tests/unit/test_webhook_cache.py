@@ -231,7 +231,7 @@ def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None
 
 
 def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry: Registry) -> None:
-    """Nobody who can configure webhooks may exhaust the sender's memory and so stop others' batches."""
+    """Otherwise one tenant could exhaust the sender's memory."""
     cache = registry.cache()
     large = {"transformation": "x" * 32_768, "headers": {"X-Shop": "x" * 16_000}}
     numbers = range(MAX_CHARACTERS // 48_768 + 1)
