@@ -179,7 +179,7 @@ def test_a_connection_that_was_idle_too_long_is_not_reused(
 
 
 def test_a_receiver_may_close_after_each_response(client: WebhookClient, receiver: Receiver) -> None:
-    """The connection may end before or during the next request, or after it."""
+    """The connection may end before, during or after sending the next request."""
     for number in range(100):
         time.sleep(number % 5 / 200)
         assert deliver(client, receiver.url("/close-after")).result == 200
