@@ -22,7 +22,7 @@ metrics = Metrics(namespace=NAMESPACE)
 
 
 def make_trusted(settings: AuthorizerSettings) -> "list[TrustedIssuer]":
-    """Return the accepted issuers: the deployment with its signing key, and an OIDC issuer if configured.
+    """Return the accepted issuers: this deployment, and an OIDC issuer if configured.
 
     For an OIDC issuer, `cryptography` must be on sys.path before PyJWT is imported.
     """

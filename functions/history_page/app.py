@@ -1,4 +1,7 @@
-"""GET /history and /history/{asset}: the History page, its script and its stylesheet."""
+"""The function that serves the History page, its script and its stylesheet.
+
+It handles GET /history and /history/{asset}.
+"""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Writes pending log writes to DynamoDB."""
+"""The function that makes pending log writes to DynamoDB."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

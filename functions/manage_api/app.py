@@ -1,4 +1,7 @@
-"""Manages webhooks: creates, changes and deletes them, reads and rotates their secrets, erases details."""
+"""The function that changes webhooks, rotates secrets and erases details.
+
+It also creates and deletes webhooks, and reads their secrets.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

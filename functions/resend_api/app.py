@@ -1,4 +1,4 @@
-"""Resends executions and starts recoveries."""
+"""The function that resends executions and starts recoveries."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

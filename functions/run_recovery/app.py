@@ -1,4 +1,4 @@
-"""Runs recoveries, a page at a time."""
+"""The function that runs recoveries, a page at a time."""
 
 from collections.abc import Mapping
 from typing import Any

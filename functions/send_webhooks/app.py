@@ -1,4 +1,4 @@
-"""Sends the webhooks of an SQS batch and logs their executions."""
+"""The function that sends the webhooks of an SQS batch and logs their executions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -82,7 +82,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def report(outcome: Outcome, request_id: str) -> None:
-    """Log the batch, each failed execution, dead letter and fault, and pending log writes."""
+    """Log the batch, its pending log writes, and each failure, dead letter and fault."""
     for execution in outcome.executions:
         if not execution.delivery.success:
             logger.info("failed execution", event="execution_failed", extra=build_log_fields(execution))
@@ -117,7 +117,7 @@ def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:
 
 
 def report_disabled(outcome: Outcome) -> None:
-    """Log each disabled webhook, each unpublished event, and a failure of the monitor."""
+    """Log disabled webhooks, unpublished events and any failure of the monitor."""
     for each in outcome.disabled:
         logger.info(
             "webhook disabled", event="webhook_disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason}
@@ -135,7 +135,10 @@ def report_disabled(outcome: Outcome) -> None:
 
 
 def build_log_fields(execution: Execution) -> dict[str, Any]:
-    """Build the fields of a log line: only IDs and types, because payloads belong in the log of executions."""
+    """Build the fields of a log line: only IDs and types.
+
+    Payloads belong in the log of executions, which masks and erases them.
+    """
     delivery = execution.delivery
     return {
         "webhook_id": execution.webhook_id,
@@ -153,7 +156,10 @@ def build_log_fields(execution: Execution) -> dict[str, Any]:
 
 
 def emit_metrics(outcome: Outcome, messages: int) -> None:
-    """Print the batch's metrics in CloudWatch's embedded metric format: a line per trigger, and one for all."""
+    """Print the batch's metrics in CloudWatch's embedded metric format.
+
+    Prints a line for each trigger, and one for all.
+    """
     for sample in compute_samples(outcome, messages, settings.batch_size):
         for metric, values in sample.values.items():
             for value in values:

@@ -1,4 +1,7 @@
-"""POST /webhooks/{webhook_id}/test: sends a test to a webhook, even a disabled one, or makes a dry run."""
+"""The function that tests a webhook, even a disabled one, or makes a dry run.
+
+It handles POST /webhooks/{webhook_id}/test.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

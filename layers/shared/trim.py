@@ -1,4 +1,6 @@
-"""Removes unused files from a built layer, mainly botocore's models of services that Hooklog does not call.
+"""The program that removes unused files from a built layer.
+
+Most are botocore's models of services that Hooklog does not call.
 
     python trim.py <the layer's python folder>
 
@@ -44,9 +46,10 @@ def trim_service(service: Path) -> None:
 
 
 def trim_model(path: Path) -> None:
-    """Remove the documentation, which takes three quarters of the time to load a model.
+    """Remove the documentation from a model.
 
-    The rest is not compressed, because zlib's output differs between machines and the layer must be reproducible.
+    It takes three quarters of the time to load a model. The rest is not compressed, because zlib's output differs
+    between machines and the layer must be reproducible.
     """
     model = json.loads(gzip.decompress(path.read_bytes()), object_hook=remove_documentation)
     path.unlink()

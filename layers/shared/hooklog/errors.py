@@ -78,11 +78,17 @@ class HooklogError(Exception):
 
 
 class InvalidSetting(HooklogError):
-    """An environment variable is missing or out of range; the message names it and says what is allowed."""
+    """An environment variable is missing or out of range.
+
+    The message names the variable and says what is allowed.
+    """
 
 
 class InvalidMessage(HooklogError):
-    """A queue message that can never be sent; the message says which field is wrong and what is allowed."""
+    """A queue message that can never be sent.
+
+    The exception's text says which field is wrong and what is allowed.
+    """
 
 
 class HardError(HooklogError):
@@ -159,7 +165,10 @@ class ApiError(HooklogError):
 
 
 class InvalidRequest(ApiError):
-    """400: a parameter or field is invalid; the message says which one and what is allowed."""
+    """400: a parameter or field is invalid.
+
+    The message says which one and what is allowed.
+    """
 
     status, code = 400, "invalid_request"
 
@@ -209,19 +218,28 @@ class WebhookTestNotSent(ApiError):
 
 
 def replace_unprintable(text: str) -> str:
-    """Replace unpaired surrogates and control characters by U+FFFD, because DynamoDB and SQS reject them."""
+    """Replace unpaired surrogates and control characters by U+FFFD.
+
+    DynamoDB and SQS reject them.
+    """
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes may be one character
     return _UNPRINTABLE.sub("\ufffd", joined)
 
 
 def get_error_code(error: BaseException) -> str:
-    """Return AWS's code for an error from botocore, or the class name: texts differ between versions."""
+    """Return AWS's code for an error from botocore, or else the class name.
+
+    The texts of errors differ between versions.
+    """
     response = getattr(error, "response", None)
     return str(response["Error"]["Code"]) if isinstance(response, dict) else type(error).__name__
 
 
 def describe_error(error: BaseException) -> str:
-    """Describe an exception for a log line: class, code, stack; not its text, which may quote a payload."""
+    """Describe an exception for a log line: class, code and stack.
+
+    Its text is left out, because it may quote a payload.
+    """
     name = type(error).__name__
     code = getattr(error, "cause_response_code", None) or get_error_code(error)  # DynamoDB's, if pynamodb raised it
     kind = name if code == name else f"{name} ({code})"

@@ -51,7 +51,10 @@ class Grant(NamedTuple):
             raise Unauthorized("the request did not pass the authorizer") from None
 
     def to_authorizer(self) -> dict[str, str]:
-        """Convert it to the authorizer's context, which API Gateway passes to the functions; only strings."""
+        """Convert it to the authorizer's context, which API Gateway passes to functions.
+
+        A context can only contain strings.
+        """
         topics = {"topics": json.dumps(self.topics)} if self.topics else {}
         return {"webhooks": json.dumps(self.webhooks), "scope": " ".join(sorted(self.scopes)), **topics}
 
@@ -79,7 +82,10 @@ class Grant(NamedTuple):
         return covers(self.webhooks, webhook_id)
 
     def get_prefix(self, webhook_id: str) -> str:
-        """Return the widest prefix that covers this webhook; empty for `*`, or if only a whole ID does."""
+        """Return the widest prefix that covers this webhook.
+
+        Empty for `*`, or if only a whole ID covers it.
+        """
         return find_widest_prefix(self.webhooks, webhook_id) or ""
 
 

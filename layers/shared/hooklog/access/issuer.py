@@ -24,7 +24,10 @@ _TIMEOUT: Final = urllib3.Timeout(connect=2, read=3)
 
 
 def make_http() -> urllib3.PoolManager:
-    """Create an HTTP client that verifies certificates and uses no proxies, redirects or retries."""
+    """Create an HTTP client that uses no proxies, redirects or retries.
+
+    It verifies certificates.
+    """
     return urllib3.PoolManager(ca_certs=certifi.where(), timeout=_TIMEOUT, retries=False)
 
 
@@ -57,7 +60,10 @@ def _read(http: urllib3.PoolManager, jwks_url: str) -> bytes:
 
 
 def _parse_key(member: Any) -> Key | None:
-    """Parse a key; None for other uses or unknown types, which RFC 7517 section 5 says to ignore."""
+    """Parse a key; return None if it is of another use or an unknown type.
+
+    RFC 7517 section 5 says to ignore those.
+    """
     if not isinstance(member, dict) or member.get("use", "sig") != "sig":
         return None
     try:

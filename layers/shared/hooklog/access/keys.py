@@ -54,7 +54,10 @@ class KeyRing:
         return self._keys
 
     def refresh(self) -> bool:
-        """Read the keys, unless PAUSE_SECONDS have not passed; return whether they have changed."""
+        """Read the keys again; return whether they have changed.
+
+        Does nothing within PAUSE_SECONDS of the last attempt.
+        """
         now = self._clock()
         if now - self._tried_at < PAUSE_SECONDS:
             return False
@@ -67,9 +70,9 @@ class KeyRing:
 
 
 def read_signing_keys(client: Any, secret_id: str) -> Keys:
-    """Read the current and the previous signing key; their IDs are the secret's version IDs.
+    """Read the current and the previous signing key.
 
-    Raises KeysUnavailable.
+    Their IDs are the secret's version IDs. Raises KeysUnavailable.
     """
     stages = ("AWSCURRENT", "AWSPREVIOUS")
     return tuple(key for stage in stages if (key := _read_signing_key(client, secret_id, stage)) is not None)

@@ -19,11 +19,11 @@ def refuse_attempts(event: Mapping[str, Any]) -> None:
 
 
 def refuse_own_url(url: str, context: Mapping[str, Any]) -> None:
-    """Raise InvalidRequest if a webhook's URL leads to the API that received the call with this `requestContext`.
+    """Raise InvalidRequest if a webhook's URL leads to the API that was called.
 
-    Compares the call's host and the API's ID: API Gateway's host names begin with the ID (for private APIs, with the ID
-    and `-vpce-…`), and emulators have it in the path. Other domain names of the API are unknown here, but
-    `refuse_attempts` rejects their calls. `url` must be valid for `parse_target`.
+    `context` is the call's `requestContext`. Compares the call's host and the API's ID: API Gateway's host names begin
+    with the ID (for private APIs, with the ID and `-vpce-…`), and emulators have it in the path. Other domain names of
+    the API are unknown here, but `refuse_attempts` rejects their calls. `url` must be valid for `parse_target`.
     """
     from hooklog.delivery.target import DEFAULT_PORTS, parse_target
 

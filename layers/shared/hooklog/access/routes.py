@@ -1,4 +1,4 @@
-"""The table of the API's routes, and the policy that the authorizer returns for a token."""
+"""The API's routes, and the policy that the authorizer returns for a token."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _PARAMETER: Final = re.compile(r"\{\w+\}")
 
 
 class Route(NamedTuple):
-    """A method and a resource of template.yaml, with the required scope and the handler."""
+    """A method and a resource of template.yaml, with the scope that they require."""
 
     method: str
     resource: str

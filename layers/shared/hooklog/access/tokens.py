@@ -1,4 +1,7 @@
-"""Verification of bearer tokens: JWTs signed by the deployment's signing key or by an OIDC issuer."""
+"""Verification of bearer tokens.
+
+They are JWTs, signed by the deployment's signing key or by an OIDC issuer.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple

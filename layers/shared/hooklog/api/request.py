@@ -53,7 +53,7 @@ class Request(NamedTuple):
         return cls(grant, event.get("pathParameters") or {}, parameters, _decoded_body(event), context)
 
     def require(self, route: Route) -> None:
-        """Raise Forbidden unless the token has the route's scope and covers the webhook in the path."""
+        """Raise Forbidden unless the token has the route's scope and covers the webhook."""
         if WEBHOOK in route.resource:
             self.grant.require(route.scope, self.webhook_id)
         else:

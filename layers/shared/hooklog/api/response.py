@@ -1,4 +1,4 @@
-"""Responses to API calls: checks a call against its route, calls the handler, and builds the response."""
+"""Responses to API calls, built from what the handler of a call's route returns."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence

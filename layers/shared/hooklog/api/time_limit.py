@@ -8,10 +8,10 @@ from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLi
 
 
 def compute_time_limit(event: Mapping[str, Any], context: Any) -> TimeLimit:
-    """Compute the time that API Gateway and Lambda leave for this call, less RESPONSE_SECONDS.
+    """Compute the time left for this call, less RESPONSE_SECONDS.
 
-    API Gateway's timeout starts when it receives the request, before the authorizer and a cold start. An event with an
-    older time of receipt is a replay.
+    Both API Gateway and Lambda limit it. API Gateway's timeout starts when it receives the request, before the
+    authorizer and a cold start. An event with an older time of receipt is a replay.
     """
     received_at = (event.get("requestContext") or {}).get("requestTimeEpoch") or 0
     waited = time.time() - received_at / 1000

@@ -1,4 +1,4 @@
-"""One attempt to deliver a message: allowed addresses, the HTTP client, the request and its outcome.
+"""One attempt to deliver a message, from the check of the address to the outcome.
 
 In order: delivery, signature, target, networks, guard, deadline, tls, causes, headers, decoding, body, response,
 egress, client.

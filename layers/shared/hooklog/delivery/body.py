@@ -1,4 +1,4 @@
-"""The body of a response: its framing, and its bytes up to a limit or until it breaks off."""
+"""The body of a response, read up to a limit or until it breaks off."""
 
 import contextlib
 import re
@@ -86,7 +86,7 @@ def determine_framing(status: int, headers: Headers, *, is_persistent: bool) -> 
 
 
 def get_transfer_codings(headers: Headers) -> list[str]:
-    """Return the transfer codings other than `chunked`, in the order in which they were applied."""
+    """Return the transfer codings other than `chunked`, in the order of application."""
     codings = headers.get_codings("transfer-encoding")
     while codings and codings[-1] == "chunked":
         codings.pop()
@@ -94,7 +94,10 @@ def get_transfer_codings(headers: Headers) -> list[str]:
 
 
 def _parse_length(lengths: list[str]) -> int | None:
-    """Return the length on which all values agree; None if they differ or one is not a length."""
+    """Return the length on which all values agree.
+
+    None if they differ or one is not a length.
+    """
     if not all(length.isascii() and length.isdecimal() and len(length) <= _MAX_LENGTH_DIGITS for length in lengths):
         return None
     values = {int(length) for length in lengths}
@@ -170,7 +173,10 @@ class Body:
         return False
 
     def _read_chunk_size(self) -> int | None:
-        """Read the line before a chunk; None at the end of the connection, `_NO_CHUNK` if the line is invalid."""
+        """Read the line before a chunk, and return the chunk's size.
+
+        None at the end of the connection; `_NO_CHUNK` if the line is invalid.
+        """
         data = self._received.data
         while not (line := re.match(_CHUNK_LINE, data)):
             if len(data) > MAX_CHUNK_LINE or not re.fullmatch(_CHUNK_LINE_BEGINS, data):

@@ -46,7 +46,10 @@ def _classify_timeout(causes: list[BaseException], timeout_seconds: float) -> Ha
 
 
 def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Iterate over the exception and its causes, which urllib3 and requests also pass as arguments."""
+    """Iterate over the exception and its causes.
+
+    urllib3 and requests also pass causes as arguments.
+    """
     if error is None:
         return
     yield error

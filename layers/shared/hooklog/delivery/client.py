@@ -23,7 +23,7 @@ from hooklog.version import __version__
 
 
 class WebhookClient:
-    """Sends messages over pooled connections. Thread-safe."""
+    """The client that sends messages over pooled connections. Thread-safe."""
 
     def __init__(
         self,
@@ -70,7 +70,10 @@ class WebhookClient:
     def _exchange(
         self, call: Call, target: Target, headers: Mapping[str, str]
     ) -> tuple[Response | None, HardError | None, bool]:
-        """Return the response, or the error, and whether the request was sent again on a new connection."""
+        """Return the response or the error, and whether the request was sent again.
+
+        It is sent again on a new connection if the receiver has closed the pooled one.
+        """
         deadline = time.monotonic() + call.timeout_seconds
         for resent in (False, True):
             request = NewConnectionRequest() if resent else requests.PreparedRequest()

@@ -1,4 +1,4 @@
-"""Sockets with a deadline for the whole delivery, which also receive while they send.
+"""Sockets with a deadline for the whole delivery, which receive while they send.
 
 The timeout of `requests` applies to each read, so a receiver that sends a byte per second would never time out. A
 receiver may also respond before it has read the whole request, and then stop reading. Only a sender that receives while
@@ -32,7 +32,7 @@ class EarlyResponse(OSError):
 
 
 class DeadlineSocket(socket.socket):
-    """A socket whose timeout covers all later calls together: `settimeout` sets a deadline.
+    """A socket whose timeout is a deadline: it covers all later calls together.
 
     urllib3 sets the rest of `Timeout(total=…)` before it sends and before it reads, so that the total applies to the
     whole exchange.

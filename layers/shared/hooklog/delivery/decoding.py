@@ -1,4 +1,4 @@
-"""Decoding of bodies from content codings (gzip, deflate, br, zstd), up to a limit."""
+"""Decoding of bodies from gzip, deflate, br and zstd, up to a limit."""
 
 import importlib
 import sys
@@ -53,7 +53,7 @@ class _Layer(NamedTuple):
 
 
 class _Decompressor(Protocol):
-    """Decompresses one stream piece by piece, with the interface of bz2 and zstd."""
+    """A decompressor of one stream, with the interface of bz2 and zstd."""
 
     @property
     def eof(self) -> bool:
@@ -68,7 +68,7 @@ class _Decompressor(Protocol):
 
 
 def decode(body: bytes, codings: Sequence[str], limit: int, *, is_whole: bool) -> Decoded:
-    """Decode a body from `codings`, lower-case names in the order in which they were applied.
+    """Decode a body from `codings`: lower-case names in the order of application.
 
     Returns at most `limit` + 1 bytes; intermediate results are limited, too. `is_whole` says whether the whole body
     arrived. If a coding is unknown or the body is not in it, the body is returned as decoded so far, with a note.
@@ -102,7 +102,10 @@ def _decode_gzip(data: bytes, limit: int) -> _Layer | None:
 
 
 def _decode_deflate(data: bytes, limit: int) -> _Layer | None:
-    """Decode zlib's format, which RFC 9110 section 8.4.1.2 requires, or raw deflate, which some send."""
+    """Decode zlib's format or raw deflate.
+
+    RFC 9110 section 8.4.1.2 requires zlib's format, but some receivers send raw deflate.
+    """
     wrapped, _ = _decompress(lambda: _Zlib(_ZLIB_WBITS), memoryview(data), limit)
     if wrapped.end is _End.COMPLETE:
         return wrapped
@@ -133,14 +136,20 @@ _DECODERS: dict[str, Callable[[bytes, int], _Layer | None]] = {
 
 
 def _import(name: str) -> Any:
-    """Import a library from a folder that is not on sys.path, so that urllib3 does not import it at cold starts."""
+    """Import a library from a folder that is not on sys.path.
+
+    If it were there, urllib3 would import it at cold starts.
+    """
     if _CODINGS_PATH not in sys.path:
         sys.path.append(_CODINGS_PATH)
     return importlib.import_module(name)
 
 
 def _reject_chance_match(layer: _Layer, data: bytes) -> _Layer | None:
-    """Return None if nothing could be decoded, or if text happens to begin like compressed data."""
+    """Return the layer, or None if text happens to begin like compressed data.
+
+    Also returns None if nothing could be decoded.
+    """
     if layer.end is _End.COMPLETE:
         return layer
     if _is_text(data):
@@ -149,7 +158,10 @@ def _reject_chance_match(layer: _Layer, data: bytes) -> _Layer | None:
 
 
 def _reject_implausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer | None:
-    """Do the same for a format without a magic number: unless it ends with the data, accept only text."""
+    """Return the layer, or None if the data is probably not in this format.
+
+    The format has no magic number: unless the stream ends with the data, only text is plausible.
+    """
     if _is_text(data):
         return None
     if layer.end is _End.FULL or (layer.end is _End.COMPLETE and not rest):
@@ -160,7 +172,10 @@ def _reject_implausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer 
 
 
 def _is_text(data: bytes) -> bool:
-    """Return whether it is UTF-8 without control characters; its last character may be cut."""
+    """Return whether it is UTF-8 without control characters.
+
+    Its last character may be cut off.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -171,7 +186,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _decompress_all(make: Callable[[], _Decompressor], magics: tuple[bytes, ...], data: bytes, limit: int) -> _Layer:
-    """Decompress concatenated streams of gzip or zstd, and ignore other data after them."""
+    """Decompress concatenated streams of gzip or zstd; ignore other data after them."""
     output, end, rest = bytearray(), _End.DAMAGED, memoryview(data)  # a view, because copies for many streams are slow
     while bytes(rest[:_MAGIC_LENGTH]).startswith(magics):
         layer, rest = _decompress(make, rest, limit - len(output))
@@ -191,7 +206,7 @@ def _decompress(make: Callable[[], _Decompressor], data: memoryview, limit: int)
 
 
 def _split(data: memoryview, bytewise: int = -1) -> Iterator[bytes]:
-    """Split the data into pieces, and the piece with the number `bytewise` into bytes."""
+    """Split the data into pieces, and the piece number `bytewise` into bytes."""
     for number, start in enumerate(range(0, len(data), _PIECE_SIZE)):
         piece = bytes(data[start : start + _PIECE_SIZE])
         if number == bytewise:

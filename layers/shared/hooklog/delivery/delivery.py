@@ -1,4 +1,7 @@
-"""The outcome of one attempt, as values that modules which send nothing can import."""
+"""The outcome of one attempt.
+
+Modules that send nothing can import it.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +30,10 @@ class Response(NamedTuple):
     """How the body differs from what its headers say, for customers."""
 
     def get_header(self, name: str) -> str:
-        """Return the captured value of the header with this lower-case name; empty if it is missing."""
+        """Return the captured value of the header with this lower-case name.
+
+        Empty if it is missing.
+        """
         return next((value for key, value in self.headers.items() if key.lower() == name), "")
 
 
@@ -68,7 +74,10 @@ class Delivery(NamedTuple):
 
     @property
     def was_attempted(self) -> bool:
-        """Whether the receiver was contacted, so that the outcome says something about it."""
+        """Whether the receiver was contacted.
+
+        Only then does the outcome say something about it.
+        """
         return not self.skipped and (self.error is None or self.error.error_type.was_attempted)
 
     @property

@@ -1,4 +1,4 @@
-"""Connections to receivers: pooled, checked by the egress guard, and with a deadline.
+"""Pooled connections to receivers, checked by the egress guard, with a deadline.
 
 `requests` and urllib3 do the HTTP. This module overrides what is unsafe here: DNS lookups without a time limit or check
 of the address, proxies and netrc from the environment, and loading the CA bundle again for each connection.
@@ -60,7 +60,10 @@ class _PooledConnection(ResponseConnection):
 
     @property
     def timeout(self) -> float | None:
-        """The seconds until the deadline of the whole exchange, which urllib3 sets several times."""
+        """The seconds until the deadline of the exchange.
+
+        urllib3 sets it several times.
+        """
         return None if self._deadline == float("inf") else max(self._deadline - time.monotonic(), 0.001)
 
     @timeout.setter
@@ -92,7 +95,10 @@ class _PooledConnection(ResponseConnection):
             self._send_error = error
 
     def getresponse(self) -> Any:
-        """Raise StaleConnection if a reused connection ends before the first byte of a response."""
+        """Return the response, which may have arrived before the whole request was sent.
+
+        Raises StaleConnection if a reused connection ends before the first byte of a response.
+        """
         sock = cast("DeadlineSocket", self.sock)
         try:
             response = super().getresponse()
@@ -154,10 +160,10 @@ class _TLSPool(_ConnectionPool, HTTPSConnectionPool):
 
 
 class EgressAdapter(HTTPAdapter):
-    """Keeps connections to receivers across deliveries, each to an address that `guard` has checked.
+    """The connections to receivers, each to an address that `guard` has checked.
 
-    Used without a Session, so that it follows no redirects, stores no cookies and reads nothing from the environment.
-    `ca_bundle` is the path of CA certificates that replace certifi's.
+    They stay open between deliveries. Used without a Session, so that it follows no redirects, stores no cookies and
+    reads nothing from the environment. `ca_bundle` is the path of CA certificates that replace certifi's.
     """
 
     def __init__(self, guard: Guard, ca_bundle: str | None = None) -> None:

@@ -27,7 +27,7 @@ _name_lookups = ThreadPoolExecutor(max_workers=MAX_LOOKUPS, thread_name_prefix="
 
 
 class Guard(NamedTuple):
-    """Allows public addresses and those of the deployment's allowed networks."""
+    """The egress guard, which rejects addresses that are neither public nor allowed."""
 
     allowed: tuple[Network, ...] = ()
     resolve: Callable[..., list[Any]] = socket.getaddrinfo
@@ -47,10 +47,10 @@ class Guard(NamedTuple):
         return addresses
 
     def check_url(self, url: str, schemes: tuple[str, ...], look_up_seconds: float | None = None) -> None:
-        """Check a URL that is being configured: syntax, scheme, port and, if it has one, IP address.
+        """Check a URL that is being configured: syntax, scheme, port and any IP address.
 
-        With `look_up_seconds`, also resolve and check a host name, within that time. Every delivery repeats the
-        check. Raises HardError: `invalid_url`, `blocked_address` or `dns_failure`.
+        With `look_up_seconds`, also resolve and check a host name, within that time. Every delivery repeats the check.
+        Raises HardError: `invalid_url`, `blocked_address` or `dns_failure`.
         """
         target = parse_target(url, schemes)
         if target.is_address and not is_allowed_address(target.host, self.allowed):

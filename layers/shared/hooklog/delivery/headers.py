@@ -30,7 +30,10 @@ class Headers:
                 self._fields.setdefault(name.lower(), [name]).append(value.strip())
 
     def get(self, name: str) -> str | None:
-        """Return the value of the field with this lower-case name; several are joined by commas."""
+        """Return the value of the field with this lower-case name.
+
+        Several values are joined by commas.
+        """
         field = self._fields.get(name)
         return ", ".join(field[1:]) if field else None
 
@@ -45,9 +48,10 @@ class Headers:
         return [coding for coding in codings if coding not in ("", "identity")]
 
     def capture(self) -> tuple[Mapping[str, str], bool]:
-        """Return names and values up to `MAX_CAPTURED_HEADERS` characters, and whether anything was cut.
+        """Return names and values to capture, and whether anything was cut.
 
-        If there are more, long values are cut, and headers with a meaning for Hooklog are captured first.
+        Together they have up to `MAX_CAPTURED_HEADERS` characters. If there are more, long values are cut, and headers
+        with a meaning for Hooklog are captured first.
         """
         headers = {field[0]: field[1] if len(field) == 2 else ", ".join(field[1:]) for field in self._fields.values()}
         if sum(map(len, headers)) + sum(map(len, headers.values())) <= MAX_CAPTURED_HEADERS:
@@ -77,7 +81,7 @@ def _unfold_lines(section: bytes) -> Iterator[str]:
 
 
 def _split_lines(section: bytes) -> Iterator[str]:
-    """Split at LF into non-empty lines, each decoded as UTF-8 if it is valid, else as Latin-1."""
+    """Split at LF into non-empty lines, decoded as UTF-8 if valid, else as Latin-1."""
     try:
         lines = section.decode().split("\n")
     except UnicodeDecodeError:

@@ -1,7 +1,8 @@
-"""Addresses that webhooks may be sent to: globally reachable unicast, and the deployment's allowed networks.
+"""The addresses that webhooks may be sent to.
 
-The lists follow IANA's registries of special-purpose addresses. `ipaddress.is_global` differs between Python versions,
-and includes multicast and addresses that embed another address.
+They are globally reachable unicast addresses and those of the deployment's allowed networks. The lists follow IANA's
+registries of special-purpose addresses. `ipaddress.is_global` differs between Python versions, and includes multicast
+and addresses that embed another address.
 """
 
 import re
@@ -73,7 +74,7 @@ def _parse_network(text: str) -> Network:
 
 @lru_cache(maxsize=4096)
 def is_allowed_address(address: str, allowed: tuple[Network, ...]) -> bool:
-    """Return whether webhooks may be sent to this address: it is public, or in an allowed network.
+    """Return whether this address is public or in an allowed network.
 
     False for an address with a zone, and for text that is not an address.
     """

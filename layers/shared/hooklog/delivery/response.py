@@ -1,4 +1,4 @@
-"""The response parser: the status line, then headers and body as far as they arrive.
+"""The response parser, which takes headers and body as far as they arrive.
 
 http.client rejects a response because of one odd header line, its hundredth header or a body that breaks off. Here, the
 status line decides and nothing after it is an error. The socket's timeout limits every wait.
@@ -49,7 +49,10 @@ class ResponseConnection(HTTPConnection):
 
 
 class RawResponse:
-    """A response with status and headers; `read` reads its body and returns the connection to its pool."""
+    """A response with status and headers, whose body can be read.
+
+    `read` also returns the connection to its pool.
+    """
 
     will_close = False  # if True, http.client would close the connection before `read`
     version_string, length_remaining = "", None  # urllib3 logs them
@@ -121,7 +124,7 @@ class RawResponse:
         )
 
     def _is_persistent(self) -> bool:
-        """Return whether the connection stays open after this response (RFC 9112 section 9.3)."""
+        """Return whether the connection stays open afterwards (RFC 9112 section 9.3)."""
         options = self.headers.get_items("connection")
         if "close" in options or self.status == HTTPStatus.SWITCHING_PROTOCOLS:
             return False
@@ -158,7 +161,10 @@ def _may_begin_status_line(start: bytearray) -> bool:
 
 
 def _read_header_section(received: ReceiveBuffer) -> tuple[bytes, Exception | None]:
-    """Read the header section as far as it arrives, and the error if it is incomplete."""
+    """Read the header section as far as it arrives.
+
+    Also returns the error if it is incomplete.
+    """
     data, searched, error = received.data, 0, None
     while not (end := _SECTION_ENDS.search(data, searched)):
         searched = max(len(data) - 3, 0)

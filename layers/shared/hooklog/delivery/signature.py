@@ -1,4 +1,7 @@
-"""Standard Webhooks 1.0 signatures: HMAC-SHA256 of the message ID, the timestamp and the body."""
+"""Signatures of Standard Webhooks 1.0.
+
+A signature is the HMAC-SHA256 of the message ID, the timestamp and the body.
+"""
 
 import base64
 import hmac
@@ -23,7 +26,10 @@ def format_secret(key: bytes) -> str:
 
 
 def sign(message_id: str, timestamp: int, body: bytes, keys: Iterable[bytes]) -> str:
-    """Compute `webhook-signature`: `v1,<base64>` for each key, separated by spaces; empty without keys."""
+    """Compute `webhook-signature`: `v1,<base64>` for each key, separated by spaces.
+
+    Empty without keys.
+    """
     content = b"%b.%d.%b" % (message_id.encode(), timestamp, body)
     digests = (hmac.digest(key, content, "sha256") for key in keys)
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)

@@ -102,7 +102,10 @@ def _to_ascii(name: str) -> str:
 
 
 def _normalize_ipv4(number: str) -> str:
-    """Normalize `2130706433`, `0177.0.0.1`, `0x7f.1` and `127.1` to 127.0.0.1, like inet_aton(3) and browsers."""
+    """Normalize an IPv4 address in any notation, like inet_aton(3) and browsers.
+
+    For example, `2130706433`, `0177.0.0.1`, `0x7f.1` and `127.1` become 127.0.0.1.
+    """
     try:
         return socket.inet_ntoa(socket.inet_aton(number))
     except OSError:

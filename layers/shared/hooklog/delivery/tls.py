@@ -51,7 +51,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "BAD_RECORD_TYPE": _NOT_TLS,
     "HTTP_REQUEST": _NOT_TLS,
     "PACKET_LENGTH_TOO_LONG": _NOT_TLS,
-    "RECORD_LAYER_FAILURE": _NOT_TLS,  # OpenSSL 3.2 and later, of some answers
+    "RECORD_LAYER_FAILURE": _NOT_TLS,  # OpenSSL 3.2 and later, for some responses
     "UNKNOWN_PROTOCOL": _NOT_TLS,
     "WRONG_VERSION_NUMBER": _NOT_TLS,
     "INAPPROPRIATE_FALLBACK": _VERSIONS,
@@ -99,7 +99,7 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
         return DeadlineSocket.pending(self) + ssl.SSLSocket.pending(self)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """Send all data, and acknowledge immediately what the receiver has sent after the handshake.
+        """Send all data, and acknowledge immediately what arrived after the handshake.
 
         With Nagle's algorithm, the receiver's kernel waits for the acknowledgement before it sends the response. It
         drops the response if the receiver then closes without having read the whole request.

@@ -23,15 +23,19 @@ class RecentAttempts(NamedTuple):
 
 
 def list_attempts(webhook_id: str, message_id: str, since: str = "") -> list[Attempt]:
-    """List the message's attempts on this webhook, starting with the execution `since`, oldest first.
+    """List the message's attempts on this webhook, oldest first.
 
-    Reads the index, which is eventually consistent, including a topic's other webhooks.
+    The execution `since` is the first. Reads the index, which is eventually consistent, including a topic's other
+    webhooks.
     """
     return [to_attempt(item) for item in _query_index(message_id, since, webhook_id)]
 
 
 def list_recent_attempts(webhook_id: str, message_id: str, since: str) -> RecentAttempts:
-    """List the message's attempts at or after `since`, newest first, from a consistent read of the table."""
+    """List the message's attempts at or after `since`, newest first.
+
+    Reads the table consistently.
+    """
     query = ExecutionRow.query(
         webhook_id,
         ExecutionRow.execution_id >= since,

@@ -43,7 +43,10 @@ class DetailsRow(AttachedTable):
 
 
 def to_rows(execution: Execution, days: int) -> Iterator[DetailsRow]:
-    """Create the rows of an execution's details, with the fields that only a retry needs. They expire after `days`."""
+    """Create the rows of an execution's details, which expire after `days`.
+
+    They contain fields that only a retry needs.
+    """
     call, message = execution.delivery.call, execution.delivery.message
     resend_fields = codec.to_details(message)
     if call.sensitive_headers:
@@ -75,19 +78,28 @@ def build_details(execution: Execution) -> dict[str, Any]:
 
 
 def build_masked_details(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """Build the masked details of an execution that just took place, even if the log does not store them."""
+    """Build the masked details of an execution that just took place.
+
+    Unlike `read_details`, it does not depend on what the log stores.
+    """
     return _mask_headers(build_details(execution), sensitive, execution.delivery.call.sensitive_headers)
 
 
 def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """Read the masked details; empty if none are stored (any more), or some parts are still missing."""
+    """Read the masked details.
+
+    Empty if none are stored (any more), or some parts are still missing.
+    """
     document = _read_document(webhook_id, execution_id)
     resend_fields: Mapping[str, Any] = document.pop(_RESEND_FIELDS, {})
     return _mask_headers(document, sensitive, resend_fields.get("sensitive", ()))
 
 
 def read_message(row: ExecutionRow) -> Message | None:
-    """Read the message of this execution, to send it again; None if `read_details` would be empty."""
+    """Read the message of this execution, to send it again.
+
+    None if `read_details` would be empty.
+    """
     document = _read_document(row.webhook_id, row.execution_id)
     if not document:
         return None
@@ -102,13 +114,19 @@ def are_stored(webhook_id: str, execution_id: str) -> bool:
 
 
 def mark_erased(webhook_id: str, execution_id: str, expires_at: int) -> None:
-    """Mark details as erased: from now on they read as empty, even if parts are still written later."""
+    """Mark details as erased.
+
+    From now on they read as empty, even if parts are still written later.
+    """
     key = f"{execution_id}{_ERASED}"
     DetailsRow(webhook_id=webhook_id, part_id=key, content=b"", parts=0, expires_at=expires_at).save()
 
 
 def find_erased(executions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return those of the executions, by webhook ID and execution ID, whose details are marked as erased."""
+    """Return those of the executions whose details are marked as erased.
+
+    Each is a webhook ID and an execution ID.
+    """
     keys = [(webhook_id, f"{execution_id}{_ERASED}") for webhook_id, execution_id in executions]
     rows = DetailsRow.batch_get(keys, consistent_read=True)
     return [(row.webhook_id, row.part_id.removesuffix(_ERASED)) for row in rows]

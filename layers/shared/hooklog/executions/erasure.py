@@ -27,7 +27,10 @@ def erase_execution(webhook_id: str, execution_id: str) -> None:
 
 
 def erase_message(message_id: str, is_covered: Callable[[str], bool]) -> int:
-    """Erase the message's executions on the covered webhooks; return how many were not erased before."""
+    """Erase the details of the message's executions on the covered webhooks.
+
+    Returns how many were not erased before.
+    """
     attempts = [each for each in list_all_attempts(message_id) if is_covered(each.webhook_id)]
     keys = [(each.webhook_id, each.execution_id) for each in attempts]
     rows = [row for row in ExecutionRow.batch_get(keys, consistent_read=True) if not row.erased]
@@ -37,7 +40,10 @@ def erase_message(message_id: str, is_covered: Callable[[str], bool]) -> int:
 
 
 def erase_again(written: Iterable[Key]) -> int:
-    """Erase details that were written after their erasure; return the number of executions."""
+    """Erase details that were written after their erasure.
+
+    Returns the number of executions.
+    """
     erased = details.find_erased(set(written))
     for webhook_id, execution_id in erased:
         details.delete(webhook_id, execution_id)

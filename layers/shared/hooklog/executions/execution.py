@@ -49,7 +49,10 @@ class Execution(NamedTuple):
 
     @property
     def queue_ms(self) -> int:
-        """Milliseconds from when it was due to the start of the request; 0 if the two clocks disagree."""
+        """Milliseconds from when it was due to the start of the request.
+
+        0 if the two clocks disagree.
+        """
         delay = self.delivery.started_at - self.due_at if self.due_at else timedelta()
         return max(delay // timedelta(milliseconds=1), 0)
 
@@ -68,7 +71,10 @@ class Execution(NamedTuple):
 
 
 def generate_execution_id(started_at: datetime) -> str:
-    """Generate an execution ID: the start in UTC, sortable as text, and eight random hex digits."""
+    """Generate an execution ID: the start in UTC, and eight random hex digits.
+
+    As texts, IDs sort by time.
+    """
     return f"{compact_time(started_at)}-{secrets.token_hex(4)}"
 
 
@@ -78,7 +84,10 @@ def compact_time(at: datetime) -> str:
 
 
 def iso_time(execution_id: str) -> str:
-    """Convert the time in an execution ID to ISO 8601's extended format: `2026-11-23T17:36:00.123456Z`."""
+    """Convert the time in an execution ID to `2026-11-23T17:36:00.123456Z`.
+
+    This is ISO 8601's extended format.
+    """
     day, _, rest = execution_id.partition("T")
     time = rest.partition("-")[0]
     return f"{day[:4]}-{day[4:6]}-{day[6:]}T{time[:2]}:{time[2:4]}:{time[4:]}"

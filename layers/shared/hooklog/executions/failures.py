@@ -1,4 +1,4 @@
-"""The recent failures of a webhook, and whether they show that its receiver is gone."""
+"""The recent failures of a webhook, which may show that its receiver is gone."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,10 @@ class Failures(NamedTuple):
     """How many executions were read."""
 
     def find_first(self, since: datetime) -> Failure | None:
-        """Return the first failure at or after that time; None if there is none, or a success before it."""
+        """Return the first failure at or after that time.
+
+        None if there is none, or a success before it.
+        """
         if not self.complete and since < self.newest[0].at:
             bounds = ExecutionRow.execution_id >= compact_time(since)
             rows = ExecutionRow.query(self.webhook_id, bounds, limit=_SAMPLE_SIZE, attributes_to_get=_ATTRIBUTES)
@@ -48,10 +51,10 @@ class Failures(NamedTuple):
         return self.newest[number] if number < len(self.newest) else None
 
     def show_receiver_gone(self, span: timedelta, since: datetime) -> bool:
-        """Return whether attempts have failed for at least `span`, from the first failure after `since`.
+        """Return whether attempts have failed for at least `span`.
 
-        Attempts of different messages must have failed in each third of the period. If a third has none, the period
-        starts after it.
+        The period starts with the first failure after `since`. Attempts of different messages must have failed in each
+        third of the period. If a third has none, the period starts after it.
         """
         start = self.find_first(since) if self.newest else None
         while start and (period := self.newest[-1].at - start.at) >= span:
@@ -67,7 +70,10 @@ class Failures(NamedTuple):
 
 
 def read_failures(webhook_id: str, since: datetime) -> Failures:
-    """Read the failed attempts since then among the webhook's newest executions, consistently."""
+    """Read the failed attempts since then among the webhook's newest executions.
+
+    The read is consistent.
+    """
     newest: list[Failure] = []
     count = 0
     for row in ExecutionRow.query(

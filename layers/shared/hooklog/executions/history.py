@@ -1,4 +1,4 @@
-"""The history: pages of summaries, one execution with its details, the executions of one message."""
+"""The history: pages of a webhook's executions, and those of one message."""
 
 from collections.abc import Callable, Iterator
 from enum import StrEnum
@@ -27,7 +27,10 @@ class Status(StrEnum):
 
 
 class Query(NamedTuple):
-    """Selects executions of a webhook at or after `since` and before `until`, in the format of `compact_time`."""
+    """A selection of a webhook's executions at or after `since` and before `until`.
+
+    Both times are in the format of `compact_time`.
+    """
 
     webhook_id: str
     status: Status | None = None
@@ -36,14 +39,14 @@ class Query(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Executions, newest first, and the ID of the last one that was read if there are more."""
+    """Executions, newest first, and the last ID read if there are more."""
 
     executions: list[Summary]
     more_after: str | None
 
 
 def list_executions(query: Query, limit: int, after: str | None) -> Page:
-    """List at most `limit` executions that are older than the one with the ID `after`."""
+    """List at most `limit` executions that are older than the one named `after`."""
     if query.since and query.until and query.since >= query.until:
         return Page([], None)  # DynamoDB rejects such bounds
     found: list[Summary] = []
@@ -112,7 +115,7 @@ def get_row(webhook_id: str, execution_id: str) -> ExecutionRow:
 
 
 def list_message_executions(message_id: str, is_covered: Callable[[str], bool]) -> list[Summary]:
-    """List the executions of one message on the covered webhooks, in the order of attempts."""
+    """List a message's executions on the covered webhooks, in the order of attempts."""
     attempts = [each for each in list_all_attempts(message_id) if is_covered(each.webhook_id)]
     rows = ExecutionRow.batch_get([(each.webhook_id, each.execution_id) for each in attempts])
     return sorted(map(to_summary, rows), key=lambda summary: summary["execution_id"])

@@ -53,7 +53,10 @@ class Retention(NamedTuple):
 
 
 def build_puts(executions: Sequence[Execution], retention: Retention, *, details_of_all: bool) -> list[Put]:
-    """Build the items of these executions, details first, so that no summary exists without its details."""
+    """Build the items of these executions, details first.
+
+    In this order, no summary exists without its details.
+    """
     failed = [each for each in executions if not each.delivery.success and not each.details_not_stored]
     detailed = executions if details_of_all else failed
     parts = (part for execution in detailed for part in to_rows(execution, retention.details_days))
@@ -87,7 +90,10 @@ def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], 
 def _write_batch(
     connection: Connection, batch: Sequence[Put], deadline: float, sleep: Callable[[float], None]
 ) -> list[Put]:
-    """Write a batch, resend unprocessed items with backoff until the deadline, and return the rest."""
+    """Write a batch; resend unprocessed items with backoff until the deadline.
+
+    Returns the items that are still unprocessed.
+    """
     table, puts = batch[0].table, {_key(put.item): put for put in batch}
     pause = 0.05
     while True:

@@ -1,4 +1,7 @@
-"""Masking of sensitive headers: the log stores their values for retries, but the API never shows them."""
+"""Masking of sensitive headers, whose values the API never shows.
+
+The log stores the values, because retries send them.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
@@ -28,7 +31,7 @@ class SensitiveHeaders(NamedTuple):
         return cls(frozenset(name.lower() for name in names))
 
     def add(self, more: Iterable[str]) -> "SensitiveHeaders":
-        """Return these and more names, in any case."""
+        """Return these names and more, given in any case."""
         return SensitiveHeaders(self.names | {name.lower() for name in more})
 
     def mask(self, headers: Mapping[str, str], more: Iterable[str] = ()) -> dict[str, str]:
@@ -41,5 +44,8 @@ class SensitiveHeaders(NamedTuple):
 
 
 def _normalize(name: str) -> str:
-    """Remove case and punctuation, because `X_Api_Key` contains the same secret as `X-Api-Key`."""
+    """Remove case and punctuation.
+
+    `X_Api_Key` contains the same secret as `X-Api-Key`.
+    """
     return normalize_header_name(name).replace("-", "")

@@ -52,7 +52,10 @@ _OPTIONAL: Final = sorted(Summary.__optional_keys__)
 
 
 class Attempt(NamedTuple):
-    """An execution as an attempt of its message, with the fields of the index `by_message`."""
+    """An execution as an attempt of its message.
+
+    It has the fields that the index `by_message` contains.
+    """
 
     webhook_id: str
     execution_id: str
@@ -74,7 +77,10 @@ class Attempt(NamedTuple):
         return self.task_id or self.queue_message_id
 
     def is_of(self, queue_message_id: str) -> bool:
-        """Return whether it is an attempt of this original queue message; True if either ID is unknown."""
+        """Return whether it is an attempt of this original queue message.
+
+        True if either ID is unknown.
+        """
         return not self.queue_message_id or not queue_message_id or self.queue_message_id == queue_message_id
 
 
@@ -101,7 +107,10 @@ class MessageIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-unt
 
 
 class ExecutionRow(AttachedTable):
-    """A row of the table `Executions`, always under 1 KB: one write unit, however large the bodies are."""
+    """A row of the table `Executions`.
+
+    It is under 1 KB and takes one write unit, however large the bodies are.
+    """
 
     class Meta:
         table_name = ""
@@ -212,7 +221,10 @@ def get_error(row: ExecutionRow) -> dict[str, str] | None:
 
 
 def get_queue_message_id(row: ExecutionRow) -> str:
-    """Return the ID of the original queue message; empty if an earlier release did not log it."""
+    """Return the ID of the original queue message.
+
+    Empty if an earlier release did not log it.
+    """
     return _split_ids(row.message_id, int(row.attempt), row.queue_message_id)[0]
 
 
@@ -240,10 +252,11 @@ def _update_if_exists(webhook_id: str, execution_id: str, changes: "list[Action]
 
 
 def _join_ids(message_id: str, queue_message_id: str, task_id: str) -> str | None:
-    """Join both IDs into one attribute, because the projection of `by_message` cannot be extended.
+    """Join both IDs into one attribute.
 
-    The result is `original`, `original/task`, or `/task` if the original ID equals the message ID; None if there is
-    neither. If the original ID is unknown, it is `task`, as earlier releases wrote it.
+    The projection of `by_message` cannot be extended by another attribute. The result is `original`, `original/task`,
+    or `/task` if the original ID equals the message ID; None if there is neither. If the original ID is unknown, it is
+    `task`, as earlier releases wrote it.
     """
     original = "" if queue_message_id == message_id else queue_message_id
     if not task_id:
@@ -252,7 +265,7 @@ def _join_ids(message_id: str, queue_message_id: str, task_id: str) -> str | Non
 
 
 def _split_ids(message_id: str, attempt: int, stored: str | None) -> tuple[str, str]:
-    """Split what `_join_ids` joined into the original queue message's ID and the task's."""
+    """Split what `_join_ids` joined: the original queue message's ID and the task's."""
     first, separator, task_id = (stored or "").partition(_SEPARATOR)
     if attempt > 1 and not separator:
         return "", first

@@ -42,9 +42,10 @@ class Text(NamedTuple):
 
 
 def decode_text(body: bytes, content_type: str, *, is_cut: bool) -> Text:
-    """Decode a body by its byte order mark, the charset of `Content-Type`, UTF-8, or a charset that it declares.
+    """Decode a body to text.
 
-    `is_cut` says that the body may be truncated: an incomplete character at its end is ignored.
+    Tries its byte order mark, the charset of `Content-Type`, UTF-8, and a charset that it declares. `is_cut` says that
+    the body may be truncated: an incomplete character at its end is ignored.
     """
     match = re.search(_CHARSET, content_type)
     claimed = _add_byte_order(match[1].lower() if match else "", body)
@@ -61,7 +62,10 @@ def decode_text(body: bytes, content_type: str, *, is_cut: bool) -> Text:
 
 
 def _add_byte_order(charset: str, body: bytes) -> str:
-    """Add the byte order to UTF-16 or UTF-32 without a mark: text begins with ASCII, so zero bytes show it."""
+    """Add the byte order to UTF-16 or UTF-32 without a mark.
+
+    Text usually begins with ASCII, so its zero bytes show the order.
+    """
     codec = _find_codec(charset)
     is_marked = any(body.startswith(mark) for mark, _ in _BYTE_ORDER_MARKS)
     if codec not in _BYTE_ORDERED or is_marked or b"\0" not in body:
@@ -94,7 +98,10 @@ def _decode(body: bytes, charset: str, *, is_cut: bool) -> Text | None:
 
 
 def _find_codec(charset: str) -> str:
-    """Return Python's name of a charset, also with a prefix such as `windows-` or `x-`; empty if there is none."""
+    """Return Python's name of a charset; empty if there is none.
+
+    The charset may have a prefix such as `windows-` or `x-`.
+    """
     for name in (charset, charset.removeprefix("x-"), re.sub(_CODE_PAGE, "cp", charset)):
         try:
             b"?".decode(name)

@@ -1,7 +1,8 @@
-"""Formats in which Hooklog itself writes and reads messages: fan-out copy, inline payload, stored details.
+"""The formats in which Hooklog itself writes and reads messages.
 
-Retries wait up to 29 hours and details are stored for months. Therefore this reads what earlier releases wrote, and
-names on the wire never change. `tests/message_formats.json` has samples.
+They are fan-out copies, inline payloads and stored details. Retries wait up to 29 hours and details are stored for
+months. Therefore this reads what earlier releases wrote, and names on the wire never change.
+`tests/message_formats.json` has samples.
 """
 
 import base64
@@ -37,7 +38,7 @@ def to_fan_out_copy(message: Message, extra_fields: Mapping[str, Any]) -> str:
 
 
 def to_inline(message: Message) -> str:
-    """Compress the message, without its IDs and its webhook, to text that needs no JSON escapes."""
+    """Compress the message, without its IDs, to text that needs no JSON escapes."""
     document = {
         **{key: getattr(message, name) for key, name in _STORED_AS.items()},
         "body": message.body.decode("utf-8", "surrogateescape"),
@@ -66,7 +67,7 @@ def from_inline(text: str, webhook_id: str, message_id: str) -> Message:
 
 
 def to_details(message: Message) -> dict[str, Any]:
-    """Return what the log's details contain of it, besides its URL and body, which the API shows."""
+    """Return what the log's details contain of it, in addition to its URL and body."""
     return {
         **{key: getattr(message, name) for key, name in _IN_DETAILS.items()},
         **({"registered": True} if message.url is None else {}),
@@ -75,9 +76,10 @@ def to_details(message: Message) -> dict[str, Any]:
 
 
 def from_details(stored: Mapping[str, Any], details: Mapping[str, Any], **row_fields: Any) -> Message:
-    """Read a message from what `to_details` wrote, from the details that the API shows, and from its row's fields.
+    """Read a message from what `to_details` wrote and other stored fields.
 
-    Does not validate: the message was accepted when it was first sent.
+    Those are the details that the API shows, and fields of its row. Does not validate: the message was accepted when it
+    was first sent.
     """
     fields = {name: field.read({}) for name, field in OPTIONAL.items()}
     fields |= {name: stored[key] for key, name in _IN_DETAILS.items() if stored.get(key) is not None}

@@ -1,4 +1,4 @@
-"""All invalid fields of a request, so that one response names everything to correct."""
+"""The invalid fields of a request, so that one response names all of them."""
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _MAX_NAME_LENGTH = 128
 
 
 class FieldErrors:
-    """Collects the first error of each of one request's fields, in the order in which the fields are read."""
+    """The first error of each field of a request, in the order of reading."""
 
     def __init__(self) -> None:
         self._errors: dict[str, FieldError] = {}
@@ -29,7 +29,10 @@ class FieldErrors:
             self.add(field, str(error))
 
     def add(self, field: str, message: str) -> None:
-        """Nothing happens if the field has an error: what follows from that one would only mislead."""
+        """Add an error, unless the field has one already.
+
+        A later error may only follow from the first, and would mislead.
+        """
         name = field[:_MAX_NAME_LENGTH]
         self._errors.setdefault(name, FieldError(name, message))
 

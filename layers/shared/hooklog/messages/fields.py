@@ -1,4 +1,4 @@
-"""Strict readers for fields of a JSON object: of queue messages and of registered webhooks.
+"""Strict readers for the fields of queue messages and registered webhooks.
 
 Every reader raises InvalidMessage, which says what is wrong and what the field takes.
 """
@@ -102,9 +102,10 @@ def parse_object(body: str) -> dict[str, Any]:
 
 
 def to_compact_json(value: object) -> bytes:
-    """Encode as compact UTF-8 JSON, keys in the order given: the form in which bodies are sent.
+    """Encode as compact UTF-8 JSON, the form in which bodies are sent.
 
-    Raises ValueError for a number that JSON cannot represent, TypeError for any other such value, and RecursionError.
+    Keeps the order of keys. Raises ValueError for a number that JSON cannot represent, TypeError for any other such
+    value, and RecursionError.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # UTF-8 cannot represent an unpaired surrogate, so its JSON escape is sent as it was received.
@@ -231,12 +232,15 @@ def read_timeout(fields: Mapping[str, Any]) -> float | None:
 
 
 def format_name(name: str) -> str:
-    """Format a field's name for an error text; empty if it may be data and not a name."""
+    """Format a field's name for an error text; empty if it may be data."""
     return f" {name}" if _PLAIN_NAME.fullmatch(name) else ""
 
 
 def describe_actual(fields: Mapping[str, Any], name: str) -> str:
-    """Describe the type of a field for an error text; not the value, which may be a customer's secret."""
+    """Describe the type of a field for an error text.
+
+    The value is left out, because it may be a customer's secret.
+    """
     return f", not {_describe_type(fields[name])}" if name in fields else "; it is missing"
 
 

@@ -1,4 +1,4 @@
-"""A message: one webhook call that a producer requests, with its fields and their parser."""
+"""A message, the webhook call that a producer requests, and its parser."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
@@ -38,7 +38,7 @@ def _read_own_url(fields: Mapping[str, Any]) -> str | None:
 
 
 class Message(NamedTuple):
-    """One webhook call that a producer asked for."""
+    """One webhook call that a producer requested."""
 
     webhook_id: str
     message_id: str

@@ -1,4 +1,4 @@
-"""Trace context: converts a queue message's X-Ray header to the receiver's `traceparent` header."""
+"""Conversion of X-Ray's trace header to the receiver's `traceparent` header."""
 
 import re
 import secrets
@@ -13,7 +13,10 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
 
 
 def add_traceparent(headers: Mapping[str, str], xray_header: str) -> Mapping[str, str]:
-    """Add the trace of `Root=1-…;Parent=…;Sampled=1`, unless the headers already have one or there is none."""
+    """Add the trace of an X-Ray header, unless the headers already have a trace.
+
+    Adds nothing unless `xray_header` contains a trace: `Root=1-…;Parent=…;Sampled=1`.
+    """
     fields = _parse_xray_header(xray_header)
     root = _ROOT.fullmatch(fields.get("Root", ""))
     if not root or _is_added_by_lambda(fields) or _find_traceparent(headers) is not None:
@@ -25,7 +28,7 @@ def add_traceparent(headers: Mapping[str, str], xray_header: str) -> Mapping[str
 
 
 def _is_added_by_lambda(fields: Mapping[str, str]) -> bool:
-    """Return whether the header only serves Lambda's loop detection, and nobody traces.
+    """Return whether the header only serves Lambda's loop detection, not tracing.
 
     The AWS SDK adds such a header, with a `Lineage`, to all that a function sends. `Sampled=1` means traced.
     """

@@ -1,4 +1,4 @@
-"""The dead-letter queue, for messages that can never be sent, each with its reason."""
+"""The dead-letter queue: messages that can never be sent, each with its reason."""
 
 import base64
 import gzip
@@ -25,18 +25,18 @@ _ATTRIBUTE_BYTES = 8_192
 
 
 class DeadLetterQueue:
-    """Sends messages to the dead-letter queue."""
+    """The dead-letter queue."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
     def send(self, record: Mapping[str, Any], reason: str) -> None:
-        """Send the record with its attributes and `Reason`, `QueueMessageId` and `TraceHeader`.
+        """Send the record with its own attributes and those that explain it.
 
-        A body that leaves no room for these is compressed, or truncated if it is still too long; `BodyEncoding` says
-        which. If the record's own attributes leave no room, they are omitted. Raises botocore's exceptions; then
-        return the record to its queue.
+        The latter are `Reason`, `QueueMessageId` and `TraceHeader`. A body that leaves no room for these is compressed,
+        or truncated if it is still too long; `BodyEncoding` says which. If the record's own attributes leave no room,
+        they are omitted. Raises botocore's exceptions; then return the record to its queue.
         """
         own = record.get("messageAttributes", {})
         body, encoding = _shorten(record["body"])
@@ -60,18 +60,24 @@ class DeadLetterQueue:
 
 
 def is_redriven(record: Mapping[str, Any]) -> bool:
-    """Return whether a record of an SQS event was a dead letter, and so has another message ID than originally."""
+    """Return whether a record of an SQS event is a redriven dead letter.
+
+    Its message ID then differs from the original one.
+    """
     return ID_ATTRIBUTE in record.get("messageAttributes", {})
 
 
 def get_queue_message_id(record: Mapping[str, Any]) -> str:
-    """Return the ID of the original queue message of a record, which may be a redriven dead letter."""
+    """Return the ID of a record's original queue message.
+
+    It differs from the record's if this is a redriven dead letter.
+    """
     value = record.get("messageAttributes", {}).get(ID_ATTRIBUTE, {}).get("stringValue", "")
     return str(value if IDENTIFIER.fullmatch(value) else record["messageId"])
 
 
 def get_trace_header(record: Mapping[str, Any]) -> str:
-    """Return the record's X-Ray header, before it became a dead letter; empty if there is none.
+    """Return the record's original X-Ray header; empty if there is none.
 
     The AWS SDK adds the sender's own header to dead letters, which is ignored.
     """
@@ -100,7 +106,10 @@ def _build_attributes(added: Mapping[str, str], original: Mapping[str, Any]) -> 
 
 
 def _convert_attribute(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert an attribute from an event's format (lower camel case, base64) to the API's."""
+    """Convert an attribute from an event's format to that of SQS's API.
+
+    Events have lower camel case and base64.
+    """
     if value["dataType"].startswith("Binary"):
         return {"DataType": value["dataType"], "BinaryValue": base64.b64decode(value["binaryValue"])}
     return {"DataType": value["dataType"], "StringValue": value["stringValue"]}

@@ -95,7 +95,10 @@ class SchedulerTarget(NamedTuple):
     group: str
 
     def to_target(self, request: str) -> dict[str, Any]:
-        """Build a target that calls SendMessage, because an SQS target cannot set this queue's message groups."""
+        """Build a target that calls SendMessage.
+
+        An SQS target cannot set this queue's message groups.
+        """
         return {
             "Arn": f"arn:{self.role_arn.split(':')[1]}:scheduler:::aws-sdk:sqs:sendMessage",
             "RoleArn": self.role_arn,
@@ -121,7 +124,7 @@ class RetryQueue:
 
 
 class RetryScheduler:
-    """Schedules retries, by SQS's delay or by EventBridge Scheduler."""
+    """The scheduler of retries, which uses SQS's delay or EventBridge Scheduler."""
 
     def __init__(self, clients: Clients, queue: RetryQueue, target: SchedulerTarget) -> None:
         self._clients = clients
@@ -145,7 +148,10 @@ class RetryScheduler:
                 self._create_schedule(task, due[task], request)
 
     def _create_schedule(self, task: RetryTask, at: datetime, request: str) -> None:
-        """Create a one-time schedule, named after the execution so that there is only one."""
+        """Create a one-time schedule.
+
+        It is named after the execution, so that there is only one.
+        """
         try:
             self._clients.scheduler.create_schedule(
                 Name=f"retry-{task.execution_id}",
@@ -165,9 +171,10 @@ def _entry(task: RetryTask) -> dict[str, Any]:
 
 
 def unwrap_request(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the fields of the task, if these are a SendMessage request that Scheduler could not make.
+    """Extract the task from a SendMessage request that Scheduler could not make.
 
-    Scheduler puts such a request on the dead-letter queue, and a redrive moves it here. Raises InvalidMessage.
+    Returns any other fields unchanged. Scheduler puts such a request on the dead-letter queue, and a redrive moves it
+    here. Raises InvalidMessage.
     """
     if fields.keys() != _SEND_MESSAGE_FIELDS:
         return fields

@@ -1,4 +1,4 @@
-"""One attempt to send a message: transform it, then reject, skip or send it, and create its execution.
+"""One attempt to send a message, from its transformation to its execution.
 
 The sender and the webhook test use it.
 """
@@ -67,7 +67,7 @@ class TimeBudget(NamedTuple):
 
 
 class Dispatcher:
-    """Makes attempts. Thread-safe."""
+    """A dispatcher, which makes attempts. Thread-safe."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Dispatcher:
         *,
         details_stored: bool = True,
     ) -> None:
-        """Create it. `schedule` is the default.
+        """Create a dispatcher. `schedule` is the default.
 
         Without stored details, retries get an inline payload.
         """
@@ -96,10 +96,10 @@ class Dispatcher:
         *,
         dry_run: bool = False,
     ) -> Execution:
-        """Send the message to its own URL, or to the webhook in `entry`; a dry run only builds the request.
+        """Send the message to its own URL, or to the webhook in `entry`.
 
-        A message without a URL or an entry fails with `unknown_webhook`. Raises NoTimeLeft, and the exceptions of
-        `transform` except HardError; then nothing was sent.
+        A dry run only builds the request. A message without a URL or an entry fails with `unknown_webhook`. Raises
+        NoTimeLeft, and the exceptions of `transform` except HardError; then nothing was sent.
         """
         call = entry.webhook.make_call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
         try:

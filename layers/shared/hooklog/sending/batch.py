@@ -1,4 +1,4 @@
-"""A batch of queue messages, processed in parallel; executions are logged as they finish."""
+"""A batch of queue messages, processed in parallel and logged as they finish."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -65,7 +65,7 @@ class Destinations(NamedTuple):
 
 
 class Sender:
-    """Sends batches with `threads` threads, which outlive an invocation."""
+    """A sender of batches with `threads` threads, which outlive an invocation."""
 
     def __init__(
         self,
@@ -83,7 +83,10 @@ class Sender:
         self._start_threads(threads)
 
     def _start_threads(self, threads: int) -> None:
-        """Start all threads now, because a failure to start one later would fail a batch that is half sent."""
+        """Start all threads now.
+
+        A failure to start one later would fail a batch that is half sent.
+        """
         barrier = Barrier(threads)
         wait([self._pool.submit(barrier.wait) for _ in range(threads)])
 
@@ -117,7 +120,10 @@ class Sender:
         return outcome
 
     def _remove_next_attempts(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Remove `next_attempt_at` of executions that were followed by others, if enough time is left."""
+        """Remove `next_attempt_at` of executions that others followed.
+
+        Does nothing if too little time is left.
+        """
         followed = {(each.webhook_id, each.previous_id) for each in outcome.executions if each.previous_id}
         if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
@@ -143,7 +149,10 @@ class Sender:
         invalid_records: InvalidRecords,
         others: dict[str, Processed],
     ) -> Mapping[str, Execution]:
-        """Return the executions by queue message ID; add the rest to `invalid_records`, `others` and `outcome`."""
+        """Return the executions by queue message ID.
+
+        Adds the rest to `invalid_records`, `others` and `outcome`.
+        """
         results: dict[str, Processed] = {}
         for future, record in finished.items():
             error = future.exception()
@@ -165,7 +174,10 @@ class Sender:
             outcome.faults[record["messageId"]] = describe_error(error)
 
     def _store(self, executions: Mapping[str, Execution], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Log executions and schedule their retries: together, or one by one if that fails, as for lack of memory."""
+        """Log executions and schedule their retries.
+
+        Does so together, or one by one if that fails, for example because memory is low.
+        """
         try:
             is_logged = self._log(executions, outcome)
         except Exception as error:  # noqa: BLE001 - they were sent, so they must be logged
@@ -181,7 +193,7 @@ class Sender:
             self._store({queue_message_id: execution}, outcome, seconds_left)
 
     def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
-        """Log executions; return whether the log or the queue of pending log writes has them."""
+        """Log executions; return whether they are in the log or are pending log writes."""
         try:
             unwritten = self._log_writer.write(list(executions.values()))
         except NotQueued as error:
@@ -246,13 +258,19 @@ def _reserve(seconds_left: Callable[[], float], reserved: float) -> Callable[[],
 
 
 def _require_time(seconds_left: Callable[[], float]) -> None:
-    """Raise NotQueued if a request to SQS that times out would end the invocation and return the whole batch."""
+    """Raise NotQueued unless there is time for a request to SQS that times out.
+
+    If the invocation ended during the request, the whole batch would be returned.
+    """
     if seconds_left() < SERVICE_TIMEOUT_SECONDS:
         raise NotQueued("no time is left")
 
 
 def _describe(error: Exception) -> str:
-    """Return the text of Hooklog's own errors, which contain AWS's error code; describe others."""
+    """Return the text of an error of Hooklog, or the description of another.
+
+    The texts of Hooklog's errors contain AWS's error code.
+    """
     return str(error) if isinstance(error, HooklogError) else describe_error(error)
 
 
@@ -264,7 +282,10 @@ def _make_retry_task(execution: Execution) -> RetryTask:
 
 
 def _group_finished(futures: Mapping[Future[Processed], Record]) -> Iterator[tuple[set[Future[Processed]], bool]]:
-    """Group futures that finish within FLUSH_SECONDS of a group's first; say with each whether others are pending."""
+    """Group futures that finish within FLUSH_SECONDS of a group's first.
+
+    Yields with each group whether others are pending.
+    """
     pending = set(futures)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""The failure monitor: records since when a webhook has been failing, and disables it if its receiver is gone."""
+"""The failure monitor, which disables webhooks whose receivers are gone."""
 
 import json
 from collections import defaultdict
@@ -64,12 +64,18 @@ class EventTopic(NamedTuple):
 
 
 class FailureMonitor:
-    """Records since when each webhook has been failing, and disables those whose receivers are gone."""
+    """A monitor that disables webhooks whose receivers are gone.
+
+    It records since when each webhook has been failing.
+    """
 
     def __init__(
         self, cache: WebhookCache, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
     ) -> None:
-        """Create it. A webhook may fail for so many days; 0 means without limit, unless it answers 410."""
+        """Create a monitor that lets a webhook fail for so many days; 0 is no limit.
+
+        A response of 410 disables a webhook immediately.
+        """
         self._cache = cache
         self._events = events
         self._max_duration = timedelta(days=days)
@@ -77,7 +83,7 @@ class FailureMonitor:
         self._checked_at: dict[str, datetime] = {}
 
     def observe(self, executions: Iterable[Execution], seconds_left: Callable[[], float]) -> Iterator[Disabled]:
-        """Process logged executions as far as time allows; yields the webhooks that it disables.
+        """Process logged executions as far as time allows; yield the disabled webhooks.
 
         Costs nothing for a webhook that succeeds and was not failing. Raises DynamoDB's exceptions, which may be
         ignored, because the next failure leads to the same check.

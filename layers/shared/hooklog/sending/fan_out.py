@@ -1,4 +1,4 @@
-"""Fan-out: copies of a topic's message for each of its webhooks, a page of webhooks at a time."""
+"""Fan-out: copies of a topic's message for its webhooks, a page at a time."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -98,14 +98,14 @@ class FannedOut(NamedTuple):
 
 
 class FanOut:
-    """Queues copies of topics' messages. Thread-safe."""
+    """A fan-out, which queues copies of topics' messages. Thread-safe."""
 
     def __init__(self, clients: Clients, queue_url: str) -> None:
         self._clients = clients
         self._queue_url = queue_url
 
     def run(self, task: FanOutTask) -> FannedOut:
-        """Queue copies for the next page of webhooks, and a continuation if there are more.
+        """Queue copies for the next page of webhooks, and a continuation if more follow.
 
         Raises InvalidMessage if the copies would be too long or after MAX_REQUEUES pages, NotQueued, and pynamodb's
         exceptions.

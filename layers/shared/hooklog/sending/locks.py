@@ -35,9 +35,9 @@ class LockRow(AttachedTable):
 
 
 def take(lock: Lock, webhook_id: str, holder: str, seconds: int, instead_of: str | None = None) -> bool:
-    """Take the lock for so many seconds; return False if a holder other than `instead_of` has it.
+    """Take the lock for so many seconds; return whether that succeeded.
 
-    Idempotent, because DynamoDB's response may be lost.
+    Returns False if a holder other than `instead_of` has it. Idempotent, because DynamoDB's response may be lost.
     """
     now = int(time.time())
     row = LockRow(webhook_id, lock, holder=holder, taken_at=now, expires_at=now + seconds)

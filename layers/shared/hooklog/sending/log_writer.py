@@ -1,4 +1,4 @@
-"""Writes executions to the log, or to the queue of pending log writes if DynamoDB does not accept them."""
+"""The writer of the log, which queues what DynamoDB does not accept."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from hooklog.queues.pending import PendingLogWrites
 
 
 class LogWriter(NamedTuple):
-    """Writes executions to the log."""
+    """A writer of executions to the log."""
 
     connection: Connection
     retention: Retention

@@ -1,4 +1,7 @@
-"""Processing of one queue message: send it, send a logged execution again, copy it, or ignore it."""
+"""The processing of one queue message.
+
+Depending on the message, it is sent, a logged execution is sent again, copies are queued, or nothing happens.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -40,14 +43,17 @@ _REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log w
 
 
 class Postponed(NamedTuple):
-    """A task to queue again after so many seconds, because it is not due or the log could not be read."""
+    """A task to queue again after so many seconds.
+
+    It is not due, or the log could not be read.
+    """
 
     task: RetryTask
     seconds: int
 
 
 class Ignored(NamedTuple):
-    """Nothing was sent, and nothing needs to be."""
+    """A queue message for which nothing was sent, and nothing needs to be."""
 
     reason: str
     retry: tuple[RetryTask, datetime] | None = None
@@ -67,7 +73,7 @@ class _Ready(NamedTuple):
 
 
 class MessageProcessor:
-    """Processes queue messages. Thread-safe."""
+    """The processor of queue messages. Thread-safe."""
 
     def __init__(
         self,
@@ -112,7 +118,10 @@ class MessageProcessor:
         return None
 
     def _recreate_retry(self, content: Message | RetryTask, attempt: Attempt) -> tuple[RetryTask, datetime] | None:
-        """Create the retry of a logged failure again, for later, so that it finds the original retry in the log."""
+        """Create the retry of a logged failure again.
+
+        It comes later than the original retry, so that it finds that one in the log.
+        """
         row = ExecutionRow.get(attempt.webhook_id, attempt.execution_id, consistent_read=True)
         if not row.next_attempt_at or row.erased:
             return None
@@ -197,9 +206,9 @@ def _make_context(received: QueueMessage) -> AttemptContext:
 
 
 def _find_sent(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
-    """Find executions that the queue message may have led to, with a consistent read of the table.
+    """Find executions that the queue message may have led to.
 
-    On a busy webhook, older ones are read from the index, which includes them by now.
+    Reads the table consistently. On a busy webhook, older ones are read from the index, which includes them by now.
     """
     recent = list_recent_attempts(content.webhook_id, content.message_id, received.sent_since)
     yield from recent.attempts
@@ -215,7 +224,10 @@ def _postpone_until_due(task: RetryTask, seconds: float) -> Postponed:
 
 
 def _postpone(task: RetryTask) -> Postponed:
-    """Postpone a task because its execution is not in the log, with a backoff from 1 to 15 minutes."""
+    """Postpone a task whose execution is not in the log.
+
+    The backoff is from 1 to 15 minutes. Raises InvalidMessage after MAX_POSTPONEMENTS.
+    """
     if task.postponements >= MAX_POSTPONEMENTS:
         raise InvalidMessage(f"execution {task.execution_id} or its details are not in the log")
     postponed = task._replace(postponements=task.postponements + 1)
@@ -223,7 +235,10 @@ def _postpone(task: RetryTask) -> Postponed:
 
 
 def _build_inline(content: Message | RetryTask) -> str:
-    """Build the inline payload for a retry; empty if the message should be in the log but is not."""
+    """Build the inline payload for a retry.
+
+    Empty if the message should be in the log but is not.
+    """
     if isinstance(content, Message):
         return to_inline(content)
     if content.inline_payload:
@@ -233,7 +248,10 @@ def _build_inline(content: Message | RetryTask) -> str:
 
 
 def _load_message(task: RetryTask, row: ExecutionRow) -> Message | None:
-    """Load the message from the task's inline payload or from the log; None if neither has it (yet)."""
+    """Load the message from the task's inline payload or from the log.
+
+    None if neither has it (yet).
+    """
     if task.inline_payload:
         return from_inline(task.inline_payload, task.webhook_id, task.message_id)
     return read_message(row)

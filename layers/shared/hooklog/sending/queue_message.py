@@ -1,4 +1,4 @@
-"""The parser of queue messages: a producer's message, a topic's message, or a retry task."""
+"""The parser of queue messages: producers' and topics' messages, and retry tasks."""
 
 import math
 from collections.abc import Mapping
@@ -75,7 +75,7 @@ def _parse_timestamp(milliseconds: str) -> datetime:
 
 
 def _first_possible_copy(origin: Origin) -> str:
-    """Return the time of the topic's message's first receipt: no copy was sent before it."""
+    """Return when the topic's message was first received: no copy was sent earlier."""
     if not origin.unique_until:
         return _BEGINNING
     received_at = _parse_timestamp(str((origin.unique_until - UNIQUE_SECONDS) * 1000))

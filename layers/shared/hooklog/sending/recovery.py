@@ -1,6 +1,7 @@
-"""Recovery of a webhook: resends everything that failed in a period, page by page, so that it survives a crash.
+"""Recovery of a webhook: everything that failed in a period is resent.
 
-A webhook has one running recovery at a time. A new one takes the webhook's lock from the last one, if that has ended.
+This happens page by page, so that a recovery survives a crash. A webhook has one running recovery at a time. A new one
+takes the webhook's lock from the last one, if that has ended.
 """
 
 import json
@@ -115,9 +116,10 @@ class _Page(NamedTuple):
 
 
 def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
-    """Start a recovery of failures at or after `since` and before `until`; return its ID.
+    """Start a recovery of a webhook's failures and return its ID.
 
-    Both times are in the format of `compact_time`. Raises RecoveryRunning if the webhook has another, and NotQueued.
+    The failures are those at or after `since` and before `until`. Both times are in the format of `compact_time`.
+    Raises RecoveryRunning if the webhook has another, and NotQueued.
     """
     recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
     while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, RETENTION_SECONDS, instead_of=_find_ended(webhook_id)):
@@ -143,7 +145,7 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
 
 
 def _find_ended(webhook_id: str) -> str | None:
-    """Return the ended recovery that still holds the webhook's lock; None if there is none.
+    """Return the ended recovery that still holds the webhook's lock, if there is one.
 
     Stops a stalled recovery. Raises RecoveryRunning if the recovery has not ended.
     """
@@ -186,10 +188,10 @@ def get_progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 
 
 def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
-    """Continue until the recovery is done or no time is left, by at least one failure; return whether it has ended.
+    """Continue a recovery while time is left; return whether it has ended.
 
-    It has also ended, for this run, if another run has taken over, or if it expired or was stopped. After a crash, a
-    page is repeated, but a task that is queued twice is sent only once.
+    Processes at least one failure. It has also ended, for this run, if another run has taken over, or if it expired or
+    was stopped. After a crash, a page is repeated, but a task that is queued twice is sent only once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
@@ -221,7 +223,10 @@ def _process(failures: Sequence[ExecutionRow], row: RecoveryRow, time_left: Call
 
 
 def _is_sendable(task: RetryTask) -> bool:
-    """Return whether its details are stored, or may still be pending log writes, for which the sender waits."""
+    """Return whether its details are stored, or may still be pending log writes.
+
+    The sender waits for pending log writes.
+    """
     if task.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
         return details.are_stored(task.webhook_id, task.execution_id)
     row = ExecutionRow.get(task.webhook_id, task.execution_id, consistent_read=True)

@@ -18,13 +18,13 @@ T = TypeVar("T")
 
 
 class TimeLimit:
-    """Counts down the time of an API call."""
+    """The time limit of an API call, counted from its creation."""
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
 
     def left(self, reserve: float = 0) -> float:
-        """Return the seconds left after a reserve for later steps; negative after the deadline."""
+        """Return the seconds left, less a reserve; negative after the deadline."""
         return self._deadline - time.monotonic() - reserve
 
     def run(self, step: Callable[[], T], name: str, reserve: float = 0) -> T:

@@ -1,4 +1,4 @@
-"""A webhook test: one immediate attempt, even if the webhook is disabled, or a dry run."""
+"""A webhook test: an immediate attempt or a dry run, also of a disabled webhook."""
 
 import secrets
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ class WebhookTest(NamedTuple):
 
 
 class WebhookTester:
-    """Tests webhooks with the same attempts as the sender."""
+    """The tester of webhooks, which makes the same attempts as the sender."""
 
     def __init__(self, dispatcher: Dispatcher, transformer: Transformer) -> None:
         self._dispatcher = dispatcher
@@ -128,7 +128,10 @@ def unlock(message: Message) -> None:
 
 
 def build_response(execution: Execution, retention_days: int, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """Build the response of a test: summary and all details, even if the log does not store them."""
+    """Build the response of a test: its summary and details.
+
+    It contains them even if the log does not.
+    """
     return {**to_summary(to_row(execution, retention_days)), **build_masked_details(execution, sensitive)}
 
 

@@ -1,7 +1,8 @@
-"""JSONata numbers that keep all digits of integers and format decimals as JavaScript does.
+"""JSONata numbers that keep all digits of integers.
 
-The library computes with doubles and formats numbers with 15 digits, which changes IDs of 16 digits. It has no option
-for that, so importing this module replaces the operators, `$string` and the functions of numbers.
+Decimals are formatted as JavaScript does. The library computes with doubles and formats numbers with 15 digits, which
+changes IDs of 16 digits. It has no option for that, so importing this module replaces the operators, `$string` and the
+functions of numbers.
 """
 
 import math
@@ -159,7 +160,10 @@ def check_number(number: Number) -> Number:
 
 
 def format_number(number: Number) -> str:
-    """Format a number as JavaScript does (ECMA-262, Number::toString), but with all digits of integers."""
+    """Format a number as JavaScript does, but with all digits of integers.
+
+    JavaScript's format is that of Number::toString in ECMA-262.
+    """
     if isinstance(number, int):
         return str(number)
     sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()

@@ -69,7 +69,7 @@ class _Item(NamedTuple):
 
 
 class WebhookCache:
-    """Finds webhooks by ID.
+    """A cache that finds webhooks by ID.
 
     Thread-safe; threads that need the same webhook share one read.
     """
@@ -90,9 +90,9 @@ class WebhookCache:
         self._lock = Lock()
 
     def find(self, webhook_id: str, *, checked_since: datetime | None = None) -> Entry | None:
-        """Return a webhook, from the cache if it was checked since that time; None if it does not exist.
+        """Return a webhook; None if it does not exist.
 
-        Raises RegistryUnavailable.
+        It may come from the cache, if it was checked since that time. Raises RegistryUnavailable.
         """
         with self._webhook_locks[hash(webhook_id) % _LOCK_COUNT]:
             item, now = self._items.get(webhook_id), self._clock()

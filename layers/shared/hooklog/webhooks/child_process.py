@@ -1,4 +1,7 @@
-"""The client of the process that evaluates expressions: starts it, sends requests, and replaces it when it ends."""
+"""The client of the process that evaluates expressions.
+
+It starts the process, sends requests to it, and replaces it when it ends.
+"""
 
 import contextlib
 import os
@@ -47,13 +50,13 @@ class ProcessEnded(Exception):
     """The process ended instead of responding."""
 
     def __init__(self, response: bytes | None) -> None:
-        """Create it. `response` is the one to which the exit code corresponds, if any."""
+        """Create the exception. `response` is what the exit code corresponds to, if any."""
         super().__init__()
         self.response = response
 
 
 class EvaluatorClient:
-    """Evaluates expressions in a child process, for one thread at a time."""
+    """A client that evaluates expressions in a child process, for a thread at a time."""
 
     def __init__(self) -> None:
         self._process: _Process | None = None
@@ -121,7 +124,10 @@ class _Process:
 
 
 def _build_environment() -> dict[str, str]:
-    """Build an environment with only the paths of modules and libraries, so without credentials."""
+    """Build an environment without credentials.
+
+    It has only the paths of modules and libraries.
+    """
     libraries = os.environ.get("LD_LIBRARY_PATH")
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return paths | ({"LD_LIBRARY_PATH": libraries} if libraries else {})

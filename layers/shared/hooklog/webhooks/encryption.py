@@ -6,7 +6,7 @@ from hooklog.aws import Clients
 
 
 class KeyEncryption:
-    """Encrypts and decrypts signing keys. Raises botocore's exceptions."""
+    """The encryption of signing keys. Raises botocore's exceptions."""
 
     def __init__(self, clients: Clients, key_id: str) -> None:
         self._clients = clients
@@ -27,5 +27,8 @@ class KeyEncryption:
 
 
 def _make_context(webhook_id: str) -> Mapping[str, str]:
-    """Make the encryption context, which binds the ciphertext to its webhook and appears in CloudTrail."""
+    """Make the encryption context, which binds the ciphertext to its webhook.
+
+    It also appears in CloudTrail.
+    """
     return {"webhook_id": webhook_id}

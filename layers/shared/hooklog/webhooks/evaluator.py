@@ -1,9 +1,9 @@
-"""The program of the process that evaluates JSONata expressions; `child_process` starts it.
+"""The program that evaluates JSONata expressions; `child_process` starts it.
 
 Each line of its input is a request: `{"seconds": 0.5, "expression": "…", "input": {…}}`. Without `input`, the
 expression is only compiled. Each line of its output is a response: SUCCEEDED and the resulting JSON, SKIPPED if there
-is no result, FAILED and an error text as JSON, or TIMED_OUT after so many seconds of CPU time. Too much
-memory, or too much time within one C function, ends the process. Evaluations share no state.
+is no result, FAILED and an error text as JSON, or TIMED_OUT after so many seconds of CPU time. Too much memory, or too
+much time within one C function, ends the process. Evaluations share no state.
 """
 
 import json
@@ -38,11 +38,11 @@ MAX_CACHED_LENGTH: Final = 16_384
 
 
 class _TimedOut(BaseException):
-    """A BaseException, so that no `except Exception` catches it."""
+    """The end of the CPU time. No `except Exception` catches this BaseException."""
 
 
 class Evaluator:
-    """Evaluates expressions and caches compiled ones.
+    """An evaluator of expressions, which caches compiled ones.
 
     For one thread only, because jsonata uses thread-local state.
     """
@@ -118,15 +118,16 @@ def _build_failure(reason: str) -> bytes:
 
 
 class _Timer:
-    """Limits the CPU time of an evaluation."""
+    """A limit of the CPU time of an evaluation."""
 
     is_running = False
 
     @classmethod
     def start(cls, seconds: float) -> None:
-        """Interrupt Python code and regular expressions after so many seconds of CPU time.
+        """Start a timer that interrupts Python code after so many seconds of CPU time.
 
-        Code in C or in the kernel is not interrupted: the process ends 10%, or at least 20 ms, later.
+        It interrupts regular expressions, too. Code in C or in the kernel is not interrupted: the process ends 10%, or
+        at least 20 ms, later.
         """
         cls.is_running = True
         signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
@@ -147,7 +148,7 @@ class _Timer:
 
 
 def serve(requests: Iterator[bytes], responses: BinaryIO, measure_memory: Callable[[], int]) -> None:
-    """Respond until the requests end, or until evaluations have leaked too much memory."""
+    """Respond until the requests end or evaluations have leaked too much memory."""
     evaluator, initial = Evaluator(), measure_memory()
     while (leaked := measure_memory() - initial) <= MAX_LEAKED_BYTES:
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES + max(leaked, 0), resource.RLIM_INFINITY))
@@ -166,7 +167,7 @@ def serve(requests: Iterator[bytes], responses: BinaryIO, measure_memory: Callab
 
 
 def _make_memory_meter() -> Callable[[], int]:
-    """Return a function that measures the process's address space, which RLIMIT_AS limits."""
+    """Return a function that measures the address space, which RLIMIT_AS limits."""
     statm, page = os.open("/proc/self/statm", os.O_RDONLY), resource.getpagesize()
     return lambda: int(os.pread(statm, 64, 0).split()[0]) * page
 

@@ -53,7 +53,7 @@ class _Waiting(NamedTuple):
 
 
 class FairQueue:
-    """Lets one thread at a time evaluate an expression. Thread-safe."""
+    """A queue that lets one thread at a time evaluate an expression. Thread-safe."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

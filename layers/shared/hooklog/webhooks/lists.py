@@ -23,7 +23,7 @@ class Page(NamedTuple):
 
 
 class Subscribers(NamedTuple):
-    """IDs of a topic's webhooks in order, and the last ID that was read if there are more."""
+    """IDs of a topic's webhooks in order, and the last ID read if there are more."""
 
     webhook_ids: list[str]
     more_after: str | None
@@ -39,9 +39,10 @@ def list_covered(patterns: Sequence[str], limit: int, after: str | None) -> Page
 
 
 def find_subscribers(topic: str, event_type: str | None, after: str, limit: int) -> Subscribers:
-    """Find webhooks that accept the event type, among the topic's first `limit` after the ID `after`.
+    """Find the topic's webhooks that accept the event type.
 
-    Includes webhooks that were disabled automatically, so that their histories show what they miss.
+    Reads the first `limit` webhooks of the topic after the ID `after`. Includes webhooks that were disabled
+    automatically, so that their histories show what they miss.
     """
     bounds = WebhookRow.webhook_id > (after or _FIRST)
     rows = list(WebhookRow.by_topic.query(topic, bounds, limit=limit))

@@ -23,7 +23,10 @@ def is_pattern(text: str) -> bool:
 
 
 def get_prefix(pattern: str) -> str | None:
-    """Return the prefix of covered names: `acme.` for `acme.*`, empty for `*`; None for a whole name."""
+    """Return the prefix of the names that a pattern covers; None for a whole name.
+
+    For `acme.*` it is `acme.`, and for `*` it is empty.
+    """
     return pattern[:-1] if pattern.endswith("*") else None
 
 

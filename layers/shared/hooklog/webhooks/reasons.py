@@ -41,7 +41,10 @@ _REASONS: Final[Mapping[type[Exception], str]] = {
 
 
 def explain_error(error: Exception, expression: str) -> str:
-    """Explain what is wrong with the expression, with JSONata's error code and position if there are any."""
+    """Explain what is wrong with the expression.
+
+    Includes JSONata's error code and position, if there are any.
+    """
     if isinstance(error, JException):
         return _format_message(error, expression)
     return next(reason for exception, reason in _REASONS.items() if isinstance(error, exception))
@@ -76,7 +79,10 @@ def _get_code(error: JException) -> str:
 
 
 def _get_values(error: JException) -> tuple[Any, ...]:
-    """Return the values in the order of the message's placeholders, which jsonata ignores for one code."""
+    """Return the values in the order of the message's placeholders.
+
+    jsonata ignores that order for one code.
+    """
     if error.error == "T0411":
         return (error.expected,)
     return error.current, error.expected, error.extra

@@ -101,7 +101,7 @@ def set_failing_since(webhook: Webhook, since: str | None) -> None:
 
 
 def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
-    """Disable a webhook, as a new version; return False if it has changed since it was read.
+    """Disable a webhook, as a new version; return False if it changed after the read.
 
     Idempotent, because DynamoDB's response may be lost.
     """

@@ -52,7 +52,10 @@ class RetrySchedule(NamedTuple):
     def next_attempt(
         self, delivery: Delivery, retries_used: int, now: datetime, uniform: Callable[[float, float], float]
     ) -> datetime | None:
-        """Return when to retry this failure; None after a 410, a permanent hard error or the schedule's end."""
+        """Return when to retry this failure, or None.
+
+        There is no retry after a 410, a permanent hard error or the schedule's end.
+        """
         if delivery.result == HTTPStatus.GONE or (delivery.error and not delivery.error.error_type.is_retried):
             return None
         if retries_used >= len(self.delays):
@@ -63,7 +66,10 @@ class RetrySchedule(NamedTuple):
 
 
 def parse_retry_after(delivery: Delivery, now: datetime) -> float:
-    """Return the seconds in the Retry-After of a 429 or 503; 0 if it has none, or a past time."""
+    """Return the seconds in the response's Retry-After.
+
+    0 if it has none, a past time, or a status other than 429 and 503.
+    """
     if delivery.result not in _RETRY_AFTER_STATUSES or delivery.response is None:
         return 0
     return max([0, *_parse_values(delivery.response.get_header("retry-after")[:_READ_LENGTH], now)])

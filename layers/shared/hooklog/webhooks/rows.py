@@ -86,7 +86,10 @@ class EncryptedKeys(NamedTuple):
     previous_until: datetime | None = None
 
     def to_response(self, now: datetime) -> dict[str, Any]:
-        """Return until when the previous key also signs, for an API response; null if it does not (any more)."""
+        """Convert to an API response: until when the previous key also signs.
+
+        null if it does not (any more).
+        """
         is_rotating = self.previous_until and now < self.previous_until
         until = iso_time(compact_time(self.previous_until)) if self.previous_until and is_rotating else None
         return {"previous_valid_until": until}

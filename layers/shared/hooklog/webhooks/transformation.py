@@ -44,7 +44,7 @@ class _ExpressionFailed(Exception):
 
 
 class Transformer:
-    """Evaluates expressions, one at a time. Thread-safe."""
+    """A transformer, which evaluates one expression at a time. Thread-safe."""
 
     def __init__(self) -> None:
         self._queue = FairQueue()
@@ -106,7 +106,10 @@ class Transformer:
 
 
 def _build_request(expression: str, message: Message) -> bytes:
-    """Build a request of one line: insert the payload without parsing it, with spaces for its line feeds."""
+    """Build a request of one line.
+
+    Inserts the payload without parsing it, with spaces instead of line feeds.
+    """
     return b'"expression":%b,"input":{"payload":%b,"event_type":%b,"message_id":%b,"webhook_id":%b}}' % (
         _to_json(expression),
         message.body.replace(b"\n", b" "),

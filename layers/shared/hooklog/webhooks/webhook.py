@@ -1,4 +1,7 @@
-"""A registered webhook and its fields, each declared once with how it is read, stored and shown."""
+"""A registered webhook and its fields.
+
+Each field is declared once, with how it is read, stored and shown.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum, auto
