@@ -1,4 +1,4 @@
-"""API Gateway's authorizer: verifies a bearer token and returns a policy."""
+"""API Gateway's authorizer, which verifies a bearer token and returns a policy."""
 
 import sys
 from functools import partial

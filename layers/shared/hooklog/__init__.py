@@ -1,4 +1,4 @@
-"""Send webhooks and keep a log of every execution.
+"""The package that sends webhooks and logs every execution.
 
 Each module imports only modules listed before it:
 

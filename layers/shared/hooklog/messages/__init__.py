@@ -1,4 +1,4 @@
-"""What a producer asks for, read strictly.
+"""The messages that producers send, read strictly.
 
 In order: fields, field_errors, trace, message, codec, call.
 """

@@ -72,7 +72,7 @@ class FailureMonitor:
     def __init__(
         self, cache: WebhookCache, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
     ) -> None:
-        """Create a monitor that lets a webhook fail for so many days; 0 is no limit.
+        """Create a monitor that lets a webhook fail for so many days; 0 for no limit.
 
         A response of 410 disables a webhook immediately.
         """

@@ -1,4 +1,4 @@
-"""The registry of webhooks: reads, creates, changes, disables and deletes them."""
+"""The registry, which reads, creates, changes, disables and deletes webhooks."""
 
 from datetime import datetime, timedelta
 from functools import partial
