@@ -46,14 +46,14 @@ class Case:
     quiet: tuple[Values, ...]
 
 
-def one(watched: str, statistic: str, seconds: int, raised: int, quiet: int) -> Case:
+def single(watched: str, statistic: str, seconds: int, raised: int, quiet: int) -> Case:
     return Case((watched,), statistic, seconds, ({"": raised},), ({"": quiet},))
 
 
 CASES = {
-    "DeadLetters": one("WebhookDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
-    "UnloggedDeadLetters": one("UnloggedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
-    "RecoveryDeadLetters": one("RecoveryDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "DeadLetters": single("WebhookDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "UnloggedDeadLetters": single("UnloggedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "RecoveryDeadLetters": single("RecoveryDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
     "DeadLettersExpire": Case(
         (
             "WebhookDeadLetterQueue ApproximateAgeOfOldestMessage",
@@ -69,12 +69,12 @@ CASES = {
         ),
         ({"webhooks": 259_200, "unlogged": 259_200, "recoveries": 259_200},),
     ),
-    "OldestMessage": one("WebhookQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
-    "OldestUnlogged": one("UnloggedExecutions ApproximateAgeOfOldestMessage", "Maximum", 300, 3601, 3600),
-    "OldestRecovery": one("RecoveryQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
-    "SenderErrors": one("SendWebhooksFunction Errors", "Sum", 60, 1, 0),
-    "SenderFaults": one("AWS::StackName Faults", "Sum", 300, 1, 0),
-    "SenderThrottles": one("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
+    "OldestMessage": single("WebhookQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
+    "OldestUnlogged": single("UnloggedExecutions ApproximateAgeOfOldestMessage", "Maximum", 300, 3601, 3600),
+    "OldestRecovery": single("RecoveryQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
+    "SenderErrors": single("SendWebhooksFunction Errors", "Sum", 60, 1, 0),
+    "SenderFaults": single("AWS::StackName Faults", "Sum", 300, 1, 0),
+    "SenderThrottles": single("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
     "WorkerThrottles": Case(
         ("LogUnloggedFunction Throttles", "RunRecoveryFunction Throttles"),
         "Sum",
@@ -82,8 +82,8 @@ CASES = {
         ({"unlogged": 1, "recoveries": 0}, {"unlogged": 0, "recoveries": 1}),
         ({"unlogged": 0, "recoveries": 0},),
     ),
-    "LogUnloggedErrors": one("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
-    "RunRecoveryErrors": one("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
+    "LogUnloggedErrors": single("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
+    "RunRecoveryErrors": single("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
     "RecursiveInvocations": Case(
         ("SendWebhooksFunction RecursiveInvocationsDropped", "RunRecoveryFunction RecursiveInvocationsDropped"),
         "Sum",
@@ -108,8 +108,8 @@ CASES = {
         ({"delivered": 79, "failed": 21}, {"delivered": 0, "failed": 50}),
         ({"delivered": 80, "failed": 20}, {"delivered": 0, "failed": 49}, {"delivered": 50, "failed": 0}),
     ),
-    "ApiErrors": one("AWS::StackName v1 5XXError", "Sum", 300, 5, 4),
-    "ApiLatency": one("AWS::StackName v1 Latency", "p99", 900, 3001, 3000),
+    "ApiErrors": single("AWS::StackName v1 5XXError", "Sum", 300, 5, 4),
+    "ApiLatency": single("AWS::StackName v1 Latency", "p99", 900, 3001, 3000),
     "AuthorizerFailures": Case(
         ("AuthorizeFunction Errors", "AWS::StackName TokensRefused"),
         "Sum",
@@ -238,8 +238,8 @@ def test_only_the_local_aws_omits_unsupported_resources() -> None:
         unknown = resource["Type"] in {"AWS::Logs::QueryDefinition", "AWS::CloudWatch::InsightRule"}
         assert (resource.get("Condition") == "OnAws") == (unknown or "Metrics" in ALARMS.get(name, {}))
     for stage in template.TEMPLATE["Parameters"]["Stage"]["AllowedValues"]:
-        there = template.default({"Fn::If": ["OnAws", True, False]}, Stage=stage)
-        assert there == (stage != "local")
+        is_present = template.default({"Fn::If": ["OnAws", True, False]}, Stage=stage)
+        assert is_present == (stage != "local")
 
 
 def metric_stats(alarm: template.Resource) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ SLACK = 20
 MESSAGE = Message("acme.orders", "msg_1", "", b'{"order":1742}', {}, None, 30)
 
 
-class Sent(NamedTuple):
+class Script(NamedTuple):
     """The pieces that a receiver sends, and whether it then closes the connection."""
 
     pieces: list[bytes]
@@ -41,23 +41,23 @@ class Sent(NamedTuple):
     """Seconds after each piece."""
 
 
-class Written(NamedTuple):
+class Generated(NamedTuple):
     """A generated response."""
 
     status: int
     sent: bytes
-    arrived: int
+    status_length: int
     """The number of bytes up to the end of the status line."""
-    headed: int
+    head_length: int
     """The number of bytes before the body."""
 
 
-class Scripted:
-    """A receiver that answers the first request of each connection with `sent`."""
+class ScriptedReceiver:
+    """A receiver that answers the first request of each connection with `script`."""
 
     def __init__(self) -> None:
-        self.sent = Sent([], closes=True)
-        self.taken: SimpleQueue[bool] = SimpleQueue()
+        self.script = Script([], closes=True)
+        self.read_completely: SimpleQueue[bool] = SimpleQueue()
         """For each response, whether the client read all of it."""
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
@@ -73,18 +73,18 @@ class Scripted:
             except OSError:
                 return
             with connection:
-                self.taken.put(self._answer(connection))
+                self.read_completely.put(self._respond(connection))
 
-    def _answer(self, connection: socket.socket) -> bool:
+    def _respond(self, connection: socket.socket) -> bool:
         try:
             request = b""
             # closing with unread data would reset the connection
             while not request.endswith(MESSAGE.body) and (more := connection.recv(65_536)):
                 request += more
-            for piece in self.sent.pieces:
+            for piece in self.script.pieces:
                 connection.sendall(piece)
-                time.sleep(self.sent.pause)
-            while not self.sent.closes and connection.recv(65_536):
+                time.sleep(self.script.pause)
+            while not self.script.closes and connection.recv(65_536):
                 pass
         except OSError:
             return False  # the client stopped reading
@@ -92,10 +92,10 @@ class Scripted:
 
 
 @pytest.fixture
-def scripted() -> Iterator[Scripted]:
-    scripted = Scripted()
-    yield scripted
-    scripted.close()
+def receiver() -> Iterator[ScriptedReceiver]:
+    receiver = ScriptedReceiver()
+    yield receiver
+    receiver.close()
 
 
 ODD_BYTES = st.binary(max_size=40)
@@ -129,7 +129,7 @@ HEADER_LINES = st.one_of(
         [b"no header", b": nameless", b"HTTP/1.1 500 Oh", b"X-Long: " + b"x" * 20_000, "X-Größe: ✓".encode()]
     ),
 )
-KEPT = b"X-Kept: whatever stands around it"
+KEPT = b"X-Kept: regardless of other headers"
 LINE_ENDS = st.sampled_from([b"\r\n", b"\n"])
 
 
@@ -144,49 +144,49 @@ TEXTS = st.sampled_from([b"", b"hello", b'{"error":"out of stock"}' * 200, "grö
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> Written:
+def responses(draw: st.DrawFn) -> Generated:
     status = draw(st.integers(200, 999) | st.just(101))
     end = draw(LINE_ENDS)
     version = draw(st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"http/1.1", b"HTTP/2"]))
     reason = draw(st.sampled_from([b"", b" OK", " Größe".encode(), b" \xff\x00", b" " + b"x" * 300]))
     line = b"%b %d%b%b" % (version, status, reason, end)
     interim = draw(st.sampled_from([b"", b"HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n"]))
-    odd = [header.strip(b"\r") for header in draw(st.lists(HEADER_LINES, max_size=8)) if header.strip(b"\r")]
-    odd.insert(draw(st.integers(0, len(odd))), KEPT)
-    head = line + b"".join(header + end for header in odd) + end
+    headers = [header.strip(b"\r") for header in draw(st.lists(HEADER_LINES, max_size=8)) if header.strip(b"\r")]
+    headers.insert(draw(st.integers(0, len(headers))), KEPT)
+    head = line + b"".join(header + end for header in headers) + end
     body = draw(TEXTS)
     for encode in draw(st.lists(ENCODERS, max_size=3)):
         body = encode(body)
-    return Written(status, interim + head + body, len(interim + line), len(interim + head))
+    return Generated(status, interim + head + body, len(interim + line), len(interim + head))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(answers(), st.data())
+@given(responses(), st.data())
 def test_the_status_on_the_wire_is_the_status_in_the_log(
-    scripted: Scripted, answer: Written, data: st.DataObject
+    receiver: ScriptedReceiver, response: Generated, data: st.DataObject
 ) -> None:
     """The response is cut anywhere after its status line and arrives in two pieces."""
-    until = data.draw(st.integers(answer.arrived, len(answer.sent)) | st.just(len(answer.sent)))
+    until = data.draw(st.integers(response.status_length, len(response.sent)) | st.just(len(response.sent)))
     middle = data.draw(st.integers(0, until))
-    scripted.sent = Sent([answer.sent[:middle], answer.sent[middle:until]], closes=True)
-    delivery = deliver(scripted, timeout_seconds=30)
-    assert (delivery.result, delivery.error) == (answer.status, None)
-    assert delivery.success == (200 <= answer.status <= 299)
-    if until >= answer.headed:
+    receiver.script = Script([response.sent[:middle], response.sent[middle:until]], closes=True)
+    delivery = deliver(receiver, timeout_seconds=30)
+    assert (delivery.result, delivery.error) == (response.status, None)
+    assert delivery.success == (200 <= response.status <= 299)
+    if until >= response.head_length:
         assert delivery.response
-        assert delivery.response.get_header("x-kept").startswith("whatever stands around it")
+        assert delivery.response.get_header("x-kept").startswith("regardless of other headers")
     assert is_storable(delivery)
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(answers(), st.data())
+@given(responses(), st.data())
 def test_an_endless_response_is_read_until_the_timeout(
-    scripted: Scripted, answer: Written, data: st.DataObject
+    receiver: ScriptedReceiver, response: Generated, data: st.DataObject
 ) -> None:
-    until = data.draw(st.integers(answer.arrived, len(answer.sent)))
-    scripted.sent = Sent([answer.sent[:until]], closes=False)
-    delivery = deliver(scripted, timeout_seconds=1.5)
-    assert (delivery.result, delivery.error) == (answer.status, None)
+    until = data.draw(st.integers(response.status_length, len(response.sent)))
+    receiver.script = Script([response.sent[:until]], closes=False)
+    delivery = deliver(receiver, timeout_seconds=1.5)
+    assert (delivery.result, delivery.error) == (response.status, None)
     assert is_storable(delivery)
 
 
@@ -194,18 +194,18 @@ def test_an_endless_response_is_read_until_the_timeout(
 @given(st.binary(max_size=60))
 @example(b"HTTP/1.1 200")
 @example(b"HTTP/1.1 100 Continue\r\n\r\n")
-def test_an_invalid_response_is_a_hard_error(scripted: Scripted, sent: bytes) -> None:
-    scripted.sent = Sent([sent], closes=True)
-    delivery = deliver(scripted, timeout_seconds=30)
+def test_an_invalid_response_is_a_hard_error(receiver: ScriptedReceiver, sent: bytes) -> None:
+    receiver.script = Script([sent], closes=True)
+    delivery = deliver(receiver, timeout_seconds=30)
     assert (delivery.result, delivery.success) == (0, False)
     assert delivery.error
     assert is_storable(delivery)
 
 
-def test_a_response_may_arrive_byte_by_byte(scripted: Scripted) -> None:
-    answer = b"HTTP/1.1 500 No\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nno\r\n0\r\nC: d\r\n\r\n"
-    scripted.sent = Sent([bytes([byte]) for byte in answer], closes=True, pause=0.005)
-    delivery = deliver(scripted, timeout_seconds=30)
+def test_a_response_may_arrive_byte_by_byte(receiver: ScriptedReceiver) -> None:
+    response = b"HTTP/1.1 500 No\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n2;x\r\nno\r\n0\r\nC: d\r\n\r\n"
+    receiver.script = Script([bytes([byte]) for byte in response], closes=True, pause=0.005)
+    delivery = deliver(receiver, timeout_seconds=30)
     assert delivery.response
     assert (delivery.result, delivery.response.body, delivery.response.incomplete) == (500, b"no", False)
     assert delivery.response.headers == {"A": "b", "Transfer-Encoding": "chunked"}
@@ -223,12 +223,12 @@ ENDLESS = {
 }
 
 
-@pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
-def test_every_part_of_a_response_is_limited(scripted: Scripted, answer: bytes) -> None:
-    scripted.sent = Sent([answer], closes=True)
-    delivery = deliver(scripted, timeout_seconds=30)
+@pytest.mark.parametrize("response", ENDLESS.values(), ids=ENDLESS)
+def test_every_part_of_a_response_is_limited(receiver: ScriptedReceiver, response: bytes) -> None:
+    receiver.script = Script([response], closes=True)
+    delivery = deliver(receiver, timeout_seconds=30)
     assert delivery.duration_ms < 30_000
-    assert scripted.taken.get(timeout=60) is False
+    assert receiver.read_completely.get(timeout=60) is False
 
 
 EMPTY_GZIP, SKIPPED_ZSTD = gzip.compress(b""), b"\x50\x2a\x4d\x18" + bytes(4)
@@ -242,22 +242,22 @@ COSTLY = {
 }
 
 
-@pytest.mark.parametrize("answer", COSTLY.values(), ids=COSTLY)
-def test_no_response_takes_much_cpu(scripted: Scripted, answer: bytes) -> None:
+@pytest.mark.parametrize("response", COSTLY.values(), ids=COSTLY)
+def test_no_response_takes_much_cpu(receiver: ScriptedReceiver, response: bytes) -> None:
     """CPU time delays the other deliveries of the batch, and no timeout limits it."""
-    scripted.sent = Sent([b"HTTP/1.1 500 No\r\n", answer], closes=True)
+    receiver.script = Script([b"HTTP/1.1 500 No\r\n", response], closes=True)
     started = time.thread_time()
-    delivery = deliver(scripted, timeout_seconds=30, limit=65_536)
+    delivery = deliver(receiver, timeout_seconds=30, limit=65_536)
     build_details(Execution("", delivery, Trigger.EVENT, ""))
     assert time.thread_time() - started < 1
     assert delivery.result == 500
 
 
-def deliver(scripted: Scripted, timeout_seconds: float, limit: int = LIMIT) -> Delivery:
+def deliver(receiver: ScriptedReceiver, timeout_seconds: float, limit: int = LIMIT) -> Delivery:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
     client = WebhookClient(adapter, allow_http=True, capture_limit=limit)
     started = time.monotonic()
-    delivery = client.deliver(Call.from_message(MESSAGE._replace(url=scripted.url, timeout_seconds=timeout_seconds)), 1)
+    delivery = client.deliver(Call.from_message(MESSAGE._replace(url=receiver.url, timeout_seconds=timeout_seconds)), 1)
     assert time.monotonic() - started < timeout_seconds + SLACK
     adapter.close()
     return delivery

@@ -28,10 +28,10 @@ def transformer() -> Transformer:
     return Transformer()
 
 
-def made(transformer: Transformer, expression: str, payload: Any = None) -> Any:
+def evaluate(transformer: Transformer, expression: str, payload: Any = None) -> Any:
     message = Message.parse({"webhook_id": "acme.orders", "payload": payload}, "059f36b4")
-    shaped = transformer.transform(message, expression)
-    return shaped and json.loads(shaped.body)
+    transformed = transformer.transform(message, expression)
+    return transformed and json.loads(transformed.body)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def made(transformer: Transformer, expression: str, payload: Any = None) -> Any:
 def test_integers_keep_every_digit(transformer: Transformer, expression: str, expected: str) -> None:
     for number in LARGE:
         message = Message.parse({"webhook_id": "acme.orders", "payload": number}, "059f36b4")
-        shaped = transformer.transform(message, expression)
-        assert shaped
-        assert shaped.body.decode() == expected.format(number)
+        transformed = transformer.transform(message, expression)
+        assert transformed
+        assert transformed.body.decode() == expected.format(number)
 
 
 @settings(max_examples=150, deadline=None)
@@ -78,9 +78,9 @@ def test_integers_are_computed_exactly(transformer: Transformer, one: int, other
                      "texts": [-one & "", $abs(one) & "", one & "/" & other]}"""
     expected = {"sum": one + other, "difference": one - other, "less": one < other, "equal": one == other,
                 "texts": [str(-one), str(abs(one)), f"{one}/{other}"]}  # fmt: skip
-    assert made(transformer, expression.replace("one", "payload[0]").replace("other", "payload[1]"), [one, other]) == (
-        expected
-    )
+    assert evaluate(
+        transformer, expression.replace("one", "payload[0]").replace("other", "payload[1]"), [one, other]
+    ) == (expected)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_integers_are_computed_exactly(transformer: Transformer, one: int, other
     ],
 )
 def test_integers_in_expressions(transformer: Transformer, expression: str, expected: Any) -> None:
-    assert made(transformer, expression, {"a": [9007199254740993, {}], "ü": []}) == expected
+    assert evaluate(transformer, expression, {"a": [9007199254740993, {}], "ü": []}) == expected
 
 
 @pytest.mark.parametrize(
@@ -128,15 +128,15 @@ def test_integers_in_expressions(transformer: Transformer, expression: str, expe
 def test_decimals_are_written_as_javascript_writes_them(transformer: Transformer, number: str, text: str) -> None:
     expected = [text, text, f"[{text}]", f'{{"a":{text}}}', f"{text}|"]
     expression = '[{0} & "", $string({0}), $string([{0}]), $string({{"a": {0}}}), $join([$string({0}), ""], "|")]'
-    assert made(transformer, expression.format(f"({number})")) == expected
+    assert evaluate(transformer, expression.format(f"({number})")) == expected
     if not re.search("[+/]", number.removeprefix("-")):
-        assert made(transformer, expression.format("payload"), float(number)) == expected
+        assert evaluate(transformer, expression.format("payload"), float(number)) == expected
 
 
 @settings(max_examples=200, deadline=None)
 @given(number=DECIMALS)
 def test_no_decimal_loses_or_gains_a_digit(transformer: Transformer, number: float) -> None:
-    text = made(transformer, "$string(payload)", number)
+    text = evaluate(transformer, "$string(payload)", number)
     assert JAVASCRIPT.fullmatch(text)
     assert float(text) == number
     digits = text.partition("e")[0].replace(".", "").strip("-0")
@@ -149,7 +149,7 @@ def test_no_decimal_loses_or_gains_a_digit(transformer: Transformer, number: flo
 )
 def test_numbers_beyond_a_double_are_refused(transformer: Transformer, expression: str) -> None:
     with pytest.raises(HardError, match=r"out of range|number is too large"):
-        made(transformer, expression)
+        evaluate(transformer, expression)
 
 
 def test_a_sum_is_the_same_in_every_version_of_python(transformer: Transformer) -> None:
@@ -157,4 +157,4 @@ def test_a_sum_is_the_same_in_every_version_of_python(transformer: Transformer) 
     for _ in range(10):
         total += 0.1
     assert not math.isclose(total, 1, rel_tol=0)
-    assert made(transformer, "$sum(payload)", [0.1] * 10) == total
+    assert evaluate(transformer, "$sum(payload)", [0.1] * 10) == total

@@ -42,9 +42,9 @@ def test_an_item_is_in_the_indexes_whose_keys_it_has() -> None:
     assert failed["Executions/failures"] == {**SUMMARY, "failed_at": {"S": "e"}}
 
 
-def tally(operation: str, asked: dict[str, Any], answered: dict[str, Any] | None = None) -> Tally:
+def tally(operation: str, request: dict[str, Any], response: dict[str, Any] | None = None) -> Tally:
     counted = Tally()
-    counted.add(Request(operation, asked, answered or {}))
+    counted.add(Request(operation, request, response or {}))
     return counted
 
 

@@ -100,16 +100,16 @@ def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: 
 
 
 class CloudFormation(BaseHTTPRequestHandler):
-    """Answers every request with `status` and `answer`."""
+    """Answers every request with `status` and `body`."""
 
-    status, answer = 0, ""
+    status, body = 0, ""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.send_response(self.status)
-        self.send_header("Content-Length", str(len(self.answer)))
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
-        self.wfile.write(self.answer.encode())
+        self.wfile.write(self.body.encode())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
         """Do not log requests."""
@@ -154,7 +154,7 @@ def test_an_error_of_aws_has_its_exit_code(
     cloudformation: type[CloudFormation], code: str, exit_code: ExitCode, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>why</Message></Error>"
-    cloudformation.status, cloudformation.answer = 403, f"<ErrorResponse>{error}</ErrorResponse>"
+    cloudformation.status, cloudformation.body = 403, f"<ErrorResponse>{error}</ErrorResponse>"
     assert main(ON_AWS) == exit_code
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -164,7 +164,7 @@ def test_a_stack_without_our_outputs_is_not_a_hooklog_stack(
 ) -> None:
     stack = "<StackName>prod</StackName><CreationTime>2026-11-24T02:00:00Z</CreationTime>"
     result = f"<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>"
-    cloudformation.status, cloudformation.answer = 200, f"<DescribeStacksResponse>{result}</DescribeStacksResponse>"
+    cloudformation.status, cloudformation.body = 200, f"<DescribeStacksResponse>{result}</DescribeStacksResponse>"
     assert main(ON_AWS) == ExitCode.FAILED
     assert "has no output ApiUrl" in capsys.readouterr().err
 

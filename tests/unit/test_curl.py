@@ -45,13 +45,15 @@ def readings(receiver: Receiver) -> Iterator[Read]:
             )
             seconds = OVER_SECONDS if "waits" in ROWS[name] else NEVER_SECONDS
             started[name] = (
-                pool.submit(_ours, url, seconds),
-                pool.submit(_curls, url, OVER_SECONDS if {"curl", "incomplete"} & ROWS[name].keys() else seconds),
+                pool.submit(_read_with_client, url, seconds),
+                pool.submit(
+                    _read_with_curl, url, OVER_SECONDS if {"curl", "incomplete"} & ROWS[name].keys() else seconds
+                ),
             )
         yield lambda name: (started[name][0].result(), started[name][1].result())
 
 
-def _ours(url: str, seconds: float) -> Reading:
+def _read_with_client(url: str, seconds: float) -> Reading:
     adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")))
     client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
     delivery = client.deliver(Call.from_message(MESSAGE._replace(url=url, timeout_seconds=seconds)), 1)
@@ -72,7 +74,7 @@ def _body(shown: dict[str, Any]) -> bytes:
     return text.encode(shown.get("response_body_charset", "utf-8"))
 
 
-def _curls(url: str, seconds: float) -> Reading:
+def _read_with_curl(url: str, seconds: float) -> Reading:
     curl, lines, body, is_complete = pycurl.Curl(), list[bytes](), bytearray(), True
     options = {
         pycurl.URL: url,

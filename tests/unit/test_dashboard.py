@@ -75,13 +75,13 @@ def test_latency_is_shown_as_percentiles() -> None:
 
 
 def test_failing_webhooks_are_queried_from_failure_lines() -> None:
-    asked = [widget["query"] for widget in part("Who fails?")]
-    asked += [
+    queries = [widget["query"] for widget in part("Who fails?")]
+    queries += [
         query["QueryString"]
         for name, query in template.resources("AWS::Logs::QueryDefinition").items()
         if name != "FaultsOfOurs"
     ]
-    assert all('filter event = "execution_failed"' in query for query in asked)
+    assert all('filter event = "execution_failed"' in query for query in queries)
     assert [re.findall(r"by (.+?) \|", widget["query"]) for widget in part("Who fails?")] == [
         ["webhook_id"],
         ["coalesce(error_type, status_class) as reason"],

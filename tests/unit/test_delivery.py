@@ -41,19 +41,19 @@ MESSAGE = Message(
 
 @pytest.fixture(scope="module")
 def client(receiver: Receiver) -> Iterator[WebhookClient]:
-    with a_client(receiver) as client:
+    with open_client(receiver) as client:
         yield client
 
 
 @pytest.fixture
 def new_client(receiver: Receiver) -> Iterator[WebhookClient]:
     """A client without open connections."""
-    with a_client(receiver) as client:
+    with open_client(receiver) as client:
         yield client
 
 
 @contextmanager
-def a_client(receiver: Receiver) -> Iterator[WebhookClient]:
+def open_client(receiver: Receiver) -> Iterator[WebhookClient]:
     adapter = EgressAdapter(LOOPBACK, ca_bundle=str(receiver.ca_path))
     yield WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
     adapter.close()
@@ -83,7 +83,7 @@ def test_a_redirect_is_not_followed(client: WebhookClient, receiver: Receiver) -
     assert [request.path for request in receiver.requests] == ["/status/302"]
 
 
-def test_the_request_is_what_the_contract_says(client: WebhookClient, receiver: Receiver) -> None:
+def test_the_request_matches_the_contract(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     before = int(time.time())
     delivery = deliver(client, f"{receiver.http_url}/status/200?n=1", headers={"X-Shop": "berlin"})
@@ -109,7 +109,7 @@ def test_the_request_is_what_the_contract_says(client: WebhookClient, receiver: 
     assert dict(request.headers) == dict(delivery.request_headers)
 
 
-def test_own_headers_win_over_user_agent_and_content_type_only(client: WebhookClient, receiver: Receiver) -> None:
+def test_a_messages_headers_replace_only_user_agent_and_content_type(client: WebhookClient, receiver: Receiver) -> None:
     receiver.reset()
     own = {
         "user-agent": "Acme/1",
@@ -130,10 +130,10 @@ def test_own_headers_win_over_user_agent_and_content_type_only(client: WebhookCl
     }
 
 
-OURS = ["Host", "Content-Length", "Accept-Encoding", "webhook-id", "X-Hooklog-Webhook", "x-hooklog-attempt"]
+PRODUCT_HEADERS = ["Host", "Content-Length", "Accept-Encoding", "webhook-id", "X-Hooklog-Webhook", "x-hooklog-attempt"]
 
 
-NAMES = st.sampled_from([*OURS, "X-Hooklog-Event", "webhook-signature", "X-Shop"])
+NAMES = st.sampled_from([*PRODUCT_HEADERS, "X-Hooklog-Event", "webhook-signature", "X-Shop"])
 
 
 @given(st.lists(NAMES | NAMES.map(str.swapcase) | NAMES.map(lambda name: name.replace("-", "_")), unique_by=str.lower))
@@ -146,7 +146,7 @@ def test_no_header_of_a_message_replaces_ours(own: list[str]) -> None:
     names = [name.lower() for name in sent]
     assert sorted(names) == sorted(set(names))
     assert {name.lower() for name, value in sent.items() if value == "forged"} <= {"x-shop", "x_shop"}
-    assert {name.lower() for name in OURS} <= set(names)
+    assert {name.lower() for name in PRODUCT_HEADERS} <= set(names)
 
 
 def test_proxies_of_the_environment_are_ignored(
@@ -157,7 +157,7 @@ def test_proxies_of_the_environment_are_ignored(
     assert deliver(client, receiver.url("/status/200")).success
 
 
-def test_connections_are_kept(client: WebhookClient, receiver: Receiver) -> None:
+def test_connections_are_reused(client: WebhookClient, receiver: Receiver) -> None:
     deliver(client, receiver.url("/status/200"))
     receiver.reset()
     for status in (200, 500, 302, 204):
@@ -171,8 +171,8 @@ def test_a_connection_that_was_idle_too_long_is_not_reused(
     """The receiver may have closed it while Lambda had frozen the sender."""
     receiver.reset()
     assert deliver(client, receiver.url("/status/200")).success
-    thawed = time.time() + 5
-    monkeypatch.setattr("time.time", lambda: thawed)
+    later = time.time() + 5
+    monkeypatch.setattr("time.time", lambda: later)
     assert deliver(client, receiver.url("/status/200")).success
     first, second = receiver.requests
     assert first.connection != second.connection
@@ -191,7 +191,7 @@ ENDS = [(https, end) for https in (False, True) for end in ("close", "reset", "u
 
 @pytest.mark.parametrize("size", [10, 1_000_000])
 @pytest.mark.parametrize(("https", "end"), ENDS)
-def test_a_request_unanswered_on_a_kept_connection_is_resent_on_a_new_one(
+def test_a_request_without_a_response_on_a_reused_connection_is_resent_on_a_new_one(
     new_client: WebhookClient, receiver: Receiver, end: str, https: bool, size: int
 ) -> None:
     url = receiver.url(f"/sequence/{end}{https}{size}", https=https, codes=f"200,{end},200")
@@ -232,7 +232,7 @@ def test_a_request_is_not_resent_on_another_kept_connection(new_client: WebhookC
 
 @pytest.mark.parametrize("path", ["/cut-status", "/cut-status?bytes=8", "/interim", "/garbage", "/silent"])
 @pytest.mark.parametrize("https", [False, True])
-def test_an_answered_or_timed_out_request_is_not_resent(
+def test_a_request_with_a_response_or_time_out_is_not_resent(
     new_client: WebhookClient, receiver: Receiver, path: str, https: bool
 ) -> None:
     base = receiver.https_url if https else receiver.http_url
@@ -262,7 +262,7 @@ EARLY = [
 
 @pytest.mark.parametrize("https", [False, True])
 @pytest.mark.parametrize(("size", "then", "status"), [*EARLY, (20_000_000, "stall", 302)])
-def test_a_response_before_the_whole_request_was_read_counts(
+def test_a_response_before_the_end_of_the_request_is_the_result(
     new_client: WebhookClient, receiver: Receiver, https: bool, size: int, then: str, status: int
 ) -> None:
     receiver.reset()
@@ -367,8 +367,8 @@ def test_the_timeout_bounds_the_whole_exchange(
         assert (delivery.result, delivery.error) == (200, None)
         return
     assert delivery.error
-    begun = path != "/silent"
-    assert delivery.error.error_type is (ErrorType.DEADLINE_EXCEEDED if begun else ErrorType.READ_TIMEOUT)
+    is_started = path != "/silent"
+    assert delivery.error.error_type is (ErrorType.DEADLINE_EXCEEDED if is_started else ErrorType.READ_TIMEOUT)
 
 
 def test_nothing_is_sent_after_the_deadline() -> None:
@@ -488,7 +488,7 @@ def test_an_uncompressed_body_is_kept_unchanged(client: WebhookClient, receiver:
     assert "gzip" in delivery.response.note
 
 
-def test_a_capture_limit_of_nothing_keeps_no_body(receiver: Receiver) -> None:
+def test_a_capture_limit_of_zero_stores_no_body(receiver: Receiver) -> None:
     adapter = EgressAdapter(LOOPBACK)
     delivery = deliver(
         WebhookClient(adapter, allow_http=True, capture_limit=0), receiver.url("/status/500", body="secret")
@@ -569,7 +569,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 def test_interim_responses_are_skipped() -> None:
     """The final response is returned, and to the delivery that it answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_answer_late, args=(server,), daemon=True).start()
+        threading.Thread(target=_respond_after_interim, args=(server,), daemon=True).start()
         adapter = EgressAdapter(LOOPBACK)
         client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
@@ -577,7 +577,7 @@ def test_interim_responses_are_skipped() -> None:
         adapter.close()
 
 
-def _answer_late(server: socket.socket) -> None:
+def _respond_after_interim(server: socket.socket) -> None:
     connection, _ = server.accept()
     with connection:
         for status in (201, 202, 203):

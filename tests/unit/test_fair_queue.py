@@ -17,7 +17,7 @@ class Turns:
 
     def __init__(self) -> None:
         self.queue = FairQueue()
-        self.had: list[str] = []
+        self.order: list[str] = []
         self._threads: list[threading.Thread] = []
 
     def wait(self, webhook_id: str, lane: Lane) -> None:
@@ -32,11 +32,11 @@ class Turns:
     def join(self) -> list[str]:
         for thread in self._threads:
             thread.join()
-        return self.had
+        return self.order
 
     def _take(self, webhook_id: str, lane: Lane) -> None:
         with self.queue.turn(Owner(webhook_id, "1"), lane, math.inf):
-            self.had.append(webhook_id)
+            self.order.append(webhook_id)
 
 
 def owner(webhook_id: str, expression: str = "1") -> Owner:

@@ -33,14 +33,14 @@ class Resolver:
 
     def __init__(self, *answers: list[str]) -> None:
         self._answers = chain(answers, repeat(answers[-1]))
-        self.asked: list[str] = []
+        self.looked_up: list[str] = []
 
     def __call__(self, host: str, port: int, **_: Any) -> list[Any]:
-        self.asked.append(host)
-        return [_answer(address, port) for address in next(self._answers)]
+        self.looked_up.append(host)
+        return [_address_info(address, port) for address in next(self._answers)]
 
 
-def _answer(address: str, port: int) -> Any:
+def _address_info(address: str, port: int) -> Any:
     family, more = (socket.AF_INET6, (0, 0)) if ":" in address else (socket.AF_INET, ())
     return family, socket.SOCK_STREAM, 6, "", (address, port, *more)
 
@@ -60,7 +60,7 @@ def error_type(delivery: Delivery) -> ErrorType | None:
     return delivery.error.error_type if delivery.error else None
 
 
-def named(url: str, name: str = "shop.example") -> str:
+def with_host(url: str, name: str = "shop.example") -> str:
     return url.replace("127.0.0.1", name)
 
 
@@ -68,7 +68,7 @@ def named(url: str, name: str = "shop.example") -> str:
 @pytest.mark.parametrize("scheme", BOTH)
 def test_loopback_is_refused_in_every_notation(receiver: Receiver, host: str, scheme: str) -> None:
     receiver.reset()
-    (delivery,) = send(Guard(), named(receiver.url("/status/200", https=scheme == "https"), host))
+    (delivery,) = send(Guard(), with_host(receiver.url("/status/200", https=scheme == "https"), host))
     assert (error_type(delivery), delivery.result) == (ErrorType.BLOCKED_ADDRESS, 0)
     assert receiver.connections == 0
 
@@ -93,10 +93,10 @@ def test_a_blocked_port_is_refused_even_in_an_allowed_network() -> None:
 def test_a_name_is_resolved_once_and_that_address_connected_to(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"])
-    (delivery,) = send(Guard(LOCAL, resolver), named(receiver.url("/status/200")))
-    assert (delivery.result, resolver.asked) == (200, ["shop.example"])
+    (delivery,) = send(Guard(LOCAL, resolver), with_host(receiver.url("/status/200")))
+    assert (delivery.result, resolver.looked_up) == (200, ["shop.example"])
     (request,) = receiver.requests
-    assert request.header("Host") == named(receiver.http_url).removeprefix("http://")
+    assert request.header("Host") == with_host(receiver.http_url).removeprefix("http://")
 
 
 def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -> None:
@@ -104,7 +104,7 @@ def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["127.0.0.2"])
     once = receiver.url("/status/200", header="Connection:close")
-    first, second = send(Guard(LOCAL, resolver), named(once), named(receiver.url("/status/200")))
+    first, second = send(Guard(LOCAL, resolver), with_host(once), with_host(receiver.url("/status/200")))
     assert (first.result, error_type(second)) == (200, ErrorType.BLOCKED_ADDRESS)
     assert len(receiver.requests) == 1
 
@@ -112,39 +112,39 @@ def test_a_name_that_resolves_differently_is_checked_again(receiver: Receiver) -
 def test_a_kept_connection_stays_with_the_address_that_was_checked(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
-    deliveries = send(Guard(LOCAL, resolver), *repeat(named(receiver.url("/status/200")), 3))
+    deliveries = send(Guard(LOCAL, resolver), *repeat(with_host(receiver.url("/status/200")), 3))
     assert [delivery.result for delivery in deliveries] == [200, 200, 200]
-    assert (len(resolver.asked), len({request.connection for request in receiver.requests})) == (1, 1)
+    assert (len(resolver.looked_up), len({request.connection for request in receiver.requests})) == (1, 1)
 
 
 def test_a_resend_on_a_new_connection_is_checked_again(receiver: Receiver) -> None:
     receiver.reset()
     resolver = Resolver(["127.0.0.1"], ["10.0.0.1"])
-    url = named(receiver.url("/sequence/rebound", codes="200,close,200"))
+    url = with_host(receiver.url("/sequence/rebound", codes="200,close,200"))
     first, second = send(Guard(LOCAL, resolver), url, url)
     assert (first.result, error_type(second), second.resent) == (200, ErrorType.BLOCKED_ADDRESS, True)
     assert len(receiver.requests) == 2
 
 
-NOWHERE = "255.255.255.255"
+UNREACHABLE = "255.255.255.255"
 """An address without a route."""
 
 
 @pytest.mark.parametrize(
     ("address", "url", "error", "words"),
     [
-        (NOWHERE, "refused_url", ErrorType.CONNECTION_REFUSED, "is unreachable"),
+        (UNREACHABLE, "refused_url", ErrorType.CONNECTION_REFUSED, "is unreachable"),
         ("127.0.0.1", "refused_url", ErrorType.CONNECTION_REFUSED, "refused"),
         ("127.0.0.1", "unreachable_url", ErrorType.CONNECT_TIMEOUT, "in time"),
     ],
 )
-def test_the_most_telling_error_of_several_addresses_is_reported(
+def test_the_most_specific_error_of_several_addresses_is_reported(
     receiver: Receiver, address: str, url: str, error: ErrorType, words: str
 ) -> None:
     """For example, not the error of an IPv6 address if the network has no IPv6."""
-    for addresses in ([address, NOWHERE], [NOWHERE, address]):
-        guard = Guard(parse_networks(f"127.0.0.0/8,{NOWHERE}/32"), Resolver(addresses))
-        (delivery,) = send(guard, named(getattr(receiver, url)), timeout_seconds=1)
+    for addresses in ([address, UNREACHABLE], [UNREACHABLE, address]):
+        guard = Guard(parse_networks(f"127.0.0.0/8,{UNREACHABLE}/32"), Resolver(addresses))
+        (delivery,) = send(guard, with_host(getattr(receiver, url)), timeout_seconds=1)
         assert delivery.error
         assert (delivery.error.error_type, words in delivery.error.message) == (error, True)
 
@@ -159,7 +159,7 @@ def test_connections_are_kept_for_the_guard_that_opened_them(receiver: Receiver)
 @pytest.mark.parametrize("addresses", [["127.0.0.1", "10.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["127.0.0.1", "::1"]])
 def test_one_blocked_address_refuses_the_name(receiver: Receiver, addresses: list[str]) -> None:
     receiver.reset()
-    (delivery,) = send(Guard(LOCAL, Resolver(addresses)), named(receiver.url("/status/200")))
+    (delivery,) = send(Guard(LOCAL, Resolver(addresses)), with_host(receiver.url("/status/200")))
     assert (error_type(delivery), receiver.connections) == (ErrorType.BLOCKED_ADDRESS, 0)
 
 
@@ -170,7 +170,7 @@ def test_an_address_with_a_zone_is_refused() -> None:
 
 def test_the_next_address_is_tried_if_one_does_not_respond(receiver: Receiver) -> None:
     guard = Guard(parse_networks("127.0.0.0/8"), Resolver(["127.0.0.2", "127.0.0.1"]))
-    (delivery,) = send(guard, named(receiver.url("/status/200")))
+    (delivery,) = send(guard, with_host(receiver.url("/status/200")))
     assert delivery.result == 200
 
 
@@ -182,8 +182,8 @@ def test_a_name_without_addresses_is_a_failure() -> None:
 def test_tls_is_verified_against_the_name_and_not_the_address(receiver: Receiver) -> None:
     guard, bundle = Guard(LOCAL, Resolver(["127.0.0.1"])), str(receiver.ca_path)
     url = receiver.url("/status/200", https=True)
-    (right,) = send(guard, named(url, "localhost"), ca_bundle=bundle)
-    (wrong,) = send(guard, named(url, "shop.example"), ca_bundle=bundle)
+    (right,) = send(guard, with_host(url, "localhost"), ca_bundle=bundle)
+    (wrong,) = send(guard, with_host(url, "shop.example"), ca_bundle=bundle)
     assert (right.result, error_type(wrong)) == (200, ErrorType.TLS_ERROR)
 
 
@@ -249,7 +249,7 @@ CHECKS: list[tuple[str, ErrorType | None]] = [
 @pytest.mark.parametrize(("url", "expected"), CHECKS)
 def test_a_url_is_checked_without_a_dns_lookup(url: str, expected: ErrorType | None) -> None:
     resolver = Resolver(["10.0.0.1"])
-    assert (refusal(lambda: Guard((), resolver).check_url(url, ("https",))), resolver.asked) == (expected, [])
+    assert (refusal(lambda: Guard((), resolver).check_url(url, ("https",))), resolver.looked_up) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -262,28 +262,28 @@ def test_a_url_is_checked_with_a_dns_lookup(addresses: list[str], expected: Erro
 
 
 def test_a_dns_lookup_is_limited_in_time() -> None:
-    answered = threading.Event()
+    released = threading.Event()
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
-        answered.wait(60)
-        return [_answer("1.1.1.1", 443)]
+        released.wait(60)
+        return [_address_info("1.1.1.1", 443)]
 
     try:
         assert (
             refusal(lambda: Guard((), resolve).check_url("https://shop.example/", BOTH, 0.01)) == ErrorType.DNS_FAILURE
         )
     finally:
-        answered.set()
+        released.set()
 
 
 def test_unresolvable_names_do_not_delay_others() -> None:
     """A look-up continues after its delivery timed out."""
-    answered = threading.Event()
+    released = threading.Event()
 
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
         if host != "shop.example":
-            answered.wait(60)
-        return [_answer("1.1.1.1", port)]
+            released.wait(60)
+        return [_address_info("1.1.1.1", port)]
 
     guard = Guard((), resolve)
     try:
@@ -291,7 +291,7 @@ def test_unresolvable_names_do_not_delay_others() -> None:
             assert refusal(partial(guard.look_up, f"{number}.slow.example", 443, 0)) == ErrorType.DNS_FAILURE
         assert guard.look_up("shop.example", 443, time.monotonic() + 5)
     finally:
-        answered.set()
+        released.set()
 
 
 def refusal(check: Callable[[], object]) -> ErrorType | None:

@@ -81,10 +81,12 @@ def test_without_the_deployed_python_the_layer_contains_only_sources(checkouts: 
 def test_rarely_needed_modules_are_not_on_the_import_path(tmp_path: Path) -> None:
     """urllib3 would import them at every cold start."""
     pinned = {name: (SOURCE / name).read_text() for name in ("requirements.txt", "requirements-codings.txt")}
-    aside = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)
-    assert sorted(aside) == ["backports-zstd", "brotli"]
+    optional = re.findall(r"^(brotli|backports-zstd)==", pinned["requirements-codings.txt"], re.MULTILINE)
+    assert sorted(optional) == ["backports-zstd", "brotli"]
     assert not re.search(r"^(brotli|brotlicffi|backports-zstd)==", pinned["requirements.txt"], re.MULTILINE)
     command = ["make", "-Bns", "dependencies", f"ARTIFACTS_DIR={tmp_path}"]
-    made = subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.replace("\\\n", " ")
-    (line,) = (line for line in made.splitlines() if "requirements-codings.txt" in line)
+    commands = subprocess.run(command, cwd=SOURCE, check=True, capture_output=True, text=True).stdout.replace(
+        "\\\n", " "
+    )
+    (line,) = (line for line in commands.splitlines() if "requirements-codings.txt" in line)
     assert f'--target "{tmp_path}/codings"' in line

@@ -39,10 +39,10 @@ def test_output_without_secrets_passes():
 def test_a_session_in_which_a_secret_is_written_fails(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SESSION)
     command = [sys.executable, "-m", "pytest", "-p", "xdist", "-p", "tests.leaks", "-n", "1", "-rA"]
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    ended = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1, ended.stderr
-    outcomes = re.findall(r"^(PASSED|FAILED) test_it.py::(\w+)", ended.stdout, re.MULTILINE)
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 1, process.stderr
+    outcomes = re.findall(r"^(PASSED|FAILED) test_it.py::(\w+)", process.stdout, re.MULTILINE)
     assert sorted(name for outcome, name in outcomes if outcome == "PASSED") == ["test_output_without_secrets_passes"]
     assert len(outcomes) == SESSION.count("def test")
 

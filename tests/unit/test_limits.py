@@ -62,9 +62,9 @@ def read_webhook(**fields: Any) -> Webhook:
     return Webhook.parse({"url": LONG, **fields}, "w", None)
 
 
-@pytest.mark.parametrize(("field", "taken", "refused"), OF_MESSAGES)
-def test_a_message_is_limited(field: str, taken: list[Any], refused: list[Any]) -> None:
-    for value in taken:
+@pytest.mark.parametrize(("field", "accepted", "refused"), OF_MESSAGES)
+def test_a_message_is_limited(field: str, accepted: list[Any], refused: list[Any]) -> None:
+    for value in accepted:
         assert read_message(**{field: value})
     for value in refused:
         with pytest.raises(InvalidMessage, match="header" if field == "headers" else field):
@@ -76,22 +76,22 @@ def test_an_integer_has_at_most_4300_digits() -> None:
         parse_object(f'{{"webhook_id": "w", "url": "{LONG}", "payload": {"1" * 4301}}}')
 
 
-@pytest.mark.parametrize(("field", "taken", "refused"), OF_WEBHOOKS)
-def test_a_webhook_is_limited(field: str, taken: list[Any], refused: list[Any]) -> None:
-    for value in taken:
+@pytest.mark.parametrize(("field", "accepted", "refused"), OF_WEBHOOKS)
+def test_a_webhook_is_limited(field: str, accepted: list[Any], refused: list[Any]) -> None:
+    for value in accepted:
         assert read_webhook(**{field: value})
     for value in refused:
         with pytest.raises(InvalidRequest, match="header" if field == "headers" else field):
             read_webhook(**{field: value})
 
 
-@pytest.mark.parametrize(("parameter", "name", "taken", "refused"), OF_CALLS)
-def test_a_parameter_is_limited(parameter: str, name: str, taken: list[str], refused: list[str]) -> None:
+@pytest.mark.parametrize(("parameter", "name", "accepted", "refused"), OF_CALLS)
+def test_a_parameter_is_limited(parameter: str, name: str, accepted: list[str], refused: list[str]) -> None:
     def read(value: str) -> Any:
         event = api_event({"webhook_id": "w"}, {parameter: value})
         return getattr(Request.parse(event, frozenset({parameter})), name)
 
-    for value in taken:
+    for value in accepted:
         assert int(value) in read(value)
     for value in refused:
         with pytest.raises(InvalidRequest, match=parameter):
@@ -108,8 +108,8 @@ def test_a_body_is_limited() -> None:
 
 
 def test_a_retry_schedule_is_limited() -> None:
-    for taken in ("", "1", "86400", ",".join(["5"] * 20)):
-        assert RetrySchedule.parse(taken) is not None
+    for accepted in ("", "1", "86400", ",".join(["5"] * 20)):
+        assert RetrySchedule.parse(accepted) is not None
     for refused in ("0", "86401", ",".join(["5"] * 21)):
         with pytest.raises(InvalidSetting):
             RetrySchedule.parse(refused)

@@ -56,9 +56,9 @@ def test_operators_find_every_event_in_the_table() -> None:
 @pytest.mark.parametrize("file", ["template.yaml", "docs/operations.md"])
 def test_queries_filter_events_that_are_logged(file: str) -> None:
     text = (ROOT / file).read_text()
-    asked = re.findall(r'event = \\?"(\w+)\\?"', text) + re.findall(r'"\$\.event", "In": \["(\w+)"\]', text)
-    assert asked
-    assert set(asked) <= EVENTS
+    filtered = re.findall(r'event = \\?"(\w+)\\?"', text) + re.findall(r'"\$\.event", "In": \["(\w+)"\]', text)
+    assert filtered
+    assert set(filtered) <= EVENTS
     assert not re.search(r'message (=|like) \\?"|\$\.message', text)
 
 

@@ -42,17 +42,17 @@ def test_every_requirement_is_one_version_with_its_hashes(file: Path) -> None:
 
 def commands(folder: Path, *targets: str) -> list[str]:
     """Return the commands with which make would build the targets from scratch."""
-    made = ["make", "-Bn", f"ARTIFACTS_DIR={folder}/built", *targets]
+    command = ["make", "-Bn", f"ARTIFACTS_DIR={folder}/built", *targets]
     environment = {"PATH": os.environ["PATH"]}
-    ran = subprocess.run(made, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-    return ran.stdout.replace("\\\n", " ").splitlines()
+    process = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return process.stdout.replace("\\\n", " ").splitlines()
 
 
 def test_nothing_is_installed_without_a_hash() -> None:
-    ran = commands(ROOT, *ENVIRONMENTS)
+    lines = commands(ROOT, *ENVIRONMENTS)
     for folder, target in BUILDS.items():
-        ran += commands(ROOT / folder, target)
-    installing = [line for line in ran if re.search(r"\bpip (install|sync)\b", line)]
+        lines += commands(ROOT / folder, target)
+    installing = [line for line in lines if re.search(r"\bpip (install|sync)\b", line)]
     assert len(installing) == len(REQUIREMENTS)
     assert [line for line in installing if "--require-hashes" not in line] == []
 
@@ -72,7 +72,7 @@ def wheel(folder: Path) -> str:
 def test_a_build_installs_only_locked_hashes(folder: str, tmp_path: Path) -> None:
     build = tmp_path / "build"
     shutil.copytree(ROOT / folder, build)
-    right = wheel(tmp_path)
+    digest = wheel(tmp_path)
     (tmp_path / "uv.toml").write_text(f'no-index = true\nfind-links = ["{tmp_path}"]\n')
     environment = {"PATH": os.defpath, "HOME": str(tmp_path), "UV_CONFIG_FILE": str(tmp_path / "uv.toml")}
 
@@ -80,13 +80,13 @@ def test_a_build_installs_only_locked_hashes(folder: str, tmp_path: Path) -> Non
         (build / "requirements.txt").write_text(pin)
         built = tmp_path / "built"
         built.mkdir()
-        made = ["make", BUILDS[folder], f"ARTIFACTS_DIR={built}", f"UV={places.DEV_BIN / 'uv'}"]
-        subprocess.run(made, cwd=build, env=environment, capture_output=True, check=False)
-        there = bool(list(built.glob("*/tiny.py")))
+        command = ["make", BUILDS[folder], f"ARTIFACTS_DIR={built}", f"UV={places.DEV_BIN / 'uv'}"]
+        subprocess.run(command, cwd=build, env=environment, capture_output=True, check=False)
+        is_installed = bool(list(built.glob("*/tiny.py")))
         shutil.rmtree(built)
-        return there
+        return is_installed
 
-    assert installed(f"tiny==1.0 --hash=sha256:{right}")
+    assert installed(f"tiny==1.0 --hash=sha256:{digest}")
     assert not installed(f"tiny==1.0 --hash=sha256:{'0' * 64}")
     assert not installed("tiny==1.0")
 

@@ -18,16 +18,16 @@ DISPATCHED = {"sqs:SendMessage", "sns:Publish", "s3:PutObject", "lambda:InvokeFu
 """The actions with which a function writes to such a source."""
 
 
-def read_by(function: str) -> set[str]:
+def sources_of(function: str) -> set[str]:
     """Return the queues, topics and buckets that invoke a function."""
     events = FUNCTIONS[function].get("Events", {}).values()
     mappings = template.resources("AWS::Lambda::EventSourceMapping").values()
     sources = [event["Properties"].get(KINDS.get(event["Type"], "")) for event in events]
-    sources += [mapping["EventSourceArn"] for mapping in mappings if function in named_in(mapping["FunctionName"])]
-    return {name for source in sources if source for name in named_in(source)}
+    sources += [mapping["EventSourceArn"] for mapping in mappings if function in referenced_in(mapping["FunctionName"])]
+    return {name for source in sources if source for name in referenced_in(source)}
 
 
-def named_in(value: Any) -> Iterator[str]:
+def referenced_in(value: Any) -> Iterator[str]:
     """Yield the logical IDs that a value refers to."""
     match value:
         case {"Ref": name} | {"Fn::GetAtt": [name, *_]}:
@@ -37,33 +37,33 @@ def named_in(value: Any) -> Iterator[str]:
             yield from (name for name in template.TEMPLATE["Resources"] if f"${{{name}" in text)
         case dict() | list():
             for member in value.values() if isinstance(value, dict) else value:
-                yield from named_in(member)
+                yield from referenced_in(member)
 
 
-def sent_to_by(function: str) -> set[str]:
+def targets_of(function: str) -> set[str]:
     """Return what a function may write to, with its role or a role that it passes."""
-    return set(_written(named_in(FUNCTIONS[function]["Role"])))
+    return set(_writable(referenced_in(FUNCTIONS[function]["Role"])))
 
 
-def _written(roles: Iterator[str]) -> Iterator[str]:
+def _writable(roles: Iterator[str]) -> Iterator[str]:
     for role in roles:
         for policy in template.resources("AWS::IAM::Role")[role]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
                 if DISPATCHED & {*actions}:
-                    yield from named_in(statement["Resource"])
+                    yield from referenced_in(statement["Resource"])
                 if "iam:PassRole" in actions:
-                    yield from _written(named_in(statement["Resource"]))
+                    yield from _writable(referenced_in(statement["Resource"]))
 
 
-WORKERS = {function: found for function in FUNCTIONS if (found := read_by(function) & QUEUES.keys())}
+WORKERS = {function: found for function in FUNCTIONS if (found := sources_of(function) & QUEUES.keys())}
 SOURCES = sorted({queue for queues in WORKERS.values() for queue in queues})
 
 
 def invoked_by_itself() -> set[str]:
     """Return the functions whose output may invoke them, directly or via others."""
     leads_to = {
-        function: {other for other in FUNCTIONS if sent_to_by(function) & ({other} | read_by(other))}
+        function: {other for other in FUNCTIONS if targets_of(function) & ({other} | sources_of(other))}
         for function in FUNCTIONS
     }
     return {function for function in FUNCTIONS if function in _reached(leads_to, function)}
@@ -80,18 +80,18 @@ def _reached(leads_to: Mapping[str, set[str]], start: str) -> set[str]:
 
 
 def dead_letters_of(queue: str) -> str:
-    (name,) = named_in(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"])
+    (name,) = referenced_in(QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"])
     return name
 
 
-def watched(metric: str) -> set[str]:
+def alarmed(metric: str) -> set[str]:
     """Return the resources whose metric of this name has an alarm."""
     found: set[str] = set()
     for alarm in ALARMS.values():
         stats = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", []) if "MetricStat" in query]
         for each in stats or [alarm]:
             if each["MetricName"] == metric:
-                found |= set(named_in(each["Dimensions"]))
+                found |= set(referenced_in(each["Dimensions"]))
     return found
 
 
@@ -117,8 +117,11 @@ def test_each_queue_has_its_own_dead_letter_queue() -> None:
 @pytest.mark.parametrize("queue", SOURCES)
 def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
     """SQS counts a message's age from its first enqueuing, at most 14 days."""
-    kept, kept_dead = QUEUES[queue]["MessageRetentionPeriod"], QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"]
-    assert kept + 4 * DAY <= kept_dead <= 14 * DAY
+    retention, dead_retention = (
+        QUEUES[queue]["MessageRetentionPeriod"],
+        QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"],
+    )
+    assert retention + 4 * DAY <= dead_retention <= 14 * DAY
 
 
 @pytest.mark.parametrize("queue", ["UnloggedExecutions", "RecoveryQueue"])
@@ -136,7 +139,7 @@ def test_scheduler_may_only_send_to_the_queue_and_its_dlq() -> None:
     (policy,) = role["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sqs:SendMessage")
-    assert list(named_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
+    assert list(referenced_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
 
 
 def test_the_sender_may_pass_its_retry_role_only_to_scheduler() -> None:
@@ -158,7 +161,7 @@ def mapping_of(queue: str) -> Mapping[str, Any]:
     events = [event["Properties"] for each in FUNCTIONS.values() for event in each.get("Events", {}).values()]
     mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values(), *events]
     found: Mapping[str, Any]
-    (found,) = (each for each in mappings if queue in named_in([each.get("EventSourceArn"), each.get("Queue")]))
+    (found,) = (each for each in mappings if queue in referenced_in([each.get("EventSourceArn"), each.get("Queue")]))
     return found
 
 
@@ -174,20 +177,20 @@ def test_only_the_failed_messages_of_a_batch_are_redelivered(queue: str) -> None
 
 
 def test_every_worker_has_an_alarm_on_errors() -> None:
-    assert watched("Errors") >= WORKERS.keys()
+    assert alarmed("Errors") >= WORKERS.keys()
 
 
 def test_every_worker_has_an_alarm_on_throttles() -> None:
     """Throttles are not errors, and the queue's age omits often received messages."""
-    assert watched("Throttles") >= WORKERS.keys()
+    assert alarmed("Throttles") >= WORKERS.keys()
 
 
 def test_every_queue_has_an_alarm_on_age() -> None:
-    assert watched("ApproximateAgeOfOldestMessage") == QUEUES.keys()
+    assert alarmed("ApproximateAgeOfOldestMessage") == QUEUES.keys()
 
 
 def test_every_dead_letter_queue_has_an_alarm() -> None:
-    assert watched("ApproximateNumberOfMessagesVisible") >= {dead_letters_of(queue) for queue in SOURCES}
+    assert alarmed("ApproximateNumberOfMessagesVisible") >= {dead_letters_of(queue) for queue in SOURCES}
 
 
 def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
@@ -206,4 +209,4 @@ def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:
 
 
 def test_an_alarm_is_raised_when_lambda_stops_a_loop() -> None:
-    assert watched("RecursiveInvocationsDropped") == invoked_by_itself()
+    assert alarmed("RecursiveInvocationsDropped") == invoked_by_itself()

@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     is_reused: bool
     """Whether both used one connection."""
     next_result: int
-    waited: bool
+    timed_out: bool
     """Whether the delivery used its whole timeout."""
 
 
@@ -86,7 +86,7 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
     (first,), (second,) = (receiver.received(path) for path in paths)
     details = build_details(Execution("", delivery, Trigger.EVENT, ""))
     is_reused = first.connection == second.connection
-    return Outcome(delivery, details, is_reused, next_result, waited=delivery.duration_ms >= timeout * 1000)
+    return Outcome(delivery, details, is_reused, next_result, timed_out=delivery.duration_ms >= timeout * 1000)
 
 
 def test_each_file_has_a_row() -> None:
@@ -101,7 +101,7 @@ def test_each_response_gives_the_execution_of_its_row(outcome_of: OutcomeOf, nam
     result = int(name.partition("-")[0])
     assert (delivery.result, delivery.success) == (result, 200 <= result <= 299)
     assert (delivery.error.error_type if delivery.error else None) == row.get("error")
-    assert outcome.waited == row.get("waits", False)
+    assert outcome.timed_out == row.get("waits", False)
     if "error" not in row:
         assert _shown(outcome.details, row) == _expected(row)
     closes = "error" in row or row.get("connection") == "closed"
@@ -129,24 +129,24 @@ def _shown(details: Mapping[str, Any], row: Row) -> dict[str, Any]:
     return shown | {"body_starts": body[: len(row["body_starts"])], "body_length": len(body)}
 
 
-@pytest.mark.parametrize("says_goodbye", [True, False])
-def test_tls_distinguishes_an_end_from_a_truncation(tmp_path: Path, says_goodbye: bool) -> None:
+@pytest.mark.parametrize("sends_close_notify", [True, False])
+def test_tls_distinguishes_an_end_from_a_truncation(tmp_path: Path, sends_close_notify: bool) -> None:
     """The body ends when the connection closes: RFC 9112, section 9.8."""
     certificates = make_certificates(tmp_path)
 
-    def answer() -> None:
+    def respond() -> None:
         accepted, _ = listener.accept()
         with certificates.trusted.wrap_socket(accepted, server_side=True) as connection:
             request = b""
             while not request.endswith(MESSAGE.body) and (more := connection.recv(65_536)):
                 request += more
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\nuntil the end")
-            if says_goodbye:
+            if sends_close_notify:
                 with contextlib.suppress(OSError):
                     connection.unwrap()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=respond, daemon=True).start()
         adapter = EgressAdapter(Guard(parse_networks("127.0.0.0/8")), ca_bundle=str(certificates.ca_path))
         client = WebhookClient(adapter, allow_http=False, capture_limit=LIMIT)
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
@@ -154,4 +154,4 @@ def test_tls_distinguishes_an_end_from_a_truncation(tmp_path: Path, says_goodbye
         adapter.close()
     assert delivery.response
     assert (delivery.result, delivery.response.body) == (200, b"until the end")
-    assert delivery.response.incomplete is not says_goodbye
+    assert delivery.response.incomplete is not sends_close_notify

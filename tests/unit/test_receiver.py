@@ -204,9 +204,9 @@ def test_an_endless_body_ends_with_the_client(receiver: Receiver) -> None:
 
 
 def test_close_after_closes_a_persistent_connection(receiver: Receiver) -> None:
-    answer = raw(receiver, "/close-after?body=abc")
-    assert b"Connection: keep-alive\r\n" in answer
-    assert answer.endswith(b"\r\n\r\nabc")
+    response = raw(receiver, "/close-after?body=abc")
+    assert b"Connection: keep-alive\r\n" in response
+    assert response.endswith(b"\r\n\r\nabc")
 
 
 def test_no_threads_or_sockets_are_left_behind() -> None:

@@ -80,7 +80,7 @@ def test_any_time_of_iso_8601_is_read_as_utc(text: str) -> None:
 QUERIES = st.builds(Query, IDS, st.sampled_from([None, *Status]), st.none(), st.none())
 
 
-def asked(query: Query, cursor: str) -> Request:
+def request_for(query: Query, cursor: str) -> Request:
     return request({"cursor": cursor} | ({"status": query.status} if query.status else {}), query.webhook_id)
 
 
@@ -88,10 +88,10 @@ def asked(query: Query, cursor: str) -> Request:
 def test_a_cursor_continues_only_its_own_query(query: Query, other: Query, after: str) -> None:
     cursor = make_cursor(query, after)
     assert cursor
-    assert asked(query, cursor).executions_page[2] == after
+    assert request_for(query, cursor).executions_page[2] == after
     if other != query:
         with pytest.raises(InvalidRequest, match="another query"):
-            _ = asked(other, cursor).executions_page
+            _ = request_for(other, cursor).executions_page
 
 
 @given(TEXTS | st.from_regex(r"[A-Za-z0-9_-]{1,80}", fullmatch=True))

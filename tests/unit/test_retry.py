@@ -58,7 +58,7 @@ IN_3_HOURS = NOW + timedelta(hours=3)
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("name", ["Retry-After", "retry-after"])
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
+    ("retry_after", "seconds"),
     [
         ("120", 120),
         (" 120 ", 120),
@@ -71,13 +71,13 @@ IN_3_HOURS = NOW + timedelta(hours=3)
         (f"{IN_3_HOURS:%a, %d %b %Y %H:%M:%S}", 3 * 3600),
     ],
 )
-def test_retry_after_is_honoured(status: int, name: str, asked: str, seconds: float) -> None:
-    assert delay(failure(status, asked, name), chance=0) == seconds
-    assert delay(failure(status, asked, name), chance=1) == pytest.approx(seconds * 1.2)
+def test_retry_after_is_honoured(status: int, name: str, retry_after: str, seconds: float) -> None:
+    assert delay(failure(status, retry_after, name), chance=0) == seconds
+    assert delay(failure(status, retry_after, name), chance=1) == pytest.approx(seconds * 1.2)
 
 
 @pytest.mark.parametrize(
-    ("asked", "seconds"),
+    ("retry_after", "seconds"),
     [
         ("120, 60", 120),
         ("60,120", 120),
@@ -86,23 +86,24 @@ def test_retry_after_is_honoured(status: int, name: str, asked: str, seconds: fl
         (f"{format_datetime(IN_3_HOURS, usegmt=True)}, 120", 3 * 3600),
     ],
 )
-def test_the_longest_of_several_retry_after_is_honoured(asked: str, seconds: float) -> None:
-    assert delay(failure(503, asked), chance=0) == seconds
+def test_the_longest_of_several_retry_after_is_honoured(retry_after: str, seconds: float) -> None:
+    assert delay(failure(503, retry_after), chance=0) == seconds
 
 
 @pytest.mark.parametrize(
-    "asked", ["86400", "86400.5", "9" * 400, "99999999999999.9", format_datetime(NOW + timedelta(days=9), usegmt=True)]
+    "retry_after",
+    ["86400", "86400.5", "9" * 400, "99999999999999.9", format_datetime(NOW + timedelta(days=9), usegmt=True)],
 )
-def test_retry_after_is_honoured_up_to_a_day(asked: str) -> None:
-    assert delay(failure(503, asked), chance=1) == 86_400
-    assert delay(failure(503, asked), retries_used=8, chance=1) == 86_400 * 1.2
+def test_retry_after_is_honoured_up_to_a_day(retry_after: str) -> None:
+    assert delay(failure(503, retry_after), chance=1) == 86_400
+    assert delay(failure(503, retry_after), retries_used=8, chance=1) == 86_400 * 1.2
 
 
 OVERFLOWING = f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "retry_after",
     [
         *("0", "0.0", ".5", "1", "3.3"),
         *(format_datetime(NOW - timedelta(days=days), usegmt=True) for days in (0, 1, 9999)),
@@ -111,16 +112,16 @@ OVERFLOWING = f"Mon, 01 Jan 2024 00:00:00 +{'9' * 20}"
         *("2026-11-25T10:00:00Z", "Tue, 99 Nov 2026 10:00:00 GMT", OVERFLOWING, "\ud800", "," * 300_000 + "9"),
     ],
 )
-def test_retry_after_never_brings_an_attempt_forward(asked: str) -> None:
+def test_retry_after_never_brings_an_attempt_forward(retry_after: str) -> None:
     for used in range(len(STANDARD.delays)):
         for chance in (0, 1):
-            assert delay(failure(503, asked), used, chance) == delay(failure(), used, chance)
+            assert delay(failure(503, retry_after), used, chance) == delay(failure(), used, chance)
 
 
-@pytest.mark.parametrize("asked", ["0", "1", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
-def test_a_retry_after_of_zero_does_not_shorten_the_delay(asked: str) -> None:
+@pytest.mark.parametrize("retry_after", ["0", "1", format_datetime(NOW - timedelta(hours=1), usegmt=True)])
+def test_a_retry_after_of_zero_does_not_shorten_the_delay(retry_after: str) -> None:
     """If the receiver answers 503 for a minute, attempts are left after it."""
-    delays = [delay(failure(503, asked), used, chance=0) or 0 for used in range(len(STANDARD.delays))]
+    delays = [delay(failure(503, retry_after), used, chance=0) or 0 for used in range(len(STANDARD.delays))]
     assert sum(delays[:-1]) > 60
 
 

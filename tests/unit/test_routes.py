@@ -29,14 +29,14 @@ GRANTS = st.builds(
 )
 
 
-def allowed(answer: dict[str, Any], method: str, path: str) -> bool:
+def allowed(authorization: dict[str, Any], method: str, path: str) -> bool:
     """Evaluate a policy as IAM does: an Allow must match, and no Deny."""
-    assert all(statement["Resource"] for statement in answer["policyDocument"]["Statement"]), (
+    assert all(statement["Resource"] for statement in authorization["policyDocument"]["Statement"]), (
         "a policy IAM refuses: a 500"
     )
     matching = {
         statement["Effect"]
-        for statement in answer["policyDocument"]["Statement"]
+        for statement in authorization["policyDocument"]["Statement"]
         for resource in statement["Resource"]
         if fnmatchcase(f"{STAGE}/{method}{path}", resource)
     }
@@ -156,22 +156,22 @@ def test_the_policy_depends_only_on_the_token(grant: Grant, route: Route) -> Non
 
 @given(GRANTS)
 def test_the_functions_get_the_same_grant(grant: Grant) -> None:
-    answer = build_authorization(grant, ARN)
-    assert Grant.from_authorizer(answer["context"]) == grant
-    assert all(len(resource) <= 512 for s in answer["policyDocument"]["Statement"] for resource in s["Resource"])
+    authorization = build_authorization(grant, ARN)
+    assert Grant.from_authorizer(authorization["context"]) == grant
+    assert all(len(resource) <= 512 for s in authorization["policyDocument"]["Statement"] for resource in s["Resource"])
 
 
 @pytest.mark.parametrize("webhooks", [(), ("wh_1",)])
 def test_a_token_without_scopes_grants_nothing(webhooks: tuple[str, ...]) -> None:
-    answer = build_authorization(Grant(webhooks, frozenset()), ARN)
-    assert not any(allowed(answer, route.method, call(route, "wh_1")) for route in ROUTES)
+    authorization = build_authorization(Grant(webhooks, frozenset()), ARN)
+    assert not any(allowed(authorization, route.method, call(route, "wh_1")) for route in ROUTES)
 
 
 def test_a_token_with_many_webhooks_is_checked_by_the_functions() -> None:
     webhooks = tuple(f"acme.department-{number:04}.orders" for number in range(100))
     grant = Grant(webhooks, frozenset({Scope.EXECUTIONS_READ}))
-    answer = build_authorization(grant, ARN)
-    assert len(json.dumps(answer)) <= MAX_ANSWER_BYTES
+    authorization = build_authorization(grant, ARN)
+    assert len(json.dumps(authorization)) <= MAX_ANSWER_BYTES
     for route in ROUTES:
-        assert allowed(answer, route.method, call(route, webhooks[99])) == (route.scope == Scope.EXECUTIONS_READ)
-    assert Grant.from_authorizer(answer["context"]) == grant
+        assert allowed(authorization, route.method, call(route, webhooks[99])) == (route.scope == Scope.EXECUTIONS_READ)
+    assert Grant.from_authorizer(authorization["context"]) == grant

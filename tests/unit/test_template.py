@@ -36,7 +36,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
 }
 
 
-class _Watched(dict[str, str]):
+class _RecordingEnvironment(dict[str, str]):
     """An environment that records which variables were read."""
 
     def __init__(self, *args: Any) -> None:
@@ -55,7 +55,7 @@ def defaults(function: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("function", template.functions())
 def test_a_functions_environment_is_its_settings(function: str) -> None:
-    environment = _Watched(defaults(function))
+    environment = _RecordingEnvironment(defaults(function))
     SETTINGS[function](environment)
     assert environment.read == environment.keys()
 
@@ -114,16 +114,16 @@ def test_a_setting_accepts_what_its_parameter_accepts(parameter: str, name: str)
 def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
     """The batching window is added: Lambda receives a message before the batch is full."""
     timeout = template.functions()[function]["Timeout"]
-    assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * most(timeout) + window(queue)
+    assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * maximum(timeout) + max_window(queue)
     assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]
 
 
-def most(value: Any) -> int:
+def maximum(value: Any) -> int:
     """Return a number of the template, or the maximum of its parameter."""
     return int(template.TEMPLATE["Parameters"][value["Ref"]]["MaxValue"] if isinstance(value, dict) else value)
 
 
-def window(queue: str) -> int:
+def max_window(queue: str) -> int:
     """Return the maximum batching window of a queue in seconds."""
     arn = {"Fn::GetAtt": [queue, "Arn"]}
     mappings = [*template.resources("AWS::Lambda::EventSourceMapping").values()]
@@ -131,7 +131,7 @@ def window(queue: str) -> int:
         event["Properties"] for each in template.functions().values() for event in each.get("Events", {}).values()
     ]
     (found,) = (each for each in mappings + events if arn in (each.get("EventSourceArn"), each.get("Queue")))
-    return most(found.get("MaximumBatchingWindowInSeconds", 0))
+    return maximum(found.get("MaximumBatchingWindowInSeconds", 0))
 
 
 def queues_of(function: str) -> list[Any]:
@@ -167,7 +167,7 @@ OIDC = {"OIDC_ISSUER": "https://i.example", "OIDC_JWKS_URL": "https://i.example/
 
 
 @pytest.mark.parametrize("name", OIDC)
-def test_an_issuer_is_configured_as_a_whole(name: str) -> None:
+def test_an_issuer_needs_all_of_its_settings(name: str) -> None:
     environment = {**defaults("AuthorizeFunction"), **OIDC}
     assert SETTINGS["AuthorizeFunction"](environment).oidc
     with pytest.raises(InvalidSetting, match=name):
@@ -323,18 +323,18 @@ def test_every_table_and_index_of_the_log_is_scaled() -> None:
     assert sorted(policy["ScalingTargetId"]["Ref"] for policy in policies) == sorted(targets)
 
 
-def _compared(value: Any) -> Iterator[Any]:
+def _comparisons(value: Any) -> Iterator[Any]:
     """Yield both sides of every comparison in the template."""
     if isinstance(value, dict):
         yield from value.get("Fn::Equals", [])
     if isinstance(value, dict | list):
         for member in value.values() if isinstance(value, dict) else value:
-            yield from _compared(member)
+            yield from _comparisons(member)
 
 
 def test_strings_are_compared_with_strings() -> None:
     """CloudFormation treats parameters as strings, even those of Type Number."""
-    sides = list(_compared(template.TEMPLATE))
+    sides = list(_comparisons(template.TEMPLATE))
     assert len(sides) > 20
     assert all(isinstance(side, str | dict) for side in sides)
 

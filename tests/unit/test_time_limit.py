@@ -11,7 +11,7 @@ from hooklog.api.time_limit import compute_time_limit
 from hooklog.errors import NotFound, NoTimeLeft
 from hooklog.sending.time_limit import GATEWAY_SECONDS, RESPONSE_SECONDS, TimeLimit
 
-WHOLE = GATEWAY_SECONDS - RESPONSE_SECONDS
+MAXIMUM = GATEWAY_SECONDS - RESPONSE_SECONDS
 
 
 def left(received_ago: float | None, lambda_seconds: float | None) -> float:
@@ -24,16 +24,16 @@ def left(received_ago: float | None, lambda_seconds: float | None) -> float:
 @pytest.mark.parametrize(
     ("received_ago", "lambda_seconds", "expected"),
     [
-        (0.01, 29, WHOLE),
-        (4, 29, WHOLE - 4),  # a cold start
+        (0.01, 29, MAXIMUM),
+        (4, 29, MAXIMUM - 4),  # a cold start
         (4, 12, 12 - RESPONSE_SECONDS),
-        (28.5, 29, WHOLE - 28.5),
-        (30, 29, WHOLE),  # a replayed event
-        (4 * 86_400, 29, WHOLE),
-        (-3, 29, WHOLE),  # clocks differ
-        (None, 29, WHOLE),
-        (None, None, WHOLE),
-        (0.01, 60, WHOLE),
+        (28.5, 29, MAXIMUM - 28.5),
+        (30, 29, MAXIMUM),  # a replayed event
+        (4 * 86_400, 29, MAXIMUM),
+        (-3, 29, MAXIMUM),  # clocks differ
+        (None, 29, MAXIMUM),
+        (None, None, MAXIMUM),
+        (0.01, 60, MAXIMUM),
     ],
 )
 def test_a_call_has_the_shorter_of_both_remaining_times(
@@ -63,7 +63,7 @@ def test_a_slow_step_is_not_awaited() -> None:
 
 
 def test_a_step_without_time_is_not_started() -> None:
-    begun: list[int] = []
+    started: list[int] = []
     with pytest.raises(NoTimeLeft):
-        TimeLimit(1).run(lambda: begun.append(1), "writing", reserve=2)
-    assert begun == []
+        TimeLimit(1).run(lambda: started.append(1), "writing", reserve=2)
+    assert started == []

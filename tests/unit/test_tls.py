@@ -78,7 +78,7 @@ def deliver(client: WebhookClient, url: str, body: bytes = b"1", timeout_seconds
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_tls_that_fails_says_why(client: WebhookClient, certificates: Certificates, fault: str) -> None:
+def test_a_tls_failure_is_explained(client: WebhookClient, certificates: Certificates, fault: str) -> None:
     with serving(FAULTS[fault](certificates)) as url:
         delivery = deliver(client, url)
     assert delivery.error
@@ -88,7 +88,7 @@ def test_tls_that_fails_says_why(client: WebhookClient, certificates: Certificat
 
 
 @pytest.mark.parametrize("size", [20_000, 5_000_000])
-def test_a_refusal_that_comes_while_the_request_is_sent_says_why(
+def test_a_refusal_during_the_request_is_explained(
     client: WebhookClient, certificates: Certificates, size: int
 ) -> None:
     with serving(FAULTS["client certificate, TLS 1.3"](certificates)) as url:
@@ -116,11 +116,11 @@ def test_a_response_delayed_until_an_acknowledgement_is_read(
 
 
 def test_plain_http_to_a_tls_port_says_to_use_https(client: WebhookClient) -> None:
-    def answer(connection: socket.socket) -> None:
+    def respond(connection: socket.socket) -> None:
         connection.recv(65_536)
         connection.sendall(alert(22))
 
-    with serving(answer) as url:
+    with serving(respond) as url:
         delivery = deliver(client, url.replace("https://", "http://"))
     assert delivery.error
     assert delivery.error.error_type is ErrorType.PROTOCOL_ERROR

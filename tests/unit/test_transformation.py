@@ -36,9 +36,9 @@ def message(payload: Any = ORDER) -> Message:
 
 
 def body(transformer: Transformer, expression: str, payload: Any = ORDER) -> bytes | None:
-    shaped = transformer.transform(message(payload), expression)
-    assert shaped is None or shaped.is_transformed
-    return shaped.body if shaped else None
+    transformed = transformer.transform(message(payload), expression)
+    assert transformed is None or transformed.is_transformed
+    return transformed.body if transformed else None
 
 
 def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> str:
@@ -77,8 +77,7 @@ def failure(transformer: Transformer, expression: str, payload: Any = ORDER) -> 
     ],
 )
 def test_the_result_of_an_expression_is_sent_as_json(transformer: Transformer, expression: str, expected: Any) -> None:
-    made = body(transformer, expression)
-    assert made == (
+    assert body(transformer, expression) == (
         None if expected is None else json.dumps(expected, ensure_ascii=False, separators=(",", ":")).encode()
     )
 
@@ -128,10 +127,10 @@ def test_a_message_that_was_sent_before_is_not_transformed_again(transformer: Tr
         ("$reduce([1..200], function($product, $next) {$product * $next})", "Number out of range: … (D1001"),
     ],
 )
-def test_a_failed_expression_says_why(transformer: Transformer, expression: str, reason: str) -> None:
-    said = failure(transformer, expression)
-    assert reason in said
-    assert not re.search(r"jsonata|Error\b|<class", said)
+def test_the_error_of_an_expression_is_explained(transformer: Transformer, expression: str, reason: str) -> None:
+    error = failure(transformer, expression)
+    assert reason in error
+    assert not re.search(r"jsonata|Error\b|<class", error)
 
 
 @settings(max_examples=100, deadline=None)
@@ -141,9 +140,9 @@ def test_a_failed_expression_says_why(transformer: Transformer, expression: str,
 )
 def test_any_error_message_of_an_expression_can_be_logged_and_printed(transformer: Transformer, text: str) -> None:
     for expression in (f"$error({json.dumps(text)})", "$assert(false, payload)"):
-        said = failure(transformer, expression, text)
-        assert said.encode()
-        assert not re.search(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]", said)
+        error = failure(transformer, expression, text)
+        assert error.encode()
+        assert not re.search(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]", error)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +154,8 @@ def test_any_error_message_of_an_expression_can_be_logged_and_printed(transforme
                    "$each(payload.k, payload.k)"],
 )  # fmt: skip
 def test_a_failure_quotes_no_value(transformer: Transformer, expression: str) -> None:
-    said = failure(transformer, expression, {"k": "s3cr3t!(", "n": 4711})
-    assert not re.search("s3cr3t|4711", said)
+    error = failure(transformer, expression, {"k": "s3cr3t!(", "n": 4711})
+    assert not re.search("s3cr3t|4711", error)
 
 
 @pytest.mark.parametrize(
@@ -195,67 +194,66 @@ def cpu_seconds() -> float:
 )
 def test_an_expression_has_half_a_second_of_cpu_on_a_busy_machine(transformer: Transformer, expression: str) -> None:
     before = cpu_seconds()
-    said = failure(transformer, expression, list(range(100_000)))
-    assert "it takes more than 0.5 s to evaluate" in said or "too much memory" in said
-    assert (
-        cpu_seconds() - before < 0.5 + 0.05 + 0.35
-    )  # the kernel's grace period; a first turn and the start of two processes
+    error = failure(transformer, expression, list(range(100_000)))
+    assert "it takes more than 0.5 s to evaluate" in error or "too much memory" in error
+    # 0.05 s: the kernel's grace period; 0.35 s: a first turn and the start of two processes
+    assert cpu_seconds() - before < 0.5 + 0.05 + 0.35
 
 
 SLOW = "($f := function($n) {$f($n)}; $f(1))"
 
 
-def finish(transformer: Transformer, *asked: tuple[str, str]) -> list[str]:
+def evaluate_all(transformer: Transformer, *expressions: tuple[str, str]) -> list[str]:
     """Evaluate expressions concurrently.
 
     They are queued in the given order. Returns the webhooks in the order of completion.
     """
     done: list[str] = []
 
-    def shape(webhook_id: str, expression: str) -> None:
+    def evaluate(webhook_id: str, expression: str) -> None:
         with contextlib.suppress(HardError):
             transformer.transform(message()._replace(webhook_id=webhook_id), expression)
         done.append(webhook_id)
 
-    with ThreadPoolExecutor(len(asked)) as pool:
-        for each in asked:
-            pool.submit(shape, *each)
+    with ThreadPoolExecutor(len(expressions)) as pool:
+        for each in expressions:
+            pool.submit(evaluate, *each)
     return done
 
 
-def test_slow_expressions_delay_a_quick_one_by_at_most_one_of_them(transformer: Transformer) -> None:
+def test_a_quick_expression_waits_for_at_most_one_slow_one(transformer: Transformer) -> None:
     evil = [(f"evil.w{number}", f"{SLOW}{' ' * number}") for number in range(5)]
-    assert "acme.orders" in finish(transformer, *evil, ("acme.orders", "payload.order"))[:2]
+    assert "acme.orders" in evaluate_all(transformer, *evil, ("acme.orders", "payload.order"))[:2]
 
 
 @pytest.mark.parametrize("expression", ["$pad('x', 1e12)", "$length($pad('x', 4e8))"])
-def test_expressions_that_end_the_process_delay_a_quick_one_by_few_of_them(expression: str) -> None:
+def test_a_quick_expression_waits_for_few_that_end_the_process(expression: str) -> None:
     """Each makes the next one wait for a new process.
 
     Two may have had a turn before the quick one is queued.
     """
     evil = [(f"evil.w{number}", f"{expression}{' ' * number}") for number in range(8)]
-    assert "acme.orders" in finish(Transformer(), *evil, ("acme.orders", "payload.order"))[:3]
+    assert "acme.orders" in evaluate_all(Transformer(), *evil, ("acme.orders", "payload.order"))[:3]
 
 
-def test_a_tenants_slow_expressions_delay_anothers_slow_one_by_at_most_one_of_them(transformer: Transformer) -> None:
-    evil = [(f"mean.w{number}", SLOW) for number in range(3)]
+def test_a_slow_expression_waits_for_at_most_one_of_another_tenant(transformer: Transformer) -> None:
+    evil = [(f"evil.w{number}", SLOW) for number in range(3)]
     acme = ("acme.orders", "$count($map([1..6000], function($n) {$n * 2}))")
-    assert "acme.orders" in finish(transformer, *evil, acme)[:2]
+    assert "acme.orders" in evaluate_all(transformer, *evil, acme)[:2]
 
 
 def test_an_expression_is_not_started_if_no_time_is_left(transformer: Transformer) -> None:
-    begun = threading.Event()
+    started = threading.Event()
 
-    def plenty() -> float:
-        begun.set()
+    def report_start() -> float:
+        started.set()
         return 60.0
 
     with pytest.raises(HardError):
         transformer.transform(message(), SLOW)  # once known as slow, it gets its whole time in one turn
     with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(transformer.transform, message(), SLOW, plenty)
-        assert begun.wait(60)
+        slow = pool.submit(transformer.transform, message(), SLOW, report_start)
+        assert started.wait(60)
         waits_until = time.monotonic() + 0.3  # the slow expression takes longer
         with pytest.raises(NoTimeLeft):
             transformer.transform(message(), "payload", lambda: 60.0 if time.monotonic() < waits_until else 1.0)
@@ -273,10 +271,10 @@ def test_evaluations_share_no_state(transformer: Transformer) -> None:
 
 
 def test_a_body_with_a_line_break_is_one_request(transformer: Transformer) -> None:
-    two = Message("acme.orders", "msg_1", None, b"[1,\n2]", {}, None, None)
-    shaped = transformer.transform(two, "payload[1]")
-    assert shaped
-    assert (shaped.body, body(transformer, "payload.order")) == (b"2", b"1742")
+    sent = Message("acme.orders", "msg_1", None, b"[1,\n2]", {}, None, None)
+    transformed = transformer.transform(sent, "payload[1]")
+    assert transformed
+    assert (transformed.body, body(transformer, "payload.order")) == (b"2", b"1742")
 
 
 def test_a_cached_expression_knows_the_current_time(transformer: Transformer) -> None:
@@ -289,29 +287,29 @@ def test_a_cached_expression_knows_the_current_time(transformer: Transformer) ->
 
 def test_each_thread_gets_its_own_result(transformer: Transformer) -> None:
     with ThreadPoolExecutor(10) as pool:
-        made = pool.map(lambda number: body(transformer, f"payload + {number}", number), range(200))
-    assert list(made) == [b"%d" % (2 * number) for number in range(200)]
+        results = pool.map(lambda number: body(transformer, f"payload + {number}", number), range(200))
+    assert list(results) == [b"%d" % (2 * number) for number in range(200)]
 
 
 def test_a_dead_process_is_restarted_and_ends_with_its_owner() -> None:
-    others = set(psutil.Process().children())
-    mine = Transformer()
-    body(mine, "1")
-    (first,) = set(psutil.Process().children()) - others
+    existing = set(psutil.Process().children())
+    transformer = Transformer()
+    body(transformer, "1")
+    (first,) = set(psutil.Process().children()) - existing
     first.kill()
-    assert body(mine, "payload.order") == b"1742"
-    (second,) = set(psutil.Process().children()) - others
+    assert body(transformer, "payload.order") == b"1742"
+    (second,) = set(psutil.Process().children()) - existing
     assert first != second
-    del mine
+    del transformer
     assert not second.is_running()
 
 
-def test_the_process_is_given_no_credentials(transformer: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_process_is_given_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t")
-    others = set(psutil.Process().children())
-    mine = Transformer()
-    body(mine, "1")
-    (process,) = set(psutil.Process().children()) - others
+    existing = set(psutil.Process().children())
+    transformer = Transformer()
+    body(transformer, "1")
+    (process,) = set(psutil.Process().children()) - existing
     assert process.environ().keys() <= {"PYTHONPATH", "LD_LIBRARY_PATH"}
 
 

@@ -16,11 +16,11 @@ from tests.samconfig import SECTIONS, overrides, stack_python, transformed
 from tests.stack_updates import Resources, Schemas, problems, refused_parameters
 
 
-def numbers(version: str) -> list[int]:
+def version_numbers(version: str) -> list[int]:
     return [int(number) for number in version.split(".")]
 
 
-RELEASES = sorted((template.ROOT / "tests/releases").iterdir(), key=lambda folder: numbers(folder.name))
+RELEASES = sorted((template.ROOT / "tests/releases").iterdir(), key=lambda folder: version_numbers(folder.name))
 LAST_RELEASE = RELEASES[-1] / "template.yaml"
 """template.yaml as it was released."""
 
@@ -42,7 +42,7 @@ def schemas(updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
 
 
 def test_the_last_release_is_not_ahead_of_this_version() -> None:
-    assert numbers(RELEASES[-1].name) <= numbers(__version__)
+    assert version_numbers(RELEASES[-1].name) <= version_numbers(__version__)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -122,9 +122,9 @@ def an_index(name: str) -> dict[str, Any]:
     return {"IndexName": name, "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"}}
 
 
-def renamed(one: str, other: str) -> Callable[[Any], None]:
+def renamed(old: str, new: str) -> Callable[[Any], None]:
     def change(resources: Any) -> None:
-        resources[other] = resources.pop(one)
+        resources[new] = resources.pop(old)
 
     return change
 
@@ -202,25 +202,25 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
 def test_a_replacement_or_refused_change_is_found(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas, change: str
 ) -> None:
-    _, now = updates["default"]
-    then = copy.deepcopy(now)
+    _, before = updates["default"]
+    after = copy.deepcopy(before)
     alter, problem = CHANGES[change]
-    alter(then)
-    (found,) = problems(now, then, {**schemas, "AWS::KMS::ReplicaKey": schemas["AWS::KMS::Key"]})
+    alter(after)
+    (found,) = problems(before, after, {**schemas, "AWS::KMS::ReplicaKey": schemas["AWS::KMS::Key"]})
     assert found.startswith(problem)
 
 
 def test_a_change_in_place_is_no_problem(updates: dict[str, tuple[Resources, Resources]], schemas: Schemas) -> None:
     """An index, a reordered INCLUDE list, a queue's retention, two alarms."""
-    _, now = updates["default"]
-    then = copy.deepcopy(now)
-    table("Executions", lambda own: own["GlobalSecondaryIndexes"].append(an_index("a")))(then)
-    included(["queue_message_id", "attempt", "skipped", "result"])(then)
-    table("WebhookQueue", lambda own: own.update(MessageRetentionPeriod=1))(then)
+    _, before = updates["default"]
+    after = copy.deepcopy(before)
+    table("Executions", lambda own: own["GlobalSecondaryIndexes"].append(an_index("a")))(after)
+    included(["queue_message_id", "attempt", "skipped", "result"])(after)
+    table("WebhookQueue", lambda own: own.update(MessageRetentionPeriod=1))(after)
     named = {"AlarmName": "another"}
-    then["Another"] = {**then["DeadLetters"], "Properties": {**then["DeadLetters"]["Properties"], **named}}  # type: ignore[index]
-    then.pop("ApiLatency")  # type: ignore[attr-defined]
-    assert problems(now, then, schemas) == []
+    after["Another"] = {**after["DeadLetters"], "Properties": {**after["DeadLetters"]["Properties"], **named}}  # type: ignore[index]
+    after.pop("ApiLatency")  # type: ignore[attr-defined]
+    assert problems(before, after, schemas) == []
 
 
 def test_a_parameter_without_a_default_is_found() -> None:

@@ -128,10 +128,10 @@ def test_a_messages_own_fields_override_the_webhooks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event_types", "event_type", "taken"),
+    ("event_types", "event_type", "accepted"),
     [([], None, True), ([], "a", True), (["a"], "a", True), (["a"], "b", False), (["a"], None, False)],
 )
 def test_a_webhook_receives_the_event_types_that_it_lists(
-    event_types: list[str], event_type: str | None, taken: bool
+    event_types: list[str], event_type: str | None, accepted: bool
 ) -> None:
-    assert parse(event_types=event_types).accepts(event_type) is taken
+    assert parse(event_types=event_types).accepts(event_type) is accepted

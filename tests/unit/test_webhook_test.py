@@ -41,16 +41,16 @@ class RecordingClient:
         return Delivery.skip(call, attempt, datetime.now(UTC))
 
 
-def run(witness: RecordingClient, timeout_seconds: float, seconds_left: float) -> Delivery:
+def run(client: RecordingClient, timeout_seconds: float, seconds_left: float) -> Delivery:
     fields: dict[str, Any] = {"url": "https://shop.example/hooks", "timeout_seconds": timeout_seconds}
     webhook = Webhook.parse(fields, "acme.orders", None)
-    tester = WebhookTester(Dispatcher(cast("WebhookClient", witness), NO_RETRIES), Transformer())
+    tester = WebhookTester(Dispatcher(cast("WebhookClient", client), NO_RETRIES), Transformer())
     test = WebhookTest.parse({}, "acme.orders")
     return tester.run(test, Entry(webhook, b"key"), TimeLimit(seconds_left)).delivery
 
 
 @pytest.mark.parametrize(
-    ("seconds", "left", "given"),
+    ("seconds", "remaining", "expected"),
     [
         (30, 29, MAX_TEST_SECONDS),
         (2.5, 29, 2.5),
@@ -59,16 +59,18 @@ def run(witness: RecordingClient, timeout_seconds: float, seconds_left: float) -
         (30, RESERVE_SECONDS + 0.5, MIN_TEST_SECONDS + 0.5),
     ],
 )
-def test_a_receiver_has_only_the_time_that_the_response_allows(seconds: float, left: float, given: float) -> None:
-    run(witness := RecordingClient(), seconds, left)
-    assert [call.timeout_seconds for call in witness.calls] == [pytest.approx(given, abs=0.4)]
+def test_a_receiver_has_only_the_time_that_the_response_allows(
+    seconds: float, remaining: float, expected: float
+) -> None:
+    run(client := RecordingClient(), seconds, remaining)
+    assert [call.timeout_seconds for call in client.calls] == [pytest.approx(expected, abs=0.4)]
 
 
 def test_nothing_is_sent_without_time_for_the_receiver() -> None:
-    witness = RecordingClient()
+    client = RecordingClient()
     with pytest.raises(NoTimeLeft):
-        run(witness, 30, RESERVE_SECONDS - 0.01)
-    assert witness.calls == []
+        run(client, 30, RESERVE_SECONDS - 0.01)
+    assert client.calls == []
 
 
 def test_time_to_log_is_reserved() -> None:
