@@ -30,23 +30,25 @@ def _reset_receiver(receiver: Receiver) -> None:
 @pytest.fixture
 def event_queue(aws: MockAws) -> str:
     """Subscribe a queue to the events and return its name."""
-    url = aws.sqs.create_queue(QueueName="told")["QueueUrl"]
-    aws.refs["told"] = url
+    url = aws.sqs.create_queue(QueueName="events")["QueueUrl"]
+    aws.refs["events"] = url
     arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     aws.sns.subscribe(TopicArn=aws.refs["WebhookEvents"], Protocol="sqs", Endpoint=arn)
-    return "told"
+    return "events"
 
 
 def events(aws: MockAws) -> list[dict[str, Any]]:
     """Return the published events, and check the attribute by which a subscription can filter."""
-    notices = [json.loads(message["Body"]) for message in aws.messages("told")]
-    told = [json.loads(notice["Message"]) for notice in notices]
-    assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [event["type"] for event in told]
-    return told
+    notices = [json.loads(message["Body"]) for message in aws.messages("events")]
+    published = [json.loads(notice["Message"]) for notice in notices]
+    assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [
+        event["type"] for event in published
+    ]
+    return published
 
 
 def start(aws: MockAws, **settings: str) -> ModuleType:
-    """A sender that remembers nothing."""
+    """Start a sender whose caches are empty."""
     return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="", **settings)
 
 
@@ -69,12 +71,12 @@ def fail_since(aws: MockAws, at: str) -> None:
 
 
 def logged(aws: MockAws, at: str, **fields: Any) -> None:
-    """An execution of the past, a success unless it says otherwise."""
+    """Log an execution at this time; it succeeded unless `fields` differ."""
     aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=execution(at, **fields))
 
 
 def failed(aws: MockAws, days_ago: float, message_id: str, **fields: Any) -> None:
-    """A failed execution of the past."""
+    """Log a failed execution this many days ago."""
     aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=failure(ago(days=days_ago), message_id, **fields))
 
 
@@ -103,7 +105,7 @@ def log_all(aws: MockAws, rows: list[Row]) -> None:
         aws.dynamodb.batch_write_item(RequestItems={aws.refs["Executions"]: puts})
 
 
-class TestGone:
+class TestGoneResponse:
     def test_a_410_disables_the_webhook_at_once_and_publishes_an_event(
         self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -157,7 +159,7 @@ class TestGone:
         sender = start(aws)
         send(sender, {})
         api.put(url=receiver.url("/status/200"), enabled=True, version=1)
-        send(sender, {})  # it does not know of the change yet
+        send(sender, {})  # with the old URL from its cache
         assert receiver.requests[-1].path == "/sequence/then"
         assert (api.get()[1]["enabled"], events(aws)) == (True, [])
 
@@ -200,7 +202,7 @@ class TestFailing:
     ) -> None:
         api.put(url=receiver.url("/sequence/two", codes="200,500,500"), enabled=True)
         one, other = start(aws), start(aws)
-        for sender in (other, one, other):  # which remembers, the second time, that nothing was noted
+        for sender in (other, one, other):  # the last has cached that no failure is recorded
             send(sender, {})
         _, first, second = (execution["executed_at"]["S"] for execution in history(aws))
         assert first < second
@@ -211,7 +213,7 @@ class TestFailing:
     ) -> None:
         api.put(url=receiver.url("/sequence/back", codes="500,500,200,500,200"), enabled=True)
         one, other = start(aws), start(aws)
-        for sender in (one, other, one, one, other):  # which remembers, the second time, the first failure
+        for sender in (one, other, one, one, other):  # the last has cached the first failure
             send(sender, {})
         assert since(aws) == iso_time(history(aws)[3]["executed_at"]["S"])
 
@@ -226,10 +228,10 @@ class TestFailing:
             assert dynamodb.calls == {"GetItem": 1, "BatchWriteItem": dynamodb.calls["BatchWriteItem"]}
 
     @pytest.mark.parametrize(
-        ("days_ago", "days", "off"), [(5.01, "5", True), (4.99, "5", False), (1.01, "1", True), (400, "0", False)]
+        ("days_ago", "days", "disabled"), [(5.01, "5", True), (4.99, "5", False), (1.01, "1", True), (400, "0", False)]
     )
     def test_a_webhook_is_disabled_when_every_attempt_has_failed_for_the_period(
-        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, days_ago: float, days: str, off: bool
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, days_ago: float, days: str, disabled: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         at = ago(days=days_ago)
@@ -239,27 +241,27 @@ class TestFailing:
         logged(aws, ago(days=days_ago + 0.01))
         send(start(aws, DISABLE_AFTER_DAYS=days), {})
         _, shown = api.get()
-        assert (shown["enabled"], len(events(aws))) == (not off, int(off))
-        assert not off or at[:16] in shown["disabled_reason"]
+        assert (shown["enabled"], len(events(aws))) == (not disabled, int(disabled))
+        assert not disabled or at[:16] in shown["disabled_reason"]
 
     @pytest.mark.parametrize(
-        ("before", "off"),
+        ("before", "disabled"),
         [
             pytest.param("6a 3b", True, id="three messages"),
             pytest.param("5.01a 4b 3c 2c", True, id="three, and retries"),
-            pytest.param("14a 7b", True, id="one a week, for the third time"),
+            pytest.param("14a 7b", True, id="one a week, the third"),
             pytest.param("20a 19.9b 19.8c 5.5d 3e", True, id="after an earlier outage"),
             pytest.param("5.01a", False, id="the second failure"),
-            pytest.param("7a", False, id="one a week, for the second time"),
+            pytest.param("7a", False, id="one a week, the second"),
             pytest.param("5.01a 3.5a 2a", False, id="two messages, one retried"),
             pytest.param("5.01a 3.5a 2a 0now", False, id="the retries of two"),
-            pytest.param("5.02a 5.01b 5c 4.9d", False, id="an outage, and a failure now"),
-            pytest.param("5.01a 0.2b 0.1c", False, id="a failure, and an outage now"),
+            pytest.param("5.02a 5.01b 5c 4.9d", False, id="an outage, then one failure"),
+            pytest.param("5.01a 0.2b 0.1c", False, id="one failure, then an outage"),
             pytest.param("20a 19.9b 19.8c 4.5d 3e 2f", False, id="after an earlier outage, not for long enough"),
         ],
     )
     def test_failures_must_span_the_whole_period(
-        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, before: str, off: bool
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, before: str, disabled: bool
     ) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
         failures = [(float(each.rstrip("abcdefnow")), each.lstrip("0123456789.")) for each in before.split()]
@@ -267,7 +269,7 @@ class TestFailing:
         for days_ago, message_id in failures:
             failed(aws, days_ago, message_id)
         assert send(start(aws), {"message_id": "now"}) == []
-        assert (api.get()[1]["enabled"], len(events(aws))) == (not off, int(off))
+        assert (api.get()[1]["enabled"], len(events(aws))) == (not disabled, int(disabled))
 
     def test_a_failure_that_is_logged_late_counts(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/500"), enabled=True)
@@ -283,7 +285,7 @@ class TestFailing:
     def test_a_success_after_the_first_failure_prevents_disabling(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:
-        """Another sender has logged it by now, and has yet to note it."""
+        """Another sender has logged the success but not yet cleared `failing_since`."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=6))
         for number, days_ago in enumerate((6, 4, 2)):
@@ -295,7 +297,7 @@ class TestFailing:
     def test_earlier_failures_are_found_beyond_the_first_page(
         self, api: Api, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What is read in vain is not read again by each failure."""
+        """A search without result is not repeated at every failure."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=20.001))
         for days_ago, message_id in ((20, "a"), (19.9, "b"), (5.5, "c")):
@@ -315,7 +317,7 @@ class TestFailing:
     def test_a_success_that_was_not_recorded_is_found_in_the_log(
         self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
-        """The days begin anew with the first failure after it."""
+        """The period restarts with the first failure after the success."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=9))
         failed(aws, 9, "a")
@@ -330,7 +332,7 @@ class TestFailing:
     def test_expired_executions_do_not_count_as_failures(
         self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
     ) -> None:
-        """There may have been a success then, of which this sender has not known."""
+        """The expired executions may have included a success."""
         api.put(url=receiver.url("/status/500"), enabled=True)
         fail_since(aws, ago(days=90))
         later = ago(days=2)
@@ -404,7 +406,7 @@ class TestFaults:
     def test_the_event_is_published_if_the_response_to_disabling_is_lost(
         self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, dynamodb: FaultyService
     ) -> None:
-        """The client asks a second time, and finds what the first has done."""
+        """The SDK retries the update, and finds the webhook already disabled."""
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
 

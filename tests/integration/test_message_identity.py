@@ -1,4 +1,4 @@
-"""What follows from a queue message knows it by its own id: a message id may come twice, and a dead letter back."""
+"""Queue messages are told apart by their own ID, as two may share a message ID and dead letters are redriven."""
 
 import json
 from collections import Counter
@@ -48,7 +48,7 @@ def message(url: str | None, version: int, **fields: Any) -> dict[str, Any]:
 
 
 def queued(body: object, queue_message_id: str, *, count: int = 1, was: str = "") -> Event:
-    """An event of one queue message; of a dead letter that was another one before."""
+    """Return an event with one queue message; `was` is the original ID of a redriven dead letter."""
     event = sqs_event(body, receive_count=count)
     (record,) = event["Records"]
     record["messageId"] = queue_message_id
@@ -69,12 +69,12 @@ def send(app: ModuleType, event: Event) -> None:
 
 
 def take(aws: MockAws, count: int = 1) -> Event:
-    """What waits on the webhook queue, though it is to wait for longer."""
+    """Take messages off the webhook queue, including delayed ones."""
     aws.release_delayed("WebhookQueue")
     return aws.take("WebhookQueue", count)
 
 
-def send_what_waits(app: ModuleType, aws: MockAws) -> None:
+def drain(app: ModuleType, aws: MockAws) -> None:
     while waiting := aws.waiting("WebhookQueue"):
         send(app, take(aws, waiting))
 
@@ -91,9 +91,9 @@ def executions(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
 
 
 def call(app: Endpoint, path: dict[str, str], status: int = 200, **change: Any) -> Any:
-    answer = app.lambda_handler(api_event(path, **{"scope": EVERYTHING, **change}), CONTEXT)
-    assert answer["statusCode"] == status, answer
-    return json.loads(answer["body"] or "{}")
+    response = app.lambda_handler(api_event(path, **{"scope": EVERYTHING, **change}), CONTEXT)
+    assert response["statusCode"] == status, response
+    return json.loads(response["body"] or "{}")
 
 
 def resend(aws: MockAws, execution: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def recover(aws: MockAws, webhook_id: str = ID) -> dict[str, Any]:
 
 
 def versions(receiver: Receiver) -> Counter[int]:
-    """How often each payload came."""
+    """Return how often each payload was received."""
     return Counter(json.loads(request.body)["v"] for request in receiver.requests)
 
 
@@ -121,7 +121,7 @@ class TestTwoMessagesWithOneId:
     ) -> None:
         send(app, queued(message(receiver.url("/sequence/a", codes="500,200"), 1), "q1"))
         send(app, queued(message(receiver.url("/status/200"), 2), "q2"))
-        send_what_waits(app, aws)
+        drain(app, aws)
         assert [json.loads(request.body)["v"] for request in receiver.requests] == [1, 2, 1]
         assert attempts_of(aws) == [(1, "event", 500), (1, "event", 200), (2, "retry", 200)]
         assert {request.header("webhook-id") for request in receiver.requests} == {"msg_1"}
@@ -135,7 +135,7 @@ class TestTwoMessagesWithOneId:
         for number, codes in enumerate(("500,500,200", "500,200", "500,500,500,200"), start=1):
             url = receiver.url(f"/sequence/three{number}", codes=codes)
             send(app, queued(message(url, number), f"q{number}"))
-        send_what_waits(app, aws)
+        drain(app, aws)
         assert versions(receiver) == {1: 3, 2: 2, 3: 4}
         assert Counter(attempt for attempt, _, _ in attempts_of(aws)) == {1: 3, 2: 3, 3: 2, 4: 1}
 
@@ -144,7 +144,7 @@ class TestTwoMessagesWithOneId:
     ) -> None:
         bodies = [message(receiver.url(f"/sequence/batch{n}", codes="500,200"), n) for n in range(5)]
         send(app, sqs_event(*bodies))
-        send_what_waits(app, aws)
+        drain(app, aws)
         assert versions(receiver) == dict.fromkeys(range(5), 2)
 
     def test_a_resend_cancels_only_its_own_retry(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
@@ -164,9 +164,9 @@ class TestTwoMessagesWithOneId:
             url = receiver.url(f"/sequence/recovered{number}", codes=codes)
             send(app, queued(message(url, number), f"q{number}"))
         resend(aws, executions(aws)[2])
-        send_what_waits(app, aws)
+        drain(app, aws)
         assert recover(aws) == {"status": "done", "found": 2, "queued": 2}
-        send_what_waits(app, aws)
+        drain(app, aws)
         assert versions(receiver) == {1: 2, 2: 1, 3: 2, 4: 2}
         assert recover(aws) == {"status": "done", "found": 0, "queued": 0}
 
@@ -184,11 +184,11 @@ class TestTwoMessagesWithOneId:
             url = receiver.url(f"/sequence/topic{number}", codes="500,500,200")
             api.put(f"acme.w{number}", url=url, topic="acme", enabled=True)
         for version in (1, 2):
-            publication = {"topic": "acme", "message_id": "msg_1", "payload": {"v": version}}
-            send(app, queued(publication, f"q{version}"))
+            topic_message = {"topic": "acme", "message_id": "msg_1", "payload": {"v": version}}
+            send(app, queued(topic_message, f"q{version}"))
         copies = take(aws, 4)
         send(app, copies)
-        send_what_waits(app, aws)
+        drain(app, aws)
         send(app, redelivered(copies))
         for webhook_id in ("acme.w1", "acme.w2"):
             its = [(e["attempt"], e["result"]) for e in executions(aws) if e["webhook_id"] == webhook_id]
@@ -196,14 +196,14 @@ class TestTwoMessagesWithOneId:
         assert versions(receiver) == {1: 4, 2: 4}
 
 
-class TestRepeats:
+class TestRedelivery:
     def test_a_redelivered_retry_is_not_sent_twice_and_the_next_one_is_enqueued(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         retry = take(aws)
         send(app, retry)
-        take(aws)  # lost, as if the function had died before it put the next one there
+        take(aws)  # as if the function had crashed before enqueuing it
         send(app, redelivered(retry))
         assert (versions(receiver), aws.waiting("WebhookQueue")) == ({1: 2}, 1)
 
@@ -221,7 +221,7 @@ class TestRepeats:
     def test_a_redelivered_resend_returns_to_the_queue_while_the_log_is_unavailable(
         self, aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Put on the queue once more as another message, it could not tell that it was sent."""
+        """Enqueued as a new queue message, it could not be recognised as already sent."""
         with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
             broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
             app = start(aws, RETRY_SCHEDULE="")
@@ -234,7 +234,7 @@ class TestRepeats:
 
 
 class TestRowsOfEarlierReleases:
-    """A retry's row named its own queue message alone, and a repeat none."""
+    """A retry's row held only its own queue message's ID, and a retry task held none."""
 
     @staticmethod
     def legacy(event: Event) -> Event:
@@ -245,25 +245,25 @@ class TestRowsOfEarlierReleases:
         return event
 
     @staticmethod
-    def make_legacy(aws: MockAws) -> None:
+    def make_rows_legacy(aws: MockAws) -> None:
         for row in aws.rows("Executions"):
-            held = row.get("queue_message_id", {"S": ""})["S"]
-            if "/" in held:
-                row["queue_message_id"] = {"S": held.rpartition("/")[2]}
+            stored = row.get("queue_message_id", {"S": ""})["S"]
+            if "/" in stored:
+                row["queue_message_id"] = {"S": stored.rpartition("/")[2]}
                 aws.dynamodb.put_item(TableName=aws.refs["Executions"], Item=row)
 
     def test_a_message_delivered_by_a_retry_is_not_recovered(self, aws: MockAws, receiver: Receiver) -> None:
         app = start(aws)
         send(app, queued(message(receiver.url("/sequence/old", codes="500,200"), 1), "q1"))
-        send_what_waits(app, aws)
-        self.make_legacy(aws)
+        drain(app, aws)
+        self.make_rows_legacy(aws)
         assert recover(aws)["found"] == 0
 
     def test_retries_continue(self, app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
         send(app, queued(message(receiver.url("/sequence/old", codes="500,500,500,200"), 1), "q1"))
         first = self.legacy(take(aws))
         send(app, first)
-        self.make_legacy(aws)
+        self.make_rows_legacy(aws)
         second = self.legacy(take(aws))
         send(app, second)
         send(app, redelivered(first))
@@ -290,10 +290,10 @@ class TestRowsOfEarlierReleases:
 
 
 class TestNextAttempt:
-    """`next_attempt_at` is what is still to come."""
+    """`next_attempt_at` is shown only while a retry is pending."""
 
     def shown(self, aws: MockAws) -> list[str]:
-        """The attempts that say so, as each of the three views has them."""
+        """Return the executions with a next attempt, which all three views must agree on."""
         views = [executions(aws), call(aws.endpoint("list_executions"), {"webhook_id": ID})["executions"]]
         get = aws.endpoint("get_execution")
         views.append([call(get, {"webhook_id": ID, "execution_id": e["execution_id"]}) for e in views[0]])
@@ -332,7 +332,7 @@ class TestNextAttempt:
         send(app, take(aws))
         assert versions(receiver) == {1: 1}
 
-    def test_another_message_with_that_id_leaves_the_next_attempt(
+    def test_another_message_with_the_same_id_keeps_the_next_attempt(
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
@@ -365,8 +365,8 @@ class TestNextAttempt:
             assert dynamodb.calls.keys() == {"BatchWriteItem"}
 
 
-class TestAfterARedelivery:
-    """What was written a second ago is seen, though the index lags."""
+class TestLaggingIndex:
+    """Executions written a second ago are found although the index lags."""
 
     @pytest.fixture
     def dynamodb(self, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
@@ -447,13 +447,13 @@ class TestAfterARedelivery:
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
         def two_rows(asked: AwsRequest) -> Answer | None:
-            """The table gives two at a time, as it were thousands."""
+            """Return pages of two rows, which stand for thousands."""
             query = json.loads(asked.body)
             if asked.operation != "Query" or "FilterExpression" not in query or "IndexName" in query:
                 return None
-            answered = aws.dynamodb.query(**{**query, "Limit": 2})
-            kept = {name: answered[name] for name in ("Items", "Count", "ScannedCount", "LastEvaluatedKey")}
-            return Answer(200, json.dumps(kept).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+            result = aws.dynamodb.query(**{**query, "Limit": 2})
+            page = {name: result[name] for name in ("Items", "Count", "ScannedCount", "LastEvaluatedKey")}
+            return Answer(200, json.dumps(page).encode(), {"Content-Type": "application/x-amz-json-1.0"})
 
         app = start(aws)
         event = queued(message(receiver.url("/status/200"), 1), "q1")
@@ -467,7 +467,7 @@ class TestAfterARedelivery:
     def test_the_search_reads_a_bounded_number_of_items(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
-        """One read of the table, and none of the index, in which a topic's message has thousands of executions."""
+        """It reads the table once and not the index, where a topic's message may have thousands of executions."""
         app = start(aws)
         send(app, queued(message(receiver.url("/status/200"), 1), "q1", count=2))
         assert dynamodb.calls["Query"] == 1
@@ -475,12 +475,12 @@ class TestAfterARedelivery:
 
 class TestRedrivenDeadLetters:
     def redriven(self, aws: MockAws, count: int = 1) -> Event:
-        """What `hooklog redrive` puts on the webhook queue."""
+        """Run `hooklog redrive` and take the messages that it enqueues."""
         assert move_dead_letters(aws.sqs, aws.refs["WebhookDeadLetterQueue"], aws.refs["WebhookQueue"]) == count
         return aws.take("WebhookQueue", count)
 
-    def let_sqs_move(self, aws: MockAws, body: object, **attributes: Any) -> str:
-        """To the dead-letter queue, as after a hundred receipts: as it is, under its own id. Gives this."""
+    def dead_letter(self, aws: MockAws, body: object, **attributes: Any) -> str:
+        """Put a message on the DLQ as SQS does after too many receives, and return its ID."""
         sent = aws.sqs.send_message(
             QueueUrl=aws.refs["WebhookDeadLetterQueue"], MessageBody=json.dumps(body), **attributes
         )
@@ -493,9 +493,9 @@ class TestRedrivenDeadLetters:
         send(app, queued(body, "q1"))
         letter = self.redriven(aws)
         assert letter["Records"][0]["messageId"] != "q1"
-        send(app, letter)  # it comes back
+        send(app, letter)  # becomes a dead letter again
         letter = self.redriven(aws)
-        letter["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})  # as if this release took 99
+        letter["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})  # as if this release allowed 99
         send(app, letter)
         send(app, redelivered(letter))
         assert [request.header("webhook-id") for request in receiver.requests] == ["q1"]
@@ -505,7 +505,7 @@ class TestRedrivenDeadLetters:
         self, app: ModuleType, aws: MockAws, receiver: Receiver
     ) -> None:
         url = receiver.url("/status/200")
-        first = self.let_sqs_move(aws, {"webhook_id": ID, "url": url, "payload": {"v": 1}}, MessageGroupId=ID)
+        first = self.dead_letter(aws, {"webhook_id": ID, "url": url, "payload": {"v": 1}}, MessageGroupId=ID)
         letter = self.redriven(aws)
         assert letter["Records"][0]["messageId"] != first
         send(app, letter)
@@ -517,10 +517,10 @@ class TestRedrivenDeadLetters:
     def test_a_redriven_message_that_was_sent_is_not_sent_twice(
         self, aws: MockAws, receiver: Receiver, message_id: dict[str, str], code: str
     ) -> None:
-        """A failure's retry is ensured, as after any redelivery."""
+        """The retry of a failure is enqueued again, as after any redelivery."""
         app = start(aws, RETRY_SCHEDULE="300")
         body = {"webhook_id": ID, "url": receiver.url(f"/status/{code}"), "payload": {"v": 1}, **message_id}
-        first = self.let_sqs_move(aws, body)
+        first = self.dead_letter(aws, body)
         send(app, queued(body, first))
         before = aws.waiting("WebhookQueue")
         send(app, self.redriven(aws))
@@ -533,7 +533,7 @@ class TestRedrivenDeadLetters:
         send(app, queued(message(receiver.url("/status/500"), 1), "q1"))
         retry = take(aws)
         body = json.loads(retry["Records"][0]["body"])
-        retry["Records"][0]["messageId"] = self.let_sqs_move(aws, body)
+        retry["Records"][0]["messageId"] = self.dead_letter(aws, body)
         send(app, retry)
         take(aws)
         send(app, self.redriven(aws))
@@ -545,9 +545,9 @@ class TestRedrivenDeadLetters:
     ) -> None:
         for number in (1, 2):
             api.put(f"acme.w{number}", url=receiver.url(f"/status/200?{number}"), topic="acme", enabled=True)
-        publication = {"topic": "acme", "payload": {"v": 1}}
-        first = self.let_sqs_move(aws, publication)
-        send(app, queued(publication, first))
+        topic_message = {"topic": "acme", "payload": {"v": 1}}
+        first = self.dead_letter(aws, topic_message)
+        send(app, queued(topic_message, first))
         send(app, take(aws, 2))
         send(app, self.redriven(aws))
         send(app, take(aws, 2))
@@ -556,7 +556,7 @@ class TestRedrivenDeadLetters:
 
     def test_a_redriven_message_keeps_its_attributes_and_group(self, aws: MockAws) -> None:
         tenant = {"tenant": {"DataType": "String", "StringValue": "acme"}}
-        first = self.let_sqs_move(aws, {"n": 1}, MessageGroupId=ID, MessageAttributes=tenant)
+        first = self.dead_letter(aws, {"n": 1}, MessageGroupId=ID, MessageAttributes=tenant)
         (record,) = self.redriven(aws)["Records"]
         attributes = {name: each["stringValue"] for name, each in record["messageAttributes"].items()}
         assert attributes == {"tenant": "acme", "QueueMessageId": first}
@@ -564,17 +564,17 @@ class TestRedrivenDeadLetters:
 
     def test_a_message_with_ten_attributes_is_redriven_unchanged(self, aws: MockAws) -> None:
         full = {f"own{n}": {"DataType": "String", "StringValue": "x"} for n in range(10)}
-        self.let_sqs_move(aws, {"n": 1}, MessageAttributes=full)
+        self.dead_letter(aws, {"n": 1}, MessageAttributes=full)
         (record,) = self.redriven(aws)["Records"]
         assert record["messageAttributes"].keys() == full.keys()
-        self.let_sqs_move(aws, "x" * (MAX_MESSAGE_BYTES - 10))
+        self.dead_letter(aws, "x" * (MAX_MESSAGE_BYTES - 10))
         (record,) = self.redriven(aws)["Records"]
         assert record["messageAttributes"] == {}
 
     def test_redrive_prints_the_number_of_messages(self, aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
         outputs = {"QueueUrl": aws.refs["WebhookQueue"], "DeadLetterQueueUrl": aws.refs["WebhookDeadLetterQueue"]}
         stack = Stack("hooklog", outputs, {"sqs": aws.sqs}.__getitem__, is_local=True)
-        first = self.let_sqs_move(aws, {"n": 1})
+        first = self.dead_letter(aws, {"n": 1})
         for moved in (1, 0):
             arguments = build_parser().parse_args(["redrive"])
             arguments.run(stack, arguments, Output(as_json=True))
@@ -584,7 +584,7 @@ class TestRedrivenDeadLetters:
 
     def test_many_dead_letters_are_redriven_once_each(self, aws: MockAws) -> None:
         long = "x" * 300_000
-        first = [self.let_sqs_move(aws, {"n": n, "long": long if n % 4 == 0 else ""}) for n in range(23)]
+        first = [self.dead_letter(aws, {"n": n, "long": long if n % 4 == 0 else ""}) for n in range(23)]
         records = self.redriven(aws, 23)["Records"]
         assert sorted(r["messageAttributes"]["QueueMessageId"]["stringValue"] for r in records) == sorted(first)
         assert aws.waiting("WebhookDeadLetterQueue") == 0
@@ -599,7 +599,7 @@ class TestRedrivenDeadLetters:
 
 
 def test_a_row_identifies_its_queue_message_in_few_bytes(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
-    """A first attempt's costs what it did; a retry's, an id more where the producer names its messages."""
+    """Only a retry of a message whose ID the producer set stores two IDs."""
     url = receiver.url("/sequence/bytes", codes="500,200")
     send(app, queued(message(url, 1), "q1"))
     send(
@@ -610,8 +610,10 @@ def test_a_row_identifies_its_queue_message_in_few_bytes(app: ModuleType, aws: M
     own = {json.loads(record["body"])["message_id"]: record["messageId"] for record in retries["Records"]}
     send(app, retries)
     rows = sorted(aws.rows("Executions"), key=lambda row: row["executed_at"]["S"])
-    held = {(row["message_id"]["S"], row["attempt"]["N"]): row.get("queue_message_id", {}).get("S") for row in rows}
-    assert held == {
+    queue_message_ids = {
+        (row["message_id"]["S"], row["attempt"]["N"]): row.get("queue_message_id", {}).get("S") for row in rows
+    }
+    assert queue_message_ids == {
         ("msg_1", "1"): "q1",
         ("q2", "1"): None,
         ("msg_1", "2"): f"q1/{own['msg_1']}",

@@ -1,4 +1,4 @@
-"""What must hold when things go wrong, from event to event, on tables and queues built from the template."""
+"""No message is lost or sent twice when AWS services fail, on tables and queues built from template.yaml."""
 
 import base64
 import gzip
@@ -48,16 +48,16 @@ def message(url: str, **fields: Any) -> dict[str, Any]:
 
 
 def send(app: ModuleType, event: Event, seconds: float = 60) -> list[str]:
-    """The ids of what goes back to the queue."""
-    answer = app.lambda_handler(event, context(seconds))
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+    """Return the IDs of the queue messages that go back to the queue."""
+    response = app.lambda_handler(event, context(seconds))
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
 def attempts_of(aws: MockAws, message_id: str = "msg_1", **grant: Any) -> list[dict[str, Any]]:
     app = aws.endpoint("list_message_executions")
-    answer = app.lambda_handler(api_event({"message_id": message_id}, **grant), None)
-    assert answer["statusCode"] == 200, answer
-    executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
+    response = app.lambda_handler(api_event({"message_id": message_id}, **grant), None)
+    assert response["statusCode"] == 200, response
+    executions: list[dict[str, Any]] = json.loads(response["body"])["executions"]
     return executions
 
 
@@ -89,7 +89,7 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
 def test_a_retry_does_not_read_executions_older_than_its_own(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message of a topic has as many attempts as the topic has webhooks, again and again."""
+    """A topic's message has at least as many attempts as the topic has webhooks: too many to read per retry."""
     read: list[int] = []
 
     def count(asked: AwsRequest) -> None:
@@ -115,19 +115,19 @@ def test_a_retry_beyond_the_sqs_delay_limit_is_scheduled(app: ModuleType, aws: M
         send(app, aws.take("WebhookQueue"))
     assert aws.waiting("WebhookQueue") == 0
     last = attempts_of(aws)[-1]
-    (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
-    schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
+    (summary,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=summary["Name"])
     at = datetime.fromisoformat(last["next_attempt_at"])
     assert schedule["ScheduleExpression"] == f"at({at:%Y-%m-%dT%H:%M:%S})"
     assert (schedule["ActionAfterCompletion"], schedule["FlexibleTimeWindow"]) == ("DELETE", {"Mode": "OFF"})
-    send(app, sqs_event(as_scheduler_puts_it(aws, schedule["Target"])))
+    send(app, sqs_event(scheduled_body(aws, schedule["Target"])))
     assert [e["attempt"] for e in attempts_of(aws)] == [1, 2, 3, 4]
     assert attempts_of(aws)[-1]["exhausted"] is True
     assert aws.waiting("WebhookQueue") == 0
 
 
-def as_scheduler_puts_it(aws: MockAws, target: dict[str, Any]) -> str:
-    """The message's body, once it is sure that it goes to the right queue in the message group of its webhook."""
+def scheduled_body(aws: MockAws, target: dict[str, Any]) -> str:
+    """Return the body that Scheduler sends, and check the queue and message group that it sends to."""
     request = json.loads(target["Input"])
     assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
     assert target["DeadLetterConfig"]["Arn"].endswith(":WebhookDeadLetterQueue")
@@ -142,11 +142,11 @@ def as_scheduler_puts_it(aws: MockAws, target: dict[str, Any]) -> str:
 def test_a_retry_that_scheduler_could_not_enqueue_can_be_redriven(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
-    """Its dead letter is what Scheduler was to ask SQS for."""
+    """Its dead letter is the SendMessage request that Scheduler was to make."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     send(app, sqs_event(message(receiver.url("/sequence/late", codes="500,200"))))
-    (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
-    request = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])["Target"]["Input"]
+    (summary,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    request = aws.scheduler.get_schedule(GroupName="Retries", Name=summary["Name"])["Target"]["Input"]
     assert send(app, sqs_event(request)) == []
     assert [(e["attempt"], e["result"]) for e in attempts_of(aws)] == [(1, 500), (2, 200)]
 
@@ -204,16 +204,16 @@ def test_a_retry_delivered_twice_is_sent_once(app: ModuleType, aws: MockAws, rec
 
 def test_a_redelivered_message_is_not_sent_twice(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     event = sqs_event(message(receiver.url("/status/200")))
-    again = sqs_event(message(receiver.url("/status/200")), receive_count=2)
+    redelivered = sqs_event(message(receiver.url("/status/200")), receive_count=2)
     assert send(app, event) == []
-    assert send(app, again) == []
+    assert send(app, redelivered) == []
     assert (len(receiver.requests), len(attempts_of(aws))) == (1, 1)
 
 
 def test_a_redelivered_failure_has_its_retry_enqueued(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     body = message(receiver.url("/status/500"))
     send(app, sqs_event(body))
-    aws.take("WebhookQueue")  # as if the function had died before it put the retry there
+    aws.take("WebhookQueue")  # as if the function had crashed before enqueuing the retry
     assert send(app, sqs_event(body, receive_count=2)) == []
     assert (len(receiver.requests), aws.waiting("WebhookQueue")) == (1, 1)
 
@@ -222,7 +222,6 @@ def test_a_redelivered_failure_has_its_retry_enqueued(app: ModuleType, aws: Mock
 def test_a_retry_that_sqs_refuses_is_enqueued_after_redelivery(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, refusal: str
 ) -> None:
-    """The message comes back and is found in the log: it is not sent again, and its retry is."""
     body = message(receiver.url("/status/500"))
     with FaultyService(aws_endpoint) as sqs, monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
@@ -255,16 +254,13 @@ def test_a_retry_that_scheduler_refuses_is_scheduled_after_redelivery(
 def test_a_retry_is_left_to_the_redelivery_if_too_little_time_is_left(
     aws: MockAws, receiver: Receiver, left: float, planned: int
 ) -> None:
-    """What fails first leaves time for the log of the other.
-
-    When they come again, both are found in the log.
-    """
+    """Time is reserved for logging the slower message; after redelivery both are found in the log."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     both = [message(receiver.url("/status/500", delay=delay), message_id=f"m{delay}") for delay in ("0", "0.8")]
     seconds = iter([60.0] * len(both) + [left] * 10)
-    now_less = SimpleNamespace(aws_request_id="r", get_remaining_time_in_millis=lambda: next(seconds) * 1000)
-    answer = app.lambda_handler(sqs_event(*both), now_less)
-    assert len(answer["batchItemFailures"]) == 2 - planned
+    little_time = SimpleNamespace(aws_request_id="r", get_remaining_time_in_millis=lambda: next(seconds) * 1000)
+    response = app.lambda_handler(sqs_event(*both), little_time)
+    assert len(response["batchItemFailures"]) == 2 - planned
     assert len(aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]) == planned
     assert send(app, sqs_event(*both, receive_count=2)) == []
     assert len(aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]) == 2
@@ -333,7 +329,7 @@ def test_a_pending_log_write_stays_on_its_queue_while_the_log_is_unavailable(
 def test_an_invalid_pending_log_write_does_not_block_others(
     app: ModuleType, aws: MockAws, receiver: Receiver, body: str
 ) -> None:
-    """It comes back alone, until it is a dead letter."""
+    """Only the invalid one returns to the queue, until it becomes a dead letter."""
     writer = aws.start("LogUnloggedFunction")
     item = {name: {"S": name} for name in ("webhook_id", "executed_at", "message_id")}
     event = sqs_event(body, {"table": aws.refs["Executions"], "item": item})
@@ -346,23 +342,23 @@ def test_a_retry_waits_while_the_log_is_unavailable(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-    assert send(app, sqs_event(repeat(deferrals=0))) == []
+    assert send(app, sqs_event(retry_task(deferrals=0))) == []
     assert aws.waiting("WebhookQueue") == 1
 
 
 def test_a_retry_waits_while_the_log_lags(app: ModuleType, aws: MockAws) -> None:
-    assert send(app, sqs_event(repeat(deferrals=5))) == []
+    assert send(app, sqs_event(retry_task(deferrals=5))) == []
     assert aws.waiting("WebhookQueue") == 1
 
 
 def test_a_retry_whose_execution_never_appears_is_sent_to_the_dlq(app: ModuleType, aws: MockAws) -> None:
-    assert send(app, sqs_event(repeat(deferrals=100))) == []
+    assert send(app, sqs_event(retry_task(deferrals=100))) == []
     (letter,) = aws.messages("WebhookDeadLetterQueue")
     assert "not in the log" in letter["MessageAttributes"]["Reason"]["StringValue"]
     assert aws.waiting("WebhookQueue") == 0
 
 
-def repeat(deferrals: int) -> dict[str, Any]:
+def retry_task(deferrals: int) -> dict[str, Any]:
     return {
         "webhook_id": WEBHOOK,
         "message_id": "msg_1",
@@ -378,7 +374,7 @@ def test_nothing_is_started_that_cannot_finish_in_time(app: ModuleType, aws: Moc
     slow = message(receiver.url("/status/200"), timeout_seconds=30)
     event = sqs_event(quick, slow)
     assert send(app, event, seconds=20) == [event["Records"][1]["messageId"]]
-    assert send(app, sqs_event(slow), seconds=44) != [], "the exchange would fit, the log would not"
+    assert send(app, sqs_event(slow), seconds=44) != [], "a request was sent without time left to log it"
     assert len(receiver.requests) == len(aws.rows("Executions")) == 1
 
 
@@ -389,7 +385,7 @@ def test_an_invalid_response_of_the_log_counts_as_unavailable(
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.http_url)
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
     body = message(receiver.url("/status/200"))
-    assert send(app, sqs_event(body)) == []  # a DynamoDB that answers what no DynamoDB does
+    assert send(app, sqs_event(body)) == []
     writer = aws.start("LogUnloggedFunction")
     assert send(writer, aws.take("UnloggedExecutions")) == []
     assert len(aws.rows("Executions")) == 1
@@ -401,8 +397,8 @@ def resend(aws: MockAws) -> Callable[..., tuple[int, dict[str, Any]]]:
 
     def call(execution_id: str, webhook_id: str = WEBHOOK, scope: str = "executions:resend") -> Any:
         path = {"webhook_id": webhook_id, "execution_id": execution_id}
-        answer = app.lambda_handler(api_event(path, scope=scope), None)
-        return answer["statusCode"], json.loads(answer["body"])
+        response = app.lambda_handler(api_event(path, scope=scope), None)
+        return response["statusCode"], json.loads(response["body"])
 
     return call
 
@@ -412,7 +408,7 @@ def test_a_failure_can_be_resent(app: ModuleType, aws: MockAws, receiver: Receiv
     first = attempts_of(aws)[0]
     assert resend(first["execution_id"]) == (202, {"message_id": "msg_1"})
     send(app, aws.take("WebhookQueue"))
-    assert 0.8 <= seconds_until_next(attempts_of(aws)[1]) <= 1.5, "the schedule starts over"
+    assert 0.8 <= seconds_until_next(attempts_of(aws)[1]) <= 1.5, "a resend restarts the retry schedule"
     send(app, aws.take("WebhookQueue"))
     executions = attempts_of(aws)
     assert [e["trigger"] for e in executions] == ["event", "resend", "retry"]
@@ -434,7 +430,7 @@ def test_white_space_in_a_logged_url_is_stripped_before_sending(
     assert attempts_of(aws)[1]["success"]
 
 
-def test_a_resend_that_is_impossible_says_why(
+def test_a_resend_that_is_impossible_is_refused(
     app: ModuleType, aws: MockAws, receiver: Receiver, resend: Callable[..., Any]
 ) -> None:
     send(app, sqs_event(message(receiver.url("/status/200"))))
@@ -458,7 +454,7 @@ def test_the_attempts_of_a_message_contain_only_the_webhooks_that_the_token_cove
 
 
 class Recovery:
-    """A recovery as a caller sees it, and the function that carries it out."""
+    """Calls the recovery routes, and the function that runs recoveries."""
 
     def __init__(self, aws: MockAws) -> None:
         self._aws = aws
@@ -469,12 +465,12 @@ class Recovery:
     def start(self, webhook_id: str = WEBHOOK, scope: str = "executions:resend", **body: Any) -> Any:
         event = api_event({"webhook_id": webhook_id}, scope=scope)
         event["body"] = json.dumps(body)
-        answer = self._start.lambda_handler(event, None)
-        return answer["statusCode"], json.loads(answer["body"])
+        response = self._start.lambda_handler(event, None)
+        return response["statusCode"], json.loads(response["body"])
 
     def progress(self, recovery_id: str) -> Any:
-        answer = self._get.lambda_handler(api_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id}), None)
-        return json.loads(answer["body"]) if answer["statusCode"] == 200 else answer["statusCode"]
+        response = self._get.lambda_handler(api_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id}), None)
+        return json.loads(response["body"]) if response["statusCode"] == 200 else response["statusCode"]
 
     def run(self, event: Event, seconds: float = 60) -> None:
         self._run.lambda_handler(event, context(seconds))
@@ -549,8 +545,8 @@ def test_the_progress_of_a_recovery_is_saved_when_no_time_is_left(
     recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
     for ticks, expected in (([60_000, 60_000, 0, 0], ("running", 2)), ([60_000, 0, 0], ("done", 3))):
         left = iter(ticks)
-        now_less = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: next(left))
-        recovery._run.lambda_handler(aws.take("RecoveryQueue"), now_less)  # noqa: SLF001 - as time goes by
+        little_time = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: next(left))
+        recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - the remaining time shrinks
         status, count = expected
         assert recovery.progress(recovery_id) == {"status": status, "found": count, "queued": count}
     assert sorted(json.loads(record["body"])["message_id"] for record in aws.take("WebhookQueue", 3)["Records"]) == [
@@ -569,22 +565,22 @@ def test_a_recovery_continues_after_a_crash(aws: MockAws, receiver: Receiver, re
     event = aws.take("RecoveryQueue")
     ticks = iter([60_000] * 101 + [0])
     one_page = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
-    recovery._run.lambda_handler(event, one_page)  # noqa: SLF001 - time for one page alone
+    recovery._run.lambda_handler(event, one_page)  # noqa: SLF001 - time for one page only
     assert recovery.progress(recovery_id) == {"status": "running", "found": 100, "queued": 100}
-    aws.take("RecoveryQueue")  # lost, as if the function had died instead
+    aws.take("RecoveryQueue")  # as if the function had crashed before enqueuing it
     recovery.run(event)
     recovery.run(event)
     assert recovery.progress(recovery_id) == {"status": "done", "found": 110, "queued": 110}
     receiver.reset()
-    repeats = aws.take("WebhookQueue", 110)["Records"]
+    resends = aws.take("WebhookQueue", 110)["Records"]
     for start in range(0, 110, 10):
-        send(app, {"Records": repeats[start : start + 10]})
+        send(app, {"Records": resends[start : start + 10]})
     assert len({request.header("webhook-id") for request in receiver.requests}) == len(receiver.requests) == 110
 
 
-def conflict(answer: tuple[int, Any]) -> str:
-    """The recovery that it says is running."""
-    status, body = answer
+def conflict(response: tuple[int, Any]) -> str:
+    """Return the ID of the running recovery that a 409 names."""
+    status, body = response
     assert (status, body["error"]["code"]) == (409, "conflict"), body
     documented = resolved(operations()["POST", "/webhooks/{webhook_id}/recover"]["responses"]["409"])
     check(body, documented["content"]["application/json"]["schema"])
@@ -592,7 +588,7 @@ def conflict(answer: tuple[int, Any]) -> str:
 
 
 def set_age(seconds: int, attribute: str, aws: MockAws, recovery_id: str) -> None:
-    """Set a time of a recovery to so many seconds ago."""
+    """Set one of a recovery's timestamps to `seconds` ago."""
     aws.dynamodb.update_item(
         TableName=aws.refs["Recoveries"],
         Key={"webhook_id": {"S": WEBHOOK}, "recovery_id": {"S": recovery_id}},
@@ -608,11 +604,11 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
     set_age(3600, "advanced_at", aws, first)  # until it makes progress
     ticks = iter([60_000, 60_000, 0, 0])
     little_time = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
-    recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - as time goes by
+    recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - the remaining time shrinks
     second = recovery.start(since="2026-02-01T00:00:00Z")
     assert conflict(second) == first
-    said = f"{first}, of what failed from 2026-01-01T00:00:00.000000Z to "
-    assert said in second[1]["error"]["message"]
+    description = f"{first}, of what failed from 2026-01-01T00:00:00.000000Z to "
+    assert description in second[1]["error"]["message"]
     assert "2 found and 2 queued so far" in second[1]["error"]["message"]
     assert recovery.start("acme.other", since=SINCE)[0] == 202
     recovery.run(aws.take("RecoveryQueue", 2))
@@ -622,9 +618,9 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
 
 def test_only_one_of_many_concurrent_recoveries_starts(aws: MockAws, recovery: Recovery) -> None:
     with ThreadPoolExecutor(15) as pool:
-        answers = list(pool.map(lambda _: recovery.start(since=SINCE), range(15)))
-    (started,) = (body["recovery_id"] for status, body in answers if status == 202)
-    assert {conflict(answer) for answer in answers if answer[0] != 202} == {started}
+        responses = list(pool.map(lambda _: recovery.start(since=SINCE), range(15)))
+    (started,) = (body["recovery_id"] for status, body in responses if status == 202)
+    assert {conflict(response) for response in responses if response[0] != 202} == {started}
     assert aws.waiting("RecoveryQueue") == 1
 
 
@@ -639,7 +635,7 @@ def test_a_recovery_without_progress_for_an_hour_is_replaced_and_does_not_contin
     assert conflict(recovery.start(since=SINCE)) == first
     set_age(3600, "advanced_at", aws, first)
     second = recovery.start(since=SINCE)[1]["recovery_id"]
-    recovery.run(dead_letter)  # as after a redrive
+    recovery.run(dead_letter)  # as a redrive would
     assert recovery.progress(first) == {"status": "stopped", "found": 0, "queued": 0}
     assert conflict(recovery.start(since=SINCE)) == second
     assert aws.waiting("RecoveryQueue") == 1
@@ -671,16 +667,16 @@ def test_a_recovery_that_continues_just_before_its_stop_is_not_stopped(
     first = recovery.start(since=SINCE)[1]["recovery_id"]
     set_age(3600, "advanced_at", aws, first)
 
-    def goes_on(asked: AwsRequest) -> None:
+    def continue_first(asked: AwsRequest) -> None:
         if asked.operation == "UpdateItem":
             set_age(0, "advanced_at", aws, first)
 
-    with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(goes_on), monkeypatch.context() as broken:
+    with FaultyService(aws_endpoint) as dynamodb, dynamodb.breaking(continue_first), monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
         late = aws.endpoint("start_recovery")
         event = api_event({"webhook_id": WEBHOOK}, scope="executions:resend", body={"since": SINCE})
-        answer = late.lambda_handler(event, None)
-    assert conflict((answer["statusCode"], json.loads(answer["body"]))) == first
+        response = late.lambda_handler(event, None)
+    assert conflict((response["statusCode"], json.loads(response["body"]))) == first
     (row,) = (row for row in aws.rows("Recoveries") if row["recovery_id"]["S"] == first)
     assert row["status"]["S"] == "running"
 
@@ -690,8 +686,8 @@ def test_a_recovery_that_continues_just_before_its_stop_is_not_stopped(
     [{}, {"since": "yesterday"}, {"since": 1}, {"since": SINCE, "until": SINCE}, {"since": SINCE, "til": SINCE}],
 )
 def test_a_recovery_requires_a_period(aws: MockAws, recovery: Recovery, body: dict[str, Any]) -> None:
-    status, answer = recovery.start(**body)
-    assert (status, answer["error"]["code"]) == (400, "invalid_request")
+    status, response = recovery.start(**body)
+    assert (status, response["error"]["code"]) == (400, "invalid_request")
     assert aws.waiting("RecoveryQueue") == 0
 
 
@@ -775,25 +771,25 @@ def test_retries_too_large_for_the_memory_do_not_prevent_logging(
 
 
 def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
-    """What there is no memory for comes back; what may have been sent before says so."""
+    """Messages that memory does not suffice for return to the queue; possible repetitions are marked redelivered."""
     payload = base64.b85encode(os.urandom(800_000)).decode()
     bodies = [message(receiver.url("/status/410"), message_id=f"m{n}", payload=payload) for n in range(10)]
     variables = aws.environment("SendWebhooksFunction", ALLOW_HTTP="true", MALLOC_ARENA_MAX="1")
     returned = _send_in_little_memory(sqs_event(*bodies), variables)
-    again = [each for each in sqs_event(*bodies, receive_count=2)["Records"] if each["messageId"] in returned]
-    assert again, "4 MiB were enough"
-    _log_what_waits(aws)
-    assert send(app, {"Records": again}) == []
-    came = Counter(request.header("webhook-id") for request in receiver.requests)
+    retried = [each for each in sqs_event(*bodies, receive_count=2)["Records"] if each["messageId"] in returned]
+    assert retried, "no message ran out of memory"
+    _log_pending_writes(aws)
+    assert send(app, {"Records": retried}) == []
+    received = Counter(request.header("webhook-id") for request in receiver.requests)
     for n in range(10):
         executions = attempts_of(aws, f"m{n}")
         assert executions
-        assert came[f"m{n}"] <= len(executions) + sum(e.get("redelivered", False) for e in executions)
+        assert received[f"m{n}"] <= len(executions) + sum(e.get("redelivered", False) for e in executions)
 
 
 def _send_in_little_memory(event: Event, variables: dict[str, str]) -> set[str]:
-    """The ids of what goes back to the queue: all, where the process does not survive."""
-    ended = subprocess.run(
+    """Return the IDs of the messages that go back to the queue: all of them if the process is killed."""
+    process = subprocess.run(
         [sys.executable, "-m", "tests.memory_limit", "SendWebhooksFunction", "4"],
         input=json.dumps(event),
         env={**os.environ, **variables},
@@ -803,19 +799,19 @@ def _send_in_little_memory(event: Event, variables: dict[str, str]) -> set[str]:
         text=True,
         check=False,
     )
-    if ended.returncode:
+    if process.returncode:
         return {record["messageId"] for record in event["Records"]}
-    failures = json.loads(ended.stdout.splitlines()[-1])["batchItemFailures"]
+    failures = json.loads(process.stdout.splitlines()[-1])["batchItemFailures"]
     return {failure["itemIdentifier"] for failure in failures}
 
 
-def _log_what_waits(aws: MockAws) -> None:
+def _log_pending_writes(aws: MockAws) -> None:
     writer = aws.start("LogUnloggedFunction")
     while aws.waiting("UnloggedExecutions"):
         assert send(writer, aws.take("UnloggedExecutions")) == []
 
 
-@pytest.mark.parametrize("waiting", ["poison", "repeat"])
+@pytest.mark.parametrize("waiting", ["poison", "retry"])
 def test_pending_log_writes_are_enqueued_after_the_rest_of_the_batch_is_logged(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, waiting: str
 ) -> None:
@@ -824,22 +820,22 @@ def test_pending_log_writes_are_enqueued_after_the_rest_of_the_batch_is_logged(
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
         neighbour = message(receiver.url("/status/200", delay="0.6"))
         batch = threading.Thread(
-            target=send, args=(app, sqs_event(repeat(0) if waiting == "repeat" else "-", neighbour))
+            target=send, args=(app, sqs_event(retry_task(0) if waiting == "retry" else "-", neighbour))
         )
         with sqs.silent():
             batch.start()
-            ends = time.monotonic() + 2.5
-            while not aws.rows("Executions") and time.monotonic() < ends:
+            deadline = time.monotonic() + 2.5
+            while not aws.rows("Executions") and time.monotonic() < deadline:
                 time.sleep(0.02)
-            logged, under_way = len(aws.rows("Executions")), batch.is_alive()
+            logged, in_progress = len(aws.rows("Executions")), batch.is_alive()
         batch.join()
-    assert (logged, under_way, bool(sqs.calls)) == (1, True, True)
+    assert (logged, in_progress, bool(sqs.calls)) == (1, True, True)
 
 
 def test_unprocessed_items_of_dynamodb_are_written_again(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a body in three items it takes two, and then the third; nothing waits to be logged later."""
+    """DynamoDB takes two of a body's three items, then the third."""
     noise = base64.b85encode(os.urandom(800_000)).decode()
     with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
@@ -851,7 +847,7 @@ def test_unprocessed_items_of_dynamodb_are_written_again(
 
 
 def test_a_summary_is_never_stored_without_its_details(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
-    """Of what is written while DynamoDB fails half-way, the details come first."""
+    """If DynamoDB fails halfway, the details are already written."""
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     assert send(app, sqs_event(message(receiver.url("/status/410")))) == []
     assert len(aws.rows("ExecutionDetails")) == 1

@@ -1,4 +1,4 @@
-"""What the log keeps of a message, what of that is shown, and what no line of the functions' own logs may hold."""
+"""What is stored of a message, what the API shows, and what never appears in the functions' logs."""
 
 import base64
 import copy
@@ -44,16 +44,16 @@ def send(app: ModuleType, event: dict[str, Any]) -> None:
 
 
 def attempts_of(aws: MockAws, message_id: str = "msg_1") -> list[dict[str, Any]]:
-    answer = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": message_id}), None)
-    executions: list[dict[str, Any]] = json.loads(answer["body"])["executions"]
+    response = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": message_id}), None)
+    executions: list[dict[str, Any]] = json.loads(response["body"])["executions"]
     return executions
 
 
 def show(aws: MockAws, execution_id: str, **settings: str) -> dict[str, Any]:
     event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id})
-    answer = aws.endpoint("get_execution", **settings).lambda_handler(event, None)
-    assert answer["statusCode"] == 200, answer
-    execution: dict[str, Any] = json.loads(answer["body"])
+    response = aws.endpoint("get_execution", **settings).lambda_handler(event, None)
+    assert response["statusCode"] == 200, response
+    execution: dict[str, Any] = json.loads(response["body"])
     return execution
 
 
@@ -83,7 +83,7 @@ def test_a_secret_in_a_response_is_not_shown(app: ModuleType, aws: MockAws, rece
     assert execution["response_headers"]["Content-Length"] != "••••"
 
 
-def test_the_deployments_sensitive_headers_are_masked_in_older_executions(
+def test_the_stacks_sensitive_headers_are_masked_in_older_executions(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     answered = receiver.url("/status/500", header=f"X-Session:{SECRET}")
@@ -135,14 +135,14 @@ def test_neither_log_nor_reason_contains_a_producers_input(
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> str:
-    """All that went to the functions' log, whoever wrote it, with exceptions: Lambda lets pass what warns."""
+    """Return the log output of all loggers, with tracebacks: Lambda prints other libraries' warnings too."""
     formatter = logging.Formatter()
-    told = [
+    logged = [
         formatter.format(each) + json.dumps(each.__dict__, default=repr)
         for each in caplog.records
         if each.name != "werkzeug"
     ]
-    return "\n".join(told)
+    return "\n".join(logged)
 
 
 def test_no_log_line_contains_request_or_response_content(
@@ -159,7 +159,7 @@ def test_no_log_line_contains_request_or_response_content(
     send(app, sqs_event(*bodies))
     assert len(aws.rows("Executions")) == len(urls)
     shown = [show(aws, row["executed_at"]["S"]) for row in aws.rows("Executions")]
-    assert SECRET in json.dumps(shown), "the secrets are in what the log keeps"
+    assert SECRET in json.dumps(shown), "the secrets are not stored, so the test proves nothing"
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     send(app, sqs_event(bodies[0]))
     failed = app.lambda_handler(sqs_event(bodies[0], receive_count=2), CONTEXT)
@@ -184,7 +184,7 @@ def test_an_exception_is_logged_by_its_type_and_location(
 
 
 class Eraser:
-    """The two calls that erase, as a caller sees them."""
+    """Calls the two routes that erase details."""
 
     def __init__(self, aws: MockAws) -> None:
         self._execution = aws.endpoint("erase_execution_details")
@@ -200,9 +200,9 @@ class Eraser:
         )
 
     @staticmethod
-    def _status(answer: dict[str, Any]) -> int:
-        assert (answer["body"] == "") == (answer["statusCode"] == 204), answer
-        return int(answer["statusCode"])
+    def _status(response: dict[str, Any]) -> int:
+        assert (response["body"] == "") == (response["statusCode"] == 204), response
+        return int(response["statusCode"])
 
 
 MANAGE: dict[str, Any] = {"scope": "webhooks:manage"}
@@ -214,7 +214,7 @@ def erase(aws: MockAws) -> Eraser:
 
 
 def parts(aws: MockAws) -> list[dict[str, Any]]:
-    """What is left of details, but for the marks of those that were erased."""
+    """Return the stored parts of details, without the erasure markers."""
     return [row for row in aws.rows("ExecutionDetails") if not row["executed_at"]["S"].endswith("#erased")]
 
 
@@ -230,19 +230,19 @@ def test_erasing_an_execution_keeps_its_summary(
     assert show(aws, before["execution_id"]) == attempts_of(aws)[0] == {**before, "erased": True}
     assert len(parts(aws)) == 3
     assert show(aws, other["execution_id"])["request_body"]
-    assert erase.execution(before["execution_id"]) == 204, "nothing is left to erase"
+    assert erase.execution(before["execution_id"]) == 204, "a second erasure succeeds"
 
 
-@pytest.mark.parametrize(("kept_days", "marked_days"), [(2, 29), (90, 90)])
+@pytest.mark.parametrize(("retention_days", "marker_days"), [(2, 29), (90, 90)])
 def test_an_erasure_marker_outlives_the_summary_and_pending_log_writes(
-    aws: MockAws, receiver: Receiver, erase: Eraser, kept_days: int, marked_days: int
+    aws: MockAws, receiver: Receiver, erase: Eraser, retention_days: int, marker_days: int
 ) -> None:
-    """What is unlogged may wait on its queues for 14 days, and for 14 more after a redrive."""
-    app = start(aws, EXECUTION_RETENTION_DAYS=str(kept_days), DETAILS_RETENTION_DAYS="2")
+    """A pending log write may wait for 14 days on its queue, and 14 more after a redrive from the DLQ."""
+    app = start(aws, EXECUTION_RETENTION_DAYS=str(retention_days), DETAILS_RETENTION_DAYS="2")
     send(app, sqs_event(message(receiver.url("/status/410"))))
     assert erase.message() == 204
-    (mark,) = aws.rows("ExecutionDetails")
-    assert (int(mark["expires_at"]["N"]) - time.time()) / 86_400 == pytest.approx(marked_days, abs=0.01)
+    (marker,) = aws.rows("ExecutionDetails")
+    assert (int(marker["expires_at"]["N"]) - time.time()) / 86_400 == pytest.approx(marker_days, abs=0.01)
 
 
 def test_erasing_requires_the_manage_scope(app: ModuleType, aws: MockAws, receiver: Receiver, erase: Eraser) -> None:
@@ -288,8 +288,8 @@ def recover(aws: MockAws) -> dict[str, Any]:
     event = {**api_event({"webhook_id": WEBHOOK}, scope="executions:resend"), "body": '{"since": "2026-01-01"}'}
     recovery = json.loads(aws.endpoint("start_recovery").lambda_handler(event, None)["body"])
     aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
-    answer = aws.endpoint("get_recovery").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
-    progress: dict[str, Any] = json.loads(answer["body"])
+    response = aws.endpoint("get_recovery").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
+    progress: dict[str, Any] = json.loads(response["body"])
     return progress
 
 
@@ -304,7 +304,7 @@ def test_a_pending_log_write_does_not_restore_erased_details(
     send(writer, {"Records": waiting[:1]})
     (summary,) = attempts_of(aws)
     assert erase.execution(summary["execution_id"]) == 204
-    for records in (waiting[1:], waiting[:1], waiting):  # SQS may hand out each again
+    for records in (waiting[1:], waiting[:1], waiting):  # SQS may redeliver any of them
         send(writer, {"Records": records})
         assert parts(aws) == []
         assert attempts_of(aws) == [{**summary, "erased": True}]
@@ -315,13 +315,13 @@ ODD = '{"title": "Größe 📦 \\ud800 \\"", "n": [1.50, 123456789012345678901],
 
 
 def odd(url: str, **fields: Any) -> str:
-    """A message whose payload is easily changed by writing it anew."""
+    """Return a message whose payload changes if it is parsed and serialized carelessly."""
     return json.dumps(message(url, **fields)).replace('{"order": 1742}', ODD)
 
 
 def test_without_stored_details_a_retry_has_an_inline_payload(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, **NONE)
-    url = receiver.url("/sequence/unkept", codes="500,503,200", body=SECRET)
+    url = receiver.url("/sequence/not-stored", codes="500,503,200", body=SECRET)
     headers = {"Authorization": SECRET, "X-Shop": "berlin"}
     send(app, sqs_event(odd(url, headers=headers, event_type="order.created")))
     send(app, aws.take("WebhookQueue"))
@@ -355,30 +355,30 @@ def test_an_execution_without_stored_details_cannot_be_resent(aws: MockAws, rece
 
 
 def test_a_missing_retry_is_enqueued_after_redelivery_with_its_inline_payload(aws: MockAws, receiver: Receiver) -> None:
-    """The sender dies after it has logged a failure and before its retry is on the queue, at each attempt."""
+    """At each attempt, the sender crashes between logging the failure and enqueuing its retry."""
     app = start(aws, RETRY_SCHEDULE="1,1,1", **NONE)
     first = sqs_event(odd(receiver.url("/status/500"), headers={"X-Shop": "berlin"}))
     send(app, first)
     second = aws.take("WebhookQueue")
-    assert in_flight(app, aws, first) == second["Records"][0]["body"]
+    assert redeliver(app, aws, first) == second["Records"][0]["body"]
     send(app, second)
     third = aws.take("WebhookQueue")
-    assert in_flight(app, aws, second) == third["Records"][0]["body"]
+    assert redeliver(app, aws, second) == third["Records"][0]["body"]
     send(app, third)
     assert len({(request.body, request.header("X-Shop")) for request in receiver.requests}) == 1
     assert len(receiver.requests) == 3
 
 
-def in_flight(app: ModuleType, aws: MockAws, event: dict[str, Any]) -> str:
-    """Hand an event out again; gives the message that it leads to, which SQS holds back."""
-    again = copy.deepcopy(event)
-    again["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
-    send(app, again)
-    return held_back(aws)
+def redeliver(app: ModuleType, aws: MockAws, event: dict[str, Any]) -> str:
+    """Redeliver an event and return the body of the delayed message that it leads to."""
+    redelivered = copy.deepcopy(event)
+    redelivered["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    send(app, redelivered)
+    return take_delayed(aws)
 
 
-def held_back(aws: MockAws) -> str:
-    """Take the one message that SQS holds back off the queue."""
+def take_delayed(aws: MockAws) -> str:
+    """Take the only delayed message off the queue."""
     aws.release_delayed("WebhookQueue")
     (record,) = aws.take("WebhookQueue")["Records"]
     return str(record["body"])
@@ -391,8 +391,8 @@ def noise(count: int) -> str:
 def test_a_scheduled_retry_has_an_inline_payload(aws: MockAws, receiver: Receiver) -> None:
     app = start(aws, RETRY_SCHEDULE="1800,1800", **NONE)
     send(app, sqs_event(odd(receiver.url("/status/500"))))
-    (listed,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
-    schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=listed["Name"])
+    (summary,) = aws.scheduler.list_schedules(GroupName="Retries")["Schedules"]
+    schedule = aws.scheduler.get_schedule(GroupName="Retries", Name=summary["Name"])
     send(app, sqs_event(json.loads(schedule["Target"]["Input"])["MessageBody"]))
     assert len({request.body for request in receiver.requests}) == 1
     assert [shown["attempt"] for shown in attempts_of(aws)] == [1, 2]
@@ -402,9 +402,9 @@ def test_a_late_retry_too_large_for_a_schedule_waits_on_the_queue(aws: MockAws, 
     app = start(aws, RETRY_SCHEDULE="1800", **NONE)
     send(app, sqs_event(message(receiver.url("/status/500"), payload=noise(300_000))))
     assert aws.scheduler.list_schedules(GroupName="Retries")["Schedules"] == []
-    waiting = held_back(aws)
+    waiting = take_delayed(aws)
     send(app, sqs_event(waiting))
-    assert held_back(aws) == waiting, "it is not due"
+    assert take_delayed(aws) == waiting, "a retry was sent before it was due"
     past = {**json.loads(waiting), "due": "2026-01-01T00:00:00+00:00"}
     send(app, sqs_event(past))
     assert len({request.body for request in receiver.requests}) == 1
@@ -432,7 +432,7 @@ def test_a_retry_with_an_inline_payload_waits_while_the_log_is_unavailable(
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
     app = start(aws, **NONE)
     send(app, retry)
-    waiting = json.loads(held_back(aws))
+    waiting = json.loads(take_delayed(aws))
     assert waiting == {**json.loads(retry["Records"][0]["body"]), "deferrals": 1}
     assert waiting["carried"]
 
@@ -447,7 +447,7 @@ def test_a_retry_is_sent_if_the_details_setting_has_changed(
     app = start(aws, DETAILS_OF=after)
     send(app, second)
     third = aws.take("WebhookQueue")
-    assert bool(json.loads(in_flight(app, aws, second)).get("carried")) == (after == "none")
+    assert bool(json.loads(redeliver(app, aws, second)).get("carried")) == (after == "none")
     send(app, third)
     assert len(receiver.requests) == 3
     assert len({request.body for request in receiver.requests}) == 1
@@ -483,7 +483,7 @@ EVERY_SCOPE = "executions:read executions:resend webhooks:read webhooks:manage"
 
 @pytest.mark.parametrize("function", BEHIND_THE_API)
 def test_no_api_call_is_logged_with_its_content(aws: MockAws, caplog: pytest.LogCaptureFixture, function: str) -> None:
-    """Neither of one that is served or refused, nor of one that fails for a fault of ours."""
+    """Covers calls that succeed, are refused, or fail with a 500."""
     app = aws.start(function)
     ids = {"webhook_id": WEBHOOK, "message_id": "msg_1", "recovery_id": "rec_1", "asset": SECRET}
     absent = "20261123T173600.123456Z-9f3a2c1d"

@@ -1,8 +1,8 @@
-"""What one tenant cannot do to another.
+"""No tenant can see, change or send to what belongs to another.
 
-Each route of the table, in both directions, with every name in it that is another tenant's: in the path, in the query
-and in the body. A name of another tenant's is answered as one that nobody has; nothing of the other's is shown,
-changed, queued or sent to. A new route or field is tried without a line here, or fails and says which line is missing.
+Every route is called by each of two tenants with the other's names in the path, the query and the body. The response
+must be the same as for a name that does not exist. New routes are covered automatically; a new parameter or field fails
+`test_every_name_parameter_of_every_route_has_a_case` until NAMING or PLAIN lists it.
 """
 
 import json
@@ -24,42 +24,42 @@ from tests.openapi import operations, resolved
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
 
-Things = Mapping[str, str]
-"""What a tenant has, by the name of the parameter or field that names it."""
+Names = Mapping[str, str]
+"""A tenant's IDs, by parameter or field name."""
 
 TENANTS: Final = ("acme", "evil")
 DIRECTIONS: Final = [TENANTS, TENANTS[::-1]]
 SHARED: Final = "shared"
-"""The id of a message that both tenants were sent."""
+"""The ID of a message that both tenants received."""
 
-NOBODYS: Final[Things] = {
+NONEXISTENT: Final[Names] = {
     "webhook_id": "none.w1",
     "execution_id": "20260101T000000.000000Z-00000000",
     "message_id": "none-m1",
     "recovery_id": f"rec_{24 * '0'}",
     "topic": "none.all",
 }
-"""Names that nobody has, as long as the tenants' own: an error may say how long a text is."""
+"""IDs that do not exist, as long as the tenants' own because an error may give a length."""
 
-NAMING: Final = {*NOBODYS, "cursor"}
-"""Parameters and fields that name something that is somebody's."""
+NAMING: Final = {*NONEXISTENT, "cursor"}
+"""Parameters and fields that name something a tenant owns."""
 
 PLAIN: Final = {
     "limit", "status", "from", "to", "since", "until", "name", "url", "headers", "event_types", "enabled",
     "timeout_seconds", "retry_schedule", "transformation", "sensitive_headers", "version", "created_at", "updated_at",
     "disabled_reason", "payload", "event_type", "dry_run",
 }  # fmt: skip
-"""Those that name nothing. Where one names something after all, it belongs into NAMING and NOBODYS."""
+"""Parameters and fields that name nothing; one that does belongs in NAMING and NONEXISTENT."""
 
 BODIES: Final[Mapping[tuple[str, str], dict[str, Any]]] = {
     ("PUT", "/webhooks/{webhook_id}"): {"url": "https://1.1.1.1/hooks", "version": 1},
     ("POST", "/webhooks/{webhook_id}/recover"): {"since": "2026-01-01T00:00:00Z"},
 }
-"""What a route needs in addition to its path to succeed."""
+"""The bodies that routes need to succeed."""
 
 
 def marker(tenant: str) -> str:
-    """What stands in all that a tenant sets up, sends and is answered."""
+    """Return the text that all of a tenant's data contains."""
     return f"marker-of-{tenant}"
 
 
@@ -68,7 +68,7 @@ def path_names(route: Route) -> list[str]:
 
 
 def fields(route: Route) -> tuple[set[str], set[str]]:
-    """The parameters of the query and the fields of the body, as docs/openapi.yaml has them."""
+    """Return the query parameters and body fields of a route, from docs/openapi.yaml."""
     operation = operations()[route.method, route.resource]
     parameters = [resolved(parameter) for parameter in operation.get("parameters", [])]
     content = resolved(operation.get("requestBody", {})).get("content", {})
@@ -80,17 +80,17 @@ def fields(route: Route) -> tuple[set[str], set[str]]:
 def test_every_name_parameter_of_every_route_has_a_case() -> None:
     for route in ROUTES:
         names = {*path_names(route)}.union(*fields(route))
-        assert names <= NAMING | PLAIN, f"{route}: is what these name somebody's? Put them into NAMING or PLAIN"
+        assert names <= NAMING | PLAIN, f"{route}: add new names to NAMING (names what a tenant owns) or PLAIN"
 
 
-class World(NamedTuple):
-    """Two tenants with two webhooks each, one of which has failed executions, and a recovery."""
+class TenantsData(NamedTuple):
+    """Two tenants, each with two webhooks, failed executions of one of them, and a recovery."""
 
     rows: Mapping[str, list[dict[str, Any]]]
-    """Of each table."""
-    things: Mapping[str, Things]
+    """By table."""
+    names: Mapping[str, Names]
     apps: dict[str, ModuleType]
-    """The functions, each started once."""
+    """The started functions."""
 
     def restore(self, aws: MockAws) -> None:
         puts: Any = {
@@ -102,21 +102,21 @@ class World(NamedTuple):
         return sorted(str(row) for rows in self.rows.values() for row in rows if f"{tenant}." in str(row))
 
     def call(self, aws: MockAws, route: Route, tenant: str, **event: Any) -> tuple[int, str]:
-        """With the tenant's token, which has all scopes."""
+        """Call a route with a token of the tenant that has all scopes; return status and body."""
         function = template.function_in(route.function)
         if function not in self.apps:
             http = {"ALLOW_HTTP": "true"} if "ALLOW_HTTP" in template.environment(function) else {}
             self.apps[function] = aws.start(function, **http)
         event = api_event(**{"path": {}, "webhooks": [f"{tenant}.*"], "scope": " ".join(Scope), **event})
-        answer = Endpoint(route, self.apps[function]).lambda_handler(event, CONTEXT)
-        return answer["statusCode"], answer["body"]
+        body_text = Endpoint(route, self.apps[function]).lambda_handler(event, CONTEXT)
+        return body_text["statusCode"], body_text["body"]
 
 
 @pytest.fixture(scope="module")
-def world(aws_endpoint: str, receiver: Receiver) -> World:
+def tenants_data(aws_endpoint: str, receiver: Receiver) -> TenantsData:
     aws = mock_aws(aws_endpoint)
     api, sender = Api(aws), aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
-    made = World({}, {}, {})
+    created = TenantsData({}, {}, {})
     for tenant in TENANTS:
         mark = marker(tenant)
         for name in ("w1", "w2"):
@@ -126,27 +126,27 @@ def world(aws_endpoint: str, receiver: Receiver) -> World:
         event = sqs_event(*({**message, "message_id": each} for each in (f"{tenant}-m1", SHARED)))
         assert sender.lambda_handler(event, CONTEXT)["batchItemFailures"] == []
         recover = next(route for route in ROUTES if route.resource.endswith("/recover"))
-        _, started = made.call(aws, recover, tenant, path={"webhook_id": f"{tenant}.w1"}, body=body_of(recover))
+        _, started = created.call(aws, recover, tenant, path={"webhook_id": f"{tenant}.w1"}, body=body_of(recover))
         aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
         executions = [row for row in aws.rows("Executions") if row["webhook_id"]["S"] == f"{tenant}.w1"]
-        things = {
+        names = {
             "webhook_id": f"{tenant}.w1",
             "execution_id": executions[0]["executed_at"]["S"],
             "message_id": f"{tenant}-m1",
             "recovery_id": json.loads(started)["recovery_id"],
             "topic": f"{tenant}.all",
         }
-        made = made._replace(things={**made.things, tenant: things})
+        created = created._replace(names={**created.names, tenant: names})
     tables = template.resources("AWS::DynamoDB::Table")
-    return made._replace(rows={table: rows for table in tables if (rows := aws.rows(table))})
+    return created._replace(rows={table: rows for table in tables if (rows := aws.rows(table))})
 
 
 def body_of(route: Route) -> dict[str, Any] | None:
     return BODIES.get((route.method, route.resource), {} if fields(route)[1] else None)
 
 
-def calls_with(route: Route, own: Things, other: Things) -> Iterator[dict[str, Any]]:
-    """The tenant's own call, with each of the names in it, and several of the path's, replaced by another's."""
+def calls_with(route: Route, own: Names, other: Names) -> Iterator[dict[str, Any]]:
+    """Yield the tenant's own call with one or more of its names replaced by the other's."""
     path = {name: own[name] for name in path_names(route)}
     for size in range(1, len(path) + 1):
         for chosen in combinations(path, size):
@@ -158,15 +158,15 @@ def calls_with(route: Route, own: Things, other: Things) -> Iterator[dict[str, A
         yield {"path": path, "body": {**(body_of(route) or {}), name: other[name]}}
 
 
-def anonymous(text: str, things: Things) -> str:
-    """An answer without the names that the call gave."""
-    for name, value in things.items():
+def without_names(text: str, names: Names) -> str:
+    """Replace the names that the call contained, so that two responses can be compared."""
+    for name, value in names.items():
         text = text.replace(value, f"<{name}>")
     return text
 
 
-def of(tenant: str, aws: MockAws, receiver: Receiver) -> list[str]:
-    """All that tables and queues hold of a tenant, and what its receiver has got."""
+def data_of(tenant: str, aws: MockAws, receiver: Receiver) -> list[str]:
+    """Return all of a tenant's rows, queue messages and requests to its receiver."""
     tables, queues = template.resources("AWS::DynamoDB::Table"), template.resources("AWS::SQS::Queue")
     stored = [str(row) for table in tables for row in aws.rows(table)]
     queued = [str(message["Body"]) for queue in queues for message in aws.messages(queue)]
@@ -177,37 +177,39 @@ def of(tenant: str, aws: MockAws, receiver: Receiver) -> list[str]:
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
 def test_a_name_of_another_tenant_grants_no_access(
-    world: World, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
+    tenants_data: TenantsData, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
 ) -> None:
     receiver.reset()
-    world.restore(aws)
-    own, other = world.things[attacker], world.things[victim]
-    foreign, nobodys = calls_with(route, own, other), calls_with(route, own, NOBODYS)
-    for with_foreign, with_nobodys in zip(foreign, nobodys, strict=True):
-        status, answer = world.call(aws, route, attacker, **with_foreign)
-        expected, nothing = world.call(aws, route, attacker, **with_nobodys)
-        assert (status, anonymous(answer, other)) == (expected, anonymous(nothing, NOBODYS)), with_foreign
-        assert marker(victim) not in answer, with_foreign
-    assert of(victim, aws, receiver) == world.stored(victim)
+    tenants_data.restore(aws)
+    own, other = tenants_data.names[attacker], tenants_data.names[victim]
+    foreign, nonexistent = calls_with(route, own, other), calls_with(route, own, NONEXISTENT)
+    for foreign_call, nonexistent_call in zip(foreign, nonexistent, strict=True):
+        status, body_text = tenants_data.call(aws, route, attacker, **foreign_call)
+        expected, expected_body = tenants_data.call(aws, route, attacker, **nonexistent_call)
+        assert (status, without_names(body_text, other)) == (expected, without_names(expected_body, NONEXISTENT)), (
+            foreign_call
+        )
+        assert marker(victim) not in body_text, foreign_call
+    assert data_of(victim, aws, receiver) == tenants_data.stored(victim)
 
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
 def test_a_tenants_changes_do_not_affect_another_tenant(
-    world: World, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
+    tenants_data: TenantsData, aws: MockAws, receiver: Receiver, route: Route, attacker: str, victim: str
 ) -> None:
-    """Also where both have executions of one message.
+    """Both have executions of one message.
 
-    That it succeeds shows that the calls above were in order.
+    The call succeeds, so those of the test above failed only because of the names.
     """
     receiver.reset()
-    world.restore(aws)
-    own = {**world.things[attacker], "message_id": SHARED}
+    tenants_data.restore(aws)
+    own = {**tenants_data.names[attacker], "message_id": SHARED}
     path = {name: own[name] for name in path_names(route)}
-    status, answer = world.call(aws, route, attacker, path=path, body=body_of(route))
-    assert 200 <= status < 300, f"{answer}: BODIES may lack what {route} needs"
-    assert marker(victim) not in answer
-    assert of(victim, aws, receiver) == world.stored(victim)
+    status, body_text = tenants_data.call(aws, route, attacker, path=path, body=body_of(route))
+    assert 200 <= status < 300, f"{body_text}: BODIES may lack a field that {route} requires"
+    assert marker(victim) not in body_text
+    assert data_of(victim, aws, receiver) == tenants_data.stored(victim)
 
 
 LISTS: Final = [route for route in ROUTES if "cursor" in fields(route)[0]]
@@ -216,35 +218,35 @@ LISTS: Final = [route for route in ROUTES if "cursor" in fields(route)[0]]
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 @pytest.mark.parametrize("route", LISTS, ids=attrgetter("handler"))
 def test_a_cursor_of_another_tenant_shows_nothing_of_it(
-    world: World, aws: MockAws, route: Route, attacker: str, victim: str
+    tenants_data: TenantsData, aws: MockAws, route: Route, attacker: str, victim: str
 ) -> None:
-    world.restore(aws)
+    tenants_data.restore(aws)
 
     def listed(tenant: str, **parameters: str) -> tuple[int, str]:
-        path = {name: world.things[tenant][name] for name in path_names(route)}
-        return world.call(aws, route, tenant, path=path, parameters={"limit": "1", **parameters})
+        path = {name: tenants_data.names[tenant][name] for name in path_names(route)}
+        return tenants_data.call(aws, route, tenant, path=path, parameters={"limit": "1", **parameters})
 
-    status, answer = listed(victim)
-    assert (status, marker(victim) in answer) == (200, True)
-    cursor = json.loads(answer)["next_cursor"]
-    assert cursor, "the tenants need two of what this route lists"
-    status, answer = listed(attacker, cursor=cursor)
+    status, body_text = listed(victim)
+    assert (status, marker(victim) in body_text) == (200, True)
+    cursor = json.loads(body_text)["next_cursor"]
+    assert cursor, "a tenant needs at least two of what this route lists"
+    status, body_text = listed(attacker, cursor=cursor)
     assert status in (200, 400)
-    assert marker(victim) not in answer
-    assert f"{victim}." not in answer
+    assert marker(victim) not in body_text
+    assert f"{victim}." not in body_text
 
 
 @pytest.mark.parametrize(("attacker", "victim"), DIRECTIONS)
 def test_a_message_to_a_tenants_topic_reaches_only_its_own_webhooks(
-    world: World, aws: MockAws, receiver: Receiver, attacker: str, victim: str
+    tenants_data: TenantsData, aws: MockAws, receiver: Receiver, attacker: str, victim: str
 ) -> None:
     receiver.reset()
-    world.restore(aws)
+    tenants_data.restore(aws)
     put = next(route for route in ROUTES if route.method == "PUT")
     joining = {"url": receiver.url(f"/status/200/{marker(attacker)}"), "enabled": True, "topic": f"{victim}.all"}
     for webhook_id, version in ((f"{attacker}.w1", 1), (f"{attacker}.w3", 0)):
         body = {**joining, "version": version}
-        assert world.call(aws, put, attacker, path={"webhook_id": webhook_id}, body=body)[0] == 403
+        assert tenants_data.call(aws, put, attacker, path={"webhook_id": webhook_id}, body=body)[0] == 403
     sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
     published = sqs_event({"topic": f"{victim}.all", "payload": 1})
     assert sender.lambda_handler(published, CONTEXT)["batchItemFailures"] == []

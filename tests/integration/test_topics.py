@@ -1,4 +1,4 @@
-"""Messages of a topic: copied for each of its webhooks, once, whatever breaks meanwhile."""
+"""A topic's message reaches each subscribed webhook once, even if the sender or SQS fails."""
 
 import json
 import re
@@ -21,8 +21,8 @@ from tests.webhooks import CONTEXT, Api
 
 Event = dict[str, Any]
 TOPIC = "acme"
-SQS_TAKES = re.compile("[\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]*")
-"""As the documentation of SendMessage has it; the mock takes anything."""
+SQS_CHARACTERS = re.compile("[\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]*")
+"""The characters that SendMessage allows; the mock allows any."""
 
 
 def published(receive_count: int = 1, received_ago: float = 0, **fields: Any) -> Event:
@@ -46,7 +46,7 @@ def send(sender: ModuleType, event: Event) -> list[Any]:
 
 
 def drain(sender: ModuleType, aws: MockAws, order: Callable[[list[Any]], Iterable[Any]] = list) -> None:
-    """Send everything that is on the queue, and what comes of it."""
+    """Process the webhook queue until it is empty."""
     while waiting := aws.waiting("WebhookQueue"):
         records = list(order(aws.take("WebhookQueue", waiting)["Records"]))
         for start in range(0, len(records), 10):
@@ -57,8 +57,8 @@ def received(receiver: Receiver) -> Counter[str]:
     return Counter(request.header("x-hooklog-webhook") or "" for request in receiver.requests)
 
 
-def on_the_queue(aws: MockAws) -> tuple[list[Event], list[Any]]:
-    """What goes on with a topic's message, and the copies."""
+def take_all(aws: MockAws) -> tuple[list[Event], list[Any]]:
+    """Take all messages off the queue: the continuations of fan-out tasks, and the copies."""
     records = aws.take("WebhookQueue", aws.waiting("WebhookQueue"))["Records"]
     pages = [{"Records": [record]} for record in records if "topic" in json.loads(record["body"])]
     return pages, [record for record in records if "topic" not in json.loads(record["body"])]
@@ -69,13 +69,13 @@ def webhook_of(copy: Any) -> str:
 
 
 def deliver(sender: ModuleType, copies: list[Any]) -> None:
-    """In the order in which they were made, five at a time: the second copies come when the first are in the log."""
+    """Send copies in order, five at a time, so that the first ones are logged before their duplicates arrive."""
     for start in range(0, len(copies), 5):
         assert send(sender, {"Records": copies[start : start + 5]}) == []
 
 
 def register(aws: MockAws, api: Api, receiver: Receiver, count: int, real: range) -> list[str]:
-    """Many webhooks of the topic, `real` ones among them: the others have no key of their own, which saves time."""
+    """Subscribe `count` webhooks and return their IDs; to save time, only those in `real` have a key of their own."""
     names = [f"w{number:04}" for number in range(count)]
     for number in real:
         api.put(names[number], url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -88,7 +88,7 @@ def register(aws: MockAws, api: Api, receiver: Receiver, count: int, real: range
 
 
 def after(calls: int) -> Fault:
-    """SQS fails after so many requests."""
+    """Make SQS fail after this many requests."""
     left = [calls]
 
     def fault(asked: AwsRequest) -> Answer | None:
@@ -98,7 +98,7 @@ def after(calls: int) -> Fault:
     return fault
 
 
-class TestWho:
+class TestFanOut:
     def test_every_subscribed_webhook_receives_the_same_bytes_as_its_own_message(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
@@ -145,8 +145,8 @@ class TestWho:
         assert (aws.rows("Executions"), aws.waiting("WebhookQueue")) == ([], 0)
         lines = {str(log.__dict__.get("event")): log.__dict__ for log in caplog.records}
         assert (lines["batch_processed"]["fanned_out"], lines["batch_processed"]["unmatched"]) == (1, 1)
-        told = lines["message_fanned_out"]
-        assert (told["topic"], told["message_id"], told["webhooks"]) == (TOPIC, "m1", 0)
+        line = lines["message_fanned_out"]
+        assert (line["topic"], line["message_id"], line["webhooks"]) == (TOPIC, "m1", 0)
 
     def test_a_message_without_an_id_gets_its_sqs_message_id(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
@@ -209,7 +209,7 @@ class TestLimits:
         )
         assert send(sender, event) == []
         event = aws.take("WebhookQueue")
-        assert SQS_TAKES.fullmatch(event["Records"][0]["body"])
+        assert SQS_CHARACTERS.fullmatch(event["Records"][0]["body"])
         assert send(sender, event) == []
         direct, copied = (request.body for request in receiver.requests)
         assert copied == direct
@@ -222,7 +222,7 @@ class TestLimits:
 
 class TestCrashes:
     @pytest.mark.parametrize(
-        ("webhooks", "dies_at", "requests"), [(4 * PAGE_SIZE, 2 * PAGE_SIZE, 4), (PAGE_SIZE + 1, 0, 10)]
+        ("webhooks", "crashes_at", "requests"), [(4 * PAGE_SIZE, 2 * PAGE_SIZE, 4), (PAGE_SIZE + 1, 0, 10)]
     )
     def test_every_webhook_receives_the_message_once_if_the_sender_crashes(
         self,
@@ -233,30 +233,30 @@ class TestCrashes:
         receiver: Receiver,
         monkeypatch: pytest.MonkeyPatch,
         webhooks: int,
-        dies_at: int,
+        crashes_at: int,
         requests: int,
     ) -> None:
-        """At a page of copies, after so many of the requests with which it puts them on the queue."""
-        names = register(aws, api, receiver, webhooks, range(dies_at, dies_at + 5))
+        """It crashes on the page that starts at `crashes_at`, after `requests` calls of SQS."""
+        names = register(aws, api, receiver, webhooks, range(crashes_at, crashes_at + 5))
         with FaultyService(aws_endpoint) as sqs:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
-            mortal = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+            crashing_sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
             pages = [published()]
             copies: list[Any] = []
             while pages:
                 event = pages.pop()
-                if len(copies) == dies_at:
+                if len(copies) == crashes_at:
                     with sqs.breaking(after(requests)):
-                        assert len(send(mortal, event)) == 1
+                        assert len(send(crashing_sender, event)) == 1
                     event = redelivered(event)
-                assert send(mortal, event) == []
-                more, made = on_the_queue(aws)
+                assert send(crashing_sender, event) == []
+                more, new_copies = take_all(aws)
                 pages += more
-                copies += made
+                copies += new_copies
         assert {webhook_of(copy) for copy in copies} == set(names)
         assert len(copies) == webhooks + 10 * requests
-        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[dies_at : dies_at + 5]])
-        assert received(receiver) == dict.fromkeys(names[dies_at : dies_at + 5], 1)
+        deliver(sender, [copy for copy in copies if webhook_of(copy) in names[crashes_at : crashes_at + 5]])
+        assert received(receiver) == dict.fromkeys(names[crashes_at : crashes_at + 5], 1)
 
     def test_a_redelivery_of_a_finished_message_is_not_sent_twice(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
@@ -268,9 +268,9 @@ class TestCrashes:
             pages = [first]
             while pages:
                 assert send(sender, pages.pop()) == []
-                more, made = on_the_queue(aws)
+                more, new_copies = take_all(aws)
                 pages += more
-                copies += made
+                copies += new_copies
         assert len(copies) == 2 * len(names)
         deliver(sender, [copy for copy in copies if webhook_of(copy) in names[PAGE_SIZE:]])
         assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)
@@ -278,7 +278,7 @@ class TestCrashes:
     def test_copies_that_waited_long_are_checked_for_duplicates(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
     ) -> None:
-        """There is a backlog: the second copies come before the first."""
+        """In a backlog, the duplicates may arrive before the originals."""
         names = register(aws, api, receiver, 10, range(10))
         event = published(received_ago=UNIQUE_SECONDS + 1)
         for each in (event, redelivered(event)):
