@@ -1,1 +1,4 @@
-"""Benchmarks: ratios inside one run, never absolute times, for machines are noisy."""
+"""Benchmarks that measure ratios within one run.
+
+They compare no absolute times, because machines are noisy.
+"""

@@ -1,4 +1,6 @@
-"""python -m benchmarks [sender|steps|imports|pages|lookups|cost|transformations]: runs all groups, or one.
+"""Entry point of the benchmarks, which runs all groups or one.
+
+Usage: python -m benchmarks [sender|steps|imports|pages|lookups|cost|transformations]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
 """

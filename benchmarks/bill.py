@@ -66,7 +66,7 @@ class Capacity:
     """Average share of the capacity that is used."""
 
     def write_units(self, load: Load) -> float:
-        """Return the capacity provisioned for the load, in whole units per table and index."""
+        """Return the provisioned write capacity, in whole units per table and index."""
         return sum(self._scale(units, self.writes) for units in write_units(load))
 
     def read_units(self, load: Load) -> float:
@@ -91,7 +91,7 @@ def monthly_bill(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
 
 
 def _price_units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:
-    """Return the cost of the log's write and read units at this load for this many seconds."""
+    """Return the cost of the log's write and read units for this many seconds."""
     surcharge = INFREQUENT_UNITS.usd if terms.infrequent else 1
     if terms.capacity:
         hours = seconds / 3600
@@ -104,15 +104,19 @@ def _price_units(load: Load, seconds: float, terms: Terms) -> tuple[float, float
 
 
 def write_units(load: Load) -> tuple[float, ...]:
-    """Return write units per second of Executions, by_message, failures and ExecutionDetails, without the registry.
+    """Return the log's write units per second.
 
-    A retry clears the previous execution's `next_attempt_at`.
+    They are those of Executions, by_message, failures and ExecutionDetails, without the registry. A retry clears the
+    previous execution's `next_attempt_at`.
     """
     return load.executions + load.retries, load.executions, load.failures + load.retries, load.failures
 
 
 def read_units(load: Load) -> tuple[float, ...]:
-    """Return read units in the same order: a retry reads its execution, its message's attempts and its details."""
+    """Return the log's read units per second, in the order of `write_units`.
+
+    A retry reads its execution, its message's attempts and its details.
+    """
     each = (load.executions - load.per_second) * RETRY_READS
     return each, each, 0, each
 
@@ -128,7 +132,10 @@ def monthly_load(webhooks: float, **others: object) -> Load:
 
 
 def _quantities(load: Load) -> dict[Unit, float]:
-    """Return quantities per second, in the units of the price lists; storage for all of its months."""
+    """Return quantities per second, in the units of the price lists.
+
+    Storage covers all of its months.
+    """
     delivered, failed, retried = USAGE["delivered"], USAGE["failed"], USAGE["retried"]
     retries = load.executions - load.per_second
     soon = load.failures - load.schedules_set
@@ -174,7 +181,10 @@ def list_standing_resources() -> dict[str, tuple[float, Price]]:
 
 
 def count_key_rotations() -> int:
-    """Return the number of billed key rotations: the first two of each KMS key with yearly rotation."""
+    """Return the number of billed key rotations.
+
+    AWS bills the first two rotations of each KMS key with yearly rotation.
+    """
     return 2 * sum(bool(key.get("EnableKeyRotation")) for key in resources("AWS::KMS::Key").values())
 
 

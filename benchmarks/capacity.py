@@ -1,7 +1,7 @@
-"""A model of what a load uses on AWS, by Little's law: from arrivals, response times and the retry schedule.
+"""A model of what a load uses on AWS, based on Little's law.
 
-It models averages: no bursts, no cold starts, no throttling. `python -m benchmarks.model_check` compares it with a run
-on the local AWS.
+Its input is arrivals, response times and the retry schedule. It models averages: no bursts, no cold starts, no
+throttling. `python -m benchmarks.model_check` compares it with a run on the local AWS.
 """
 
 import math
@@ -80,7 +80,10 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Load:
-    """Webhooks per second to these receivers, whose failures began `since_seconds` ago."""
+    """Webhooks per second to a mix of receivers.
+
+    Their failures began `since_seconds` ago.
+    """
 
     per_second: float
     receivers: tuple[Receivers, ...] = (Receivers(),)
@@ -148,7 +151,7 @@ class Load:
         return self.batch_duration(self.batch_fill)
 
     def batch_duration(self, size: float) -> float:
-        """Return the duration of a batch of this size: its slowest receiver plus our own time."""
+        """Return the duration of a batch: its slowest receiver plus our own time."""
         step = self.deployment.timeout_seconds / _STEPS
         slowest = step * sum(1 - math.pow(share, size) for share in self.ended_shares())
         share_of_vcpu = min(self.deployment.memory_mb / VCPU_MB, 1)
@@ -180,7 +183,10 @@ class Load:
 
     @property
     def hottest_partition(self) -> float:
-        """Write units per second of the busiest webhook: one per execution, and one more per retry."""
+        """Write units per second of the busiest webhook.
+
+        Each execution takes one, and each retry one more.
+        """
         loads = (self.only(group) for group in self.receivers if group.one_webhook)
         return max((load.executions + load.retries for load in loads), default=0.0)
 
@@ -195,7 +201,10 @@ class Load:
         return Load(self.per_second, (group,), self.deployment, since_seconds=self.since_seconds)
 
     def _attempts(self) -> Iterator[tuple[Receivers, int, float]]:
-        """Yield, for each kind of receiver, the number of the attempt, from 0, and its rate per second."""
+        """Yield each kind of receiver with the attempts' numbers and rates.
+
+        The first attempt has number 0; rates are per second.
+        """
         for group in self.receivers:
             first = self.per_second * group.share
             yield group, 0, first
@@ -207,7 +216,7 @@ class Load:
         return rate * (group.lasting if stage else group.failed)
 
     def _retries(self) -> Iterator[tuple[float, int, float]]:
-        """Yield the rate of retries, their delay, and how many seconds of them are pending."""
+        """Yield the rate and delay of retries, and how many seconds are pending."""
         delays = self.deployment.delays
         for group, stage, rate in self._attempts():
             if stage < len(delays):
@@ -244,7 +253,10 @@ class ScaleUp:
 
 
 def scale_up(writes: float, capacity: float) -> ScaleUp:
-    """Model a rise to `writes` per second with provisioned `capacity`, without burst capacity."""
+    """Model a rise to `writes` per second without burst capacity.
+
+    `capacity` is the provisioned capacity.
+    """
     steps, late = 0, 0.0
     while capacity < writes:
         late += (writes - capacity) * SCALING_SECONDS

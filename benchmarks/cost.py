@@ -1,7 +1,8 @@
-"""What AWS bills for one webhook, counted from the handler's requests to AWS and to receivers.
+"""The usage that AWS bills for one webhook.
 
-Sends batches of ten through the deployed handler, with tables, queues and key from template.yaml in a mock AWS, to a
-real local receiver. `benchmarks.bill` adds what Lambda and the producer use.
+It is counted from the handler's requests to AWS and to receivers. Sends batches of ten through the deployed handler,
+with tables, queues and key from template.yaml in a mock AWS, to a real local receiver. `benchmarks.bill` adds what
+Lambda and the producer use.
 """
 
 import io
@@ -60,7 +61,10 @@ class BatchUsage:
 
 
 def measure() -> Iterator[Figure]:
-    """Count usage, bounded by the numbers in `benchmarks.usage`, from which the documents' prices are computed."""
+    """Count usage and compare it with the numbers in `benchmarks.usage`.
+
+    The prices in the documents are computed from those numbers.
+    """
     for name, counted in count_usage().items():
         recorded = asdict(USAGE[name])
         for unit, value in asdict(counted).items():
@@ -76,12 +80,18 @@ def measure() -> Iterator[Figure]:
 
 
 def tolerance(unit: str, recorded: float) -> float:
-    """Return how far a count may differ from the recorded one: bytes vary with the digits of durations."""
+    """Return how far a count may differ from the recorded one.
+
+    Bytes vary with the digits of durations.
+    """
     return 0.05 * recorded + 5 if unit.endswith("_bytes") else 0
 
 
 def count_usage() -> dict[str, Usage]:
-    """Count each kind of delivery per webhook of a batch of ten, and `invocation`, the overhead of a batch."""
+    """Count each kind of delivery per webhook of a batch of ten.
+
+    `invocation` is the overhead of a batch.
+    """
     with (
         run_counted_aws() as aws,
         Receiver() as receiver,
@@ -159,7 +169,10 @@ class MeteredSender:
 
 
 def register_webhooks(mock: MockAws, receiver: Receiver) -> None:
-    """Register ten webhooks of each name, whose receivers answer with its status codes in turn."""
+    """Register ten webhooks of each name.
+
+    Their receivers answer with the name's status codes in turn.
+    """
     app = mock.endpoint("put_webhook", ALLOW_HTTP="true")
     for name, codes in CODES.items():
         for number in range(BATCH):

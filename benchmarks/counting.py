@@ -1,4 +1,4 @@
-"""Counts what AWS would bill: a handler's requests to a mock AWS, and its log lines."""
+"""Counters of what AWS would bill: requests to a mock AWS, and log lines."""
 
 import io
 import json
@@ -87,7 +87,10 @@ class Tally:
                     self.kept_bytes[place] += measure_size(entry) + ITEM_OVERHEAD_BYTES
 
     def _count_update(self, request: Request) -> None:
-        """Count the whole updated item, and its copies in indexes that project every attribute."""
+        """Count the whole updated item, and its copies in indexes.
+
+        Only indexes that project every attribute count.
+        """
         table, item = request.asked["TableName"], request.answered.get("Attributes", {})
         for place, entry in list_entries(table, item):
             if entry == item:

@@ -1,4 +1,7 @@
-"""The environment variables of the deployed functions, from template.yaml, without the machine's own."""
+"""The environment variables of the deployed functions, from template.yaml.
+
+The machine's own variables are not included.
+"""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +17,10 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 def function_environment(function: str, **overrides: str) -> dict[str, str]:
-    """Return a function's variables, with parameters at their defaults and resources by logical ID."""
+    """Return the environment variables of a function.
+
+    Parameters have their defaults; resources resolve to their logical IDs.
+    """
     variables = template.environment(function) | template.TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     values = {name: _resolve(template.default(value)) for name, value in variables.items()}
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

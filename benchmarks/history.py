@@ -1,4 +1,7 @@
-"""Writes a history for the benchmark of pages: as the sender writes it, but faster. It grows behind its newest page."""
+"""A writer of histories for the benchmark of pages.
+
+It writes what the sender writes, but faster. The history grows behind its newest page.
+"""
 
 import base64
 import secrets
@@ -29,11 +32,11 @@ _ACCOUNT: Final = "123456789012"
 
 
 class History:
-    """The executions of one webhook, each with a request body of `body_size` bytes that hardly compresses.
+    """The executions of one webhook, with request bodies of `body_size` bytes.
 
-    There is one execution per second of age. One in a thousand has failed, and three of the newest 51. The newest 51
-    and the failures are written first; the others fill the gaps. So at every size there is a page of 50 of either kind,
-    with none, a few hundred or a thousand successes between two failures.
+    The bodies hardly compress. There is one execution per second of age. One in a thousand has failed, and three of the
+    newest 51. The newest 51 and the failures are written first; the others fill the gaps. So at every size there is a
+    page of 50 of either kind, with none, a few hundred or a thousand successes between two failures.
     """
 
     def __init__(self, aws: MockAws, body_size: int) -> None:
@@ -93,7 +96,10 @@ def _write(connection: Connection, executions: list[Execution]) -> None:
 
 
 class _DirectWrites:
-    """A connection that writes summaries directly into the mock, and passes other requests to DynamoDB's API."""
+    """A connection that writes summaries directly into the mock.
+
+    It passes other requests to DynamoDB's API.
+    """
 
     def __init__(self, api: Connection, summaries: str) -> None:
         self._summaries = summaries

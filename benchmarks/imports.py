@@ -1,8 +1,8 @@
-"""The CPU time of a cold start's imports and initialisation, compared with `boto3.client("dynamodb")`.
+"""The CPU time of a cold start's imports and initialisation.
 
-Each program runs in its own process with only the deployed files on its path, under the Python that runs the
-benchmarks, with cached bytecode. The deployed runtime is `python3.13` on `arm64`: the layer's compiled modules do not
-load here, so their pure-Python fallbacks are imported.
+It is compared with `boto3.client("dynamodb")`. Each program runs in its own process with only the deployed files on its
+path, under the Python that runs the benchmarks, with cached bytecode. The deployed runtime is `python3.13` on `arm64`:
+the layer's compiled modules do not load here, so their pure-Python fallbacks are imported.
 """
 
 import os

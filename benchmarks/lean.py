@@ -1,4 +1,4 @@
-"""The section `lean` of samconfig.toml, the cheapest deployment, as input of the model."""
+"""The cheapest deployment, `lean` in samconfig.toml, as input of the model."""
 
 import tomllib
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""The CPU of a retry's look-up in the log if its message went to a thousand webhooks, as a topic's may."""
+"""The CPU of a retry's look-up in the log.
+
+Its message went to a thousand webhooks, as a topic's message may.
+"""
 
 import logging
 import time

@@ -1,4 +1,6 @@
-"""Compares the model with a run on the local AWS: python -m benchmarks.model_check
+"""A comparison of the model with a run on the local AWS.
+
+Usage: python -m benchmarks.model_check
 
 Sends webhooks at a steady rate for a minute. All receivers take the same time, and one in five fails at first. Prints
 what the model predicts next to what was measured on the queue and at the receivers.
@@ -83,7 +85,10 @@ def measure(receiver: Receiver, queue_url: str) -> Mapping[str, float]:
 
 
 def _warm_up(queue_url: str) -> None:
-    """Wait until there are enough senders: the queue is empty for a few polls in a row."""
+    """Wait until there are enough senders.
+
+    Then the queue is empty for a few polls in a row.
+    """
     started, empty = time.monotonic(), 0
     while time.monotonic() - started < LONGEST_WARM_UP_SECONDS:
         empty = 0 if _count(queue_url, "") else empty + 1

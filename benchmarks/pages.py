@@ -1,7 +1,7 @@
-"""The cost of a page of the history, which must not grow with the history or its bodies.
+"""The cost of a page of the history.
 
-The handler reads tables built from template.yaml in a mock DynamoDB. The cost is what the client sees: requests, items
-that DynamoDB read (`ScannedCount`) and bytes of its responses.
+It must not grow with the history or its bodies. The handler reads tables built from template.yaml in a mock DynamoDB.
+The cost is what the client sees: requests, items that DynamoDB read (`ScannedCount`) and bytes of its responses.
 """
 
 import json
@@ -46,7 +46,7 @@ Costs = dict[tuple[str, str], list[Cost]]
 
 
 def measure() -> Iterator[Figure]:
-    """Measure the cost of each page, and the ratio of the largest cost of a query to its smallest."""
+    """Measure each page's cost, and each query's ratio of largest to smallest."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     costs: Costs = {(query, body): [] for query in QUERIES for body in BODIES}
     for body, size in BODIES.items():
@@ -87,7 +87,10 @@ def _read(listing: Endpoint, parameters: dict[str, str]) -> Cost:
 
 
 def _largest_ratio(costs: Costs) -> float:
-    """Return 1 if each query costs the same at every size of the bodies and of the history."""
+    """Return the largest ratio between the costs of a query.
+
+    It is 1 if each query costs the same at every size of the bodies and of the history.
+    """
     spreads: list[float] = []
     for query in QUERIES:
         of_query = [astuple(cost) for (kind, _), several in costs.items() if kind == query for cost in several]

@@ -1,4 +1,7 @@
-"""AWS's quotas in us-east-1, with source and date, and how much of each a load uses."""
+"""AWS's quotas in us-east-1, and how much of each a load uses.
+
+Each has its source and date.
+"""
 
 import math
 from collections.abc import Callable
@@ -35,7 +38,10 @@ class Quota:
     read: str
 
     def breaks_at(self, scenario: Load) -> float:
-        """Return the webhooks per second at which this load reaches it; infinite above a million."""
+        """Return the webhooks per second at which this load reaches the quota.
+
+        Above a million it returns infinity.
+        """
         low, high = 0.0, 20.0  # as powers of two
         if self.usage(at_rate(scenario, 2**high)) < self.limit:
             return math.inf

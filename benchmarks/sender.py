@@ -1,4 +1,7 @@
-"""The sender's CPU per delivery and its wall time, compared with a bare loop in the same run."""
+"""The sender's CPU and wall time per delivery.
+
+Both are compared with a bare loop in the same run.
+"""
 
 import atexit
 import gc
@@ -38,7 +41,10 @@ Send = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One side of a comparison; `items` is the number of items that it must log per delivery."""
+    """One side of a comparison.
+
+    `items` is the number of items that it must log per delivery.
+    """
 
     send: Send
     items: int
@@ -62,7 +68,10 @@ def measure() -> Iterator[Figure]:
 
 
 class Comparison:
-    """Sends the same events with the handler and with the bare loop, and checks that both sent them."""
+    """A comparison of the handler with the bare loop on the same events.
+
+    It checks that both sent them.
+    """
 
     def __init__(self, receivers: Stub, handler: Send, bare: Send, items: int = 1) -> None:
         self._receivers = receivers
@@ -114,7 +123,10 @@ def silence_output() -> redirect_stdout[TextIO]:
 
 
 def create_bare_loop() -> Send:
-    """Return a sender of ten threads and one Session: no log, no checks, no proxies or netrc of the environment."""
+    """Return a sender with ten threads and one Session.
+
+    It has no log, no checks, and ignores the environment's proxies and netrc.
+    """
     session, pool = requests.Session(), ThreadPoolExecutor(BATCH)
     session.trust_env = False
 

@@ -1,4 +1,7 @@
-"""The CPU of each step of the sender on a batch of ten, for the profile in docs/performance.md."""
+"""The CPU of each step of the sender on a batch of ten.
+
+docs/performance.md shows the profile.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +26,10 @@ ROUNDS: Final = 200
 
 
 def measure() -> Iterator[Figure]:
-    """Measure the CPU of each step as a share of the bare loop's for the same deliveries."""
+    """Measure each step's CPU as a share of the bare loop's.
+
+    Both make the same deliveries.
+    """
     variables = function_environment("SendWebhooksFunction", ALLOW_HTTP="true", ALLOWED_NETWORKS=LOOPBACK)
     with run_stub() as receivers, replace_environment(variables | {"AWS_ENDPOINT_URL": receivers.base}):
         app, bare = load_sender(), create_bare_loop()

@@ -1,7 +1,8 @@
-"""A stub of receivers and DynamoDB in its own process, so that only the sender's work is measured.
+"""A stub of receivers and DynamoDB in its own process.
 
-It answers a webhook with an empty body, and with the status or after the milliseconds that its path names. It answers
-BatchWriteItem as if every item were stored. It counts both.
+It keeps the work of others out of the sender's measurements. It answers a webhook with an empty body, and with the
+status or after the milliseconds that its path names. It answers BatchWriteItem as if every item were stored. It counts
+both.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""The duration of a transformation: the first of an environment, which starts a process, and later ones."""
+"""The duration of a transformation.
+
+The first one in an environment starts a process; it is measured apart from later ones.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +19,10 @@ PAYLOAD: Final = {"order": 1742, "items": [{"name": f"thing {number}", "price": 
 
 
 def measure() -> Iterator[Figure]:
-    """Measure wall time, because another process does the work, with a payload of 1 KB."""
+    """Measure the wall time of a transformation with a payload of 1 KB.
+
+    CPU time would miss the work, because another process does it.
+    """
     message = Message.parse({"webhook_id": "acme.orders", "payload": PAYLOAD}, "msg_1")
     first = [_measure_seconds(lambda: Transformer().transform(message, EXPRESSION)) for _ in range(STARTS)]
     yield Figure("transformation: the first", min(first) * 1000, unit="ms")

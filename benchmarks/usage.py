@@ -1,6 +1,7 @@
-"""What `python -m benchmarks cost` counted. docs/cost.md and docs/scaling.md are computed from it.
+"""The usage that `python -m benchmarks cost` counted.
 
-The same command checks these numbers. After a change of the sender, run it and copy its figures here.
+docs/cost.md and docs/scaling.md are computed from it. The same command checks these numbers. After a change of the
+sender, run it and copy its figures here.
 """
 
 from dataclasses import dataclass

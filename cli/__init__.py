@@ -1,4 +1,4 @@
-"""hooklog, the command line for operators and developers: a client of the queue, the API and CloudWatch Logs.
+"""The command line `hooklog` for operators and developers.
 
-It runs with the user's AWS credentials and is not deployed.
+It is a client of the queue, the API and CloudWatch Logs. It runs with the user's AWS credentials and is not deployed.
 """

@@ -46,7 +46,10 @@ class Demand(NamedTuple):
 
 
 def count_reserved(parameters: Mapping[str, str]) -> int:
-    """Return what a stack with these parameters reserves; a missing parameter counts as 0."""
+    """Return the concurrency that a stack with these parameters reserves.
+
+    A missing parameter counts as 0.
+    """
     return sum(_number(parameters, name) for name in RESERVING)
 
 

@@ -94,7 +94,10 @@ def _denied_action(error: ClientError) -> str:
 
 
 def _print_row(output: Output, name: str, finding: Finding) -> None:
-    """Print the finding, and its advice below: unwrapped lines, so that commands can be copied."""
+    """Print the finding, and its advice below.
+
+    Lines are not wrapped, so that commands can be copied.
+    """
     colour = _COLOURS[finding.status]
     row = Table.grid(padding=(0, 2, 0, 0))
     row.add_column(width=1)

@@ -23,7 +23,10 @@ MARKS: Final = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Sta
 
 
 class Finding(NamedTuple):
-    """What a check found, and what to do about it: sentences and commands, one per line."""
+    """The result of a check, and what to do about it.
+
+    Both are sentences and commands, one per line.
+    """
 
     status: Status
     found: str
@@ -78,7 +81,10 @@ class CheckedStack:
 
     @property
     def is_emulated(self) -> bool:
-        """Whether it runs on the local AWS, which accepts many settings without applying them."""
+        """Whether the stack runs on the local AWS.
+
+        The local AWS accepts many settings without applying them.
+        """
         return self.stack.is_local or self.stage == "local"
 
     @cached_property

@@ -52,7 +52,10 @@ FAILURE_COLUMNS: Final[tuple[Column, ...]] = (
 
 
 def tail(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print executions as they are logged, until --within has passed, --count are printed, or interrupted."""
+    """Print executions as they are logged.
+
+    Stops when --within has passed, --count are printed, or the user interrupts.
+    """
     api = Api(stack)
     ends = time.monotonic() + arguments.within.total_seconds() if arguments.within else None
     printed = 0
@@ -90,7 +93,10 @@ def show(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
 
 def _indent_body(name: str, value: Any) -> Any:
-    """Indent a JSON body; return any other value, and JSON that is nested too deeply, unchanged."""
+    """Indent a JSON body.
+
+    Returns any other value, and JSON that is nested too deeply, unchanged.
+    """
     if not (name.endswith("_body") and isinstance(value, str)):
         return value
     try:
@@ -100,7 +106,10 @@ def _indent_body(name: str, value: Any) -> Any:
 
 
 def failures(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print failed executions, newest first: one webhook's from the API, all webhooks' from the sender's log group."""
+    """Print failed executions, newest first.
+
+    One webhook's come from the API, all webhooks' from the sender's log group.
+    """
     found = (_read_api if arguments.webhook else _read_log)(stack, arguments, output)
     output.print_table(FAILURE_COLUMNS, list(islice(found, arguments.limit)))
     if next(found, None):

@@ -1,4 +1,4 @@
-"""Prints to the terminal: tables for people, one JSON object per line for scripts."""
+"""Terminal output: tables for people, JSON lines for scripts."""
 
 import json
 import re
@@ -29,7 +29,10 @@ class Output:
     stderr: Console = field(default_factory=lambda: _create_console(sys.stderr))
 
     def print_table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
-        """Print a table; on a terminal that is too narrow, one line per record, so that no ID is cut."""
+        """Print a table, or one line per record if the terminal is too narrow.
+
+        No ID is cut.
+        """
         if self.as_json:
             self.print_json_lines(records)
             return
@@ -68,7 +71,10 @@ class Output:
         self.console.print(table)
 
     def print_json_lines(self, records: Iterable[Record]) -> None:
-        """Print each record as JSON and flush it, so that the reader of a pipe gets it at once."""
+        """Print each record as a line of JSON.
+
+        Flushes each line, so that the reader of a pipe gets it at once.
+        """
         for record in records:
             line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")  # unpaired surrogates
             sys.stdout.write(line.decode() + "\n")
@@ -87,7 +93,10 @@ class Output:
 
 
 def _print_lines(console: Console, text: Text, indent: int = 0) -> None:
-    """Wrap lines on a terminal between words, so that an ID stays whole; print them unchanged into a pipe."""
+    """Print lines, wrapped between words on a terminal.
+
+    An ID stays whole. Lines into a pipe are unchanged.
+    """
     for line in text.split("\n", allow_blank=True):
         breaks = _find_breaks(line.plain, console.width - indent) if console.is_terminal else ()
         for number, part in enumerate(line.divide(breaks)):
@@ -111,7 +120,10 @@ def to_text(value: object) -> Text:
 
 
 def escape_controls(text: str) -> str:
-    """Replace control characters by escapes, so that a receiver's text cannot control the terminal."""
+    """Replace control characters by escapes.
+
+    Otherwise a receiver's text could control the terminal.
+    """
     return _CONTROL.sub(_escape, text)
 
 

@@ -1,4 +1,6 @@
-"""Checks before `make deploy` changes anything: python -m cli.preflight --config-env ENV [--no-bytecode]
+"""Checks that run before `make deploy` changes anything.
+
+Usage: python -m cli.preflight --config-env ENV [--no-bytecode]
 
 Exits with 1, and prints the commands that help, if the deployment would fail or be needlessly slow. A check that the
 user's credentials do not allow is skipped with a note.
@@ -72,7 +74,10 @@ def _read_parameters(section: Mapping[str, Any], command: str) -> Mapping[str, A
 
 
 def _parse_overrides(value: Any) -> dict[str, str]:
-    """Parse any of the forms that the SAM CLI accepts, except references to other files."""
+    """Parse parameter overrides in any form that the SAM CLI accepts.
+
+    References to other files are not supported.
+    """
     if isinstance(value, str):
         return {name: text.strip('"') for name, text in _OVERRIDE.findall(value)}
     if isinstance(value, Mapping):
@@ -156,7 +161,10 @@ def _check_concurrency(session: Any, deployment: Deployment) -> Iterator[Refusal
 
 
 def _read_deployed_parameters(session: Any, stack: str) -> dict[str, str]:
-    """Return the stack's current parameters, which `sam deploy` keeps; none if it does not exist or may not be read."""
+    """Return the stack's current parameters, which `sam deploy` keeps.
+
+    Returns none if the stack does not exist or may not be read.
+    """
     try:
         (found,) = session.client("cloudformation", config=_AWS).describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:

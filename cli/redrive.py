@@ -1,4 +1,7 @@
-"""The command redrive: moves dead letters back to their queue, one by one or with SQS's own redrive."""
+"""The command redrive, which moves dead letters back to their queue.
+
+It moves them one by one or with SQS's own redrive.
+"""
 
 import argparse
 import time
@@ -86,7 +89,10 @@ def _receive(sqs: Any, queue_url: str, at_most: int) -> Sequence[Letter]:
 
 
 def _batches(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
-    """Yield all letters as one batch, or each alone if they exceed the size limit of a request."""
+    """Yield all letters as one batch, or each alone if they are too large.
+
+    The limit is the size of a request.
+    """
     if sum(map(_size, letters)) <= MAX_BATCH_BYTES:
         yield letters
     else:

@@ -22,7 +22,10 @@ def resend(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
 
 def recover(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Resend everything that failed on a webhook in a period, and wait until all of it is queued."""
+    """Resend all of a webhook's failures in a period.
+
+    Waits until all of them are queued.
+    """
     api, path = Api(stack), f"/webhooks/{quote_segment(arguments.webhook)}/recover"
     until = {"until": format_time(arguments.until)} if arguments.until else {}
     recovery_id = api.post(path, {"since": format_time(arguments.since), **until})["recovery_id"]

@@ -1,4 +1,7 @@
-"""Sends one webhook through the real queue and reads its execution through the API."""
+"""A check that sends one webhook and reads its execution.
+
+It uses the real queue and the API.
+"""
 
 import time
 import uuid
@@ -29,9 +32,10 @@ class _Receiver:
 
 
 def check_round_trip(stack: CheckedStack, to: str | None, seconds: float = WAIT_SECONDS) -> Finding:
-    """Send a webhook to this URL, or to a receiver of our own, and wait up to `seconds` for its execution.
+    """Send a webhook and wait up to `seconds` for its execution.
 
-    Erases the message of a failure, which ends its retries. Raises CliFailure, NotQueued and what boto3 raises.
+    Sends it to this URL, or to a receiver of our own. Erases the message of a failure, which ends its retries. Raises
+    CliFailure, NotQueued and what boto3 raises.
     """
     with _open_receiver(stack, to) as receiver:
         message_id = f"doctor_{uuid.uuid4().hex}"
@@ -49,7 +53,10 @@ def check_round_trip(stack: CheckedStack, to: str | None, seconds: float = WAIT_
 
 @contextmanager
 def _open_receiver(stack: CheckedStack, to: str | None) -> Iterator[_Receiver]:
-    """On AWS, use a path of the stack's own API that does not exist: a 4xx proves that the request arrived."""
+    """Open a receiver for the round trip.
+
+    On AWS, use a path of the stack's own API that does not exist: a 4xx proves that the request arrived.
+    """
     if to is not None:
         yield _Receiver(to, to, range(200, 300))
     elif stack.is_emulated:

@@ -38,7 +38,10 @@ class SenderLog:
     group: str
 
     def read_lines(self, since: datetime, event: str | None = None) -> Iterator[LogLine]:
-        """Yield failures, batches and latencies, or only lines with this `event`; oldest first."""
+        """Yield failures, batches and latencies, oldest first.
+
+        `event` limits them to lines with this event.
+        """
         pages = self.client.get_paginator("filter_log_events").paginate(
             logGroupName=self.group, startTime=int(since.timestamp() * 1000), filterPattern=_PATTERNS[event]
         )

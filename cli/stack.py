@@ -26,7 +26,10 @@ class Stack:
     is_local: bool
 
     def mint_token(self, claims: Mapping[str, Any], seconds: int) -> str:
-        """Return a token with these claims that expires in `seconds`, signed with the current key."""
+        """Return a token with these claims, signed with the current key.
+
+        It expires in `seconds`.
+        """
         secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["SigningKeySecret"])
         claims = {"exp": int(time.time()) + seconds, **claims}
         return jwt.encode(claims, secret["SecretString"], algorithm="HS256", headers={"kid": secret["VersionId"]})

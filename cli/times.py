@@ -1,4 +1,7 @@
-"""Durations and times: parsed from what users type, formatted as the API writes them."""
+"""Durations and times.
+
+They are parsed from what users type, and formatted as the API writes them.
+"""
 
 import argparse
 import re
@@ -21,9 +24,9 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_time(text: str) -> datetime:
-    """Parse a duration as that long ago, or an ISO 8601 time, in UTC if it has no time zone.
+    """Parse a time in the past: a duration ago, or an ISO 8601 time.
 
-    Raises argparse.ArgumentTypeError for anything else.
+    A time without a time zone is in UTC. Raises argparse.ArgumentTypeError for anything else.
     """
     if _DURATION.fullmatch(text):
         return datetime.now(UTC) - parse_duration(text)

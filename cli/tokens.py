@@ -12,7 +12,10 @@ from hooklog.errors import Unauthorized
 
 
 def token(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print a token for these webhooks, topics and scopes, signed with the stack's key."""
+    """Print a token for these webhooks, topics and scopes.
+
+    It is signed with the stack's key.
+    """
     if unknown := sorted(set(arguments.scope) - set(Scope)):
         raise CliFailure(f"{unknown[0]!r} is not a scope. Use any of {', '.join(Scope)}.", ExitCode.USAGE)
     claims = {"webhooks": arguments.webhooks, "scope": " ".join(arguments.scope)}

@@ -1,4 +1,7 @@
-"""The command top: success rate, latency and failing webhooks, from the sender's log lines."""
+"""The command top: success rate, latency and failing webhooks.
+
+The figures come from the sender's log lines.
+"""
 
 import argparse
 import time
@@ -46,7 +49,10 @@ class Window:
 
 
 def top(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print the figures of the last --window, updated every --every until interrupted; once with --once."""
+    """Print the figures of the last --window.
+
+    Updates them every --every until interrupted; with --once, prints them once.
+    """
     log, window = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"]), Window(arguments.window)
 
     def figures() -> dict[str, Any]:
@@ -97,7 +103,10 @@ def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _values(metric: Any) -> list[float]:
-    """Return a metric's values: the embedded metric format has a list, or a single value."""
+    """Return a metric's values.
+
+    The embedded metric format has a list, or a single value.
+    """
     return metric if isinstance(metric, list) else [] if metric is None else [metric]
 
 

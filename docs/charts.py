@@ -1,4 +1,7 @@
-"""Draw docs/cost.svg and docs/scaling.svg from the same model as the tables: python -m docs.charts"""
+"""Charts of the cost and scaling tables.
+
+Draws docs/cost.svg and docs/scaling.svg from the same model as the tables: python -m docs.charts
+"""
 
 import math
 from collections.abc import Callable, Iterable, Iterator

@@ -1,4 +1,6 @@
-"""Take the screenshots docs/*.png of the History page on the local AWS: python -m docs.screenshots
+"""Screenshots of the History page on the local AWS.
+
+Writes docs/*.png: python -m docs.screenshots
 
 The pages show real deliveries by the product's own client. Only its clock is set back, to create a day of history at
 once.

@@ -1,4 +1,6 @@
-"""Put the calculated tables into docs/cost.md and docs/scaling.md: python -m docs.tables
+"""Calculated tables of docs/cost.md and docs/scaling.md.
+
+Writes them into the documents: python -m docs.tables
 
 Each is between `<!-- name -->` and `<!-- end -->`. A test compares the text exactly and the numbers within a tenth.
 """

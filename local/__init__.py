@@ -1,1 +1,4 @@
-"""The local AWS: starts MiniStack, deploys template.yaml to it and shows what Hooklog does."""
+"""The local AWS: MiniStack with template.yaml deployed to it.
+
+It also shows what Hooklog does.
+"""

@@ -1,4 +1,7 @@
-"""Clients for the local AWS, independent of the user's AWS configuration and proxies."""
+"""Clients for the local AWS.
+
+They are independent of the user's AWS configuration and proxies.
+"""
 
 import os
 from functools import cache

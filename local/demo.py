@@ -1,4 +1,7 @@
-"""Sends three webhooks through the queue to a sample receiver, and shows their history from the API."""
+"""A demo that sends three webhooks through the queue to a sample receiver.
+
+It shows their history from the API.
+"""
 
 import json
 import socket
@@ -88,7 +91,10 @@ def _get(outputs: Outputs, path: str) -> dict[str, Any]:
 
 
 def _check(executions: Sequence[Execution], messages: Sequence[dict[str, Any]]) -> None:
-    """Raise LocalFailure unless the history holds the expected results: 200, 500 and 0, which is a hard error."""
+    """Raise LocalFailure unless the history holds the expected results.
+
+    They are 200, 500 and 0, which is a hard error.
+    """
     expected = dict(zip((message["message_id"] for message in messages), (200, 500, 0), strict=True))
     for execution in executions:
         result = expected[execution["message_id"]]

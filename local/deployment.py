@@ -1,4 +1,7 @@
-"""Builds template.yaml and deploys it to the local AWS if its sources have changed."""
+"""The build of template.yaml and its deployment to the local AWS.
+
+It is skipped if the sources have not changed.
+"""
 
 import hashlib
 import json

@@ -1,8 +1,8 @@
-"""Runs MiniStack with IAM enforced (AUTH=true) and with patches. Runs in .venv-stack.
+"""MiniStack with patches and with IAM enforced (AUTH=true).
 
-Each function below that takes `original` fixes one gap in the IAM or the EventBridge Scheduler of MiniStack 1.5, and
-replaces a function of MiniStack, which it gets as `original`. MiniStack also extracts the layer for each process of a
-function: a second of CPU that holds up everything else.
+Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM or the EventBridge Scheduler of
+MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack also extracts the layer for
+each process of a function: a second of CPU that holds up everything else.
 """
 
 import hashlib
@@ -31,7 +31,10 @@ Parameters = Mapping[str, Any]
 
 
 def iam_action(original: Any, service: str, *others: Any) -> str | None:
-    """SQS's batches require the action of a single message; MiniStack requires one that IAM does not have."""
+    """Require the action of a single message for SQS's batches.
+
+    MiniStack requires an action that IAM does not have.
+    """
     action: str | None = original(service, *others)
     return action.removesuffix("Batch") if service == "sqs" and action else action
 
@@ -57,7 +60,10 @@ def resource_arn(
 async def handle_schedules(
     original: Any, method: str, path: str, headers: Parameters, body: bytes, query: Parameters
 ) -> Any:
-    """Require iam:PassRole for the role of a schedule, which MiniStack does not check."""
+    """Require iam:PassRole for the role of a schedule.
+
+    MiniStack does not check it.
+    """
     if role := _json(body).get("Target", {}).get("RoleArn"):
         denied = iam_evaluator.enforce(
             router.extract_access_key_id(headers, query),
@@ -75,9 +81,9 @@ async def handle_schedules(
 
 
 def invoke_target(original: Any, target: Parameters, *others: Any) -> None:
-    """Call SendMessage with the target's input and role, as Scheduler does; pass every other target to MiniStack.
+    """Call SendMessage with the target's input and role, as Scheduler does.
 
-    MiniStack ignores a schedule with a universal target, which calls AWS.
+    Passes every other target to MiniStack, which ignores a schedule with a universal target, one that calls AWS.
     """
     if target.get("Arn") != SEND_MESSAGE:
         original(target, *others)
@@ -88,7 +94,10 @@ def invoke_target(original: Any, target: Parameters, *others: Any) -> None:
 
 
 def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) -> None:  # noqa: ARG001
-    """Treat every request as sent over TLS, which the queues' policies require; the local AWS speaks plain HTTP."""
+    """Treat every request as sent over TLS.
+
+    The queues' policies require TLS, but the local AWS speaks plain HTTP.
+    """
     original(source_ip, True)
 
 
@@ -98,7 +107,10 @@ def _json(body: bytes) -> dict[str, Any]:
 
 
 def _session(role_arn: str) -> boto3.Session:
-    """Assume a role as MiniStack does for a function: without checking its trust policy."""
+    """Assume a role without checking its trust policy.
+
+    MiniStack does the same for a function.
+    """
     account = role_arn.split(":")[4]
     own_arn = f"arn:aws:lambda:{os.environ['MINISTACK_REGION']}:{account}:function:scheduler"
     credentials = execution_credentials({"FunctionArn": own_arn, "FunctionName": "scheduler", "Role": role_arn})
@@ -120,7 +132,10 @@ def fix_ministack() -> None:
 
 
 class ExtractedOnce(zipfile.ZipFile):
-    """An archive whose content is extracted into one folder, to which each target is a symbolic link."""
+    """An archive whose content is extracted only once.
+
+    Each target is a symbolic link to the folder with the content.
+    """
 
     _one_extraction = Lock()  # not `_lock`: ZipFile sets an attribute of that name, a lock for each archive
 

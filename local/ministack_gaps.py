@@ -1,6 +1,7 @@
-"""Applies what MiniStack 1.5 ignores in a deployed template, so that the local AWS behaves as AWS does.
+"""Settings of a deployed template that MiniStack 1.5 ignores.
 
-Reads every value from the deployed stack, so that template.yaml stays the only source.
+Applies them, so that the local AWS behaves as AWS does. Reads every value from the deployed stack, so that
+template.yaml stays the only source.
 """
 
 import json
@@ -45,7 +46,10 @@ def _expire_items(table: str, properties: Mapping[str, Any]) -> None:
 
 
 def _restrict_publishing(topic: str) -> None:
-    """MiniStack's default policy of a topic lets every role publish; on AWS a role's own policy must allow it."""
+    """Restrict publishing to a topic to the roles whose own policy allows it.
+
+    MiniStack's default policy of a topic lets every role publish.
+    """
     sns = aws.client("sns")
     attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
     policy = json.loads(attributes["Policy"])
@@ -54,7 +58,10 @@ def _restrict_publishing(topic: str) -> None:
 
 
 def _complete_api(api_id: str, body: Mapping[str, Any]) -> None:
-    """MiniStack ignores gateway responses and the responses of mock integrations in an OpenAPI body."""
+    """Add gateway responses and the responses of mock integrations.
+
+    MiniStack ignores both in an OpenAPI body.
+    """
     gateway = aws.client("apigateway")
     for response_type, response in body.get("x-amazon-apigateway-gateway-responses", {}).items():
         gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **_stringify_status(response))
@@ -74,7 +81,10 @@ def _preflight_responses(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping
 
 
 def _stringify_status(response: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert a response of the OpenAPI body for API Gateway's API, in which a status code is a string."""
+    """Convert a response of the OpenAPI body for API Gateway's API.
+
+    Its status codes are strings.
+    """
     return {name: str(value) if name == "statusCode" else value for name, value in response.items()}
 
 

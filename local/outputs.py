@@ -39,7 +39,10 @@ class Outputs(TypedDict):
 
 
 def write_outputs() -> Outputs:
-    """Read the stack's outputs, mint a token with all scopes, and write both to .local/outputs.json."""
+    """Write the stack's outputs and a token to .local/outputs.json.
+
+    The token has all scopes.
+    """
     stack = deployment.read_stack_outputs()
     secret = aws.secrets_manager().get_secret_value(SecretId=stack["SigningKeySecret"])["SecretString"]
     token = mint_token(secret)

@@ -41,7 +41,10 @@ def endpoint() -> str:
 
 
 def ministack_environment() -> dict[str, str]:
-    """Return only what MiniStack needs: Lambda workers inherit it, and must not inherit proxies or certificates."""
+    """Return only the variables that MiniStack needs.
+
+    Lambda workers inherit them, and must not inherit proxies or certificates.
+    """
     kept = {name: os.environ[name] for name in _KEPT_FOR_MINISTACK if name in os.environ}
     return (
         kept
@@ -64,7 +67,10 @@ def ministack_environment() -> dict[str, str]:
 
 
 def tool_environment() -> dict[str, str]:
-    """Return the user's environment without anything that leads a tool to real AWS or to another Python."""
+    """Return the user's environment for a tool.
+
+    Leaves out anything that leads a tool to real AWS or to another Python.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     no_proxy = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1")))
     kept = {name: value for name, value in kept.items() if name not in _OWN_PYTHON}

@@ -1,4 +1,7 @@
-"""A sample receiver of webhooks: /ok answers 200, /fail answers 500 with a JSON error."""
+"""A sample receiver of webhooks.
+
+/ok answers 200, /fail answers 500 with a JSON error.
+"""
 
 import json
 import threading

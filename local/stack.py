@@ -38,7 +38,10 @@ def down() -> bool:
 
 
 def _find_running_on_port() -> ministack.Ministack | None:
-    """Return our MiniStack if it uses HOOKLOG_PORT; if it uses another port, stop it and return None."""
+    """Return our MiniStack if it uses HOOKLOG_PORT.
+
+    If it uses another port, stop it and return None.
+    """
     running = ministack.find_running()
     if running is None or running.port == places.port():
         return running

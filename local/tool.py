@@ -12,7 +12,10 @@ from local.failure import LocalFailure
 
 
 def run_tool(name: str, command: Sequence[str]) -> None:
-    """Run `command` in the project's root against the local AWS, logging to .local/<name>.log."""
+    """Run `command` in the project's root against the local AWS.
+
+    Its output goes to .local/<name>.log.
+    """
     log = places.STATE / f"{name}.log"
     with log.open("wb") as output:
         result = subprocess.run(
