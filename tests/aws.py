@@ -1,4 +1,7 @@
-"""A mock AWS with the template's own tables and queues, and the functions' handlers wired to it."""
+"""A mock AWS with the template's tables and queues.
+
+The functions' handlers are wired to it.
+"""
 
 import copyreg
 import importlib.util
@@ -44,9 +47,9 @@ _SERVICES = ("dynamodb", "kms", "scheduler", "secretsmanager", "sns", "sqs")
 
 @dataclass
 class MockAws:
-    """The deployment's tables, queues, secret and schedule group, built from the template.
+    """The deployment's tables, queues, secret and schedule group.
 
-    `refs` maps logical ids to what `!Ref` gives.
+    They are built from the template. `refs` maps logical IDs to what `!Ref` returns.
     """
 
     dynamodb: "DynamoDBClient"
@@ -94,9 +97,10 @@ class MockAws:
         return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
-        """Return a function's variables, with each `!Ref` resolved to a parameter's default or a mock resource.
+        """Return a function's environment variables.
 
-        The allowed networks are loopback, as in the local stack: the tests' receivers listen there.
+        Each `!Ref` is resolved to a parameter's default or a mock resource. The allowed networks are loopback, as in
+        the local stack: the tests' receivers listen there.
         """
         values = {name: template.default(value) for name, value in template.environment(function).items()}
         resolved = {name: self._resolve(value) for name, value in values.items()}
@@ -104,7 +108,10 @@ class MockAws:
         return {"POWERTOOLS_SERVICE_NAME": "hooklog", **resolved, **allowed, **overrides}
 
     def _resolve(self, value: Any) -> str:
-        """Resolve a Ref or an Fn::GetAtt. A queue's ARN ends with its name; a role's ARN can be any text."""
+        """Resolve a Ref or an Fn::GetAtt.
+
+        A queue's ARN ends with its name; a role's ARN can be any text.
+        """
         if not isinstance(value, dict):
             return str(value)
         if "Ref" in value:
@@ -126,7 +133,10 @@ class MockAws:
         return [dict(message) for message in received.get("Messages", [])]
 
     def take(self, queue: str, count: int = 1, seconds: float = 60) -> dict[str, Any]:
-        """Wait for `count` messages, delete them from the queue and return them as an SQS event."""
+        """Take `count` messages off the queue and return them as an SQS event.
+
+        Waits until that many have arrived.
+        """
         records: list[dict[str, Any]] = []
         ends = time.monotonic() + seconds
         while len(records) < count:
@@ -194,7 +204,10 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_app(function: str) -> ModuleType:
-    """Import app.py without writing bytecode, which would be deployed with the folder."""
+    """Import app.py without writing bytecode.
+
+    Bytecode would be deployed with the folder.
+    """
     path = template.ROOT / template.functions()[function]["CodeUri"] / "app.py"
     spec = importlib.util.spec_from_file_location(f"app_of_{function}", path)
     assert spec

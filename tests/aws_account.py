@@ -1,6 +1,7 @@
-"""An AWS account with a healthy stack, for tests of the commands that inspect one.
+"""An AWS account with a healthy stack.
 
-The clients are boto3's own: requests and the answers that a test sets are validated against AWS's models.
+It is for tests of the commands that inspect one. The clients are boto3's own: requests and the responses that a test
+sets are validated against AWS's models.
 """
 
 from collections.abc import Callable
@@ -36,7 +37,10 @@ class Refused(NamedTuple):
 
 
 class Account:
-    """`answers` are keyed by service and operation, such as `lambda.GetAccountSettings`; a test replaces some."""
+    """An AWS account whose responses a test can replace.
+
+    `answers` are keyed by service and operation, such as `lambda.GetAccountSettings`.
+    """
 
     def __init__(self, api_url: str = "", layer_url: str = "") -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []

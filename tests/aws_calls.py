@@ -1,4 +1,4 @@
-"""A proxy in front of the local AWS that records the functions' calls as IAM would see them.
+"""A proxy for the local AWS that records calls as IAM would see them.
 
 A function is known by its `AWS_SDK_UA_APP_ID`, which the SDK writes into each call's User-Agent.
 """
@@ -105,13 +105,16 @@ _CALLS: dict[str, Callable[[Request], Iterator[tuple[str, str]]]] = {
 
 
 def _passed(request: Request) -> set[Call]:
-    """Return the iam:PassRole call of a request that passes a role to another service."""
+    """Return the iam:PassRole call of a request that passes a role."""
     role = request.body.get("Target", {}).get("RoleArn") if request.service == "scheduler" else None
     return {Call("iam:PassRole", role)} if role else set()
 
 
 class RecordingAws(Proxy):
-    """Forwards to `endpoint`, except for the DynamoDB writes that `refuse_writes` selects."""
+    """A recording proxy that forwards requests to `endpoint`.
+
+    It refuses the DynamoDB writes that `refuse_writes` selects.
+    """
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
@@ -141,7 +144,10 @@ class RecordingAws(Proxy):
 
 
 def _request(scope: re.Match[str], asked: AwsRequest) -> Request:
-    """Find the operation in a header, a form, or the SDK's model for the method and path."""
+    """Find the operation of a request.
+
+    It is in a header, in a form, or in the SDK's model for the method and path.
+    """
     service, region = scope["service"], scope["region"]
     if asked.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         form = dict(parse_qsl(asked.body.decode()))

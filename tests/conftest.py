@@ -43,9 +43,10 @@ No other test uses the stack meanwhile: see tests/e2e/conftest.py. The page's te
 
 
 def _order(file: str) -> int:
-    """Return the position of a file: the longest first, the other users of the stack last.
+    """Return the position of a file in the test run.
 
-    The files that change the stack mostly wait, so that others can use the processors.
+    The longest come first, and the other users of the stack last. The files that change the stack mostly wait, so that
+    others can use the processors.
     """
     if file in STACK_CHANGING_FILES:
         return STACK_CHANGING_FILES.index(file)
@@ -63,7 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """Runs the files that change the local stack in one process, and every other file in any process."""
+    """A scheduler that keeps changes of the local stack in one process.
+
+    Files that do not change it run in any process.
+    """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)

@@ -1,4 +1,7 @@
-"""The deployed local stack as a user has it, and the receiver in a process of its own."""
+"""The deployed local stack as a user has it.
+
+The receiver runs in a process of its own.
+"""
 
 import json
 import time

@@ -1,7 +1,8 @@
-"""Starts functions as Lambda does: with its real runtime client, which calls our Runtime API.
+"""A starter of functions that works as Lambda does.
 
-The client is awslambdaric, in its own environment without anything else (`.venv-runtime`, made by make with
-Python 3.13 where the machine has it). The function sees its built code and the built layer, as Lambda lays them out.
+Its real runtime client calls our Runtime API. The client is awslambdaric, in its own environment without anything else
+(`.venv-runtime`, made by make with Python 3.13 where the machine has it). The function sees its built code and the
+built layer, as Lambda lays them out.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -109,9 +110,9 @@ class Function(NamedTuple):
 
 @contextmanager
 def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
-    """The Runtime API of the function's process, which is started in `folder` and ended afterwards.
+    """Yield the Runtime API of a function's process.
 
-    What the process prints is in `folder/printed`.
+    The process runs in `folder` and ends with the context. What it prints is in `folder/printed`.
     """
     api = RuntimeApi(function.timeout_seconds)
     serving = Thread(target=api.serve_forever, args=(0.05,), daemon=True)

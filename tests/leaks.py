@@ -1,7 +1,8 @@
-"""Fails every test in which product code writes a secret: fixtures plant secrets, and all output is searched for them.
+"""A plugin that fails each test in which product code writes a secret.
 
-The output is what handlers log and print, and what their processes print. It is searched after each test, in each of
-pytest-xdist's workers. The log groups of the local AWS are searched at the end of a worker's session.
+Fixtures plant secrets, and all output is searched for them. The output is what handlers log and print, and what their
+processes print. It is searched after each test, in each of pytest-xdist's workers. The log groups of the local AWS are
+searched at the end of a worker's session.
 """
 
 import base64
@@ -48,14 +49,20 @@ def found_in(texts: Iterable[str]) -> list[str]:
 
 
 class _Written(logging.Handler):
-    """Collects what handlers of this process have logged and printed since the last `take`."""
+    """The output of this process's handlers since the last `take`.
+
+    It contains what they have logged and printed.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format the record as the logger's own handler does, with its fields and traceback."""
+        """Format the record as the logger's own handler does.
+
+        The output includes its fields and traceback.
+        """
         handlers = logging.getLogger(record.name).handlers or [self]
         self._texts.append(handlers[0].format(record))
 
@@ -83,7 +90,10 @@ class _Tee(io.StringIO):
 
 
 def watched(handler: Callable[..., T]) -> Callable[..., T]:
-    """Wrap a Lambda handler so that its prints are searched, even if a test captures them."""
+    """Wrap a Lambda handler so that its prints are searched.
+
+    They are searched even if a test captures them.
+    """
 
     @wraps(handler)
     def watching(event: Any, context: Any) -> T:

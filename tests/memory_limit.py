@@ -1,4 +1,6 @@
-"""Runs a function's handler with little memory: `python -m tests.memory_limit SendWebhooksFunction 32` < event.
+"""A runner of a function's handler with little memory.
+
+Usage: `python -m tests.memory_limit SendWebhooksFunction 32` < event.
 
 The handler may allocate so many MiB after it is loaded. Prints its result as JSON; fails if the handler does.
 """

@@ -1,4 +1,7 @@
-"""An HTTP proxy between the functions and an AWS service, which forwards requests or answers them."""
+"""An HTTP proxy between the functions and an AWS service.
+
+It forwards requests or answers them.
+"""
 
 import socket
 import threading

@@ -1,4 +1,7 @@
-"""The deployments of samconfig.toml, and the template as AWS transforms it for each."""
+"""The deployments of samconfig.toml.
+
+For each there is the template as AWS transforms it.
+"""
 
 import json
 import re
@@ -23,13 +26,19 @@ def overrides(section: str) -> dict[str, str]:
 
 
 def transformed(changes: Iterable[Mapping[str, Any]]) -> list[Resources]:
-    """Return the transformed template's resources for each change of parameters; see tests/sam_transform.py."""
+    """Return the transformed resources for each change of parameters.
+
+    See tests/sam_transform.py.
+    """
     found: list[Resources] = json.loads(stack_python("tests.sam_transform", given=list(changes)))
     return found
 
 
 def stack_python(module: str, *arguments: str, given: Any) -> str:
-    """Run a module in the SAM CLI's environment with JSON on stdin, and return its output."""
+    """Run a module in the SAM CLI's environment and return its output.
+
+    Its stdin is JSON.
+    """
     command = [str(places.STACK_BIN / "python"), "-m", module, *arguments]
     environment = {"AWS_DEFAULT_REGION": places.REGION}
     ended = subprocess.run(

@@ -1,7 +1,7 @@
-"""Sends a few thousand webhooks through the local stack under random faults, then reconciles the results.
+"""A soak test: webhooks through the local stack under random faults.
 
-Compares what was enqueued, what the receiver got and what is logged. The printed seed repeats the same webhooks and
-faults, but not their timing.
+Sends a few thousand webhooks, then reconciles what was enqueued, what the receiver got and what is logged. The printed
+seed repeats the same webhooks and faults, but not their timing.
 """
 
 import argparse
@@ -63,7 +63,10 @@ Attempt = tuple[str, str]
 
 @dataclass
 class Reconciliation:
-    """Compares the enqueued messages, the received requests and the logged executions."""
+    """A comparison of messages, requests and executions.
+
+    They are enqueued, received and logged respectively.
+    """
 
     enqueued: set[str] = field(default_factory=set)
     poison: int = 0
@@ -119,9 +122,10 @@ class Reconciliation:
         )
 
     def _duplicates(self) -> Counter[str]:
-        """Count per message: repeated requests of one attempt, and attempts after a success.
+        """Count the duplicates of each message.
 
-        Requests that were resent on a new connection, as their executions say, are not counted.
+        They are repeated requests of one attempt, and attempts after a success. Requests that were resent on a new
+        connection, as their executions say, are not counted.
         """
         duplicates: Counter[str] = Counter()
         for (message_id, attempt), count in self.received.items():
@@ -142,7 +146,10 @@ class Reconciliation:
         return self.logged.get((message_id, str(attempt)), [])
 
     def _redelivered(self) -> set[str]:
-        """Return the messages that are marked redelivered: a sender was killed while sending them."""
+        """Return the messages that are marked as redelivered.
+
+        A sender was killed while sending them.
+        """
         return {m for (m, _), rows in self.logged.items() if any(row.get("redelivered") for row in rows)}
 
 
@@ -175,7 +182,10 @@ class Soak:
             self._settle()
 
     def _enqueue(self) -> None:
-        """Enqueue batches of ten, no faster than they are sent, and now and then a poison message."""
+        """Enqueue batches of ten, no faster than they are sent.
+
+        Now and then adds a poison message.
+        """
         for start in range(0, self._messages, BATCH):
             entries = [self._entry(number) for number in range(start, min(start + BATCH, self._messages))]
             for group in _split_by_size(entries):
@@ -253,7 +263,10 @@ class Soak:
         self.reconciliation.received = self._read_received()
 
     def _drain(self) -> None:
-        """Wait until the queues are empty, at most DRAIN_SECONDS: retries may be delayed for minutes."""
+        """Wait until the queues are empty, at most DRAIN_SECONDS.
+
+        Retries may be delayed for minutes.
+        """
         queues = self._outputs["QueueUrl"], self._outputs["UnloggedQueueUrl"]
         ends = time.monotonic() + DRAIN_SECONDS
         while time.monotonic() < ends:

@@ -61,7 +61,10 @@ def paused(logical_id: str) -> Iterator[None]:
 
 
 def _configure(logical_id: str, wanted: Mapping[str, str | None], **configuration: Any) -> None:
-    """Update a function until every process has the variables; MiniStack keeps busy processes during an update."""
+    """Update a function until every process has the variables.
+
+    MiniStack keeps busy processes during an update.
+    """
     ends = time.monotonic() + SETTLE_SECONDS
     name = physical_id(logical_id)
     while True:
@@ -82,7 +85,10 @@ def _has(worker: psutil.Process, wanted: Mapping[str, str | None]) -> bool:
 
 @contextmanager
 def changed_visibility_timeout(queue_url: str, seconds: int) -> Iterator[None]:
-    """Change the visibility timeout of a queue within the context, so that a test need not wait for minutes."""
+    """Change the visibility timeout of a queue within the context.
+
+    Otherwise a test would wait for minutes.
+    """
     sqs = aws.sqs()
     before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=queue_url, Attributes={"VisibilityTimeout": str(seconds)})

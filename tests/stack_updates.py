@@ -1,7 +1,7 @@
-"""Compares two transformed templates to find what CloudFormation would refuse or delete in an update.
+"""A comparison of two transformed templates.
 
-Which properties make it replace a resource is in CloudFormation's own schemas. What it says nowhere but in its
-documentation, and in DynamoDB's, is in the rules here.
+It finds what CloudFormation would refuse or delete in an update. Which properties make it replace a resource is in
+CloudFormation's own schemas. The rules here hold what only its documentation, and DynamoDB's, say.
 """
 
 from collections.abc import Iterator, Mapping
@@ -74,7 +74,10 @@ def _own_name(properties: Mapping[str, Any], schema: Mapping[str, list[str]]) ->
 
 
 def _taken(before: Resources, after: Resources, schemas: Schemas) -> Iterator[str]:
-    """What is created while the resource that has its name, or its place, is still there."""
+    """Yield the resources that an update would create too early.
+
+    The resource with the same name, or the same place, still exists.
+    """
     places = {place: name for name, resource in before.items() if (place := _place(resource, schemas))}
     for name, resource in after.items():
         other = places.get(_place(resource, schemas), name)
@@ -128,7 +131,7 @@ def _differ(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
 
 
 def refused_parameters(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Parameters of a template for which an update with the values that a stack has would be refused."""
+    """Return the parameters whose current values an update would refuse."""
     missing = [name for name, parameter in after.items() if name not in before and "Default" not in parameter]
     retyped = [name for name in before.keys() & after.keys() if before[name]["Type"] != after[name]["Type"]]
     return sorted(missing + retyped)

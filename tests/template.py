@@ -1,4 +1,7 @@
-"""Reads template.yaml, so that what tests build cannot drift from what is deployed."""
+"""A reader of template.yaml.
+
+It keeps what tests build from drifting away from what is deployed.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,7 @@ def functions() -> dict[str, Resource]:
 
 
 def function_in(folder: str) -> str:
-    """Return the logical ID of the function whose code is in this folder of `functions`."""
+    """Return the logical ID of the function in a folder of `functions`."""
     (name,) = (name for name, properties in functions().items() if properties["CodeUri"] == f"functions/{folder}")
     return name
 
@@ -63,9 +66,9 @@ def environment(function: str) -> dict[str, Any]:
 
 
 def default(value: Any, **parameters: Any) -> Any:
-    """Resolve a value of the template with these parameters, and defaults for the others.
+    """Resolve a value of the template with these parameters.
 
-    References to resources are not resolved.
+    The others have their defaults. References to resources are not resolved.
     """
     match value:
         case {"Ref": name} if name in TEMPLATE["Parameters"]:
@@ -85,7 +88,10 @@ _NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 def holds(condition: Any, **parameters: Any) -> bool:
-    """Return whether a condition holds with these parameters, and defaults for the others."""
+    """Return whether a condition holds with these parameters.
+
+    The others have their defaults.
+    """
     match condition:
         case {"Fn::Equals": [one, other]}:
             return str(default(one, **parameters)) == str(default(other, **parameters))

@@ -57,7 +57,10 @@ class Api:
 
 
 def check_documented(handler: str, status: int, body: dict[str, Any]) -> None:
-    """Validate a response against docs/openapi.yaml, whose operations are named like the handlers."""
+    """Validate a response against docs/openapi.yaml.
+
+    Its operations are named like the handlers.
+    """
     (operation,) = (each for each in operations().values() if each["operationId"] == operation_id(handler))
     content = resolved(operation["responses"][str(status)]).get("content")
     if content:

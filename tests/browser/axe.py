@@ -16,7 +16,10 @@ def violations(page: Page) -> list[str]:
 
 
 def expect_accessible(page: Page) -> None:
-    """Assert that axe finds no violation and that nothing scrolls sideways, in each look."""
+    """Assert that axe finds no violation in any look of the page.
+
+    Nothing may scroll sideways either.
+    """
     for scheme, width in LOOKS:
         page.emulate_media(color_scheme=scheme)
         page.set_viewport_size({"width": width, "height": 740})

@@ -1,4 +1,7 @@
-"""Chromium as Debian, Ubuntu or the user has installed it; `make chromium` installs it where there is none."""
+"""Chromium as Debian, Ubuntu or the user has installed it.
+
+`make chromium` installs it if there is none.
+"""
 
 import shutil
 from collections.abc import Iterator

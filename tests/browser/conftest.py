@@ -1,4 +1,7 @@
-"""Chromium on the History page of the deployed local stack, with executions of real deliveries."""
+"""Fixtures that open the deployed History page in Chromium.
+
+The local stack has executions of real deliveries.
+"""
 
 import json
 import threading
@@ -37,7 +40,10 @@ class Stack:
     outputs: Outputs
 
     def deliver(self, webhook_id: str, *messages: dict[str, Any], wait_for: int = 0) -> list[dict[str, Any]]:
-        """Enqueue messages for one webhook; return its history once it has that many executions."""
+        """Enqueue messages for one webhook and return its history.
+
+        Waits until the history has that many executions.
+        """
         bodies = [json.dumps({"webhook_id": webhook_id, "payload": ORDER, **message}) for message in messages]
         deployment = Deployment(self.outputs, aws.client("sqs"))
         deployment.enqueue(webhook_id, *bodies)
@@ -100,7 +106,10 @@ def browser() -> Iterator[Browser]:
 
 
 class PageGuard:
-    """Records what must not happen on any page: errors, alerts, requests to other hosts than the stack."""
+    """A record of what must not happen on any page.
+
+    These are errors, alerts and requests to hosts other than the stack.
+    """
 
     def __init__(self, page: Page, *homes: str) -> None:
         self.seen: list[str] = []
@@ -121,7 +130,10 @@ class PageGuard:
             self.seen.append(f"token sent in an address: {request.url}")
 
     def _console(self, text: str) -> None:
-        """Some tests cause failed requests on purpose, but never a violation of the policy."""
+        """Record errors on the console.
+
+        Some tests cause failed requests on purpose, but never a violation of the policy.
+        """
         if "Failed to load resource" not in text:
             self.seen.append(f"console: {text}")
 
@@ -157,7 +169,10 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser context in a time zone whose days and hours start at other times than in UTC."""
+    """Return a browser context in an unusual time zone.
+
+    Its days and hours start at other times than in UTC.
+    """
     clipboard = ["clipboard-read", "clipboard-write"]
     context = browser.new_context(
         permissions=clipboard, viewport={"width": 1100, "height": 800}, timezone_id="Asia/Kathmandu"
@@ -179,7 +194,10 @@ Open = Callable[..., Page]
 
 @pytest.fixture
 def opened(page: Page, stack: Stack) -> Open:
-    """A function that opens the History page of a webhook, with `token=` or query parameters."""
+    """Return a function that opens the History page of a webhook.
+
+    It takes `token=` or query parameters.
+    """
 
     def open_page(webhook_id: str, **parameters: str) -> Page:
         page.goto(stack.page_url(webhook_id, **parameters))

@@ -1,4 +1,7 @@
-"""Sketches of screenshots: one character for every 20 pixels shows how strongly they are marked."""
+"""Sketches of screenshots.
+
+One character for every 20 pixels shows how strongly they are marked.
+"""
 
 import base64
 from typing import Final
@@ -41,7 +44,10 @@ _DRAW: Final = """async encoded => {
 
 
 def expect_like_sketch(shown: Locator, name: str) -> None:
-    """Assert that it looks like the sketch of that name, with tolerance for other fonts."""
+    """Assert that a screenshot looks like the sketch of that name.
+
+    The tolerance allows for other fonts.
+    """
     page = shown.page
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")

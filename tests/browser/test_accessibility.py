@@ -1,4 +1,7 @@
-"""The page works with screen readers, keyboards, dark mode, reduced motion and small screens."""
+"""Tests that everyone can use the page.
+
+They cover screen readers, keyboards, dark mode, reduced motion and small screens.
+"""
 
 import re
 from collections.abc import Iterator

@@ -231,7 +231,10 @@ def test_the_chart_shows_when_failures_started(opened: Open, stack: Stack, webho
 
 
 def expect_after_updates(shown: Locator, count: int) -> None:
-    """Advance the browser's clock from one update to the next until that many are shown."""
+    """Advance the browser's clock until that many executions are shown.
+
+    It moves from one update to the next.
+    """
     for _ in range(40):
         shown.page.clock.fast_forward(3_000)
         with suppress(AssertionError):

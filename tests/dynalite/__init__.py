@@ -1,6 +1,7 @@
-"""A second DynamoDB implementation: dynalite (Node.js), which validates requests and counts capacity like DynamoDB.
+"""A second implementation of DynamoDB: dynalite, written for Node.js.
 
-`make test-dynamodb` installs it and runs tests/integration against it. It has neither transactions nor expiry.
+It validates requests and counts capacity like DynamoDB. `make test-dynamodb` installs it and runs tests/integration
+against it. It has neither transactions nor expiry.
 https://github.com/architect/dynalite
 """
 

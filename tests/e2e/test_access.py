@@ -1,4 +1,7 @@
-"""Who may see what, through the deployed API: its own routing, the authorizer's policy and the functions together."""
+"""Tests of who may see what through the deployed API.
+
+They include its routing, the authorizer's policy and the functions.
+"""
 
 import http.client
 import secrets
@@ -65,7 +68,10 @@ TRICKS = [
 
 @pytest.mark.parametrize("webhooks", [[OWN], ["wh_a.x.*"]], ids=str)
 def test_a_token_for_one_webhook_grants_no_access_to_another(deployment: Deployment, webhooks: list[str]) -> None:
-    """403; MiniStack takes an encoded slash for one that parts the path, and then there is no such endpoint."""
+    """Expect a 403 for another webhook.
+
+    MiniStack decodes an encoded slash before it matches the path, so it may answer 404 to such a path.
+    """
     token = mint(deployment.outputs["SigningKey"], webhooks=webhooks)
     for trick in TRICKS:
         for tail in ("executions", "executions/20261123T173600.123456Z-9f3a2c1d"):
@@ -80,7 +86,10 @@ def test_an_empty_path_segment_grants_no_access(deployment: Deployment) -> None:
 
 
 def test_a_cached_policy_grants_only_the_tokens_webhooks_and_methods(deployment: Deployment) -> None:
-    """API Gateway keeps what the first call brought; the order of the calls changes nothing."""
+    """Expect the same responses in any order of calls.
+
+    API Gateway caches the policy that the authorizer returned for the first call.
+    """
     token = mint(deployment.outputs["SigningKey"], webhooks=[OWN, "acme.*"], scope="executions:read")
     calls = {
         ("GET", f"/webhooks/{OWN}/executions"): 200,
@@ -159,7 +168,10 @@ def test_a_token_with_many_webhooks_works(deployment: Deployment) -> None:
 def test_a_webhook_that_calls_the_api_starts_nothing(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
-    """It resends a failure each time that it is called, itself included, with a token that may do everything."""
+    """Refuse a webhook that resends a failure each time it is called.
+
+    The failures include its own, and its token has all scopes.
+    """
     caller, executions = f"{webhook_id}.caller", f"/webhooks/{webhook_id}/executions"
     message = {"webhook_id": webhook_id, "url": f"{receiver_process['http_url']}/status/410", "payload": 1}
     deployment.enqueue(webhook_id, message)

@@ -1,6 +1,7 @@
-"""Each function as it was built, started by Lambda's own runtime client on nothing but the built layer.
+"""Tests of each built function, started by Lambda's own runtime client.
 
-The local AWS runs functions in a Python environment that has more: what the layer lacks would go unseen there.
+Only the built layer is present. The local AWS runs functions in a Python environment that has more packages, which
+would hide what the layer lacks.
 """
 
 import json
@@ -45,7 +46,10 @@ SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 
 
 def function(logical_id: str, layer: Path = LAYER) -> Function:
-    """A function as the template deploys it, with the environment that it has in the local stack."""
+    """Return a function as the template deploys it.
+
+    It has the environment variables of the local stack.
+    """
     properties = template.default(template.functions()[logical_id])
     configuration = aws.lambdas().get_function_configuration(FunctionName=physical_id(logical_id))
     here = {
@@ -99,7 +103,10 @@ def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.mark.parametrize("route", ROUTES, ids=attrgetter("handler"))
 def test_a_route_needs_only_the_layer(call: Call, route: Route) -> None:
-    """Called with the body that docs/openapi.yaml gives for an example, about what is not there or has nothing yet."""
+    """Call a route with the example body of docs/openapi.yaml.
+
+    The resource does not exist, or is still empty.
+    """
     path = {**PATH, "webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     request = operations()[route.method, route.resource].get("requestBody", {}).get("content", {})
     answer = call(route.handler, path, request.get("application/json", {}).get("example"))
@@ -165,7 +172,10 @@ def test_every_function_has_a_test_here(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("logical_id", sorted(template.functions().keys() - {"AuthorizeFunction"}))
 def test_an_unbuilt_folder_contains_only_code(deployment: Deployment, logical_id: str) -> None:
-    """Bytecode or notes would be deployed with it, and would make another version of the sender."""
+    """Find no bytecode or notes in a function's folder.
+
+    They would be deployed with it and would create another version of the sender.
+    """
     assert code(logical_id) == ROOT / "functions" / code(logical_id).name
     kinds = {path.suffix for path in code(logical_id).rglob("*")}
     assert kinds == ({".py", ".html", ".css", ".js"} if logical_id == "HistoryPageFunction" else {".py"})
@@ -224,7 +234,10 @@ def test_lambdas_restrictions_apply_here(deployment: Deployment, tmp_path: Path)
 
 
 def test_the_cryptography_package_is_built_for_the_deployed_architecture(deployment: Deployment) -> None:
-    """In a folder of its own, where the authorizer does not import it for the backend's tokens."""
+    """Expect a package for ARM in a folder of its own.
+
+    There the authorizer does not import it for the backend's tokens.
+    """
     (library,) = places.BUILD.glob("*/**/cryptography/hazmat/bindings/_rust*.so")
     assert library.relative_to(places.BUILD).parts[:2] == ("AuthorizeFunction", "oidc")
     with library.open("rb") as file:

@@ -1,4 +1,7 @@
-"""The command line as an on-call engineer uses it: as a process, against the deployed local stack."""
+"""Tests of the command line as an on-call engineer uses it.
+
+It runs as a process against the deployed local stack.
+"""
 
 import json
 import os
@@ -26,7 +29,10 @@ HOOKLOG = places.DEV_BIN / "hooklog"
 def hooklog(
     *words: str, code: ExitCode = ExitCode.OK, text: str = "", environment: Environment = NONE
 ) -> list[dict[str, Any]]:
-    """Run a command with --json outside the repository, with the given credentials, and return what it prints."""
+    """Run a command with --json and return what it prints.
+
+    It runs outside the repository, with the given credentials.
+    """
     ended = subprocess.run(
         [HOOKLOG, "--json", *words],
         input=text,
@@ -150,7 +156,10 @@ def test_a_failing_webhook_is_reported_and_not_retried(deployment: Deployment, r
 
 @pytest.mark.parametrize("ends", [ExitCode.INTERRUPTED, ExitCode.OK])
 def test_an_endless_command_ends_quietly(deployment: Deployment, ends: ExitCode) -> None:
-    """By Ctrl-C, or when the reader closes the pipe, as in `hooklog --json top | head -1`."""
+    """End the command with Ctrl-C, or by closing the pipe.
+
+    The reader closes it in `hooklog --json top | head -1`.
+    """
     command = [str(HOOKLOG), "--json", "top", "--every", "1s"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -165,7 +174,10 @@ def test_an_endless_command_ends_quietly(deployment: Deployment, ends: ExitCode)
 
 
 def test_a_stack_is_found_by_its_name_with_the_users_credentials(deployment: Deployment, webhook_id: str) -> None:
-    """The local AWS stands in for AWS: outputs and key come from its services, not from .local/outputs.json."""
+    """Look up the stack's outputs and key in AWS's services.
+
+    The local AWS stands in for AWS; .local/outputs.json is not used.
+    """
     no_credentials = {
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -1,4 +1,7 @@
-"""The deployed API against docs/openapi.yaml, by calls that are made from it: those it allows and those it does not."""
+"""Tests of the deployed API against docs/openapi.yaml.
+
+The calls are generated from it: those it allows and those it does not.
+"""
 
 from typing import Any
 
@@ -32,7 +35,10 @@ OPERATIONS = [f"{method.upper()} {path}" for path, methods in PATHS.items() for 
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_any_call_gets_a_documented_response(name: str, deployment: Deployment) -> None:
-    """Not by schemathesis' own `parametrize`, which gives all operations one id, so that xdist runs one of them."""
+    """Call the API with generated requests.
+
+    schemathesis' own `parametrize` gives all operations one ID, so that xdist would run only one of them.
+    """
     method, path = name.split(" ")
     operation = schema[path][method]
 

@@ -1,4 +1,7 @@
-"""Faults injected into the deployed stack: nothing is lost, and nothing is sent twice that need not be."""
+"""Tests with faults injected into the deployed stack.
+
+Nothing is lost, and nothing is sent twice unnecessarily.
+"""
 
 import base64
 import json
@@ -79,7 +82,10 @@ def test_scheduler_triggers_a_late_retry(
 
 
 def message_group(deployment: Deployment, text: str) -> str:
-    """Of the message that waits on the webhook queue and contains this; all are put back at once."""
+    """Return the message group of the message that contains `text`.
+
+    It waits on the webhook queue. All received messages go back to the queue at once.
+    """
     asked: Any = {"QueueUrl": deployment.outputs["QueueUrl"], "AttributeNames": ["All"], "VisibilityTimeout": 0}
 
     def groups() -> list[str]:
@@ -140,7 +146,10 @@ def test_unprocessed_items_are_written_again(
 def test_a_sender_killed_before_logging_marks_the_message_redelivered(
     deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
 ) -> None:
-    """What was not logged is sent again, and says that it may be a repetition; what was logged is not."""
+    """Kill the sender before it logs the second of two messages.
+
+    Only the second is sent again, and it is marked as redelivered.
+    """
     base = receiver_process["http_url"]
     with changed_visibility_timeout(deployment.outputs["QueueUrl"], 10):
         deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-logged"))

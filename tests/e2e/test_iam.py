@@ -1,4 +1,7 @@
-"""The local AWS enforces IAM: it refuses what a role does not grant, so a missing action fails a test."""
+"""Tests of the permissions that the local AWS enforces.
+
+It refuses what a role does not grant, so a missing action fails a test.
+"""
 
 import json
 import re
@@ -115,7 +118,10 @@ def test_what_a_role_does_not_grant_is_refused(
 
 
 def refusal(function: str, operation: str, arguments: Arguments) -> str | None:
-    """IAM's error for this call with the function's role, or None if IAM allows the call, even if it then fails."""
+    """Return IAM's error for this call with the function's role.
+
+    Returns None if IAM allows the call, even if the call then fails.
+    """
     service, name = operation.split(".")
     try:
         getattr(client_of(function, service), name)(**resolve(arguments))
@@ -127,7 +133,10 @@ def refusal(function: str, operation: str, arguments: Arguments) -> str | None:
 
 
 def client_of(function: str, service: str) -> Any:
-    """A client with the credentials of a function's role, which the local AWS lets its root user assume."""
+    """Return a client with the credentials of a function's role.
+
+    The local AWS lets its root user assume it.
+    """
     role = aws.lambdas().get_function_configuration(FunctionName=physical_id(function))["Role"]
     session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
     return cast("Any", aws.session()).client(
@@ -140,7 +149,10 @@ def client_of(function: str, service: str) -> Any:
 
 
 def resolve(value: Any) -> Any:
-    """`value` with each {LogicalId} as that resource's physical id, and each [LogicalId] as that role's ARN."""
+    """Replace the logical IDs in `value` with those of the deployment.
+
+    Each {LogicalId} becomes the resource's physical ID, and each [LogicalId] the role's ARN.
+    """
     if isinstance(value, dict):
         return {resolve(name): resolve(inner) for name, inner in value.items()}
     if isinstance(value, list):

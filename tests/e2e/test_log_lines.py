@@ -1,4 +1,7 @@
-"""What the deployed functions write to CloudWatch: enough to follow a webhook, and nothing of its content."""
+"""Tests of what the deployed functions write to CloudWatch.
+
+It is enough to follow a webhook, and contains nothing of its content.
+"""
 
 import json
 from typing import Any

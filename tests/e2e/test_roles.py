@@ -1,8 +1,8 @@
-"""Each function's role against the calls that it makes: nothing is granted that is not called, nothing called that is
-not granted.
+"""Tests of each function's role against the calls that it makes.
 
-Every function is led through everything it does, with a recorder between it and the local AWS. What Lambda does with
-a role, polling queues and writing logs, is taken from the deployment, because the local AWS does not enforce it.
+A role grants every action that is called, and no other. Every function is led through everything it does, with a
+recorder between it and the local AWS. What Lambda does with a role, polling queues and writing logs, is taken from the
+deployment, because the local AWS does not enforce it.
 """
 
 import json
@@ -52,7 +52,10 @@ def recorder(deployment: Deployment, receiver_process: Receiver) -> Iterator[Rec
 
 
 class Api:
-    """The deployment, asked over HTTP with a token for everything, which the authorizer is asked about."""
+    """The deployed API, called over HTTP with a token for everything.
+
+    The authorizer checks the token.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
@@ -72,7 +75,10 @@ class Api:
 
 
 def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
-    """Lead every function to every call of its own; a registered webhook beside one that is not."""
+    """Make every function perform each of its AWS calls.
+
+    A registered webhook is used in parallel with one that is not registered.
+    """
     with ThreadPoolExecutor() as beside:
         registered = beside.submit(webhooks, api, recording, receiver)
         retries_and_dead_letters(api, recording, receiver)
@@ -109,7 +115,10 @@ def what_the_api_shows(api: Api) -> None:
 
 
 def recoveries(api: Api) -> None:
-    """One with a failure so old that its details may be gone, by a function that has too little time at first."""
+    """Recover a failure whose details may have expired.
+
+    At first, the function has too little time.
+    """
     put_a_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
@@ -139,7 +148,10 @@ def invoke(function: str, event: dict[str, Any]) -> None:
 
 
 def erasures(api: Api, recording: RecordingAws) -> None:
-    """Of one execution, some of whose details come to the log afterwards; then of the whole message."""
+    """Erase one execution's details, then those of the whole message.
+
+    Some details of the execution are logged only after the erasure.
+    """
     failed = api.call("GET", f"/webhooks/{api.webhook_id}/executions?status=failure")["executions"][0]
     api.call("DELETE", f"/webhooks/{api.webhook_id}/executions/{failed['execution_id']}/details", 204)
     texts = {"webhook_id": {"S": api.webhook_id}, "executed_at": {"S": failed["execution_id"]}}
@@ -152,7 +164,10 @@ def erasures(api: Api, recording: RecordingAws) -> None:
 
 
 def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
-    """One is registered, sent to with its secret, switched off, tested, by a log that lags as well, and removed."""
+    """Register a webhook, send to it with its secret, and remove it.
+
+    In between, it is disabled and tested, also while the log is unavailable.
+    """
     webhook_id = f"{api.webhook_id}.registered"
     webhook = f"/webhooks/{webhook_id}"
     own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
@@ -207,7 +222,10 @@ def made_by_lambda(function: str) -> set[Call]:
 
 
 def granted(function: str) -> set[Call]:
-    """Every action with every resource, or pattern of resources, that the deployed role names."""
+    """Return every action and resource that the deployed role grants.
+
+    A resource may be a pattern.
+    """
     iam = aws.client("iam")
     role = aws.lambdas().get_function_configuration(FunctionName=physical_id(function))["Role"].rpartition("/")[2]
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []

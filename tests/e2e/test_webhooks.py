@@ -132,7 +132,10 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
 
 @contextmanager
 def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What gives the events of this webhook, from a queue that is subscribed to the deployment's events."""
+    """Yield a function that returns the events of this webhook.
+
+    They come from a queue that is subscribed to the deployment's events.
+    """
     sqs, sns = aws.client("sqs"), aws.client("sns")
     url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -173,7 +176,10 @@ def test_a_topic_message_does_not_reach_another_tenants_webhooks(
 def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
-    """It has put ten copies on the queue when SQS falls silent; the message comes back, and ten are made again."""
+    """Kill the sender after it has enqueued ten copies.
+
+    SQS stops responding then; after redelivery the ten copies are enqueued again.
+    """
     names = [f"{webhook_id}.{number:02}" for number in range(25)]
     paths = [f"/status/200/{name}" for name in names]
     for name, path in zip(names, paths, strict=True):

@@ -1,4 +1,7 @@
-"""The functions check again what the authorizer hands them, whatever came through."""
+"""Tests that the functions repeat the authorizer's checks.
+
+They do not rely on API Gateway to have made them.
+"""
 
 import json
 from operator import attrgetter
@@ -113,7 +116,10 @@ OWN_ATTEMPTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_call_made_by_a_webhook_is_refused_before_it_has_an_effect(aws: MockAws, function: str) -> None:
-    """It is not even asked whether it has passed the authorizer, which answers 401 for it."""
+    """Refuse the call before its token is checked.
+
+    The event has no authorizer context, which would otherwise lead to a 401.
+    """
     app = aws.start(function)
     for headers in OWN_ATTEMPTS:
         event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {}, "body": BODY, **headers}

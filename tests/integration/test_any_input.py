@@ -1,4 +1,7 @@
-"""Whatever comes, no handler fails on it: calls are answered as documented, messages logged or dead letters."""
+"""Tests that no handler fails on any input.
+
+Calls are answered as documented; messages are logged or sent to the DLQ.
+"""
 
 import json
 from types import SimpleNamespace
@@ -56,7 +59,10 @@ PARAMETERS = st.dictionaries(
 
 
 def routes() -> dict[str, tuple[str, str]]:
-    """Each function of the API with its method and path; the page's have no parameters but a file's name."""
+    """Return the method and path of each function of the API.
+
+    The History page is left out: its only parameter is a file name.
+    """
     return {
         function: (event["Properties"]["Method"].upper(), event["Properties"]["Path"])
         for function, properties in template.functions().items()
@@ -106,7 +112,10 @@ LIKELY = st.fixed_dictionaries({"webhook_id": st.just("wh_1"), "url": URLS, "pay
 
 
 def test_any_queue_message_is_logged_or_sent_to_the_dlq(aws: MockAws) -> None:
-    """Nothing comes back to the queue, and nothing is lost, but for what waits for its execution to be logged."""
+    """Send any message and find nothing lost and nothing on the queue.
+
+    Only messages that wait for their execution to be logged return to the queue.
+    """
     app = aws.start("SendWebhooksFunction", RETRY_SCHEDULE="")
     queues = ("WebhookDeadLetterQueue", "WebhookQueue")
 

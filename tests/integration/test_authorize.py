@@ -1,4 +1,7 @@
-"""The authorizer and the signing key: which tokens it takes while the key is rotated."""
+"""Tests of the authorizer and of the signing key's rotation.
+
+They show which tokens are accepted during a rotation.
+"""
 
 from dataclasses import dataclass, field
 from types import ModuleType

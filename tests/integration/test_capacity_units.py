@@ -1,6 +1,7 @@
-"""Compares the capacity units in docs/cost.md with dynalite's counts of the handlers' requests.
+"""Tests of the capacity units in docs/cost.md.
 
-Runs with `make test-dynamodb`, because moto counts no units. dynalite does not count writes to indexes.
+They compare them with dynalite's counts of the handlers' requests. Runs with `make test-dynamodb`, because moto counts
+no units. dynalite does not count writes to indexes.
 """
 
 import base64
@@ -196,7 +197,10 @@ def tables_of(tally: Tally) -> Counter[str]:
 
 
 def test_reading_and_erasing_a_large_failure_cost_what_is_documented(aws: MockAws, meter: Meter, send: Send) -> None:
-    """Viewing reads details at half the price of erasing, which reads consistently, including its own mark."""
+    """Compare the cost of viewing and erasing.
+
+    Viewing reads details at half the price of erasing, which reads consistently, including its own mark.
+    """
     send(500, payload=incompressible(300))
     written = details_units(aws)
     (row,) = aws.rows("Executions")

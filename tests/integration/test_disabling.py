@@ -1,4 +1,7 @@
-"""Webhooks whose receivers are gone are disabled, once, and an event is published."""
+"""Tests that a webhook is disabled if its receiver is gone.
+
+It is disabled once, and an event is published.
+"""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +41,10 @@ def event_queue(aws: MockAws) -> str:
 
 
 def events(aws: MockAws) -> list[dict[str, Any]]:
-    """Return the published events, and check the attribute by which a subscription can filter."""
+    """Return the published events.
+
+    Checks the attribute by which a subscription can filter.
+    """
     notices = [json.loads(message["Body"]) for message in aws.messages("events")]
     published = [json.loads(notice["Message"]) for notice in notices]
     assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [

@@ -1,4 +1,7 @@
-"""What `hooklog doctor` finds in an account where one thing is wrong, and what it advises."""
+"""Tests of what `hooklog doctor` finds and advises.
+
+In each account one thing is wrong.
+"""
 
 import io
 import json

@@ -1,4 +1,7 @@
-"""Every 400 names the parameters and body fields that are wrong, all of a body's at once."""
+"""Tests of the parameters and body fields that a 400 names.
+
+It names all that are wrong in a body at once.
+"""
 
 import json
 from collections.abc import Mapping
@@ -45,7 +48,10 @@ class Calls:
         self._endpoints: dict[str, Endpoint] = {}
 
     def refused(self, handler: str, event: Mapping[str, Any]) -> dict[str, str]:
-        """What is wrong, by field, of a call that is refused; `field` is the first of them."""
+        """Return the errors by field of a call that is refused.
+
+        `field` is the first of them.
+        """
         if handler not in self._endpoints:
             self._endpoints[handler] = self._aws.endpoint(handler)
         answer = self._endpoints[handler].lambda_handler(event, CONTEXT)

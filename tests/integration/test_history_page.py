@@ -1,4 +1,7 @@
-"""The handler of the History page: what it serves, to whom, and what it keeps to itself."""
+"""Tests of the History page's handler.
+
+They cover what it serves, to which clients, and what it does not disclose.
+"""
 
 import gzip
 import json

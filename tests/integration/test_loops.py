@@ -1,4 +1,7 @@
-"""Messages that the product puts on its own queues again: each loop ends, in a dead letter with a reason."""
+"""Tests of messages that the product puts on its own queues again.
+
+Each loop ends with a dead letter that has a reason.
+"""
 
 import json
 from collections.abc import Mapping
@@ -36,7 +39,10 @@ def going_on(**origin: Any) -> dict[str, Any]:
 
 
 def waiting(due_in: timedelta) -> dict[str, Any]:
-    """A retry that is due so long after the test begins, which may be a while after this is called."""
+    """Return a retry that is due this long after the test begins.
+
+    The test may begin a while after this call.
+    """
     return {**REPEAT, "due": due_in}
 
 

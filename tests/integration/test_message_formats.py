@@ -1,4 +1,7 @@
-"""Messages in flight during an update: each form as a sender of release 0.1.0 wrote it, and would read it."""
+"""Tests of messages in flight during an update.
+
+A sender of release 0.1.0 wrote each form, and would read it.
+"""
 
 import base64
 import gzip

@@ -1,4 +1,7 @@
-"""Queue messages are told apart by their own ID, as two may share a message ID and dead letters are redriven."""
+"""Tests of messages that are identified by their queue message's ID.
+
+Two may share a message ID, and dead letters are redriven.
+"""
 
 import json
 from collections import Counter
@@ -48,7 +51,10 @@ def message(url: str | None, version: int, **fields: Any) -> dict[str, Any]:
 
 
 def queued(body: object, queue_message_id: str, *, count: int = 1, was: str = "") -> Event:
-    """Return an event with one queue message; `was` is the original ID of a redriven dead letter."""
+    """Return an event with one queue message.
+
+    `was` is the original ID of a redriven dead letter.
+    """
     event = sqs_event(body, receive_count=count)
     (record,) = event["Records"]
     record["messageId"] = queue_message_id
@@ -467,7 +473,10 @@ class TestLaggingIndex:
     def test_the_search_reads_a_bounded_number_of_items(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
-        """It reads the table once and not the index, where a topic's message may have thousands of executions."""
+        """Read the table once and the index not at all.
+
+        In the index, a topic's message may have thousands of executions.
+        """
         app = start(aws)
         send(app, queued(message(receiver.url("/status/200"), 1), "q1", count=2))
         assert dynamodb.calls["Query"] == 1
@@ -480,7 +489,10 @@ class TestRedrivenDeadLetters:
         return aws.take("WebhookQueue", count)
 
     def dead_letter(self, aws: MockAws, body: object, **attributes: Any) -> str:
-        """Put a message on the DLQ as SQS does after too many receives, and return its ID."""
+        """Put a message on the DLQ and return its ID.
+
+        SQS does this after too many receives.
+        """
         sent = aws.sqs.send_message(
             QueueUrl=aws.refs["WebhookDeadLetterQueue"], MessageBody=json.dumps(body), **attributes
         )

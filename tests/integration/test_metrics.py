@@ -1,4 +1,7 @@
-"""What CloudWatch counts, and that alarms, dashboard and saved queries ask for nothing else."""
+"""Tests of what CloudWatch counts.
+
+Alarms, the dashboard and saved queries use only metrics that exist.
+"""
 
 import json
 import re
@@ -89,7 +92,10 @@ def test_a_batch_is_counted(app: ModuleType, receiver: Receiver, capsys: pytest.
 def test_a_batch_without_deliveries_is_counted(
     app: ModuleType, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of a metric that is not sent at all, no rate can be reckoned: the alarm of its fall would be silent."""
+    """Count zero deliveries.
+
+    Without the metric there is no rate, and the alarm on its fall would stay silent.
+    """
     send(app, message(receiver.url("/status/410")))
     send(app, message(receiver.url("/status/200")))
     printed = capsys.readouterr().out
@@ -263,7 +269,10 @@ def exists(wanted: Series) -> bool:
 
 
 def _named(dimension: tuple[str, str]) -> bool:
-    """Whether a dimension's value is a resource of the template: of the right kind, and spelt as that kind is."""
+    """Return whether a dimension's value is a resource of the template.
+
+    It must have the right kind, and the spelling of that kind.
+    """
     name, value = dimension
     if name == INDEX:
         return value in INDEXES
@@ -371,7 +380,10 @@ def test_log_lines_contain_the_fields_that_queries_and_rules_read(
 
 
 def read_by(query: str) -> set[str]:
-    """The fields that a query of Logs Insights reads: its words, without its own and those that it defines."""
+    """Return the fields that a query of Logs Insights reads.
+
+    Its keywords and the fields that it defines are left out.
+    """
     words = set(re.findall(r"@?[a-z_]+", re.sub(r"SOURCE '[^']*'|\"[^\"]*\"|/[^/]*/", "", query)))
     own = {"fields", "filter", "stats", "sort", "limit", "count", "count_distinct", "latest", "coalesce", "as", "by"}
     defined = set(re.findall(r"as ([a-z_]+)", query))

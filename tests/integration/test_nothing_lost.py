@@ -1,4 +1,7 @@
-"""No message is lost or sent twice when AWS services fail, on tables and queues built from template.yaml."""
+"""Tests that no message is lost or sent twice when AWS services fail.
+
+They use tables and queues built from template.yaml.
+"""
 
 import base64
 import gzip
@@ -89,7 +92,10 @@ def test_a_failure_is_retried_until_it_succeeds(app: ModuleType, aws: MockAws, r
 def test_a_retry_does_not_read_executions_older_than_its_own(
     aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A topic's message has at least as many attempts as the topic has webhooks: too many to read per retry."""
+    """Count what a retry reads.
+
+    A topic's message has at least as many attempts as the topic has webhooks: too many to read per retry.
+    """
     read: list[int] = []
 
     def count(asked: AwsRequest) -> None:
@@ -127,7 +133,10 @@ def test_a_retry_beyond_the_sqs_delay_limit_is_scheduled(app: ModuleType, aws: M
 
 
 def scheduled_body(aws: MockAws, target: dict[str, Any]) -> str:
-    """Return the body that Scheduler sends, and check the queue and message group that it sends to."""
+    """Return the body that Scheduler sends.
+
+    Checks the queue and message group that it sends to.
+    """
     request = json.loads(target["Input"])
     assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
     assert target["DeadLetterConfig"]["Arn"].endswith(":WebhookDeadLetterQueue")
@@ -254,7 +263,10 @@ def test_a_retry_that_scheduler_refuses_is_scheduled_after_redelivery(
 def test_a_retry_is_left_to_the_redelivery_if_too_little_time_is_left(
     aws: MockAws, receiver: Receiver, left: float, planned: int
 ) -> None:
-    """Time is reserved for logging the slower message; after redelivery both are found in the log."""
+    """Reserve time for logging the slower message.
+
+    After redelivery both are found in the log.
+    """
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1800")
     both = [message(receiver.url("/status/500", delay=delay), message_id=f"m{delay}") for delay in ("0", "0.8")]
     seconds = iter([60.0] * len(both) + [left] * 10)
@@ -771,7 +783,10 @@ def test_retries_too_large_for_the_memory_do_not_prevent_logging(
 
 
 def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
-    """Messages that memory does not suffice for return to the queue; possible repetitions are marked redelivered."""
+    """Return to the queue the messages that do not fit into memory.
+
+    Possible repetitions are marked redelivered.
+    """
     payload = base64.b85encode(os.urandom(800_000)).decode()
     bodies = [message(receiver.url("/status/410"), message_id=f"m{n}", payload=payload) for n in range(10)]
     variables = aws.environment("SendWebhooksFunction", ALLOW_HTTP="true", MALLOC_ARENA_MAX="1")
@@ -788,7 +803,10 @@ def test_ten_messages_of_1_mib_are_sent_in_little_memory(app: ModuleType, aws: M
 
 
 def _send_in_little_memory(event: Event, variables: dict[str, str]) -> set[str]:
-    """Return the IDs of the messages that go back to the queue: all of them if the process is killed."""
+    """Return the IDs of the messages that go back to the queue.
+
+    They are all of them if the process is killed.
+    """
     process = subprocess.run(
         [sys.executable, "-m", "tests.memory_limit", "SendWebhooksFunction", "4"],
         input=json.dumps(event),

@@ -47,7 +47,10 @@ CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_mill
 
 
 def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
-    """Validate an answer of a handler against what the document says of this path and status; gives its body."""
+    """Validate a handler's response against the document and return its body.
+
+    The document describes the responses by path and status.
+    """
     assert answer["statusCode"] == status, answer["body"]
     (operation,) = (operation for (_, of), operation in operations().items() if of == path)
     content = resolved(operation["responses"][str(status)])["content"]

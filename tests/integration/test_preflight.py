@@ -298,7 +298,10 @@ def test_all_faults_are_reported_at_once(checkout: Checkout) -> None:
 
 
 def make(tmp_path: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `make deploy` with a SAM CLI that prints its arguments and the Python for the layer."""
+    """Run `make deploy` with a stand-in for the SAM CLI.
+
+    It prints its arguments and the Python for the layer.
+    """
     tools = tmp_path / "bin"
     tools.mkdir(exist_ok=True)
     script(tools / "sam", 'echo "sam $*: $LAYER_PYTHON"')

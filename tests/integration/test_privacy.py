@@ -1,4 +1,7 @@
-"""What is stored of a message, what the API shows, and what never appears in the functions' logs."""
+"""Tests of what is stored, shown and logged of a message.
+
+They also check what never appears in the functions' logs.
+"""
 
 import base64
 import copy
@@ -135,7 +138,10 @@ def test_neither_log_nor_reason_contains_a_producers_input(
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> str:
-    """Return the log output of all loggers, with tracebacks: Lambda prints other libraries' warnings too."""
+    """Return the log output of all loggers, with tracebacks.
+
+    Lambda prints other libraries' warnings too.
+    """
     formatter = logging.Formatter()
     logged = [
         formatter.format(each) + json.dumps(each.__dict__, default=repr)
@@ -237,7 +243,10 @@ def test_erasing_an_execution_keeps_its_summary(
 def test_an_erasure_marker_outlives_the_summary_and_pending_log_writes(
     aws: MockAws, receiver: Receiver, erase: Eraser, retention_days: int, marker_days: int
 ) -> None:
-    """A pending log write may wait for 14 days on its queue, and 14 more after a redrive from the DLQ."""
+    """Compare the expiry of the marker with that of a pending log write.
+
+    A pending log write may wait for 14 days on its queue, and 14 more after a redrive from the DLQ.
+    """
     app = start(aws, EXECUTION_RETENTION_DAYS=str(retention_days), DETAILS_RETENTION_DAYS="2")
     send(app, sqs_event(message(receiver.url("/status/410"))))
     assert erase.message() == 204
@@ -315,7 +324,10 @@ ODD = '{"title": "Größe 📦 \\ud800 \\"", "n": [1.50, 123456789012345678901],
 
 
 def odd(url: str, **fields: Any) -> str:
-    """Return a message whose payload changes if it is parsed and serialized carelessly."""
+    """Return a message whose payload needs careful serialization.
+
+    It changes if it is parsed and serialized carelessly.
+    """
     return json.dumps(message(url, **fields)).replace('{"order": 1742}', ODD)
 
 
@@ -355,7 +367,10 @@ def test_an_execution_without_stored_details_cannot_be_resent(aws: MockAws, rece
 
 
 def test_a_missing_retry_is_enqueued_after_redelivery_with_its_inline_payload(aws: MockAws, receiver: Receiver) -> None:
-    """At each attempt, the sender crashes between logging the failure and enqueuing its retry."""
+    """Crash the sender between logging the failure and enqueuing its retry.
+
+    This happens at each attempt.
+    """
     app = start(aws, RETRY_SCHEDULE="1,1,1", **NONE)
     first = sqs_event(odd(receiver.url("/status/500"), headers={"X-Shop": "berlin"}))
     send(app, first)

@@ -299,7 +299,10 @@ def add_traceparent(app: ModuleType, trace: str | None, *bodies: object) -> None
 
 @pytest.mark.parametrize("trace", [None, "Root=1-6743a1b0-4f3c2a1d5e6b7a8c9d0e1f2a;Parent=53995c3f42cd8ad8;Sampled=1"])
 class TestNoTraceOfOurs:
-    """A receiver gets its producer's trace or none, by whichever way a message has come."""
+    """Tests that a receiver gets its producer's trace or none.
+
+    It never gets ours, however the message arrived.
+    """
 
     @pytest.fixture
     def expected(self, trace: str | None) -> str | None:

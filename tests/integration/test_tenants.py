@@ -84,7 +84,10 @@ def test_every_name_parameter_of_every_route_has_a_case() -> None:
 
 
 class TenantsData(NamedTuple):
-    """Two tenants, each with two webhooks, failed executions of one of them, and a recovery."""
+    """Two tenants, each with two webhooks and a recovery.
+
+    One webhook of each tenant has failed executions.
+    """
 
     rows: Mapping[str, list[dict[str, Any]]]
     """By table."""
@@ -102,7 +105,10 @@ class TenantsData(NamedTuple):
         return sorted(str(row) for rows in self.rows.values() for row in rows if f"{tenant}." in str(row))
 
     def call(self, aws: MockAws, route: Route, tenant: str, **event: Any) -> tuple[int, str]:
-        """Call a route with a token of the tenant that has all scopes; return status and body."""
+        """Call a route with a token of the tenant and return status and body.
+
+        The token has all scopes.
+        """
         function = template.function_in(route.function)
         if function not in self.apps:
             http = {"ALLOW_HTTP": "true"} if "ALLOW_HTTP" in template.environment(function) else {}
@@ -146,7 +152,10 @@ def body_of(route: Route) -> dict[str, Any] | None:
 
 
 def calls_with(route: Route, own: Names, other: Names) -> Iterator[dict[str, Any]]:
-    """Yield the tenant's own call with one or more of its names replaced by the other's."""
+    """Yield the tenant's own call with names replaced by the other's.
+
+    One or more of the names are replaced.
+    """
     path = {name: own[name] for name in path_names(route)}
     for size in range(1, len(path) + 1):
         for chosen in combinations(path, size):
@@ -159,7 +168,10 @@ def calls_with(route: Route, own: Names, other: Names) -> Iterator[dict[str, Any
 
 
 def without_names(text: str, names: Names) -> str:
-    """Replace the names that the call contained, so that two responses can be compared."""
+    """Replace the names that the call contained.
+
+    Then two responses can be compared.
+    """
     for name, value in names.items():
         text = text.replace(value, f"<{name}>")
     return text

@@ -1,4 +1,7 @@
-"""A topic's message reaches each subscribed webhook once, even if the sender or SQS fails."""
+"""Tests that a topic's message reaches each webhook once.
+
+They include failures of the sender and of SQS.
+"""
 
 import json
 import re
@@ -58,7 +61,10 @@ def received(receiver: Receiver) -> Counter[str]:
 
 
 def take_all(aws: MockAws) -> tuple[list[Event], list[Any]]:
-    """Take all messages off the queue: the continuations of fan-out tasks, and the copies."""
+    """Take all messages off the queue.
+
+    They are the continuations of fan-out tasks, and the copies.
+    """
     records = aws.take("WebhookQueue", aws.waiting("WebhookQueue"))["Records"]
     pages = [{"Records": [record]} for record in records if "topic" in json.loads(record["body"])]
     return pages, [record for record in records if "topic" not in json.loads(record["body"])]
@@ -69,13 +75,19 @@ def webhook_of(copy: Any) -> str:
 
 
 def deliver(sender: ModuleType, copies: list[Any]) -> None:
-    """Send copies in order, five at a time, so that the first ones are logged before their duplicates arrive."""
+    """Send copies in order, five at a time.
+
+    So the first ones are logged before their duplicates arrive.
+    """
     for start in range(0, len(copies), 5):
         assert send(sender, {"Records": copies[start : start + 5]}) == []
 
 
 def register(aws: MockAws, api: Api, receiver: Receiver, count: int, real: range) -> list[str]:
-    """Subscribe `count` webhooks and return their IDs; to save time, only those in `real` have a key of their own."""
+    """Subscribe `count` webhooks and return their IDs.
+
+    To save time, only those in `real` have a key of their own.
+    """
     names = [f"w{number:04}" for number in range(count)]
     for number in real:
         api.put(names[number], url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
@@ -236,7 +248,10 @@ class TestCrashes:
         crashes_at: int,
         requests: int,
     ) -> None:
-        """It crashes on the page that starts at `crashes_at`, after `requests` calls of SQS."""
+        """Crash on the page that starts at `crashes_at`.
+
+        The crash comes after `requests` calls of SQS.
+        """
         names = register(aws, api, receiver, webhooks, range(crashes_at, crashes_at + 5))
         with FaultyService(aws_endpoint) as sqs:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)

@@ -1,4 +1,7 @@
-"""Webhooks with a transformation: what is sent, what is skipped, what fails, and what is sent again."""
+"""Tests of webhooks with a transformation.
+
+They cover what is sent, skipped, failed and resent.
+"""
 
 import json
 from types import ModuleType
@@ -111,7 +114,10 @@ def test_a_failed_expression_is_an_execution_that_can_be_resent_after_a_fix(
 def test_any_error_message_of_an_expression_is_logged_and_shown(
     api: Api, aws: MockAws, receiver: Receiver, details_of: str
 ) -> None:
-    """DynamoDB and UTF-8 take no unpaired surrogate; what cannot be logged would come back a hundred times."""
+    """Log an error message that contains an unpaired surrogate.
+
+    DynamoDB and UTF-8 do not accept one, and SQS would redeliver a message that cannot be logged a hundred times.
+    """
     put(api, receiver.url("/status/200"), "$error(payload)")
     sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF=details_of)
     said = ["a\ud800b", "\udfff\ud83d", "\ud83d\ude00", "a\0b", "\uffff", "\x1b[31m", "\x85"]

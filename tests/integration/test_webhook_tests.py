@@ -169,7 +169,10 @@ OF_ONE_ATTEMPT = {"webhook-id", "webhook-timestamp", "webhook-signature", "trace
 def test_a_test_is_logged_and_shown_as_what_the_sender_sends(
     api: Api, aws: MockAws, receiver: Receiver, details_of: str, status: int
 ) -> None:
-    """View shows the same of both, and the response to the test the same as View, whatever is stored."""
+    """Compare a test's View with that of a delivery.
+
+    The response to the test is the same as View, whatever is stored.
+    """
     receiver.reset()
     headers = {"Authorization": "Bearer s3cr3t", "X-Own": "s3cr3t", "X-Shop": "berlin"}
     url = receiver.url(f"/status/{status}", body="out of stock")

@@ -303,7 +303,10 @@ class TestApi:
         assert schema.is_valid(api.put(**url)[1] and api.get()[1])
 
     def test_a_page_of_the_largest_webhooks_fits_into_a_response(self, api: Api, aws: MockAws) -> None:
-        """Who may set webhooks up must not be able to break the list of who may see them all."""
+        """Fill a page with the largest webhooks.
+
+        A client that may register webhooks must not be able to break the list for one that may read all of them.
+        """
         status, _ = api.put(
             url="https://1.1.1.1/" + "😀" * 2_030,
             name="😀" * 256,

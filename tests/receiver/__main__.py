@@ -1,4 +1,7 @@
-"""The receiver as its own process: prints its addresses as one line of JSON, then serves until SIGTERM or SIGINT."""
+"""The receiver as its own process.
+
+It prints its addresses as one line of JSON, then serves until SIGTERM or SIGINT.
+"""
 
 import json
 import signal

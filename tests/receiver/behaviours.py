@@ -59,13 +59,19 @@ def choose(exchange: Exchange) -> Behaviour:
 
 @behaviour
 def status(exchange: Exchange) -> bool:
-    """`/status/<code>?body=&location=&retry_after=&content_type=&header=Name:value&delay=`"""
+    """Answer with this status code.
+
+    Path: `/status/<code>?body=&location=&retry_after=&content_type=&header=Name:value&delay=`
+    """
     return _answer(exchange, exchange.argument)
 
 
 @behaviour
 def slow_read(exchange: Exchange) -> bool:
-    """`?bytes=1&interval=1`: reads this many bytes of the body per interval (see server.py), then answers."""
+    """Read the request's body slowly, then answer.
+
+    `?bytes=1&interval=1`: reads this many bytes per interval (see server.py).
+    """
     return _answer(exchange, exchange.status)
 
 
@@ -85,7 +91,10 @@ def close_after(exchange: Exchange) -> bool:
 
 @behaviour
 def response(exchange: Exchange) -> bool:
-    """`/response/<name>?late=4&ends=close|reset`: a file of `responses`, with its last bytes 0.3 s later."""
+    """Answer with a file of `responses`.
+
+    Path: `/response/<name>?late=4&ends=close|reset`; sends its last bytes 0.3 s later.
+    """
     data = (RESPONSES / f"{exchange.argument}.http").read_bytes()
     late = exchange.parameters.integer("late", 0)
     exchange.connection.send(data[: len(data) - late])
@@ -101,9 +110,10 @@ def response(exchange: Exchange) -> bool:
 
 @before_the_body
 def early(exchange: Exchange) -> bool:
-    """`/early/<code>?then=close`: answers before the request's body; then `close`, `reset`, `read` or `stall`.
+    """Answer before the request's body.
 
-    `read` then reads the body and keeps the connection; `stall` does neither. `?interim=2` sends two 103 first.
+    Path: `/early/<code>?then=close`; then `close`, `reset`, `read` or `stall`. `read` then reads the body and keeps the
+    connection; `stall` does neither. `?interim=2` sends two 103 first.
     """
     then = exchange.parameters.text("then", "close")
     exchange.connection.send(INTERIM * exchange.parameters.integer("interim", 0))
@@ -158,7 +168,10 @@ def no_length(exchange: Exchange) -> bool:
 
 @behaviour
 def endless_body(exchange: Exchange) -> bool:
-    """Sends as fast as the client reads; `?interval=` is the pause between blocks of 64 KB."""
+    """Send a body as fast as the client reads, without end.
+
+    `?interval=` is the pause between blocks of 64 KB.
+    """
     interval = exchange.parameters.seconds("interval", 0)
     exchange.send_head([])
     while True:
@@ -231,7 +244,10 @@ def drip_header(exchange: Exchange) -> bool:
 
 @behaviour
 def drip_body(exchange: Exchange) -> bool:
-    """`?bytes=100`: sends the head, then one byte per interval; `?chunked=1`: in chunks of one byte."""
+    """Send the head, then the body one byte per interval.
+
+    `?bytes=100` is the size; `?chunked=1` sends it in chunks of one byte.
+    """
     count = exchange.parameters.integer("bytes", 100)
     if "chunked" in exchange.parameters:
         exchange.send_head([("Transfer-Encoding", "chunked")])
@@ -307,7 +323,10 @@ def reset_midbody(exchange: Exchange) -> bool:
 
 @behaviour
 def huge_headers(exchange: Exchange) -> bool:
-    """`?bytes=16000000&line=60000`: headers of this total size and line length; clients limit one or the other."""
+    """Send headers of this total size and line length.
+
+    `?bytes=16000000&line=60000`; clients limit one or the other.
+    """
     line = exchange.parameters.integer("line", 60_000)
     count = max(1, exchange.parameters.integer("bytes", 16_000_000) // max(1, line))
     headers = [(f"X-Huge-{n}", "x" * line) for n in range(count)]

@@ -1,4 +1,7 @@
-"""Temporary certificates for 127.0.0.1 and localhost: one from our own CA, and an untrusted one."""
+"""Temporary certificates for 127.0.0.1 and localhost.
+
+One is from our own CA, and one is untrusted.
+"""
 
 import ssl
 from collections.abc import Sequence
@@ -75,9 +78,9 @@ def issue(
     purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     curve: ec.EllipticCurve | None = None,
 ) -> Identity:
-    """Issue a certificate, self-signed without an issuer, with the extensions that strict verification requires.
+    """Issue a certificate, self-signed without an issuer.
 
-    It is valid from `begins` to `ends`, relative to now.
+    It has the extensions that strict verification requires. It is valid from `begins` to `ends`, relative to now.
     """
     key = ec.generate_private_key(curve or ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])

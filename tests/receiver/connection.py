@@ -20,7 +20,10 @@ class ShuttingDown(Exception):
 
 
 class Connection:
-    """Reading and sending raise OSError or ClientLeft after the client has left, or after `interrupt`."""
+    """A client's connection.
+
+    Reading and sending raise OSError or ClientLeft after the client has left, or after `interrupt`.
+    """
 
     def __init__(self, sock: socket.socket, number: int, stop: threading.Event) -> None:
         self.number = number
@@ -45,7 +48,10 @@ class Connection:
         return self._take(count)
 
     def read_slowly(self, count: int, step: int, interval: float) -> bytes:
-        """Read `step` bytes every `interval` seconds, with the smallest window that the kernel allows."""
+        """Read `step` bytes every `interval` seconds.
+
+        Uses the smallest window that the kernel allows.
+        """
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW_WINDOW)
         data = b""
         while len(data) < count:
@@ -92,7 +98,10 @@ class Connection:
 
     @staticmethod
     def _notify_tls_close(sock: ssl.SSLSocket) -> None:
-        """Send close_notify, without which a body that ends with the connection looks truncated. Await no answer."""
+        """Send close_notify, and do not wait for an answer.
+
+        Without it, a body that ends with the connection looks truncated.
+        """
         with contextlib.suppress(OSError, ValueError):
             sock.setblocking(False)
             sock.unwrap()

@@ -1,4 +1,7 @@
-"""The complete requests that the receiver has received, in order, from all connections."""
+"""The complete requests that the receiver has received.
+
+They are in order, from all connections.
+"""
 
 import base64
 import json
@@ -63,7 +66,10 @@ class RequestLog:
 
     @property
     def connections(self) -> int:
-        """The number of connections opened or used since the last reset, except those that only read the log."""
+        """The number of connections opened or used since the last reset.
+
+        Those that only read the log do not count.
+        """
         with self._changed:
             return len(self._connections)
 

@@ -19,7 +19,10 @@ class Head:
     headers: list[tuple[str, str]]
 
     def header(self, name: str) -> str:
-        """Return the first header with this lower-case name, in lower case, or an empty string."""
+        """Return the first header with this name, in lower case.
+
+        `name` is lower-case. Returns an empty string if there is none.
+        """
         return next((value.lower() for key, value in self.headers if key.lower() == name), "")
 
     @property

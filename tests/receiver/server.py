@@ -23,7 +23,10 @@ _END_SECONDS = 60
 
 
 class Receiver:
-    """Serves on ephemeral ports of 127.0.0.1 within its context, with one thread per connection."""
+    """A receiver on ephemeral ports of 127.0.0.1.
+
+    It serves within its context, with one thread per connection.
+    """
 
     http_url: str
     https_url: str
@@ -77,16 +80,20 @@ class Receiver:
 
     @property
     def connections(self) -> int:
-        """The number of connections opened or used since the last reset, including failed TLS handshakes."""
+        """The number of connections opened or used since the last reset.
+
+        Failed TLS handshakes count.
+        """
         return self._request_log.connections
 
     def received(self, path: str) -> list[ReceivedRequest]:
         return [request for request in self.requests if request.path == path]
 
     def wait_for(self, expected: Expected, timeout: float = 60, path: str | None = None) -> list[ReceivedRequest]:
-        """Wait for `expected` requests (of one path), or until `expected` holds for them, and return them.
+        """Wait for `expected` requests and return them.
 
-        Raises TimeoutError, which names the received requests.
+        `expected` is a number, or a condition on the requests. They can be limited to one path. Raises TimeoutError,
+        which names the received requests.
         """
         return self._request_log.wait_for(expected, timeout, path)
 
@@ -187,7 +194,10 @@ def _listen(resources: contextlib.ExitStack) -> socket.socket:
 
 
 def _listen_full(resources: contextlib.ExitStack) -> int:
-    """Return the port of a listener that accepts no connection and whose backlog is full."""
+    """Return the port of a listener that accepts no connection.
+
+    Its backlog is full.
+    """
     listener = _bind(resources)
     listener.listen(0)
     for _ in range(2):

@@ -112,7 +112,10 @@ def test_a_setting_accepts_what_its_parameter_accepts(parameter: str, name: str)
     ],
 )
 def test_a_message_stays_hidden_for_six_times_its_functions_timeout(function: str, queue: str) -> None:
-    """The batching window is added: Lambda receives a message before the batch is full."""
+    """Compare visibility and function timeouts.
+
+    The batching window is added: Lambda receives a message before the batch is full.
+    """
     timeout = template.functions()[function]["Timeout"]
     assert template.resources("AWS::SQS::Queue")[queue]["VisibilityTimeout"] >= 6 * maximum(timeout) + max_window(queue)
     assert queues_of(function) == [{"Fn::GetAtt": [queue, "Arn"]}]

@@ -1,4 +1,7 @@
-"""Tests of the page that run in parallel with its other tests: none depends on whether the stack retries failures."""
+"""Fixtures of the page's tests that run in parallel with its other tests.
+
+None of these tests depends on whether the stack retries failures.
+"""
 
 from collections.abc import Iterator
 
