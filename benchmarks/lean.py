@@ -27,7 +27,7 @@ def to_deployment(parameters: Mapping[str, str]) -> Deployment:
 
 
 def to_terms(parameters: Mapping[str, str], used: float = 0.7) -> Terms:
-    """`used` is the average share of provisioned capacity that is used."""
+    """Return the model's terms; `used` is the average share of capacity in use."""
     writes, reads = (int(_value(name, parameters)) for name in ("WriteCapacityMin", "ReadCapacityMin"))
     return Terms(
         recovery=_value("PointInTimeRecovery", parameters) == "true",

@@ -1,4 +1,4 @@
-"""hooklog COMMAND …"""
+"""Entry point of `hooklog COMMAND …`."""
 
 import argparse
 import os

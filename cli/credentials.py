@@ -25,12 +25,12 @@ _NOT_SIGNED_IN: Final = (
 
 
 def is_denied(error: Exception) -> bool:
-    """Whether the credentials are valid but do not allow the call."""
+    """Return whether the credentials are valid but do not allow the call."""
     return _code(error).startswith(_DENIED)
 
 
 def is_not_signed_in(error: Exception) -> bool:
-    """Whether AWS rejects the credentials themselves, such as expired ones."""
+    """Return whether AWS rejects the credentials, such as expired ones."""
     return _code(error).startswith(_NOT_SIGNED_IN)
 
 

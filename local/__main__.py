@@ -1,4 +1,4 @@
-"""python -m local up|down|outputs|demo"""
+"""Entry point of `python -m local up|down|outputs|demo`."""
 
 import argparse
 import json

@@ -19,7 +19,7 @@ _SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers")
 
 
 def is_deployed(ministack: Ministack) -> bool:
-    """Whether this MiniStack process already runs the current sources."""
+    """Return whether this MiniStack process runs the current sources."""
     return _RECORD.exists() and json.loads(_RECORD.read_text()) == _record(ministack)
 
 

@@ -30,7 +30,7 @@ REPLACED_AT_A_LOSS = KEPT | {"AWS::Logs::LogGroup"}
 
 
 def problems(before: Resources, after: Resources, schemas: Schemas) -> list[str]:
-    """Each by the resource's logical id, in a sentence."""
+    """Return each problem as a sentence that starts with the logical ID."""
     found = [*_lost(before, after)]
     for name in before.keys() & after.keys():
         if before[name]["Type"] == after[name]["Type"]:
@@ -68,7 +68,7 @@ def _replaced(
 
 
 def _own_name(properties: Mapping[str, Any], schema: Mapping[str, list[str]]) -> tuple[str, ...]:
-    """What the template gives it for a name; empty where CloudFormation makes one up."""
+    """Return the resource's name; empty if CloudFormation generates it."""
     given = [properties[name] for name in schema["identifier"] if name in properties and name in schema["create_only"]]
     return tuple(map(str, given)) if len(given) == len(schema["identifier"]) else ()
 

@@ -140,14 +140,14 @@ class PageGuard:
 
 @pytest.fixture(scope="package")
 def front_end_pages(stack: Stack) -> dict[str, str]:
-    """The pages of the SaaS by their paths; / has loaded the component."""
+    """Return the SaaS's pages by path; / has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
     return {"/": f'<script type="module" src="{script}"></script>'}
 
 
 @pytest.fixture(scope="package")
 def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
-    """The front end of the SaaS, on another origin than the API."""
+    """Yield the front end of the SaaS, on another origin than the API."""
     head = '<!doctype html><title>SaaS</title><link rel="icon" href="data:,">'
 
     class FrontEnd(BaseHTTPRequestHandler):
@@ -228,7 +228,7 @@ def register(stack: Stack, webhook_id: str, url: str, **fields: Any) -> dict[str
 
 
 def url_of(receiver: Receiver, status: int, body: str = "") -> dict[str, Any]:
-    """The URL of a receiver that responds with this status, as a field of a message."""
+    """Return the message field with the URL of a receiver with this status."""
     return {"url": receiver.url(f"/status/{status}", body=body)}
 
 

@@ -67,7 +67,7 @@ def _load_sketch(name: str, drawn: str) -> str:
 
 
 def _similarity(one: str, other: str) -> float:
-    """The share of marks in either sketch that are in both, from 0 to 1."""
+    """Return the share of marks in either sketch that are in both, from 0 to 1."""
     marks = [
         {(row, column, mark) for row, line in enumerate(sketch.splitlines()) for column, mark in enumerate(line)}
         for sketch in (one, other)

@@ -162,7 +162,7 @@ def add_element(page: Page, stack: Stack, webhook_id: str, token: str | None = N
 
 
 def read_example(file: str, language: str, **values: str) -> str:
-    """The first example in a document, with its placeholders replaced."""
+    """Return a document's first example, with its placeholders replaced."""
     example = (ROOT / file).read_text().split(f"```{language}\n")[1].split("```")[0]
     for own, value in values.items():
         assert own in example

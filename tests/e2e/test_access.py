@@ -25,7 +25,7 @@ OWN, FOREIGN = "wh_a", "wh_b"
 
 
 def ask(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
-    """The answer to a path that goes out as it stands: `requests` would tidy it up."""
+    """Return the response to a path that is sent unchanged, unlike by `requests`."""
     url = urlsplit(deployment.outputs["ApiUrl"])
     connection = http.client.HTTPConnection(url.netloc, timeout=60)
     try:
@@ -119,7 +119,7 @@ def test_an_execution_of_another_webhook_is_not_found(
 
 
 def test_a_webhook_can_only_join_a_topic_that_its_token_covers(deployment: Deployment, webhook_id: str) -> None:
-    """The claims pass the authorizer, and API Gateway's memory of its answer."""
+    """Pass the claims through the authorizer and API Gateway's cache of policies."""
     api, key = deployment.outputs["ApiUrl"], deployment.outputs["SigningKey"]
     own = mint(key, webhooks=[f"{webhook_id}.*"])
     more = mint(key, webhooks=[f"{webhook_id}.*"], topics=[webhook_id, "news.*"])
@@ -191,7 +191,7 @@ def test_a_webhook_that_calls_the_api_starts_nothing(
 
 @contextmanager
 def secret_restored(secret_id: str) -> Iterator[None]:
-    """The local stack's tokens go on working after the test."""
+    """Restore the secret, so that the local stack's tokens work after the test."""
     manager = aws.secrets_manager()
     before = manager.get_secret_value(SecretId=secret_id)["SecretString"]
     try:

@@ -66,7 +66,7 @@ def function(logical_id: str, layer: Path = LAYER) -> Function:
 
 @cache
 def code(logical_id: str) -> Path:
-    """What SAM has built of a function, or takes from the sources as it is."""
+    """Return the folder that SAM has built, or takes unchanged from the sources."""
     folder = load_template(places.BUILD / "template.yaml")["Resources"][logical_id]["Properties"]["CodeUri"]
     return Path(places.BUILD, folder).resolve()
 
@@ -146,7 +146,7 @@ def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path)
 
 
 def test_a_transformation_needs_only_the_layer(call: Call) -> None:
-    """In a process of its own, which finds nothing but the layer either."""
+    """Transform in a separate process, which finds only the layer as well."""
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     body = {"url": "https://shop.example/hooks", "transformation": "payload.order"}
     created = call("put_webhook", path, body)

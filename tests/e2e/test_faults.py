@@ -32,7 +32,7 @@ def came(receiver: Receiver, webhook_id: str) -> Counter[str]:
 
 @pytest.fixture(scope="module")
 def dynamodb(deployment: Deployment) -> Iterator[FaultyService]:
-    """The senders' and writers' DynamoDB, to be broken."""
+    """Yield a DynamoDB for senders and log writers that tests can break."""
     outputs = deployment.outputs
     with FaultyService(outputs["EndpointUrl"]) as faulty:
         variables = {"AWS_ENDPOINT_URL_DYNAMODB": faulty.url, "RETRY_SCHEDULE": "1,1,1800"}
@@ -127,7 +127,7 @@ def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_
 
 
 def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
-    """It is over: everything is in the log, once, and was sent once."""
+    """Check that everything was sent once and is in the log once."""
     shown = deployment.wait_for_history(webhook_id, 20)
     assert Counter(e["message_id"] for e in shown) == came(receiver, webhook_id)
     assert set(came(receiver, webhook_id).values()) == {1}

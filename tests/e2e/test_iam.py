@@ -165,7 +165,7 @@ def resolve(value: Any) -> Any:
 
 
 def test_scheduler_acts_with_the_role_that_it_is_given(deployment: Deployment) -> None:
-    """Of two due schedules, the first is for a queue that the role does not name."""
+    """Run two due schedules, the first for a queue that the role does not name."""
     text = uuid.uuid4().hex
     forbidden = deployment.outputs["RecoveryDeadLetterQueueUrl"]
     due = {"ScheduleExpression": "at(2026-01-01T00:00:00)", "ActionAfterCompletion": "DELETE"}
@@ -192,7 +192,7 @@ def test_a_function_fails_without_an_action_that_it_needs(
 
 @contextmanager
 def without(role: str, action: str) -> Iterator[None]:
-    """A deployed role that lacks an action for a while."""
+    """Remove an action from a deployed role within the context."""
     iam, name = aws.client("iam"), physical_id(role)
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     before = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]

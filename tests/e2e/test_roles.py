@@ -39,7 +39,7 @@ tests/aws_calls.py the service):
 
 @pytest.fixture(scope="module")
 def recorder(deployment: Deployment, receiver_process: Receiver) -> Iterator[RecordingAws]:
-    """The recorder, when the scenario is over."""
+    """Yield the recorder after the scenario has ended."""
     with RecordingAws(deployment.outputs["EndpointUrl"]) as recording, ExitStack() as changed:
         for function in template.functions():
             variables = {"AWS_ENDPOINT_URL": recording.url, "AWS_SDK_UA_APP_ID": function}
@@ -90,7 +90,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
 
 
 def retries_and_dead_letters(api: Api, recording: RecordingAws, receiver: str) -> None:
-    """A retry after a second, then one that EventBridge Scheduler holds."""
+    """Retry after a second, then with EventBridge Scheduler."""
     api.enqueue(f"{receiver}/status/500", api.webhook_id, api.webhook_id)
     api.deployment.enqueue(api.webhook_id, poison := json.dumps({"webhook_id": api.webhook_id}))
     api.deployment.wait_for_history(api.webhook_id, 2)
@@ -187,7 +187,7 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
 
 
 def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None:
-    """Of three different messages, with the one that is sent next."""
+    """Record failures of three messages, including the one that is sent next."""
     now = datetime.now(UTC)
     first = now - timedelta(days=30)
     for at in (first, now - timedelta(days=15)):
@@ -210,7 +210,7 @@ def put_a_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None
 
 
 def made_by_lambda(function: str) -> set[Call]:
-    """What the Lambda service itself calls with the function's role."""
+    """Return the calls that Lambda itself makes with the function's role."""
     lambdas, name = aws.lambdas(), physical_id(function)
     group = lambdas.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"]
     logs = f"arn:aws:logs:{places.REGION}:000000000000:log-group:{group}:*"

@@ -276,7 +276,7 @@ def test_secrets_are_masked_and_details_can_be_erased(
 
 
 def test_dead_letters_can_be_redriven(deployment: Deployment, webhook_id: str) -> None:
-    """What still cannot be sent is among them again, with its reason."""
+    """Find a letter that still cannot be sent on the DLQ again, with its reason."""
     poison = json.dumps({"webhook_id": webhook_id, "url": 1, "payload": 1})
     deployment.sqs.send_message(QueueUrl=deployment.outputs["DeadLetterQueueUrl"], MessageBody=poison)
     move_dead_letters(deployment.sqs, deployment.outputs["DeadLetterQueueUrl"], deployment.outputs["QueueUrl"])

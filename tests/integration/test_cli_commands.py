@@ -188,7 +188,7 @@ def test_each_wrong_field_has_a_line(api: FakeApi) -> None:
     ],
 )  # fmt: skip
 def test_an_error_of_another_form_is_named_by_its_status(api: FakeApi, body: dict[str, Any]) -> None:
-    """As a proxy between answers it, or API Gateway."""
+    """Return an error as a proxy or API Gateway does."""
     api.answers = [(503, body)]
     with pytest.raises(CliFailure, match=r"^The API answered 503 Service Unavailable$"):
         run("show acme.orders x", api)

@@ -69,7 +69,7 @@ class Calls:
         return self.refused("put_webhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
 
     def of_body(self, handler: str, body: object) -> list[str]:
-        """The fields of a body that are wrong; text is taken as it is."""
+        """Return the wrong fields of a body; text is sent unchanged."""
         event = api_event({"webhook_id": ID}, scope=SCOPES, body=body)
         return list(self.refused(handler, {**event, "body": body} if isinstance(body, str) else event))
 
@@ -171,7 +171,7 @@ def test_a_list_of_webhooks_names_its_wrong_parameters(calls: Calls) -> None:
 
 
 def test_a_wrong_id_in_the_path_and_an_unknown_parameter_are_named(calls: Calls) -> None:
-    """Of every call; an id of an execution or a recovery that cannot be one is a 404."""
+    """Test every call; an invalid ID of an execution or a recovery is a 404."""
     for route in ROUTES:
         unknown = api_event({"webhook_id": ID, "message_id": "m"}, {"colour": "red"}, scope=SCOPES)
         assert list(calls.refused(route.handler, unknown)) == ["colour"]

@@ -33,7 +33,7 @@ REPEAT = {
 
 
 def going_on(**origin: Any) -> dict[str, Any]:
-    """A topic's message that has come some way."""
+    """Return a continuation of a topic's fan-out task."""
     copy_of = {**ORIGIN, **origin}
     return {"topic": TOPIC, "after": "w", "copies": 5, "message_id": "m1", "copy_of": copy_of, "payload": 1}
 
@@ -89,7 +89,7 @@ def test_messages_that_the_sender_enqueues_for_itself_end(
 def test_each_continuation_of_a_fan_out_task_is_counted(
     aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
 ) -> None:
-    """In the message that goes on alone: copies do not come back."""
+    """Count only in the continuation, because copies do not return."""
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
     (row,) = aws.rows("Webhooks")
     for number in range(PAGE_SIZE + 1):
@@ -115,7 +115,7 @@ def test_a_redriven_fan_out_task_restarts_the_count(
 
 @pytest.fixture
 def recovery_id(aws: MockAws, sender: ModuleType, receiver: Receiver) -> str:
-    """Of a recovery that has two failures to look at."""
+    """Return the ID of a recovery with two failures."""
     url = receiver.url("/status/410")
     send(sender, *({"webhook_id": WEBHOOK, "message_id": f"m{n}", "url": url, "payload": n} for n in range(2)))
     start = aws.endpoint("start_recovery")

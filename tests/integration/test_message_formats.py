@@ -87,7 +87,7 @@ def unpacked(inline: str) -> Any:
 
 
 def holds(written: dict[str, Any], sample: dict[str, Any]) -> bool:
-    """Whether it has all of the sample's names and values.
+    """Return whether it has all of the sample's names and values.
 
     A field that is newer than the sample is null.
     """

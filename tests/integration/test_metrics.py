@@ -48,12 +48,12 @@ def send(app: ModuleType, *bodies: object, sent_ms_ago: int = 0, **attributes: s
 
 
 def documents(printed: str) -> list[dict[str, Any]]:
-    """The lines in the embedded metric format."""
+    """Return the lines in the embedded metric format."""
     return [line for text in printed.splitlines() if "_aws" in (line := json.loads(text))]
 
 
 def log_lines(app: ModuleType, caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """What the function logged, as its own formatter writes it."""
+    """Return the function's log lines in its own format."""
     written = (app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog")
     return [json.loads(line) for line in written]
 
@@ -284,7 +284,7 @@ def _named(dimension: tuple[str, str]) -> bool:
 
 
 def as_sub(value: Any) -> str:
-    """A value of the template as Fn::Sub would spell it."""
+    """Return a value of the template in the syntax of Fn::Sub."""
     if isinstance(value, dict):
         return f"${{{value['Ref']}}}" if "Ref" in value else f"${{{'.'.join(value['Fn::GetAtt'])}}}"
     return str(value)

@@ -72,7 +72,7 @@ def test_the_backends_own_tokens_are_also_accepted(authorizer: ModuleType, idp: 
 
 
 def signed_with(secret: bytes, **header: Any) -> str:
-    """A token that PyJWT would not make: HS256 with a public key for its secret."""
+    """Return a token that PyJWT refuses to make: HS256 with a public key as secret."""
     payload = mint(RSA, "RS256").split(".")[1]
     text = (
         base64.urlsafe_b64encode(json.dumps({"typ": "JWT", **header}).encode()).rstrip(b"=") + b"." + payload.encode()

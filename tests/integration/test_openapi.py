@@ -129,7 +129,7 @@ def test_every_gateway_response_is_in_the_document() -> None:
 
 
 def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
-    """Every media type's schema with each of its examples."""
+    """Yield every media type's schema with each of its examples."""
     if isinstance(node, dict):
         if "schema" in node:
             given = [node["example"]] if "example" in node else []

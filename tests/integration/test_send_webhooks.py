@@ -128,7 +128,7 @@ def test_the_messages_of_a_batch_are_sent_in_parallel(app: ModuleType, aws: Mock
 
 
 def test_the_messages_of_a_larger_batch_are_sent_in_parallel(aws: MockAws, receiver: Receiver) -> None:
-    """By ten threads, its last fifteen would go over connections of the first."""
+    """Expect a connection per message: ten threads would reuse their connections."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", BATCH_SIZE="25")
     receiver.reset()
     assert send(app, *[message(receiver.url("/status/200", delay=2))] * 25) == NO_FAULTS
@@ -227,7 +227,7 @@ def test_the_log_lines_name_the_failure_without_content(
 
 
 def last_batch(app: ModuleType, caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """The lines of the last batch, by their events."""
+    """Return the log lines of the last batch by event."""
     written = [json.loads(app.logger.registered_formatter.format(record)) for record in caplog.records]
     lines = {line["event"]: line for line in written if "event" in line}
     caplog.clear()
@@ -282,7 +282,7 @@ OURS = "Root=1-0eade200-0eade2000eade2000eade200;Parent=0eade2000eade200;Sampled
 
 
 def from_the_queue(aws: MockAws, queue: str = "WebhookQueue", count: int = 1) -> dict[str, Any]:
-    """What was put there by a function, as Lambda gets it from the real SQS."""
+    """Return messages that a function enqueued, as Lambda receives them."""
     event = aws.take(queue, count)
     for record in event["Records"]:
         record["attributes"]["AWSTraceHeader"] = OURS

@@ -32,7 +32,7 @@ def details(aws: MockAws, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def send_queued(aws: MockAws) -> None:
-    """What waits on the queue, by a sender that remembers nothing."""
+    """Send the queued messages with a new sender, whose caches are empty."""
     later = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
     assert later.lambda_handler(aws.take("WebhookQueue"), CONTEXT) == {"batchItemFailures": []}
 

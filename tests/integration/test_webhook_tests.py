@@ -45,7 +45,7 @@ def ask(
     change: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Any:
-    """What is answered by a function that has so many seconds left."""
+    """Return the response of a function that has this many seconds left."""
     given = {"scope": "webhooks:manage", "body": fields or None, **(change or {})}
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
     answer = tester.lambda_handler(api_event({"webhook_id": webhook_id}, **given), context)
@@ -200,7 +200,7 @@ def shown(view: Endpoint, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def comparable(execution: dict[str, Any]) -> dict[str, Any]:
-    """What two executions of the same message have in common."""
+    """Return what two executions of the same message have in common."""
     headers = execution.get("request_headers", {}).items()
     own = {"request_headers": {name: value for name, value in headers if name not in OF_ONE_ATTEMPT}} if headers else {}
     return {k: v for k, v in execution.items() if k not in OF_ONE_EXECUTION | OF_RETRIES | {"response_headers"}} | own
@@ -306,7 +306,7 @@ def test_a_test_is_logged_with_the_details_that_the_deployment_stores(
 
 @pytest.fixture
 def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-    """What the functions that are started after it take for DynamoDB."""
+    """Yield the DynamoDB of the functions that start after this fixture."""
     with FaultyService(aws_endpoint) as faulty:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
         yield faulty
@@ -364,7 +364,7 @@ class TestOneAtATime:
     def test_a_lost_response_of_dynamodb_does_not_block_its_own_test(
         self, api: Api, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
-        """The SDK asks again, and finds what it has written."""
+        """Expect the SDK's retry to find what its first request has written."""
         api.put(url=receiver.url("/status/200"))
         dynamodb.calls.clear()
         with dynamodb.breaking(lost_once(dynamodb, "PutItem")):
@@ -383,7 +383,7 @@ class TestOneAtATime:
 
 
 def lost_once(service: FaultyService, operation: str) -> Callable[[AwsRequest], Answer | None]:
-    """The first call of an operation is carried out, and answered with a fault."""
+    """Forward the first call of an operation, but answer it with a fault."""
     left = [1]
 
     def fault(asked: AwsRequest) -> Answer | None:

@@ -160,7 +160,7 @@ def chunked(exchange: Exchange) -> bool:
 
 @behaviour
 def no_length(exchange: Exchange) -> bool:
-    """The body ends with the connection."""
+    """Send a body that ends with the connection."""
     exchange.send_head([])
     exchange.connection.send(exchange.parameters.data("body"))
     return CLOSE
