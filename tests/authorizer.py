@@ -29,14 +29,14 @@ def token(key: str, kid: str | None = None, **claims: Any) -> str:
 
 
 def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
-    answer: dict[str, Any] = app.lambda_handler({**EVENT, "authorizationToken": f"Bearer {bearer}"}, None)
-    return answer
+    policy: dict[str, Any] = app.lambda_handler({**EVENT, "authorizationToken": f"Bearer {bearer}"}, None)
+    return policy
 
 
 def takes(app: ModuleType, bearer: str) -> bool:
     """Return whether a token is accepted.
 
-    API Gateway answers 401 for this very text, and 500 for other exceptions.
+    API Gateway returns 401 for an exception with exactly this text, and 500 for others.
     """
     try:
         authorize(app, bearer)

@@ -77,9 +77,9 @@ class MockAws:
 
     def empty_tables(self) -> None:
         """Create the tables that a test deleted, and empty the others."""
-        there = self.dynamodb.list_tables()["TableNames"]
+        existing = self.dynamodb.list_tables()["TableNames"]
         for name, properties in template.resources("AWS::DynamoDB::Table").items():
-            if name in there:
+            if name in existing:
                 dynalite.empty(self.dynamodb, name)
             else:
                 self._table(name, properties)
@@ -149,15 +149,15 @@ class MockAws:
                 WaitTimeSeconds=1,
             )
             if messages := received.get("Messages", []):
-                taken: Any = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
-                self.sqs.delete_message_batch(QueueUrl=self.refs[queue], Entries=taken)
+                entries: Any = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+                self.sqs.delete_message_batch(QueueUrl=self.refs[queue], Entries=entries)
                 records += map(_record, messages)
         return {"Records": records}
 
     def release_delayed(self, queue: str) -> None:
         """Make the delayed messages of a queue available now."""
-        held = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]].queues[queue]
-        for message in held._messages:  # noqa: SLF001 - moto has no public access to delayed messages
+        sqs_queue = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]].queues[queue]
+        for message in sqs_queue._messages:  # noqa: SLF001 - moto has no public access to delayed messages
             message.delayed_until = 0
 
     def waiting(self, queue: str) -> int:
@@ -248,9 +248,8 @@ def moto_server() -> Iterator[str]:
 def mock_aws(endpoint: str) -> MockAws:
     """Return the template's resources in their initial state.
 
-    A process has only one moto.
-
-    They are built once and then restored, which takes half a millisecond instead of a hundred.
+    A process has only one moto. The resources are built once and then restored, which takes half a millisecond instead
+    of a hundred.
     """
     aws, states = _built(endpoint)
     for backend, state in zip(_backends(), states, strict=True):
@@ -271,8 +270,8 @@ def _built(endpoint: str) -> tuple[MockAws, list[dict[str, Any]]]:
 
 def _backends() -> list[Any]:
     """Return moto's backend of each service."""
-    of = cast("Callable[[str], Any]", get_backend)
-    return [of(service)[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]] for service in _SERVICES]
+    backend_of = cast("Callable[[str], Any]", get_backend)
+    return [backend_of(service)[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]] for service in _SERVICES]
 
 
 def _copy(backend: object, state: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """An AWS account with a healthy stack.
 
-It is for tests of the commands that inspect one. The clients are boto3's own: requests and the responses that a test
-sets are validated against AWS's models.
+It serves tests of the commands that inspect a stack. The clients are boto3's own: requests and the responses that a
+test sets are validated against AWS's models.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from cli.stack import Stack
 from tests import template
 from tests.leaks import SIGNING_KEY
 
-Answer = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+Response = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 NOW: Final = datetime.now(UTC)
 NAME: Final = "hooklog-prod"
@@ -39,11 +39,11 @@ class Refused(NamedTuple):
 class Account:
     """An AWS account whose responses a test can replace.
 
-    `answers` are keyed by service and operation, such as `lambda.GetAccountSettings`.
+    `responses` are keyed by service and operation, such as `lambda.GetAccountSettings`.
     """
 
     def __init__(self, api_url: str = "", layer_url: str = "") -> None:
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
         self.stack_parameters = {
             "Stage": "production",
             "SenderConcurrency": "100",
@@ -58,7 +58,7 @@ class Account:
         }
         self.status = "UPDATE_COMPLETE"
         self.drift: dict[str, Any] = {"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}
-        self.answers: dict[str, Answer | Refused] = {
+        self.responses: dict[str, Response | Refused] = {
             "cloudformation.DescribeStacks": lambda _: {"Stacks": [self._stack()]},
             "cloudformation.ListStackResources": {"StackResourceSummaries": list(_resources())},
             "cloudwatch.DescribeAlarms": {"MetricAlarms": [alarm(name) for name in KINDS["AWS::CloudWatch::Alarm"]]},
@@ -94,18 +94,18 @@ class Account:
         create: Any = boto3.client
         client = create(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
         client.meta.events.register("before-parameter-build", _keep_parameters)
-        client.meta.events.register("before-call", lambda model, context, **_: self._answer(service, model, context))
+        client.meta.events.register("before-call", lambda model, context, **_: self._respond(service, model, context))
         return client
 
-    def _answer(self, service: str, model: Any, context: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        name, asked = f"{service}.{model.name}", context["asked"]
-        self.asked.append((name, asked))
-        answer = self.answers[name]
-        if isinstance(answer, Refused):
-            return _Status(400), {"Error": {"Code": answer.code, "Message": answer.message}}
-        given = answer(asked) if callable(answer) else answer
-        ParamValidator().validate(given, model.output_shape)
-        return _Status(200), given
+    def _respond(self, service: str, model: Any, context: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        name, request = f"{service}.{model.name}", context["request"]
+        self.requests.append((name, request))
+        response = self.responses[name]
+        if isinstance(response, Refused):
+            return _Status(400), {"Error": {"Code": response.code, "Message": response.message}}
+        content = response(request) if callable(response) else response
+        ParamValidator().validate(content, model.output_shape)
+        return _Status(200), content
 
 
 class _Status(NamedTuple):
@@ -113,7 +113,7 @@ class _Status(NamedTuple):
 
 
 def _keep_parameters(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:
-    context["asked"] = dict(params)
+    context["request"] = dict(params)
 
 
 LAYER: Final = "arn:aws:lambda:eu-west-1:123456789012:layer:SharedLayer:7"

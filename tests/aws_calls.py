@@ -1,6 +1,6 @@
 """A proxy for the local AWS that records calls as IAM would see them.
 
-A function is known by its `AWS_SDK_UA_APP_ID`, which the SDK writes into each call's User-Agent.
+A function is identified by its `AWS_SDK_UA_APP_ID`, which the SDK writes into each call's User-Agent.
 """
 
 import json
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 import botocore.session
 
-from tests.proxy import JSON, Answer, AwsRequest, Proxy
+from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 
 ACCOUNT: Final = "000000000000"
 
@@ -41,7 +41,7 @@ class Request:
     region: str
     operation: str
     parameters: Mapping[str, str]
-    """Those of the path."""
+    """Parameters in the path."""
     body: Body
 
     def arn(self, resource: str) -> str:
@@ -53,14 +53,14 @@ def calls(request: Request) -> set[Call]:
 
     The resource of an unsupported service is `unknown`.
     """
-    found = _CALLS.get(request.service, _unknown)(request)
-    return {Call(f"{request.service}:{operation}", resource) for operation, resource in found} | _passed(request)
+    operations = _CALLS.get(request.service, _unknown)(request)
+    return {Call(f"{request.service}:{operation}", resource) for operation, resource in operations} | _passed(request)
 
 
 def _dynamodb(request: Request) -> Iterator[tuple[str, str]]:
     for item in request.body.get("TransactItems", []):
-        for kind, one in item.items():
-            yield _TRANSACTED.get(kind, "ConditionCheckItem"), request.arn(f"table/{one['TableName']}")
+        for kind, action in item.items():
+            yield _TRANSACTED.get(kind, "ConditionCheckItem"), request.arn(f"table/{action['TableName']}")
     for table in request.body.get("RequestItems", {}):
         yield request.operation, request.arn(f"table/{table}")
     if table := request.body.get("TableName"):
@@ -130,35 +130,37 @@ class RecordingAws(Proxy):
         """Refuse this function's writes to DynamoDB that contain this text."""
         self._refused[function] = text.encode()
 
-    def answer(self, asked: AwsRequest) -> Answer:
-        app, scope = _APP.search(asked.headers["User-Agent"]), _SCOPE.search(asked.headers["Authorization"])
-        assert app, f"without AWS_SDK_UA_APP_ID: {asked.headers['User-Agent']}"
-        assert scope, asked.headers["Authorization"]
-        function, request = app[1], _request(scope, asked)
+    def respond(self, aws_request: AwsRequest) -> AwsResponse:
+        app, scope = _APP.search(aws_request.headers["User-Agent"]), _SCOPE.search(aws_request.headers["Authorization"])
+        assert app, f"without AWS_SDK_UA_APP_ID: {aws_request.headers['User-Agent']}"
+        assert scope, aws_request.headers["Authorization"]
+        function, request = app[1], _request(scope, aws_request)
         with self._lock:
             self._calls[function] |= calls(request)
         refused = self._refused.get(function)
-        if request.operation == "BatchWriteItem" and refused and refused in asked.body:
-            return Answer(500, b'{"__type": "InternalServerError"}', JSON)
-        return self.forward(asked)
+        if request.operation == "BatchWriteItem" and refused and refused in aws_request.body:
+            return AwsResponse(500, b'{"__type": "InternalServerError"}', JSON)
+        return self.forward(aws_request)
 
 
-def _request(scope: re.Match[str], asked: AwsRequest) -> Request:
+def _request(scope: re.Match[str], aws_request: AwsRequest) -> Request:
     """Find the operation of a request.
 
     It is in a header, in a form, or in the SDK's model for the method and path.
     """
     service, region = scope["service"], scope["region"]
-    if asked.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
-        form = dict(parse_qsl(asked.body.decode()))
+    if aws_request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
+        form = dict(parse_qsl(aws_request.body.decode()))
         return Request(service, region, form["Action"], {}, form)
-    content = json.loads(asked.body or b"{}")
-    if asked.operation:
-        return Request(service, region, asked.operation, {}, content)
+    content = json.loads(aws_request.body or b"{}")
+    if aws_request.operation:
+        return Request(service, region, aws_request.operation, {}, content)
     model = botocore.session.get_session().get_service_model(service)
     for name in model.operation_names:
         http = model.operation_model(name).http
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(http["requestUri"]))
-        if http["method"] == asked.method and (match := re.fullmatch(pattern, asked.path.partition("?")[0])):
+        if http["method"] == aws_request.method and (
+            match := re.fullmatch(pattern, aws_request.path.partition("?")[0])
+        ):
             return Request(service, region, name, match.groupdict(), content)
-    raise AssertionError(f"no operation of {service} is {asked.method} {asked.path}")
+    raise AssertionError(f"no operation of {service} is {aws_request.method} {aws_request.path}")

@@ -1,4 +1,4 @@
-"""Fixtures that more than one kind of test uses."""
+"""Fixtures shared by several kinds of tests, and the order of test files."""
 
 from collections.abc import Iterator
 

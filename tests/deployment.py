@@ -1,6 +1,6 @@
 """The deployed local stack as a user has it.
 
-The receiver runs in a process of its own.
+The receiver runs in a separate process.
 """
 
 import json
@@ -27,7 +27,7 @@ SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 T = TypeVar("T")
 
 Receiver = dict[str, str]
-"""The addresses of the receiver in its own process."""
+"""The addresses of the receiver, which runs in a separate process."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,10 @@ class Deployment:
             for number, body in enumerate(bodies)
         ]
         for start in range(0, len(entries), 10):
-            answer = self.sqs.send_message_batch(QueueUrl=self.outputs["QueueUrl"], Entries=entries[start : start + 10])
-            assert not answer.get("Failed"), answer
+            response = self.sqs.send_message_batch(
+                QueueUrl=self.outputs["QueueUrl"], Entries=entries[start : start + 10]
+            )
+            assert not response.get("Failed"), response
 
     def get(self, path: str, token: str | None = None, **parameters: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token or self.outputs['Token']}"}

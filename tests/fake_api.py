@@ -1,4 +1,4 @@
-"""An HTTP API that gives prepared answers over a real connection."""
+"""An HTTP API that returns prepared responses over a real connection."""
 
 import json
 import threading
@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeApi(ThreadingHTTPServer):
-    """Gives `answers` in order, and records requests in `asked`."""
+    """Returns `responses` in order, and records `requests`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: list[tuple[int, dict[str, Any]]] = []
-        self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.responses: list[tuple[int, dict[str, Any]]] = []
+        self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -23,10 +23,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.asked.append((url.path, dict(parse_qsl(url.query)), json.loads(body or b"{}")))
-        status, answer = self.server.answers.pop(0)
-        content = json.dumps(answer).encode()
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.requests.append((url.path, dict(parse_qsl(url.query)), json.loads(content or b"{}")))
+        status, body = self.server.responses.pop(0)
+        content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_DELETE = do_GET  # noqa: N815 - the base class says so
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-        """Nothing."""
+        """Do not log requests."""
 
 
 @contextmanager

@@ -9,68 +9,68 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from tests.proxy import JSON, Answer, AwsRequest, Proxy
+from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 
-Fault = Callable[[AwsRequest], Answer | None]
-"""What it answers instead of DynamoDB or SQS; None lets the call pass."""
+Fault = Callable[[AwsRequest], AwsResponse | None]
+"""Returns a response instead of DynamoDB or SQS, or None to forward the call."""
 
 
-def failing(asked: AwsRequest) -> Answer:
+def failing(request: AwsRequest) -> AwsResponse:
     return _error(500, "InternalServerError")
 
 
-def throttled(asked: AwsRequest) -> Answer:
+def throttled(request: AwsRequest) -> AwsResponse:
     return _error(400, "ProvisionedThroughputExceededException")
 
 
-def unprocessed(asked: AwsRequest) -> Answer | None:
+def unprocessed(request: AwsRequest) -> AwsResponse | None:
     """Leave every item of a batch unprocessed, without an error. Reads succeed."""
-    if asked.operation != "BatchWriteItem":
+    if request.operation != "BatchWriteItem":
         return None
-    return _json({"UnprocessedItems": json.loads(asked.body)["RequestItems"]})
+    return _json({"UnprocessedItems": json.loads(request.body)["RequestItems"]})
 
 
 def half_processed(dynamodb: Proxy, times: int) -> Fault:
     """Leave the last item of a batch unprocessed, this many times."""
     left = [times]
 
-    def fault(asked: AwsRequest) -> Answer | None:
-        if asked.operation != "BatchWriteItem" or left[0] == 0:
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        if request.operation != "BatchWriteItem" or left[0] == 0:
             return None
         left[0] -= 1
-        wanted: dict[str, list[Any]] = json.loads(asked.body)["RequestItems"]
-        table = next(iter(wanted))
-        kept = wanted[table].pop()
-        if taken := {name: items for name, items in wanted.items() if items}:
-            answer = dynamodb.forward(replace(asked, body=json.dumps({"RequestItems": taken}).encode()))
-            assert (answer.status, json.loads(answer.body)) == (200, {"UnprocessedItems": {}}), answer
-        return _json({"UnprocessedItems": {table: [kept]}})
+        items_by_table: dict[str, list[Any]] = json.loads(request.body)["RequestItems"]
+        table = next(iter(items_by_table))
+        unprocessed_item = items_by_table[table].pop()
+        if processed := {name: items for name, items in items_by_table.items() if items}:
+            response = dynamodb.forward(replace(request, body=json.dumps({"RequestItems": processed}).encode()))
+            assert (response.status, json.loads(response.body)) == (200, {"UnprocessedItems": {}}), response
+        return _json({"UnprocessedItems": {table: [unprocessed_item]}})
 
     return fault
 
 
-def lagging(asked: AwsRequest) -> Answer | None:
+def lagging(request: AwsRequest) -> AwsResponse | None:
     """Return nothing from indexes, as if they lagged."""
-    if asked.operation != "Query" or "IndexName" not in json.loads(asked.body):
+    if request.operation != "Query" or "IndexName" not in json.loads(request.body):
         return None
     return _json({"Items": [], "Count": 0, "ScannedCount": 0})
 
 
-def refusing_entries(asked: AwsRequest) -> Answer | None:
+def refusing_entries(request: AwsRequest) -> AwsResponse | None:
     """Refuse each entry of an SQS batch."""
-    if asked.operation != "SendMessageBatch":
+    if request.operation != "SendMessageBatch":
         return None
-    entries = json.loads(asked.body)["Entries"]
+    entries = json.loads(request.body)["Entries"]
     failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in entries]
     return _json({"Successful": [], "Failed": failed})
 
 
-def _error(status: int, code: str) -> Answer:
+def _error(status: int, code: str) -> AwsResponse:
     return _json({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": code}, status)
 
 
-def _json(content: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(content).encode(), JSON)
+def _json(content: Any, status: int = 200) -> AwsResponse:
+    return AwsResponse(status, json.dumps(content).encode(), JSON)
 
 
 class FaultyService(Proxy):
@@ -104,7 +104,7 @@ class FaultyService(Proxy):
 
     @contextmanager
     def silent(self, *operations: str) -> Iterator[None]:
-        """Leave calls unanswered within the context: all, or those of these operations."""
+        """Do not respond within the context: to any call, or to those of these operations."""
         self._silenced = operations
         self._released.clear()
         try:
@@ -112,9 +112,9 @@ class FaultyService(Proxy):
         finally:
             self._released.set()
 
-    def answer(self, asked: AwsRequest) -> Answer:
-        self.calls[asked.operation] += 1
-        if not self._released.is_set() and (not self._silenced or asked.operation in self._silenced):
+    def respond(self, request: AwsRequest) -> AwsResponse:
+        self.calls[request.operation] += 1
+        if not self._released.is_set() and (not self._silenced or request.operation in self._silenced):
             self._released.wait()
-            return failing(asked)
-        return self._fault(asked) or self.forward(asked)
+            return failing(request)
+        return self._fault(request) or self.forward(request)

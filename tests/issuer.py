@@ -16,7 +16,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 URL = "https://issuer.example/"
 AUDIENCE = "https://hooklog.example/api"
 ELSEWHERE = "/elsewhere.json"
-"""Where it sends those on who follow redirects, and has the keys."""
+"""The target of its redirects, which serves the keys."""
 
 
 def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
@@ -60,13 +60,13 @@ def mint(key: Any, algorithm: str, kid: str | None = None, **claims: Any) -> str
         "scope": "openid executions:read",
         **claims,
     }
-    stated = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(stated, key, algorithm, headers={"kid": kid} if kid else None)
+    given = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(given, key, algorithm, headers={"kid": kid} if kid else None)
 
 
 @dataclass
 class Issuer:
-    """Its response can be changed at any time; `fetched` counts requests."""
+    """An issuer whose response a test can change; `fetched` counts requests."""
 
     body: bytes = b""
     status: int = 200

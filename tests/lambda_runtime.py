@@ -1,7 +1,7 @@
 """A starter of functions that works as Lambda does.
 
 Its real runtime client calls our Runtime API. The client is awslambdaric, in its own environment without anything else
-(`.venv-runtime`, made by make with Python 3.13 where the machine has it). The function sees its built code and the
+(`.venv-runtime`, made by make with Python 3.13 if installed). The function sees its built code and the
 built layer, as Lambda lays them out.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -23,15 +23,15 @@ from typing import Any, Final, NamedTuple
 from tests.template import ROOT
 
 PYTHON: Final = ROOT / ".venv-runtime" / "bin" / "python"
-ANSWER_SECONDS: Final = 60
+RESPONSE_SECONDS: Final = 60
 _API: Final = "/2018-06-01/runtime"
 
 
-class Answer(NamedTuple):
+class Outcome(NamedTuple):
     """How an invocation or the start of a function ended."""
 
     kind: str
-    """`response`, `error`, or `init/error` where the handler could not be loaded."""
+    """`response`, `error`, or `init/error` if the handler could not be loaded."""
     body: Any
 
 
@@ -44,7 +44,7 @@ class RuntimeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.timeout_seconds = timeout_seconds
         self.events: Queue[bytes] = Queue()
-        self.answers: Queue[Answer] = Queue()
+        self.outcomes: Queue[Outcome] = Queue()
         self.closing = Event()
 
     @property
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi
 
     def do_GET(self) -> None:
-        """`/runtime/invocation/next`: held until there is an event."""
+        """Handle `/runtime/invocation/next`: wait until there is an event."""
         while not self.server.closing.is_set():
             try:
                 event = self.server.events.get(timeout=0.1)
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Accept a response, or an error of an invocation or of the start."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         kind = self.path.rpartition("/")[2]
-        self.server.answers.put(Answer("init/error" if self.path.startswith(f"{_API}/init/") else kind, body))
+        self.server.outcomes.put(Outcome("init/error" if self.path.startswith(f"{_API}/init/") else kind, body))
         self._respond(202, b'{"status":"OK"}')
 
     def _respond(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -94,14 +94,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing."""
+        """Do not log requests."""
 
 
 class Function(NamedTuple):
-    """What a function is started with."""
+    """The code, layer and settings of a function."""
 
     code: Path
-    """What SAM built of it."""
+    """The folder of the code that SAM built."""
     layer: Path
     environment: Mapping[str, str]
     memory_mb: int
@@ -138,39 +138,40 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
             api.server_close()
 
 
-def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Answer:
+def invoke(function: Function, event: Mapping[str, Any], folder: Path) -> Outcome:
     """Start the function, invoke it with an event and return the outcome.
 
-    Raises AssertionError without one.
+    Raises AssertionError if there is none.
     """
     with started(function, folder) as api:
         return invoke_started(api, folder, event)
 
 
-def invoke_started(api: RuntimeApi, folder: Path, event: Mapping[str, Any]) -> Answer:
-    """Hand an event to a function that was started in `folder`.
+def invoke_started(api: RuntimeApi, folder: Path, event: Mapping[str, Any]) -> Outcome:
+    """Send an event to a function that was started in `folder`.
 
-    Raises AssertionError if there is no answer.
+    Raises AssertionError if there is no response.
     """
     api.events.put(json.dumps(event).encode())
     try:
-        return api.answers.get(timeout=ANSWER_SECONDS)
+        return api.outcomes.get(timeout=RESPONSE_SECONDS)
     except Empty:
-        raise AssertionError(f"no answer:\n{(folder / 'printed').read_text()[-3000:]}") from None
+        raise AssertionError(f"no response:\n{(folder / 'printed').read_text()[-3000:]}") from None
 
 
 @cache
 def can_isolate() -> bool:
     """Return whether this machine allows a process its own mounts."""
-    try_it = ["unshare", "--map-root-user", "--mount", "mount", "-o", "bind,remount,ro", "/"]
-    return bool(shutil.which("unshare")) and not subprocess.run(try_it, capture_output=True, check=False).returncode
+    command = ["unshare", "--map-root-user", "--mount", "mount", "-o", "bind,remount,ro", "/"]
+    return bool(shutil.which("unshare")) and not subprocess.run(command, capture_output=True, check=False).returncode
 
 
 def _command(function: Function, folder: Path) -> list[str]:
-    """As Lambda does: all is read-only but /tmp, and nobody can use /dev/shm.
+    """Return the command that runs the function as on Lambda.
 
-    Without `unshare`, code and layer are
-    copies, so that nothing can be written into the build."""
+    All is read-only except /tmp, and /dev/shm cannot be used. Without `unshare`, code and layer are copied, so that
+    the build cannot be changed.
+    """
     task, layer = folder / "task", folder / "opt" / "python"
     run = f"ulimit -d {function.memory_mb * 1024} && exec {shlex.quote(str(PYTHON))} -m awslambdaric app.lambda_handler"
     if not can_isolate():

@@ -28,7 +28,7 @@ _ENCODED: Final = [base64.b64encode(bytes(shift) + PLANTED.encode())[4:-4].decod
 """Its base64 at each of the three possible offsets."""
 
 _SECRETS: Final = {
-    "what was planted": re.compile("|".join([PLANTED, *_ENCODED])),
+    "the planted secret": re.compile("|".join([PLANTED, *_ENCODED])),
     "a payload": re.compile(r"order\\*[\"']?: ?1742"),
     "a token": re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
     "a webhook's secret": re.compile(r"whsec_\w{8}"),
@@ -70,8 +70,8 @@ class _Written(logging.Handler):
         self._texts.append(text)
 
     def take(self) -> list[str]:
-        taken, self._texts = self._texts, []
-        return taken
+        texts, self._texts = self._texts, []
+        return texts
 
 
 _written: Final = _Written()

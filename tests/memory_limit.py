@@ -2,7 +2,7 @@
 
 Usage: `python -m tests.memory_limit SendWebhooksFunction 32` < event.
 
-The handler may allocate so many MiB after it is loaded. Prints its result as JSON; fails if the handler does.
+The handler may allocate this many MiB after it is loaded. Prints its result as JSON; fails if the handler does.
 """
 
 import json

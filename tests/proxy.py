@@ -1,6 +1,6 @@
 """An HTTP proxy between the functions and an AWS service.
 
-It forwards requests or answers them.
+It forwards requests or responds itself.
 """
 
 import socket
@@ -22,7 +22,7 @@ _KEPT: Final = ("content-type", "x-amz")
 
 @dataclass(frozen=True, slots=True)
 class AwsRequest:
-    """A request of the SDK, with its spelling of the headers."""
+    """A request of the SDK, with the headers' original case."""
 
     method: str
     path: str
@@ -36,14 +36,14 @@ class AwsRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AwsResponse:
     status: int
     body: bytes
     headers: Mapping[str, str]
 
 
 class Proxy:
-    """Forwards to `endpoint`; a subclass can answer requests instead."""
+    """Forwards to `endpoint`; a subclass can respond instead."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
@@ -63,8 +63,8 @@ class Proxy:
     ) -> None:
         self._server.shutdown()
         self._thread.join()
-        for connection in list(self._open):  # kept by clients, whose next request would be waited for
-            with suppress(OSError):  # ended meanwhile
+        for connection in list(self._open):  # clients keep them open, and the handlers would wait for a request
+            with suppress(OSError):  # already closed
                 connection.shutdown(socket.SHUT_RD)
         self._server.server_close()
         self._session.close()
@@ -73,16 +73,16 @@ class Proxy:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def answer(self, asked: AwsRequest) -> Answer:
-        return self.forward(asked)
+    def respond(self, request: AwsRequest) -> AwsResponse:
+        return self.forward(request)
 
-    def forward(self, asked: AwsRequest, endpoint: str = "") -> Answer:
+    def forward(self, request: AwsRequest, endpoint: str = "") -> AwsResponse:
         """Forward a request to the proxy's endpoint, or to the given one."""
-        sent = {name: value for name, value in asked.headers.items() if name.lower() not in _NOT_FORWARDED}
-        url = f"{endpoint or self._endpoint}{asked.path}"
-        answer = self._session.request(asked.method, url, data=asked.body, headers=sent, timeout=60)
-        kept = {name: value for name, value in answer.headers.items() if name.lower().startswith(_KEPT)}
-        return Answer(answer.status_code, answer.content, kept)
+        forwarded = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED}
+        url = f"{endpoint or self._endpoint}{request.path}"
+        response = self._session.request(request.method, url, data=request.body, headers=forwarded, timeout=60)
+        headers = {name: value for name, value in response.headers.items() if name.lower().startswith(_KEPT)}
+        return AwsResponse(response.status_code, response.content, headers)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         proxy = self
@@ -102,13 +102,13 @@ class Proxy:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                answer = proxy.answer(AwsRequest(self.command, self.path, dict(self.headers.items()), body))
-                self.send_response(answer.status)
-                for name, value in answer.headers.items():
+                response = proxy.respond(AwsRequest(self.command, self.path, dict(self.headers.items()), body))
+                self.send_response(response.status)
+                for name, value in response.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(answer.body)))
+                self.send_header("Content-Length", str(len(response.body)))
                 self.end_headers()
-                self.wfile.write(answer.body)
+                self.wfile.write(response.body)
 
             do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - the base class says so
 
@@ -119,6 +119,6 @@ class Proxy:
                     self.close_connection = True
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-                """Nothing."""
+                """Do not log requests."""
 
         return Handler

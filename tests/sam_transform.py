@@ -2,8 +2,8 @@
 
 Runs in .venv-stack, which has both.
 
-Reads a JSON list of changes, of parameters and of where what was built lies, and writes the resources for each, with
-those left out whose condition does not hold. `schemas` instead: reads a JSON list of resource types, and writes which
+Reads a JSON list of changes (to parameters and to the locations of artifacts), and writes the resources for each,
+except those whose condition is false. With `schemas`, it reads a JSON list of resource types instead, and writes which
 of their properties cannot be changed.
 """
 
@@ -25,7 +25,7 @@ PSEUDO_PARAMETERS = {"AWS::Region": places.REGION, "AWS::AccountId": "1234567890
 
 
 class _ManagedPolicies:
-    """The managed policies; the template uses none."""
+    """No managed policies: the template uses none."""
 
     def load(self) -> dict[str, str]:
         return {}
@@ -40,7 +40,7 @@ def transformed(
             resource["Properties"]["CodeUri"] = f"s3://artifacts/{code}"
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = f"s3://artifacts/{layer}"
-    # CloudFormation hands every parameter on as a string, also a number and a default.
+    # CloudFormation passes every parameter as a string, including numbers and defaults.
     values = {name: str(parameter["Default"]) for name, parameter in template["Parameters"].items()}
     values |= {name: value for name, value in parameters.items() if name in values}
     expanded = expand_language_extensions(template, {**values, **PSEUDO_PARAMETERS}, enabled=True)
@@ -55,7 +55,7 @@ def transformed(
 
 
 def schema(kind: str) -> dict[str, list[str]]:
-    """Names of its top-level properties, each list as CloudFormation has it."""
+    """Return the create-only and the identifying properties of a resource type."""
     found = PROVIDER_SCHEMA_MANAGER.get_resource_schema(places.REGION, kind).schema
     create_only = [*found.get("createOnlyProperties", []), *found.get("conditionalCreateOnlyProperties", [])]
     return {"create_only": _names(create_only), "identifier": _names(found.get("primaryIdentifier", []))}
@@ -67,8 +67,8 @@ def _names(pointers: list[str]) -> list[str]:
 
 if __name__ == "__main__":
     logging.disable()
-    asked = json.load(sys.stdin)
+    items = json.load(sys.stdin)
     if sys.argv[1:] == ["schemas"]:
-        json.dump({kind: schema(kind) for kind in asked}, sys.stdout)
+        json.dump({kind: schema(kind) for kind in items}, sys.stdout)
     else:
-        json.dump([transformed(**change) for change in asked], sys.stdout)
+        json.dump([transformed(**change) for change in items], sys.stdout)

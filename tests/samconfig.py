@@ -30,19 +30,19 @@ def transformed(changes: Iterable[Mapping[str, Any]]) -> list[Resources]:
 
     See tests/sam_transform.py.
     """
-    found: list[Resources] = json.loads(stack_python("tests.sam_transform", given=list(changes)))
+    found: list[Resources] = json.loads(stack_python("tests.sam_transform", stdin=list(changes)))
     return found
 
 
-def stack_python(module: str, *arguments: str, given: Any) -> str:
+def stack_python(module: str, *arguments: str, stdin: Any) -> str:
     """Run a module in the SAM CLI's environment and return its output.
 
     Its stdin is JSON.
     """
     command = [str(places.STACK_BIN / "python"), "-m", module, *arguments]
     environment = {"AWS_DEFAULT_REGION": places.REGION}
-    ended = subprocess.run(
-        command, input=json.dumps(given), capture_output=True, text=True, check=False, cwd=ROOT, env=environment
+    process = subprocess.run(
+        command, input=json.dumps(stdin), capture_output=True, text=True, check=False, cwd=ROOT, env=environment
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout

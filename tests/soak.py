@@ -184,7 +184,7 @@ class Soak:
     def _enqueue(self) -> None:
         """Enqueue batches of ten, no faster than they are sent.
 
-        Now and then adds a poison message.
+        Adds a poison message occasionally.
         """
         for start in range(0, self._messages, BATCH):
             entries = [self._entry(number) for number in range(start, min(start + BATCH, self._messages))]
@@ -198,8 +198,8 @@ class Soak:
                 time.sleep(0.2)
 
     def _put(self, entries: Sequence[Any]) -> None:
-        answer = self._sqs.send_message_batch(QueueUrl=self._outputs["QueueUrl"], Entries=entries)
-        assert not answer.get("Failed")
+        response = self._sqs.send_message_batch(QueueUrl=self._outputs["QueueUrl"], Entries=entries)
+        assert not response.get("Failed")
 
     def _entry(self, number: int) -> dict[str, Any]:
         message_id = f"m{number}"
@@ -221,19 +221,19 @@ class Soak:
         faults: list[tuple[str, Callable[[], AbstractContextManager[None]]]] = [
             ("DynamoDB fails", lambda: dynamodb.breaking(failing)),
             ("DynamoDB throttles", lambda: dynamodb.breaking(throttled)),
-            ("DynamoDB takes nothing of a batch", lambda: dynamodb.breaking(unprocessed)),
-            ("DynamoDB leaves items over", lambda: dynamodb.breaking(half_processed(dynamodb, 20))),
+            ("DynamoDB processes nothing of a batch", lambda: dynamodb.breaking(unprocessed)),
+            ("DynamoDB leaves items unprocessed", lambda: dynamodb.breaking(half_processed(dynamodb, 20))),
             ("DynamoDB is silent", dynamodb.silent),
             ("the sender is killed", self._kill),
             ("the sender is killed between sending and logging", lambda: self._kill_before_logging(dynamodb)),
         ]
-        chance = random.Random(self._random.random())
-        deck = itertools.chain.from_iterable(chance.sample(faults, len(faults)) for _ in itertools.repeat(None))
-        while not self._stop.wait(chance.uniform(*PAUSE_SECONDS)):
+        generator = random.Random(self._random.random())
+        deck = itertools.chain.from_iterable(generator.sample(faults, len(faults)) for _ in itertools.repeat(None))
+        while not self._stop.wait(generator.uniform(*PAUSE_SECONDS)):
             name, fault = next(deck)
             print(f"{time.strftime('%H:%M:%S')} {name}; {len(self.reconciliation.enqueued)} enqueued", flush=True)
             with fault():
-                self._stop.wait(chance.uniform(*FAULT_SECONDS))
+                self._stop.wait(generator.uniform(*FAULT_SECONDS))
 
     @contextmanager
     def _kill(self) -> Iterator[None]:
@@ -242,7 +242,7 @@ class Soak:
 
     @contextmanager
     def _kill_before_logging(self, dynamodb: FaultyService) -> Iterator[None]:
-        """Kill senders while DynamoDB does not answer: what they have sent is not logged."""
+        """Kill senders while DynamoDB does not respond, before they log what they sent."""
         with dynamodb.silent():
             self._stop.wait(1)
             with self._kill():
@@ -300,10 +300,10 @@ class Soak:
                 cursor = page["next_cursor"]
 
     def _read_received(self) -> Counter[Attempt]:
-        answer = requests.get(f"{self._receiver}/_received", {"bodies": "0"}, timeout=120).json()
-        headers = [{name.lower(): value for name, value in request["headers"]} for request in answer]
-        ours = [each for each in headers if each.get("x-hooklog-webhook", "").startswith(f"{self._run}.")]
-        return Counter((each["webhook-id"], each["x-hooklog-attempt"]) for each in ours)
+        received = requests.get(f"{self._receiver}/_received", {"bodies": "0"}, timeout=120).json()
+        headers = [{name.lower(): value for name, value in request["headers"]} for request in received]
+        own = [each for each in headers if each.get("x-hooklog-webhook", "").startswith(f"{self._run}.")]
+        return Counter((each["webhook-id"], each["x-hooklog-attempt"]) for each in own)
 
 
 def _split_by_size(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

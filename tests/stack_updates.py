@@ -10,7 +10,7 @@ from typing import Any
 Resources = Mapping[str, Mapping[str, Any]]
 Schemas = Mapping[str, Mapping[str, list[str]]]
 
-KEPT = frozenset(
+STATEFUL = frozenset(
     {
         "AWS::DynamoDB::Table",
         "AWS::KMS::Key",
@@ -23,10 +23,10 @@ KEPT = frozenset(
         "AWS::ApiGateway::Stage",
     }
 )
-"""Resources that hold something, or whose address others know."""
+"""Resources that hold data or whose address is known outside the stack."""
 
-REPLACED_AT_A_LOSS = KEPT | {"AWS::Logs::LogGroup"}
-"""A function that is gone takes its log group along."""
+NOT_REPLACEABLE = STATEFUL | {"AWS::Logs::LogGroup"}
+"""Log groups may be deleted with their function, but not replaced."""
 
 
 def problems(before: Resources, after: Resources, schemas: Schemas) -> list[str]:
@@ -39,7 +39,7 @@ def problems(before: Resources, after: Resources, schemas: Schemas) -> list[str]
             if kind == "AWS::SecretsManager::Secret" and old.get("GenerateSecretString") != new.get(
                 "GenerateSecretString"
             ):
-                found.append(f"{name}: would get another secret")
+                found.append(f"{name}: would get a new secret")
             if kind == "AWS::DynamoDB::Table":
                 found += (f"{name}: {problem}" for problem in _refused_by_dynamodb(old, new))
     return sorted([*found, *_taken(before, after, schemas)])
@@ -52,19 +52,22 @@ def _properties(resource: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _lost(before: Resources, after: Resources) -> Iterator[str]:
     for name, resource in before.items():
-        if resource["Type"] in KEPT and after.get(name, {}).get("Type") != resource["Type"]:
+        if resource["Type"] in STATEFUL and after.get(name, {}).get("Type") != resource["Type"]:
             yield f"{name}: would be deleted"
 
 
 def _replaced(
     kind: str, old: Mapping[str, Any], new: Mapping[str, Any], schema: Mapping[str, list[str]]
 ) -> Iterator[str]:
-    """What it creates in its place must have another name, if its name is given."""
+    """Yield a replacement that loses data or that CloudFormation refuses.
+
+    It creates the new resource first, whose name must differ if the template sets one.
+    """
     changed = sorted(name for name in schema["create_only"] if old.get(name) != new.get(name))
-    if changed and kind in REPLACED_AT_A_LOSS:
-        yield f"would be replaced for another {', '.join(changed)}"
+    if changed and kind in NOT_REPLACEABLE:
+        yield f"would be replaced: {', '.join(changed)} changed"
     elif changed and (own := _own_name(old, schema)) and own == _own_name(new, schema):
-        yield f"would be replaced for another {', '.join(changed)}, which is refused while it keeps its name"
+        yield f"would be replaced: {', '.join(changed)} changed; refused because the name stays the same"
 
 
 def _own_name(properties: Mapping[str, Any], schema: Mapping[str, list[str]]) -> tuple[str, ...]:
@@ -82,7 +85,7 @@ def _taken(before: Resources, after: Resources, schemas: Schemas) -> Iterator[st
     for name, resource in after.items():
         other = places.get(_place(resource, schemas), name)
         if name not in before and other != name:
-            yield f"{name}: would be created while {other} is there under the same name"
+            yield f"{name}: would be created while {other} still has the same name"
 
 
 def _place(resource: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
@@ -96,23 +99,23 @@ def _place(resource: Mapping[str, Any], schemas: Schemas) -> tuple[str, ...]:
 def _refused_by_dynamodb(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
     yield from _refused_indexes(_indexes(old), _indexes(new))
     if old.get("LocalSecondaryIndexes") != new.get("LocalSecondaryIndexes"):
-        yield "would be replaced for other LocalSecondaryIndexes"
+        yield "would be replaced: LocalSecondaryIndexes changed"
     if _differ(old, new, "BillingMode") and _differ(old, new, "TableClass"):
         yield "BillingMode and TableClass cannot be changed by one update"
     for name, attribute in (("TimeToLiveSpecification", "AttributeName"), ("StreamSpecification", "StreamViewType")):
-        one, other = old.get(name, {}).get(attribute), new.get(name, {}).get(attribute)
-        if one and other and one != other:
-            yield f"{name} cannot get another {attribute} by one update"
+        before, after = old.get(name, {}).get(attribute), new.get(name, {}).get(attribute)
+        if before and after and before != after:
+            yield f"{attribute} of {name} cannot be changed by one update"
 
 
 def _refused_indexes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    made = sorted(old.keys() ^ new.keys())
-    if len(made) > 1:
-        yield f"one index an update can be created or deleted, not {', '.join(made)}"
+    changed = sorted(old.keys() ^ new.keys())
+    if len(changed) > 1:
+        yield f"an update can create or delete only one index, not {', '.join(changed)}"
     for name in sorted(old.keys() & new.keys()):
         for part in ("KeySchema", "Projection"):
             if _unordered(old[name][part]) != _unordered(new[name][part]):
-                yield f"the index {name} cannot get another {part}"
+                yield f"{part} of the index {name} cannot be changed"
 
 
 def _indexes(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
@@ -120,7 +123,7 @@ def _indexes(properties: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
 
 
 def _unordered(part: Any) -> Any:
-    """An INCLUDE list is a set; the keys of an index are not."""
+    """Sort an INCLUDE list, whose order does not matter; that of keys does."""
     attributes = {"NonKeyAttributes": sorted(part["NonKeyAttributes"])} if "NonKeyAttributes" in part else {}
     return {**part, **attributes} if isinstance(part, dict) else part
 

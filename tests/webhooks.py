@@ -26,10 +26,10 @@ class Api:
         if handler not in self._endpoints:
             overrides = self._put_settings if handler == "put_webhook" else {}
             self._endpoints[handler] = self._aws.endpoint(handler, **overrides)
-        answer = self._endpoints[handler].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
-        body = json.loads(answer["body"] or "{}")
-        check_documented(handler, answer["statusCode"], body)
-        return answer["statusCode"], body
+        response = self._endpoints[handler].lambda_handler(api_event(path, **{"scope": BOTH, **change}), None)
+        body = json.loads(response["body"] or "{}")
+        check_documented(handler, response["statusCode"], body)
+        return response["statusCode"], body
 
     def put(self, webhook_id: str = ID, /, **fields: Any) -> tuple[int, dict[str, Any]]:
         return self.put_as({}, webhook_id, **fields)

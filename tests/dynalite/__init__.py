@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.proxy import JSON, Answer, AwsRequest, Proxy
+from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 
 IS_WANTED: Final = os.environ.get("TEST_DYNAMODB") == "dynalite"
 START_SECONDS: Final = 60
@@ -28,12 +28,12 @@ class Router(Proxy):
         super().__init__(endpoint)
         self._dynamodb = dynamodb
 
-    def answer(self, asked: AwsRequest) -> Answer:
-        if not asked.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
-            return self.forward(asked)
-        if asked.operation == "UpdateTimeToLive":
-            return Answer(200, asked.body, JSON)
-        return self.forward(asked, self._dynamodb)
+    def respond(self, request: AwsRequest) -> AwsResponse:
+        if not request.headers.get("X-Amz-Target", "").startswith("DynamoDB_"):
+            return self.forward(request)
+        if request.operation == "UpdateTimeToLive":
+            return AwsResponse(200, request.body, JSON)
+        return self.forward(request, self._dynamodb)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from local import aws, places
 from tests import template
 from tests.deployment import Deployment
 from tests.events import api_event, sqs_event
-from tests.lambda_runtime import PYTHON, Answer, Function, RuntimeApi, can_isolate, invoke, invoke_started, started
+from tests.lambda_runtime import PYTHON, Function, Outcome, RuntimeApi, can_isolate, invoke, invoke_started, started
 from tests.openapi import operations
 from tests.stack_changes import physical_id
 from tests.template import ROOT, load_template
@@ -71,7 +71,7 @@ def code(logical_id: str) -> Path:
     return Path(places.BUILD, folder).resolve()
 
 
-def answered(answer: Answer) -> Any:
+def answered(answer: Outcome) -> Any:
     assert answer.kind == "response", answer
     return answer.body
 

@@ -14,7 +14,7 @@ from local import aws
 from local.deployment import read_stack_outputs
 from tests.deployment import Deployment, Receiver, mint, received, until
 from tests.faults import FaultyService
-from tests.proxy import Answer, AwsRequest
+from tests.proxy import AwsRequest, AwsResponse
 from tests.stack_changes import (
     changed_environment,
     changed_visibility_timeout,
@@ -194,7 +194,7 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
         ExitStack() as silence,
     ):
 
-        def falls_silent(asked: AwsRequest) -> Answer | None:
+        def falls_silent(asked: AwsRequest) -> AwsResponse | None:
             if asked.operation == "SendMessageBatch" and webhook_id.encode() in asked.body:
                 silence.enter_context(sqs.silent())
             return None

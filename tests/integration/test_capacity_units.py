@@ -21,7 +21,7 @@ from benchmarks.counting import Request, Tally, count_units, measure_size
 from tests import dynalite
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.proxy import Answer, AwsRequest, Proxy
+from tests.proxy import AwsRequest, AwsResponse, Proxy
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.skipif(
@@ -48,7 +48,7 @@ class Meter(Proxy):
         self.write_units: Counter[str] = Counter()
         """By table."""
 
-    def answer(self, asked: AwsRequest) -> Answer:
+    def respond(self, asked: AwsRequest) -> AwsResponse:
         wanted = json.loads(asked.body)
         body = json.dumps({**wanted, "ReturnConsumedCapacity": "INDEXES"}).encode()
         answer = self.forward(replace(asked, body=body))

@@ -33,7 +33,7 @@ class Logs:
     """The sender's log group: pages of events, and the requests for them."""
 
     def __init__(self, *lines: dict[str, Any], ages: tuple[int, ...] = ()) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = [
             {
                 "eventId": str(number),
@@ -47,7 +47,7 @@ class Logs:
         return self
 
     def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
-        self.asked.append(asked)
+        self.requests.append(asked)
         yield from ({"events": [event]} for event in self.events if event["timestamp"] >= asked["startTime"])
 
 
@@ -79,7 +79,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], s
 
 
 def test_failures_of_one_webhook_come_from_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    api.answers = [
+    api.responses = [
         (200, {"executions": [execution(3)], "next_cursor": "next"}),
         (200, {"executions": [execution(2), execution(1)], "next_cursor": None}),
     ]
@@ -88,7 +88,7 @@ def test_failures_of_one_webhook_come_from_the_api(api: FakeApi, capsys: pytest.
         [execution(3), execution(2)],
         "There are more than 2: raise --limit or shorten --since\n",
     )
-    (path, first, _), (_, second, _) = api.asked
+    (path, first, _), (_, second, _) = api.requests
     assert path == "/webhooks/acme.orders/executions"
     assert first == {"limit": "3", "status": "failure", "from": "2026-11-24T02:00:00.000000Z"}
     assert second == {**first, "cursor": "next"}
@@ -102,7 +102,7 @@ def test_failures_of_all_webhooks_come_from_the_log(capsys: pytest.CaptureFixtur
     assert [one["execution_id"] for one in found] == [execution(number)["execution_id"] for number in (3, 2, 1)]
     assert found[0]["executed_at"] == "2026-11-24T02:20:03.387442Z"
     assert noted == ""
-    (asked,) = logs.asked
+    (asked,) = logs.requests
     assert abs(asked["startTime"] - _milliseconds(datetime.now(UTC) - timedelta(hours=2))) < 60_000
     assert asked["logGroupName"] == "sender"
     run("failures --limit 2", logs=logs)
@@ -123,23 +123,23 @@ def test_top_counts_each_line_once_while_it_is_in_the_window() -> None:
     assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
     assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
     assert [line["n"] for line in window.refresh(log, NOW + timedelta(seconds=20))] == [2]
-    assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.asked[1:]] == [-30_000, -30_000]
+    assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.requests[1:]] == [-30_000, -30_000]
 
 
 def test_recover_starts_a_recovery_and_waits_for_it(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     running = {"status": "running", "found": 4, "queued": 1}
     done = {"status": "done", "found": 4, "queued": 4}
-    api.answers = [(202, {"recovery_id": "rec_1"}), (200, running), (200, done)]
+    api.responses = [(202, {"recovery_id": "rec_1"}), (200, running), (200, done)]
     run("recover acme.orders --since 2026-11-24T02:00Z --until 2026-11-24T05:00Z", api)
     assert printed(capsys)[0] == [{"recovery_id": "rec_1", **done}]
-    (path, _, period), *_ = api.asked
+    (path, _, period), *_ = api.requests
     assert path == "/webhooks/acme.orders/recover"
     assert period == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
 
 
 def test_a_stopped_recovery_is_a_failure(api: FakeApi) -> None:
     stopped = {"status": "stopped", "found": 4, "queued": 1}
-    api.answers = [(202, {"recovery_id": "rec_1"}), (200, stopped)]
+    api.responses = [(202, {"recovery_id": "rec_1"}), (200, stopped)]
     with pytest.raises(CliFailure, match=r"^rec_1 made no progress .*: queued 1 of 4$") as failed:
         run("recover acme.orders --since 3h", api)
     assert failed.value.code == ExitCode.FAILED
@@ -147,7 +147,7 @@ def test_a_stopped_recovery_is_a_failure(api: FakeApi) -> None:
 
 def test_a_second_recovery_names_the_running_one(api: FakeApi) -> None:
     error = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
-    api.answers = [(409, {"error": error})]
+    api.responses = [(409, {"error": error})]
     with pytest.raises(
         CliFailure, match=r"^The API answered 409: a recovery of this webhook is running: rec_1$"
     ) as failed:
@@ -167,7 +167,7 @@ def test_a_second_recovery_names_the_running_one(api: FakeApi) -> None:
     ],
 )
 def test_an_error_of_the_api_is_printed_and_has_its_exit_code(api: FakeApi, status: int, code: ExitCode) -> None:
-    api.answers = [(status, {"error": {"code": "x", "message": "there is a reason"}})]
+    api.responses = [(status, {"error": {"code": "x", "message": "there is a reason"}})]
     with pytest.raises(CliFailure, match=f"^The API answered {status}: there is a reason$") as failed:
         run("show acme.orders x", api)
     assert failed.value.code == code
@@ -175,7 +175,7 @@ def test_an_error_of_the_api_is_printed_and_has_its_exit_code(api: FakeApi, stat
 
 def test_each_wrong_field_has_a_line(api: FakeApi) -> None:
     errors = [{"field": "limit", "message": "limit is 0"}, {"field": "from", "message": "from is no time"}]
-    api.answers = [(400, {"error": {"code": "x", "message": "both", "field": "limit", "errors": errors}})]
+    api.responses = [(400, {"error": {"code": "x", "message": "both", "field": "limit", "errors": errors}})]
     with pytest.raises(CliFailure, match=r"^The API answered 400:\n  limit: limit is 0\n  from: from is no time$"):
         run("show acme.orders x", api)
 
@@ -189,7 +189,7 @@ def test_each_wrong_field_has_a_line(api: FakeApi) -> None:
 )  # fmt: skip
 def test_an_error_of_another_form_is_named_by_its_status(api: FakeApi, body: dict[str, Any]) -> None:
     """Return an error as a proxy or API Gateway does."""
-    api.answers = [(503, body)]
+    api.responses = [(503, body)]
     with pytest.raises(CliFailure, match=r"^The API answered 503 Service Unavailable$"):
         run("show acme.orders x", api)
 
@@ -213,7 +213,7 @@ SHOWN: dict[str, tuple[Any, str]] = {
 def test_any_response_body_can_be_shown(
     api: FakeApi, capsys: pytest.CaptureFixture[str], body: str, seen: str, as_json: bool
 ) -> None:
-    api.answers = [(200, {"response_headers": {"X": body[:50]}, "response_body": body})]
+    api.responses = [(200, {"response_headers": {"X": body[:50]}, "response_body": body})]
     run("show acme.orders x", api, as_json=as_json)
     written = capsys.readouterr().out
     if as_json:
@@ -254,25 +254,25 @@ FOREIGN = [("evil.w1", "acme.all"), ("evil.w2", "acme"), ("acmeX", "acme"), ("w1
 
 def test_webhooks_in_another_tenants_topic_are_listed(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = ([webhook(*each) for each in found] for found in (OWN, FOREIGN))
-    api.answers = [(200, {"webhooks": first, "next_cursor": "n"}), (200, {"webhooks": second, "next_cursor": None})]
+    api.responses = [(200, {"webhooks": first, "next_cursor": "n"}), (200, {"webhooks": second, "next_cursor": None})]
     with pytest.raises(CliFailure, match="5 of 10") as failed:
         run("topics", api)
     assert failed.value.code == ExitCode.FAILED
     found, _ = printed(capsys)
     assert [(one["webhook_id"], one["topic"]) for one in found] == FOREIGN
     assert found[0] == {"webhook_id": "evil.w1", "topic": "acme.all", "enabled": True, "url": "https://shop.example/"}
-    assert [parameters for _, parameters, _ in api.asked] == [{"limit": "100"}, {"limit": "100", "cursor": "n"}]
+    assert [parameters for _, parameters, _ in api.requests] == [{"limit": "100"}, {"limit": "100", "cursor": "n"}]
 
 
 def test_no_webhook_in_another_tenants_topic_is_a_success(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    api.answers = [(200, {"webhooks": [webhook(*each) for each in OWN], "next_cursor": None})]
+    api.responses = [(200, {"webhooks": [webhook(*each) for each in OWN], "next_cursor": None})]
     run("topics", api)
     assert printed(capsys) == ([], "")
 
 
 def test_a_tenant_can_be_several_parts_of_a_name(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     named = [("eu.acme.w1", "eu.acme.all"), ("eu.acme.w2", "eu.globex.all"), ("eu.acme.w3", "eu")]
-    api.answers = 2 * [(200, {"webhooks": [webhook(*each) for each in named], "next_cursor": None})]
+    api.responses = 2 * [(200, {"webhooks": [webhook(*each) for each in named], "next_cursor": None})]
     run("topics", api)
     with pytest.raises(CliFailure, match="2 of 3"):
         run("topics --depth 2", api)

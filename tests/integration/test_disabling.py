@@ -18,7 +18,7 @@ from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
-from tests.proxy import Answer, AwsRequest
+from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
@@ -416,7 +416,7 @@ class TestFaults:
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
 
-        def lost_once(asked: AwsRequest) -> Answer | None:
+        def lost_once(asked: AwsRequest) -> AwsResponse | None:
             if asked.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
                 return None
             aws.dynamodb.update_item(**json.loads(asked.body))

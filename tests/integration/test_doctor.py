@@ -75,8 +75,8 @@ def api() -> Iterator[FakeApi]:
 @pytest.fixture
 def account(api: FakeApi, layer_url: str) -> Account:
     Layer.content, Layer.parts = archive(".py", ".cpython-313.pyc"), []
-    api.answers, api.asked = [executions(result=404)], []
-    api.answers += [details("http_status"), (204, {})]
+    api.responses, api.requests = [executions(result=404)], []
+    api.responses += [details("http_status"), (204, {})]
     return Account(f"http://127.0.0.1:{api.server_port}", layer_url)
 
 
@@ -114,7 +114,7 @@ def test_a_healthy_stack_passes_every_check(account: Account, capsys: pytest.Cap
 
 
 def answer(name: str, content: Any) -> Callable[[Account], None]:
-    return lambda account: account.answers.update({name: content})
+    return lambda account: account.responses.update({name: content})
 
 
 def set_to(**values: Any) -> Callable[[Account], None]:
@@ -329,25 +329,25 @@ def test_a_denied_action_is_named_and_is_not_a_failure(
 ) -> None:
     code, action, checks = DENIED[operation]
     text = f"User: arn:aws:iam::1:user/x is not authorized to perform: {action} on resource: y"
-    account.answers[operation] = Refused(code, text)
+    account.responses[operation] = Refused(code, text)
     unknown = [row["found"] for row in examine(account, capsys).values() if row["status"] == "unknown"]
     assert unknown == checks * [f"Your credentials do not allow {action}."]
 
 
 def test_a_denial_without_an_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
-    account.answers["lambda.GetAccountSettings"] = Refused("AccessDeniedException")
+    account.responses["lambda.GetAccountSettings"] = Refused("AccessDeniedException")
     assert "GetAccountSettings" in examine(account, capsys)["concurrency"]["found"]
 
 
 def test_an_error_of_aws_fails_only_its_check(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
-    account.answers["lambda.GetEventSourceMapping"] = Refused("ResourceNotFoundException", "no such mapping")
+    account.responses["lambda.GetEventSourceMapping"] = Refused("ResourceNotFoundException", "no such mapping")
     rows = examine(account, capsys, fails=True)
     assert (rows["event sources"]["status"], "no such mapping" in rows["event sources"]["found"]) == ("failed", True)
     assert rows["webhook"]["status"] == "ok"
 
 
 def test_a_stack_that_is_not_hooklogs_is_recognised(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
-    account.answers["cloudformation.ListStackResources"] = {"StackResourceSummaries": []}
+    account.responses["cloudformation.ListStackResources"] = {"StackResourceSummaries": []}
     rows = examine(account, capsys, fails=True)
     assert "no SendWebhooksFunction" in rows["recursion"]["found"]
     assert "no Alarms" in rows["alarm subscribers"]["found"]
@@ -359,7 +359,7 @@ def test_the_functions_that_may_invoke_themselves_are_the_templates() -> None:
 
 
 def sent(account: Account) -> dict[str, Any]:
-    (asked,) = (asked for name, asked in account.asked if name == "sqs.SendMessageBatch")
+    (asked,) = (asked for name, asked in account.requests if name == "sqs.SendMessageBatch")
     (entry,) = asked["Entries"]
     assert entry["MessageGroupId"] == "hooklog.doctor"
     message: dict[str, Any] = json.loads(entry["MessageBody"])
@@ -373,7 +373,7 @@ def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
     assert row["found"].startswith("404 from the stack's own API (4xx is expected), in 34 ms; logged after ")
     message = sent(account)
     assert (message["webhook_id"], message["url"]) == ("hooklog.doctor", f"{account.outputs['ApiUrl']}/doctor")
-    assert [path for path, _, _ in api.asked] == [
+    assert [path for path, _, _ in api.requests] == [
         f"/messages/{message['message_id']}/executions",
         "/webhooks/hooklog.doctor/executions/e1",
         "/messages/m1/details",
@@ -383,7 +383,7 @@ def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
 def test_the_webhook_goes_to_the_given_url_and_is_awaited(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    api.answers = [(200, {"executions": []}), (200, {"executions": []}), executions(result=200)]
+    api.responses = [(200, {"executions": []}), (200, {"executions": []}), executions(result=200)]
     row = examine(account, capsys, "--to https://shop.example/hooks")["webhook"]
     assert (row["status"], row["found"].startswith("200 from https://shop.example/hooks")) == ("ok", True)
     assert sent(account)["url"] == "https://shop.example/hooks"
@@ -402,14 +402,14 @@ def test_the_webhook_goes_to_the_given_url_and_is_awaited(
 def test_a_webhook_that_does_not_arrive_is_a_failure_and_not_retried(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str], words: str, result: int, found: str
 ) -> None:
-    api.answers = [executions(result=result), details("connection_refused"), (204, {})]
+    api.responses = [executions(result=result), details("connection_refused"), (204, {})]
     row = examine(account, capsys, words, fails=True)["webhook"]
     assert (row["status"], row["found"]) == ("failed", found)
-    assert api.asked[-1][0] == "/messages/m1/details"
+    assert api.requests[-1][0] == "/messages/m1/details"
 
 
 def test_an_error_of_the_api_is_a_failure(account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    api.answers = [(500, {"error": {"code": "internal_error", "message": "it is broken"}})]
+    api.responses = [(500, {"error": {"code": "internal_error", "message": "it is broken"}})]
     assert "it is broken" in examine(account, capsys, fails=True)["webhook"]["found"]
 
 

@@ -20,7 +20,7 @@ from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, lagging
 from tests.logs import logged_events
-from tests.proxy import Answer, AwsRequest
+from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import Api
 
@@ -452,14 +452,14 @@ class TestLaggingIndex:
     def test_an_older_execution_is_found_in_the_index(
         self, aws: MockAws, dynamodb: FaultyService, receiver: Receiver
     ) -> None:
-        def two_rows(asked: AwsRequest) -> Answer | None:
+        def two_rows(asked: AwsRequest) -> AwsResponse | None:
             """Return pages of two rows, which stand for thousands."""
             query = json.loads(asked.body)
             if asked.operation != "Query" or "FilterExpression" not in query or "IndexName" in query:
                 return None
             result = aws.dynamodb.query(**{**query, "Limit": 2})
             page = {name: result[name] for name in ("Items", "Count", "ScannedCount", "LastEvaluatedKey")}
-            return Answer(200, json.dumps(page).encode(), {"Content-Type": "application/x-amz-json-1.0"})
+            return AwsResponse(200, json.dumps(page).encode(), {"Content-Type": "application/x-amz-json-1.0"})
 
         app = start(aws)
         event = queued(message(receiver.url("/status/200"), 1), "q1")

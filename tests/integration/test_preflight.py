@@ -14,7 +14,7 @@ import pytest
 
 from cli.preflight import main
 from tests.aws import CREDENTIALS
-from tests.proxy import JSON, Answer, AwsRequest, Proxy
+from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 from tests.template import ROOT
 
 SETTINGS = "/2016-08-19/account-settings"
@@ -27,20 +27,20 @@ class Account(Proxy):
         self.limit = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved or quota}
         self.refused: dict[str, str] = {}
 
-    def answer(self, asked: AwsRequest) -> Answer:
+    def respond(self, asked: AwsRequest) -> AwsResponse:
         service = asked.headers["Authorization"].split("/")[3]
         if code := self.refused.get(service):
             return refusal(service, code)
         if asked.path.startswith(SETTINGS):
-            return Answer(200, json.dumps({"AccountLimit": self.limit}).encode(), JSON)
+            return AwsResponse(200, json.dumps({"AccountLimit": self.limit}).encode(), JSON)
         return self.forward(asked)
 
 
-def refusal(service: str, code: str) -> Answer:
+def refusal(service: str, code: str) -> AwsResponse:
     if service == "lambda":
-        return Answer(403, json.dumps({"Message": "no"}).encode(), {**JSON, "x-amzn-errortype": code})
+        return AwsResponse(403, json.dumps({"Message": "no"}).encode(), {**JSON, "x-amzn-errortype": code})
     error = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
-    return Answer(403, error.encode(), {"Content-Type": "text/xml"})
+    return AwsResponse(403, error.encode(), {"Content-Type": "text/xml"})
 
 
 @pytest.fixture(scope="module")

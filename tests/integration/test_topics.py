@@ -18,7 +18,7 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
 from tests.faults import Fault, FaultyService, failing
-from tests.proxy import Answer, AwsRequest
+from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
 
@@ -103,7 +103,7 @@ def after(calls: int) -> Fault:
     """Make SQS fail after this many requests."""
     left = [calls]
 
-    def fault(asked: AwsRequest) -> Answer | None:
+    def fault(asked: AwsRequest) -> AwsResponse | None:
         left[0] -= 1
         return None if left[0] >= 0 else failing(asked)
 

@@ -17,7 +17,7 @@ from tests.events import api_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
 from tests.openapi import check, operations, resolved
-from tests.proxy import Answer, AwsRequest
+from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import ID, Api, history, recover, resend, send
 
@@ -382,11 +382,11 @@ class TestOneAtATime:
         assert 0 < int(row["expires_at"]["N"]) - time.time() <= LOCK_SECONDS
 
 
-def lost_once(service: FaultyService, operation: str) -> Callable[[AwsRequest], Answer | None]:
+def lost_once(service: FaultyService, operation: str) -> Callable[[AwsRequest], AwsResponse | None]:
     """Forward the first call of an operation, but answer it with a fault."""
     left = [1]
 
-    def fault(asked: AwsRequest) -> Answer | None:
+    def fault(asked: AwsRequest) -> AwsResponse | None:
         if asked.operation != operation or not left[0]:
             return None
         left[0] -= 1

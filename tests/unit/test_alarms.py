@@ -155,7 +155,7 @@ def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
         case "Hooklog":
             service = {"service": {"Ref": "AWS::StackName"}}
             return {**service, "trigger": "event"} if metric in {"Delivered", "Failed"} else service
-    raise ValueError(f"no alarm of ours should watch {namespace}")
+    raise ValueError(f"unexpected namespace {namespace}")
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -259,13 +259,13 @@ def value(dimension: dict[str, Any]) -> str:
 
 
 def raised(alarm: template.Resource, values: Values) -> bool:
-    shown: Any = values.get("")
+    compared: Any = values.get("")
     if "Metrics" in alarm:
-        shown = returned(
+        compared = evaluate_math(
             alarm["Metrics"], {name: NO_DATA if value is None else value for name, value in values.items()}
         )
-    missing = shown is None or shown is NO_DATA
-    return not missing and bool(COMPARED[alarm["ComparisonOperator"]](shown, template.default(alarm["Threshold"])))
+    missing = compared is None or compared is NO_DATA
+    return not missing and bool(COMPARED[alarm["ComparisonOperator"]](compared, template.default(alarm["Threshold"])))
 
 
 class NoData:
@@ -301,19 +301,19 @@ MATH: dict[str, Any] = {
 """The functions of metric math that the template uses."""
 
 
-def returned(queries: list[dict[str, Any]], values: dict[str, Any]) -> Any:
+def evaluate_math(queries: list[dict[str, Any]], values: dict[str, Any]) -> Any:
     """Return the value that an alarm compares, computed from the metrics' values."""
     expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
     known = dict(values)
     while expressions.keys() - known.keys():
         for name, expression in expressions.items():
             if set(re.findall(r"\b[a-z]\w*", expression)) <= known.keys():
-                known[name] = evaluated(expression, known)
+                known[name] = evaluate(expression, known)
     (compared,) = (query["Id"] for query in queries if query.get("ReturnData", True))
     return known[compared]
 
 
-def evaluated(expression: str, values: dict[str, Any]) -> Any:
+def evaluate(expression: str, values: dict[str, Any]) -> Any:
     assert set(re.findall(r"[A-Z_]+", expression)) <= MATH.keys()
     try:
         return eval(expression, {**MATH, **values})  # the expression is from template.yaml

@@ -85,9 +85,9 @@ def test_a_body_is_truncated_at_a_whole_character(adapter: EgressAdapter, receiv
         details = deliver(adapter, receiver, text, charset, limit)
         assert details["response_body_truncated"]
         assert "response_body_encoding" not in details
-        kept = details["response_body"].removeprefix("\ufeff")
-        assert text.startswith(kept)
-        assert len(codecs.getincrementalencoder(charset)().encode(text[: len(kept) + 1])) > limit - 4, "most of it"
+        stored = details["response_body"].removeprefix("\ufeff")
+        assert text.startswith(stored)
+        assert len(codecs.getincrementalencoder(charset)().encode(text[: len(stored) + 1])) > limit - 4, "most of it"
 
 
 @pytest.mark.parametrize("name", ["unicode_escape", "punycode", "idna", "undefined", "hex", "rot13", "klingon", ""])

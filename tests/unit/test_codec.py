@@ -1,4 +1,4 @@
-"""A message inside its own retry."""
+"""Encoding of a message inside its retry task."""
 
 import base64
 import gzip
@@ -30,10 +30,10 @@ FULL = Message(
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_a_decoded_message_equals_the_encoded_one(body: bytes) -> None:
     for message in (REGISTERED, FULL):
-        one = message._replace(body=body)
-        packed = to_inline(one)
-        assert from_inline(packed, "acme.orders", "msg_1") == one
-        assert json.dumps(packed) == f'"{packed}"', "JSON escapes nothing of it"
+        original = message._replace(body=body)
+        encoded = to_inline(original)
+        assert from_inline(encoded, "acme.orders", "msg_1") == original
+        assert json.dumps(encoded) == f'"{encoded}"', "JSON escapes nothing of it"
 
 
 def test_every_field_survives_every_form() -> None:
@@ -41,54 +41,52 @@ def test_every_field_survives_every_form() -> None:
     assert all(getattr(FULL, name) not in (None, {}) for name in OPTIONAL)
     ids = {"webhook_id": FULL.webhook_id, "message_id": FULL.message_id}
     shown = {"url": FULL.url, "request_body": FULL.body.decode()}
-    elsewhere = {
-        name: getattr(FULL, name) for name, field in OPTIONAL.items() if not field.in_details and name != "url"
-    }
-    assert from_details(to_details(FULL), shown, **ids, **elsewhere) == FULL
+    fields = {name: getattr(FULL, name) for name, field in OPTIONAL.items() if not field.in_details and name != "url"}
+    assert from_details(to_details(FULL), shown, **ids, **fields) == FULL
     assert from_inline(to_inline(FULL), **ids) == FULL
     copy = parse_object(to_fan_out_copy(FULL, {"webhook_id": FULL.webhook_id}))
     assert Message.parse(copy, "059f36b4") == FULL._replace(is_transformed=False)
 
 
-CARRIED: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type": None, "timeout": None}
+INLINE: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type": None, "timeout": None}
 
 
-def carrying(content: bytes) -> str:
+def encode(content: bytes) -> str:
     return base64.b85encode(gzip.compress(content, mtime=0)).decode()  # a test ID: the same in each process
 
 
 @pytest.mark.parametrize(
     "document",
     [
-        {}, [], None, "x", {**CARRIED, "body": 1}, {**CARRIED, "body": "\ud800"}, {**CARRIED, "url": 1},
-        {**CARRIED, "url": ""}, {**CARRIED, "headers": []}, {**CARRIED, "headers": {"Host": "localhost"}},
-        {**CARRIED, "headers": {"Transfer-Encoding": "chunked"}}, {**CARRIED, "headers": {"X-Shop": "a\r\nHost: b"}},
-        {**CARRIED, "event_type": "a\nb"}, {**CARRIED, "timeout": 31}, {**CARRIED, "timeout": "1"},
+        {}, [], None, "x", {**INLINE, "body": 1}, {**INLINE, "body": "\ud800"}, {**INLINE, "url": 1},
+        {**INLINE, "url": ""}, {**INLINE, "headers": []}, {**INLINE, "headers": {"Host": "localhost"}},
+        {**INLINE, "headers": {"Transfer-Encoding": "chunked"}}, {**INLINE, "headers": {"X-Shop": "a\r\nHost: b"}},
+        {**INLINE, "event_type": "a\nb"}, {**INLINE, "timeout": 31}, {**INLINE, "timeout": "1"},
     ],
 )  # fmt: skip
 def test_an_inline_payload_is_validated_like_a_producers_message(document: Any) -> None:
     with pytest.raises(InvalidMessage):
-        from_inline(carrying(json.dumps(document).encode()), "acme.orders", "msg_1")
+        from_inline(encode(json.dumps(document).encode()), "acme.orders", "msg_1")
 
 
 def test_an_inline_payload_nested_too_deeply_is_refused() -> None:
     with pytest.raises(InvalidMessage):
-        from_inline(carrying(b"[" * 100_000), "acme.orders", "msg_1")
+        from_inline(encode(b"[" * 100_000), "acme.orders", "msg_1")
 
 
-@pytest.mark.parametrize("packed", ["x", "\ud800", "~~~~~", carrying(b"{}")[:-5], carrying(b"\xff"), carrying(b"")])
-def test_an_invalid_inline_payload_is_refused(packed: str) -> None:
+@pytest.mark.parametrize("encoded", ["x", "\ud800", "~~~~~", encode(b"{}")[:-5], encode(b"\xff"), encode(b"")])
+def test_an_invalid_inline_payload_is_refused(encoded: str) -> None:
     with pytest.raises(InvalidMessage):
-        from_inline(packed, "acme.orders", "msg_1")
+        from_inline(encoded, "acme.orders", "msg_1")
 
 
 def test_a_gzip_bomb_is_not_decompressed() -> None:
     """SQS accepts bombs a hundred times larger, which would exhaust the memory."""
     for size, refused in ((MAX_DOCUMENT_BYTES, False), (MAX_DOCUMENT_BYTES + 1, True)):
-        text = json.dumps({**CARRIED, "body": ""})
-        packed = carrying(text.replace('"body": ""', f'"body": "{"1" * (size - len(text))}"').encode())
+        text = json.dumps({**INLINE, "body": ""})
+        encoded = encode(text.replace('"body": ""', f'"body": "{"1" * (size - len(text))}"').encode())
         if refused:
             with pytest.raises(InvalidMessage):
-                from_inline(packed, "acme.orders", "msg_1")
+                from_inline(encoded, "acme.orders", "msg_1")
         else:
-            assert from_inline(packed, "acme.orders", "msg_1").body
+            assert from_inline(encoded, "acme.orders", "msg_1").body

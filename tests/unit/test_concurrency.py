@@ -37,8 +37,8 @@ def throttle(method: str, path: str) -> tuple[int, int]:
     API Gateway applies a stage's settings to each method separately.
     """
     settings = {(each["ResourcePath"], each["HttpMethod"]): each for each in template.default(API["MethodSettings"])}
-    own = settings.get(("/" + path.replace("/", "~1"), method), settings["/*", "*"])
-    return own["ThrottlingRateLimit"], own["ThrottlingBurstLimit"]
+    limits = settings.get(("/" + path.replace("/", "~1"), method), settings["/*", "*"])
+    return limits["ThrottlingRateLimit"], limits["ThrottlingBurstLimit"]
 
 
 def reserved(function: str, **parameters: Any) -> int:
@@ -47,8 +47,8 @@ def reserved(function: str, **parameters: Any) -> int:
 
 def max_concurrency(method: str, path: str, function: str, **parameters: Any) -> int:
     """Return the highest concurrency that one method can cause."""
-    if kept := reserved(function, **parameters):
-        return kept
+    if reservation := reserved(function, **parameters):
+        return reservation
     rate, burst = throttle(method, path)
     return burst + rate * int(template.default(template.functions()[function]["Timeout"]))
 
@@ -92,8 +92,8 @@ def test_slow_receivers_can_occupy_few_functions() -> None:
 def test_reservations_leave_what_aws_requires() -> None:
     """This also holds for accounts whose initial quota is 400."""
     assert sum(reserved(function) for function in template.functions()) <= 400 - UNRESERVED - sum(queue_concurrency())
-    nothing = {"TestConcurrency": 0, "AuthorizerConcurrency": 0}
-    assert [function for function in template.functions() if reserved(function, **nothing)] == []
+    disabled = {"TestConcurrency": 0, "AuthorizerConcurrency": 0}
+    assert [function for function in template.functions() if reserved(function, **disabled)] == []
 
 
 def test_a_methods_own_limit_names_an_existing_method() -> None:

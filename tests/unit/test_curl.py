@@ -112,16 +112,16 @@ def _headers(lines: list[bytes]) -> dict[str, str]:
     return headers
 
 
-def differences(ours: Reading, other: Reading) -> set[str]:
-    if ours.status != other.status:
+def differences(hooklog: Reading, other: Reading) -> set[str]:
+    if hooklog.status != other.status:
         return {"status"}
-    found = {"headers"} if ours.headers != other.headers else set()
-    if not other.body.startswith(ours.body) if ours.is_cut else ours.body != other.body:
+    found = {"headers"} if hooklog.headers != other.headers else set()
+    if not other.body.startswith(hooklog.body) if hooklog.is_cut else hooklog.body != other.body:
         found.add("body")
-    return found if ours.is_complete == other.is_complete else found | {"complete"}
+    return found if hooklog.is_complete == other.is_complete else found | {"complete"}
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_curl_reads_the_same_response_or_the_table_says_why(readings: Read, name: str) -> None:
-    ours, curls = readings(name)
-    assert bool(differences(ours, curls)) == ("curl" in ROWS[name]), (ours, curls)
+    hooklog, curl = readings(name)
+    assert bool(differences(hooklog, curl)) == ("curl" in ROWS[name]), (hooklog, curl)

@@ -198,8 +198,8 @@ def test_a_request_without_a_response_on_a_reused_connection_is_resent_on_a_new_
     receiver.reset()
     first, second = (deliver(new_client, url, body=b"x" * size) for _ in range(2))
     assert (first.result, first.resent, second.result, second.resent) == (200, False, 200, True)
-    kept, lost, new = receiver.requests
-    assert kept.connection == lost.connection != new.connection
+    reused, lost, new = receiver.requests
+    assert reused.connection == lost.connection != new.connection
     assert lost.headers == new.headers
     assert deliver(new_client, url).success
     assert receiver.requests[-1].connection == new.connection
@@ -221,13 +221,13 @@ def test_a_request_is_resent_only_once(new_client: WebhookClient, receiver: Rece
 def test_a_request_is_not_resent_on_another_kept_connection(new_client: WebhookClient, receiver: Receiver) -> None:
     with ThreadPoolExecutor(5) as at_once:
         list(at_once.map(lambda _: deliver(new_client, receiver.url("/status/200", delay=0.3)), range(5)))
-    kept = {request.connection for request in receiver.requests}
+    open_connections = {request.connection for request in receiver.requests}
     url = receiver.url("/sequence/another", codes="close,200")
     receiver.reset()
     assert deliver(new_client, url).resent
     lost, new = receiver.requests
-    assert lost.connection in kept
-    assert new.connection not in kept
+    assert lost.connection in open_connections
+    assert new.connection not in open_connections
 
 
 @pytest.mark.parametrize("path", ["/cut-status", "/cut-status?bytes=8", "/interim", "/garbage", "/silent"])
@@ -373,12 +373,12 @@ def test_the_timeout_bounds_the_whole_exchange(
 
 def test_nothing_is_sent_after_the_deadline() -> None:
     """Each `sendall` has the time that is left, not the whole timeout."""
-    ours, theirs = socket.socketpair()
-    with DeadlineSocket(fileno=ours.detach()) as sock, theirs:
+    local, remote = socket.socketpair()
+    with DeadlineSocket(fileno=local.detach()) as sock, remote:
         sock.settimeout(0.1)
         with pytest.raises(TimeoutError):
             sock.sendall(b"x" * 10_000_000)
-        theirs.recv(10_000_000)
+        remote.recv(10_000_000)
         with pytest.raises(TimeoutError):
             sock.sendall(b"x")
 
@@ -512,9 +512,9 @@ def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receive
     delivery = deliver(client, url)
     assert delivery.response
     assert (delivery.result, delivery.response.body, delivery.response.incomplete) == (503, b"later", False)
-    kept = delivery.response.headers
-    assert 0 < sum(len(name) + len(value) for name, value in kept.items()) <= 16_384
-    assert (delivery.response.headers_truncated, kept["Retry-After"]) == (True, "60")
+    headers = delivery.response.headers
+    assert 0 < sum(len(name) + len(value) for name, value in headers.items()) <= 16_384
+    assert (delivery.response.headers_truncated, headers["Retry-After"]) == (True, "60")
 
 
 def test_endless_headers_leave_the_status(client: WebhookClient, receiver: Receiver) -> None:

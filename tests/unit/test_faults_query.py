@@ -18,12 +18,12 @@ REPORT = (
 TRACEBACK = "Traceback (most recent call last):\r\u00a0\u00a0File …"
 
 
-def platform(kind: str, **record: Any) -> str:
+def platform_line(kind: str, **record: Any) -> str:
     """Return a platform line of Lambda in the log format JSON."""
     return json.dumps({"time": AT, "type": f"platform.{kind}", "record": {"requestId": REQUEST, **record}})
 
 
-def ours(level: str, message: str, **fields: Any) -> str:
+def logger_line(level: str, message: str, **fields: Any) -> str:
     return json.dumps({"level": level, "message": message, "service": "hooklog", **fields}, separators=(",", ":"))
 
 
@@ -44,13 +44,13 @@ FAULTS = [
     f"{REPORT}\tStatus: error\tError Type: Runtime.ExitError",
     '{"timestamp": "' + AT + '", "log_level": "ERROR", "errorType": "Runtime.ImportModuleError", "stackTrace": []}',
     '{"timestamp":"' + AT + '","log_level":"ERROR","errorMessage":"QUEUE_URL is missing","errorType":"InvalidSetting"}',
-    platform("initReport", phase="init", status="error", errorType="Runtime.ImportModuleError"),
-    platform("report", status="timeout", metrics={"durationMs": 60000.0}),
-    platform("report", status="error", errorType="Runtime.OutOfMemory"),
-    platform("runtimeDone", status="failure"),
-    ours("ERROR", "message returned to the queue", cause="NotQueued"),
-    ours("WARNING", "log writes are pending", items=3, cause="ThrottlingException"),
-    ours("CRITICAL", "anything"),
+    platform_line("initReport", phase="init", status="error", errorType="Runtime.ImportModuleError"),
+    platform_line("report", status="timeout", metrics={"durationMs": 60000.0}),
+    platform_line("report", status="error", errorType="Runtime.OutOfMemory"),
+    platform_line("runtimeDone", status="failure"),
+    logger_line("ERROR", "message returned to the queue", cause="NotQueued"),
+    logger_line("WARNING", "log writes are pending", items=3, cause="ThrottlingException"),
+    logger_line("CRITICAL", "anything"),
 ]  # fmt: skip
 ORDINARY = [
     "INIT_START Runtime Version: python:3.13.v42\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0eade2",
@@ -58,13 +58,17 @@ ORDINARY = [
     f"END RequestId: {REQUEST}",
     REPORT,
     f"{REPORT}\tInit Duration: 412.77 ms",
-    ours("INFO", "batch", delivered=1, failed=1),
-    ours("INFO", "failed execution", webhook_id="acme.orders", result=0, status_class=None, error_type="read_timeout"),
-    ours("INFO", "failed execution", webhook_id="Runtime.ExitError", result=500, status_class="5xx", error_type=None),
+    logger_line("INFO", "batch", delivered=1, failed=1),
+    logger_line(
+        "INFO", "failed execution", webhook_id="acme.orders", result=0, status_class=None, error_type="read_timeout"
+    ),
+    logger_line(
+        "INFO", "failed execution", webhook_id="Runtime.ExitError", result=500, status_class="5xx", error_type=None
+    ),
     '{"_aws":{"Timestamp":1795864542865},"service":"hooklog","Faults":[1.0]}',
-    platform("start", version="$LATEST"),
-    platform("report", status="success", metrics={"durationMs": 812.31}),
-    platform("runtimeDone", status="success"),
+    platform_line("start", version="$LATEST"),
+    platform_line("report", status="success", metrics={"durationMs": 812.31}),
+    platform_line("runtimeDone", status="success"),
 ]
 
 

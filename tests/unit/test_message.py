@@ -252,7 +252,7 @@ VALUES = st.text("a \t\r\n\0\x7f\x85\u00e9\u2028", max_size=6) | JSON_VALUES
 
 @given(st.dictionaries(NAMES, VALUES, max_size=3))
 def test_an_accepted_header_is_exactly_one_harmless_header(headers: dict[str, Any]) -> None:
-    """It adds no other header or request and replaces no header of ours."""
+    """It adds no other header or request and replaces no product header."""
     with contextlib.suppress(InvalidMessage):
         for name, value in parse(headers=headers).headers.items():
             assert set(name) <= set(ascii_letters + digits + "!#$%&'*+-.^_`|~")

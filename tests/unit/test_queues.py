@@ -169,9 +169,9 @@ def mapping_of(queue: str) -> Mapping[str, Any]:
 def test_only_the_failed_messages_of_a_batch_are_redelivered(queue: str) -> None:
     """Without ReportBatchItemFailures, Lambda ignores the reported failures."""
     mapping = mapping_of(queue)
-    alone = mapping["BatchSize"] == 1
-    assert mapping.get("FunctionResponseTypes", []) == ([] if alone else ["ReportBatchItemFailures"])
-    assert alone == (queue == "RecoveryQueue")
+    is_single = mapping["BatchSize"] == 1
+    assert mapping.get("FunctionResponseTypes", []) == ([] if is_single else ["ReportBatchItemFailures"])
+    assert is_single == (queue == "RecoveryQueue")
     assert mapping.get("Enabled", True) is True
     assert template.default(mapping["ScalingConfig"]["MaximumConcurrency"]) >= 2
 

@@ -72,13 +72,13 @@ def raw(receiver: Receiver, path: str) -> bytes:
 def test_a_request_is_recorded_unchanged(receiver: Receiver) -> None:
     with connected(receiver.http_url) as connection:
         headers = {"X-One": "1", "x-two": "caf\xe9"}
-        connection.request("POST", "/status/202?body=taken%FF&retry_after=7", b"\x00{}", headers)
+        connection.request("POST", "/status/202?body=accepted%FF&retry_after=7", b"\x00{}", headers)
         response = connection.getresponse()
-        assert (response.status, response.read()) == (202, b"taken\xff")
+        assert (response.status, response.read()) == (202, b"accepted\xff")
         assert response.headers["Retry-After"] == "7"
     (request,) = receiver.requests
     assert (request.method, request.path, request.body) == ("POST", "/status/202", b"\x00{}")
-    assert request.query == "body=taken%FF&retry_after=7"
+    assert request.query == "body=accepted%FF&retry_after=7"
     assert request.headers[-2:] == [("X-One", "1"), ("x-two", "caf\xe9")]
     assert time.time() - request.received_at < 5
 

@@ -1,4 +1,4 @@
-"""When a failed webhook is sent again."""
+"""Retry schedules: when a failed webhook is sent again."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -22,7 +22,7 @@ def failure(status: int = 500, retry_after: str | None = None, name: str = "Retr
     return Delivery(CALL, 1, NOW, 5, {}, Response(status, headers, b"", truncated=False, length=0), None)
 
 
-def hard(error_type: ErrorType) -> Delivery:
+def hard_error(error_type: ErrorType) -> Delivery:
     return Delivery(CALL, 1, NOW, 5, {}, None, HardError(error_type, "no"))
 
 
@@ -140,4 +140,4 @@ def test_a_410_ends_the_retries() -> None:
 
 @pytest.mark.parametrize("error_type", ErrorType)
 def test_a_hard_error_is_retried_depending_on_its_type(error_type: ErrorType) -> None:
-    assert delay(hard(error_type)) == (5 if error_type.is_retried else None)
+    assert delay(hard_error(error_type)) == (5 if error_type.is_retried else None)

@@ -16,8 +16,8 @@ TASK = RetryTask(
 
 
 def test_a_parsed_retry_equals_the_written_one() -> None:
-    carrying = TASK._replace(inline_payload="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
-    for task in (TASK, carrying):
+    with_payload = TASK._replace(inline_payload="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
+    for task in (TASK, with_payload):
         assert RetryTask.parse(parse_object(task.to_body())) == task
 
 

@@ -51,7 +51,7 @@ ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.s
 def test_every_attribute_is_written() -> None:
     written = {name for each in ALL for name in to_row(each, 90).serialize()}
     attributes = {attribute.attr_name for attribute in ExecutionRow.get_attributes().values()}
-    assert written == attributes - {"erased"}, "erasure writes that"
+    assert written == attributes - {"erased"}, "written by erasure"
 
 
 def test_every_field_of_a_summary_is_read() -> None:

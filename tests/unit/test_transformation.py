@@ -105,7 +105,7 @@ def test_a_message_that_was_sent_before_is_not_transformed_again(transformer: Tr
     [
         ("payload.order + event_type", "The right side of the + operator must evaluate to a number (T2002)"),
         ('$error("no such customer")', "no such customer (D3137, character 7)"),
-        ('$assert(false, "ours alone")', "ours alone (D3141, character 8)"),
+        ('$assert(false, "only ours")', "only ours (D3141, character 8)"),
         ("$nope()", "Attempted to invoke a non-function (T1006, character 6)"),
         ("payload.", "Unexpected end of expression (S0207, character 8)"),
         ("$substring(event_type, 'x')", "Argument 1 of function substring does not match"),

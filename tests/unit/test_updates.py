@@ -37,7 +37,7 @@ def updates() -> dict[str, tuple[Resources, Resources]]:
 @pytest.fixture(scope="module")
 def schemas(updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
     kinds = {resource["Type"] for update in updates.values() for resources in update for resource in resources.values()}
-    found: Schemas = json.loads(stack_python("tests.sam_transform", "schemas", given=sorted(kinds)))
+    found: Schemas = json.loads(stack_python("tests.sam_transform", "schemas", stdin=sorted(kinds)))
     return found
 
 
@@ -138,25 +138,25 @@ def included(attributes: list[str]) -> Callable[[Any], Any]:
 CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a table's key": (
         table("Executions", lambda own: own["KeySchema"].pop()),
-        "Executions: would be replaced for another KeySchema",
+        "Executions: would be replaced: KeySchema changed",
     ),
     "a table's name": (table("Webhooks", lambda own: own.update(TableName="webhooks")), "Webhooks: would be replaced"),
     "a table of another name in the template": (renamed("Recoveries", "Recovery"), "Recoveries: would be deleted"),
     "two indexes at once": (
         table("Executions", lambda own: own["GlobalSecondaryIndexes"].extend(map(an_index, "ab"))),
-        "Executions: one index an update can be created or deleted, not a, b",
+        "Executions: an update can create or delete only one index, not a, b",
     ),
     "an index in the place of another": (
         table("Executions", lambda own: own["GlobalSecondaryIndexes"].__setitem__(0, an_index("a"))),
-        "Executions: one index an update can be created or deleted, not a, failures",
+        "Executions: an update can create or delete only one index, not a, failures",
     ),
     "an added attribute of an index": (
         included(["attempt", "result", "skipped", "queue_message_id", "trigger"]),
-        "Executions: the index by_message cannot get another Projection",
+        "Executions: Projection of the index by_message cannot be changed",
     ),
     "another key of an index": (
         table("Executions", lambda own: own["GlobalSecondaryIndexes"][0]["KeySchema"].pop()),
-        "Executions: the index failures cannot get another KeySchema",
+        "Executions: KeySchema of the index failures cannot be changed",
     ),
     "capacity and class": (
         table("Executions", lambda own: own.update(BillingMode="PROVISIONED", TableClass="STANDARD_INFREQUENT_ACCESS")),
@@ -164,11 +164,11 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "another attribute by which items expire": (
         table("Executions", lambda own: own["TimeToLiveSpecification"].update(AttributeName="expires")),
-        "Executions: TimeToLiveSpecification cannot get another AttributeName by one update",
+        "Executions: AttributeName of TimeToLiveSpecification cannot be changed by one update",
     ),
     "a FIFO queue": (
         table("WebhookQueue", lambda own: own.update(FifoQueue=True)),
-        "WebhookQueue: would be replaced for another FifoQueue",
+        "WebhookQueue: would be replaced: FifoQueue changed",
     ),
     "another kind under the same name": (
         lambda resources: resources["WebhookKey"].update(Type="AWS::KMS::ReplicaKey"),
@@ -177,23 +177,23 @@ CHANGES: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a deleted key": (lambda resources: resources.pop("SigningKey"), "SigningKey: would be deleted"),
     "another way to generate a secret": (
         table("SigningKey", lambda own: own["GenerateSecretString"].update(PasswordLength=32)),
-        "SigningKey: would get another secret",
+        "SigningKey: would get a new secret",
     ),
     "another stage": (
         table("HistoryApiv1Stage", lambda own: own.update(StageName="v2")),
-        "HistoryApiv1Stage: would be replaced for another StageName",
+        "HistoryApiv1Stage: would be replaced: StageName changed",
     ),
     "a log group with a name": (
         table("SendWebhooksLogs", lambda own: own.update(LogGroupName="sender")),
-        "SendWebhooksLogs: would be replaced for another LogGroupName",
+        "SendWebhooksLogs: would be replaced: LogGroupName changed",
     ),
     "an alarm of another name in the template": (
         renamed("DeadLetters", "Letters"),
-        "Letters: would be created while DeadLetters is there under the same name",
+        "Letters: would be created while DeadLetters still has the same name",
     ),
     "a queue's mapping of another name in the template": (
         renamed("SendWebhooksFunctionWebhooks", "SenderMapping"),
-        "SenderMapping: would be created while SendWebhooksFunctionWebhooks is there under the same name",
+        "SenderMapping: would be created while SendWebhooksFunctionWebhooks still has the same name",
     ),
 }
 

@@ -161,11 +161,11 @@ def test_not_every_message_reads_during_an_outage(registry: Registry) -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_failed_read_starts_a_pause(registry: Registry, known: bool) -> None:
-    def time_out(webhook_id: str) -> Registered | None:
+    def read_until_timeout(webhook_id: str) -> Registered | None:
         registry.now += 6.0 if registry.outage else 0.0
         return registry.read(webhook_id)
 
-    cache = WebhookCache(time_out, cast("KeyEncryption", registry.encryption), lambda: registry.now)
+    cache = WebhookCache(read_until_timeout, cast("KeyEncryption", registry.encryption), lambda: registry.now)
     if known:
         cache.find("a")
         registry.now += FRESH_SECONDS
@@ -191,11 +191,11 @@ def test_concurrent_lookups_share_one_read(registry: Registry) -> None:
 
     cache = WebhookCache(slow, cast("KeyEncryption", registry.encryption), lambda: registry.now)
     with ThreadPoolExecutor(10) as pool:
-        found = [pool.submit(cache.find, "a") for _ in range(10)]
-        while not any(future.running() for future in found):
+        futures = [pool.submit(cache.find, "a") for _ in range(10)]
+        while not any(future.running() for future in futures):
             time.sleep(0.001)
         release.set()
-    assert {name(future.result()) for future in found} == {"before"}
+    assert {name(future.result()) for future in futures} == {"before"}
     assert registry.reads == ["a"]
 
 
