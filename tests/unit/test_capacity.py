@@ -28,7 +28,7 @@ from docs import charts, tables
 from tests.template import ROOT, TEMPLATE
 
 STEADY = Receivers(median_seconds=1, slow_seconds=1, failing=0, hanging=0)
-"""Each responds after one second."""
+"""Receivers that respond after one second."""
 ONE_AT_A_TIME = Deployment(batch_size=1, delays=())
 
 

@@ -52,7 +52,7 @@ INLINE: dict[str, Any] = {"url": None, "headers": {}, "body": "1", "event_type":
 
 
 def encode(content: bytes) -> str:
-    return base64.b85encode(gzip.compress(content, mtime=0)).decode()  # a test ID: the same in each process
+    return base64.b85encode(gzip.compress(content, mtime=0)).decode()  # mtime: test IDs must not vary
 
 
 @pytest.mark.parametrize(

@@ -507,7 +507,7 @@ def test_bytes_that_are_not_utf8_are_kept(client: WebhookClient, receiver: Recei
 
 @pytest.mark.parametrize(("lines", "line"), [(1, 400_000), (7, 60_000), (500, 1_000), (40_000, 10)])
 def test_headers_are_kept_up_to_a_limit(client: WebhookClient, receiver: Receiver, lines: int, line: int) -> None:
-    """Headers at the end that matter, such as Retry-After, are read nevertheless."""
+    """Headers beyond the limit that matter, such as Retry-After, are still read."""
     url = receiver.url("/huge-headers", status=503, bytes=lines * line, line=line, retry_after=60, body="later")
     delivery = deliver(client, url)
     assert delivery.response
@@ -567,7 +567,7 @@ INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
 
 
 def test_interim_responses_are_skipped() -> None:
-    """The final response is returned, and to the delivery that it answers."""
+    """Each delivery gets the final response to its own request."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_respond_after_interim, args=(server,), daemon=True).start()
         adapter = EgressAdapter(LOOPBACK)

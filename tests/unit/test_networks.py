@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from hooklog.delivery.networks import is_allowed_address, parse_networks
 
-# The IANA IPv4 and IPv6 Special-Purpose Address Registries: what they do not call globally reachable.
+# Not globally reachable according to the IANA IPv4 and IPv6 Special-Purpose Address Registries.
 NOT_REACHABLE = [
     "0.0.0.0/8", "0.0.0.0/32", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
     "192.0.0.0/24", "192.0.0.0/29", "192.0.0.8/32", "192.0.0.170/32", "192.0.0.171/32", "192.0.2.0/24",

@@ -116,7 +116,7 @@ def test_each_queue_has_its_own_dead_letter_queue() -> None:
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
-    """SQS counts a message's age from its first enqueuing, at most 14 days."""
+    """SQS counts a message's age from its first enqueuing; the limit is 14 days."""
     retention, dead_retention = (
         QUEUES[queue]["MessageRetentionPeriod"],
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"],

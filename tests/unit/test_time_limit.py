@@ -30,7 +30,7 @@ def left(received_ago: float | None, lambda_seconds: float | None) -> float:
         (28.5, 29, MAXIMUM - 28.5),
         (30, 29, MAXIMUM),  # a replayed event
         (4 * 86_400, 29, MAXIMUM),
-        (-3, 29, MAXIMUM),  # clocks differ
+        (-3, 29, MAXIMUM),  # the clocks differ
         (None, 29, MAXIMUM),
         (None, None, MAXIMUM),
         (0.01, 60, MAXIMUM),
