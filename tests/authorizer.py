@@ -33,7 +33,7 @@ def authorize(app: ModuleType, bearer: str) -> dict[str, Any]:
     return policy
 
 
-def takes(app: ModuleType, bearer: str) -> bool:
+def accepts(app: ModuleType, bearer: str) -> bool:
     """Return whether a token is accepted.
 
     API Gateway returns 401 for an exception with exactly this text, and 500 for others.

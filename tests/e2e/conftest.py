@@ -1,4 +1,4 @@
-"""The deployed local stack, and a receiver in a process of its own."""
+"""The deployed local stack, and a receiver in a separate process."""
 
 import json
 import subprocess
@@ -24,7 +24,7 @@ def _lock_stack(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    """Also checks that the functions have logged no secret."""
+    """After the tests, it also checks that the functions have logged no secret."""
     outputs = stack.up()
     yield Deployment(outputs, aws.client("sqs"))
     written = lines()

@@ -24,7 +24,7 @@ from tests.stack_changes import changed_environment
 OWN, FOREIGN = "wh_a", "wh_b"
 
 
-def ask(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
+def status_of(deployment: Deployment, path: str, token: str, method: str = "GET") -> int:
     """Return the response to a path that is sent unchanged, unlike by `requests`."""
     url = urlsplit(deployment.outputs["ApiUrl"])
     connection = http.client.HTTPConnection(url.netloc, timeout=60)
@@ -76,13 +76,13 @@ def test_a_token_for_one_webhook_grants_no_access_to_another(deployment: Deploym
     for trick in TRICKS:
         for tail in ("executions", "executions/20261123T173600.123456Z-9f3a2c1d"):
             refusals = (403, 404) if "/" in unquote(trick) else (403,)
-            assert ask(deployment, f"/webhooks/{trick}/{tail}", token) in refusals, (trick, tail)
+            assert status_of(deployment, f"/webhooks/{trick}/{tail}", token) in refusals, (trick, tail)
 
 
 def test_an_empty_path_segment_grants_no_access(deployment: Deployment) -> None:
     token = mint(deployment.outputs["SigningKey"], webhooks=[OWN])
     for path in ("/webhooks//executions", "//webhooks/wh_b/executions", "/webhooks/wh_a//../wh_b/executions"):
-        assert ask(deployment, path, token) in (403, 404), path
+        assert status_of(deployment, path, token) in (403, 404), path
 
 
 def test_a_cached_policy_grants_only_the_tokens_webhooks_and_methods(deployment: Deployment) -> None:
@@ -100,7 +100,7 @@ def test_a_cached_policy_grants_only_the_tokens_webhooks_and_methods(deployment:
         ("GET", f"/webhooks/{OWN}/executions/20261123T173600.123456Z-9f3a2c1d"): 404,
     }
     for order in (list(calls), list(reversed(calls))):
-        assert {(method, path): ask(deployment, path, token, method) for method, path in order} == calls
+        assert {(method, path): status_of(deployment, path, token, method) for method, path in order} == calls
 
 
 def test_an_execution_of_another_webhook_is_not_found(
@@ -111,8 +111,8 @@ def test_an_execution_of_another_webhook_is_not_found(
     (shown,) = deployment.wait_for_history(webhook_id, 1)
     own = mint(deployment.outputs["SigningKey"], webhooks=[OWN])
     path = f"/webhooks/{OWN}/executions/{shown['execution_id']}"
-    assert ask(deployment, path, own) == 404
-    assert ask(deployment, f"{path}/resend", own, "POST") == 404
+    assert status_of(deployment, path, own) == 404
+    assert status_of(deployment, f"{path}/resend", own, "POST") == 404
     message_path = f"/messages/{webhook_id}/executions"
     assert deployment.get(message_path, token=own).json() == {"executions": []}
     assert len(deployment.get(message_path).json()["executions"]) == 1
@@ -145,24 +145,23 @@ def test_a_webhook_can_only_join_a_topic_that_its_token_covers(deployment: Deplo
 )
 def test_a_malformed_or_expired_token_is_a_401(deployment: Deployment, claims: dict[str, Any]) -> None:
     times = {name: int(time.time()) + value for name, value in claims.items() if name in ("iat", "exp")}
-    assert (
-        ask(deployment, f"/webhooks/{OWN}/executions", mint(deployment.outputs["SigningKey"], **claims | times)) == 401
-    )
+    token = mint(deployment.outputs["SigningKey"], **claims | times)
+    assert status_of(deployment, f"/webhooks/{OWN}/executions", token) == 401
 
 
 def test_a_token_issued_seconds_in_the_future_is_valid(deployment: Deployment) -> None:
     now = int(time.time())
     token = mint(deployment.outputs["SigningKey"], iat=now + 20, nbf=now + 20)
-    assert ask(deployment, f"/webhooks/{OWN}/executions", token) == 200
+    assert status_of(deployment, f"/webhooks/{OWN}/executions", token) == 200
 
 
 def test_a_token_with_many_webhooks_works(deployment: Deployment) -> None:
     webhooks = [f"acme.department-{number:04}.orders" for number in range(150)]
     token = mint(deployment.outputs["SigningKey"], webhooks=webhooks, scope="executions:read")
     assert len(token) < 10_000
-    assert ask(deployment, f"/webhooks/{webhooks[149]}/executions", token) == 200
-    assert ask(deployment, f"/webhooks/{FOREIGN}/executions", token) == 403
-    assert ask(deployment, f"/webhooks/{OWN}/recover", token, "POST") == 403
+    assert status_of(deployment, f"/webhooks/{webhooks[149]}/executions", token) == 200
+    assert status_of(deployment, f"/webhooks/{FOREIGN}/executions", token) == 403
+    assert status_of(deployment, f"/webhooks/{OWN}/recover", token, "POST") == 403
 
 
 def test_a_webhook_that_calls_the_api_starts_nothing(
@@ -205,22 +204,22 @@ def test_the_signing_key_is_rotated_without_downtime(deployment: Deployment) -> 
     old, new = deployment.outputs["SigningKey"], secrets.token_hex(32)
 
     def status(key: str) -> int:
-        return ask(deployment, f"/webhooks/{OWN}/executions", mint(key))
+        return status_of(deployment, f"/webhooks/{OWN}/executions", mint(key))
 
     with secret_restored(secret_id):
         manager.put_secret_value(SecretId=secret_id, SecretString=new)
         assert status(old) == 200
-        until(lambda: status(new), lambda answer: answer == 200, 30)
+        until(lambda: status(new), lambda code: code == 200, 30)
         assert status(old) == 200
 
         previous = manager.get_secret_value(SecretId=secret_id, VersionStage="AWSPREVIOUS")["VersionId"]
         manager.update_secret_version_stage(
             SecretId=secret_id, VersionStage="AWSPREVIOUS", RemoveFromVersionId=previous
         )
-        nobodys = secrets.token_hex(32)  # its tokens have the authorizer read the secret before the minute is over
-        until(lambda: (status(nobodys), status(old)), lambda answers: answers == (401, 401), 30)
+        unknown = secrets.token_hex(32)  # unknown keys make the authorizer reload the secret early
+        until(lambda: (status(unknown), status(old)), lambda codes: codes == (401, 401), 30)
         assert status(new) == 200
-    until(lambda: status(old), lambda answer: answer == 200, 30)
+    until(lambda: status(old), lambda code: code == 200, 30)
 
 
 def test_an_issuers_tokens_grant_their_claims(deployment: Deployment) -> None:
@@ -228,7 +227,7 @@ def test_an_issuers_tokens_grant_their_claims(deployment: Deployment) -> None:
         idp.publish(rsa_jwk("rsa-1"), ec_jwk("ec-1"))
         own, foreign = "/webhooks/acme.orders/executions", f"/webhooks/{FOREIGN}/executions"
         for token in (mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1"), mint_at_issuer(ec_key("ec-1"), "ES256")):
-            assert [ask(deployment, path, token) for path in (own, foreign)] == [200, 403]
-        assert ask(deployment, own, mint_at_issuer(rsa_key("stranger"), "RS256", "rsa-1")) == 401
-        assert ask(deployment, own, mint(deployment.outputs["SigningKey"])) == 200
-    assert ask(deployment, own, mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1")) == 401
+            assert [status_of(deployment, path, token) for path in (own, foreign)] == [200, 403]
+        assert status_of(deployment, own, mint_at_issuer(rsa_key("stranger"), "RS256", "rsa-1")) == 401
+        assert status_of(deployment, own, mint(deployment.outputs["SigningKey"])) == 200
+    assert status_of(deployment, own, mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1")) == 401

@@ -71,9 +71,9 @@ def code(logical_id: str) -> Path:
     return Path(places.BUILD, folder).resolve()
 
 
-def answered(answer: Outcome) -> Any:
-    assert answer.kind == "response", answer
-    return answer.body
+def response_of(outcome: Outcome) -> Any:
+    assert outcome.kind == "response", outcome
+    return outcome.body
 
 
 Call = Callable[[str, dict[str, str], object], Any]
@@ -81,10 +81,7 @@ Call = Callable[[str, dict[str, str], object], Any]
 
 @pytest.fixture(scope="module")
 def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
-    """Call a route by its handler's name.
-
-    Each function behind routes is started once.
-    """
+    """Call a route by its handler's name. Each function is started once."""
     with ExitStack() as processes:
 
         @cache
@@ -96,7 +93,7 @@ def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> It
             (route,) = (each for each in ROUTES if each.handler == handler)
             event = api_event(path, scope=SCOPES, body=body)
             event |= {"httpMethod": route.method, "resource": route.resource}
-            return answered(invoke_started(*start(template.function_in(route.function)), event))
+            return response_of(invoke_started(*start(template.function_in(route.function)), event))
 
         yield call
 
@@ -109,21 +106,21 @@ def test_a_route_needs_only_the_layer(call: Call, route: Route) -> None:
     """
     path = {**PATH, "webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
     request = operations()[route.method, route.resource].get("requestBody", {}).get("content", {})
-    answer = call(route.handler, path, request.get("application/json", {}).get("example"))
-    assert answer["statusCode"] in (200, 201, 202, 204, 404), answer
-    check_documented(route.handler, answer["statusCode"], json.loads(answer["body"] or "{}"))
+    outcome = call(route.handler, path, request.get("application/json", {}).get("example"))
+    assert outcome["statusCode"] in (200, 201, 202, 204, 404), outcome
+    check_documented(route.handler, outcome["statusCode"], json.loads(outcome["body"] or "{}"))
 
 
 def test_the_page_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = {**api_event({}), "resource": "/history", "path": "/history", "pathParameters": None}
-    assert answered(invoke(function("HistoryPageFunction"), event, tmp_path))["statusCode"] == 200
+    assert response_of(invoke(function("HistoryPageFunction"), event, tmp_path))["statusCode"] == 200
 
 
 def test_the_sender_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     poison = "not json, for the built sender"
     message = {"webhook_id": WEBHOOK, "url": "http://127.0.0.1:1/", "payload": 1}
     event = sqs_event(message, poison)
-    assert answered(invoke(function("SendWebhooksFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert response_of(invoke(function("SendWebhooksFunction"), event, tmp_path)) == {"batchItemFailures": []}
     assert deployment.history(WEBHOOK)[0]["result"] == 0
     assert "not JSON" in deployment.dead_letter(poison)["MessageAttributes"]["Reason"]["StringValue"]
 
@@ -135,13 +132,13 @@ def test_the_writer_of_pending_items_needs_only_the_layer(deployment: Deployment
         "attempt": {"N": "1"}, "duration_ms": {"N": "1"}, "result": {"N": "200"}, "expires_at": {"N": "4102444800"},
     }  # fmt: skip
     event = sqs_event(to_body(Put(deployment.outputs["ExecutionsTable"], row, 300)))
-    assert answered(invoke(function("LogUnloggedFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert response_of(invoke(function("LogUnloggedFunction"), event, tmp_path)) == {"batchItemFailures": []}
     assert deployment.execution({"webhook_id": WEBHOOK, "execution_id": executed_at})["result"] == 200
 
 
 def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = sqs_event({"webhook_id": WEBHOOK, "recovery_id": PATH["recovery_id"]})
-    assert answered(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None
+    assert response_of(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None
     assert '"ended":true' in (tmp_path / "printed").read_text()
 
 
@@ -158,7 +155,7 @@ def test_a_transformation_needs_only_the_layer(call: Call) -> None:
 def test_the_authorizer_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = json.loads((ROOT / "events" / "authorize.json").read_text())
     event["authorizationToken"] = f"Bearer {deployment.outputs['Token']}"
-    statement = answered(invoke(function("AuthorizeFunction"), event, tmp_path))["policyDocument"]["Statement"][0]
+    statement = response_of(invoke(function("AuthorizeFunction"), event, tmp_path))["policyDocument"]["Statement"][0]
     assert statement["Effect"] == "Allow"
     stage = event["methodArn"].partition("/v1/")[0]
     assert f"{stage}/v1/GET/webhooks/*/executions" in statement["Resource"]
@@ -196,9 +193,9 @@ def test_a_dependency_missing_from_the_layer_is_noticed(
     layer = tmp_path / "layer"
     shutil.copytree(LAYER, layer)
     shutil.rmtree(layer / dependency)
-    answer = invoke(function(logical_id, layer), api_event(PATH), tmp_path)
-    assert answer.kind == "init/error", answer
-    assert f"No module named '{dependency}" in answer.body["errorMessage"]
+    outcome = invoke(function(logical_id, layer), api_event(PATH), tmp_path)
+    assert outcome.kind == "init/error", outcome
+    assert f"No module named '{dependency}" in outcome.body["errorMessage"]
 
 
 PROBE = """
@@ -227,10 +224,10 @@ def test_lambdas_restrictions_apply_here(deployment: Deployment, tmp_path: Path)
     code = tmp_path / "code"
     code.mkdir()
     (code / "app.py").write_text(PROBE)
-    answer = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": "/var/tmp"}, tmp_path)
+    outcome = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": "/var/tmp"}, tmp_path)
     Path("/tmp/probe-of-a-built-function").unlink()
     refused = {"task": "OSError", "root": "OSError", "shm": "OSError", "memory": "MemoryError"}
-    assert answered(answer) == {"home": None, "tmp": "written", **refused}
+    assert response_of(outcome) == {"home": None, "tmp": "written", **refused}
 
 
 def test_the_cryptography_package_is_built_for_the_deployed_architecture(deployment: Deployment) -> None:

@@ -106,10 +106,7 @@ def test_a_token_grants_only_what_it_names(deployment: Deployment, webhook_id: s
 
 
 def test_webhooks_in_another_tenants_topic_are_found(deployment: Deployment, webhook_id: str) -> None:
-    """Registered with a token for all webhooks.
-
-    The stack also has webhooks of other tests.
-    """
+    """They are registered with a token for all webhooks; the stack also has webhooks of other tests."""
     url = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}"
     headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
     fields = {"url": "https://1.1.1.1/hooks", "topic": f"other-{webhook_id}"}

@@ -25,7 +25,7 @@ CHECKED = [
     "response_schema_conformance",
     "negative_data_rejection",
 ]
-"""Not `positive_data_acceptance`: no schema says which cursor was made, which version is stored, what time is past."""
+"""Without `positive_data_acceptance`: no schema can express a valid cursor, the stored version or a past time."""
 
 schema = schemathesis.openapi.from_dict(DOCUMENT)
 PATHS: dict[str, dict[str, Any]] = DOCUMENT["paths"]

@@ -24,8 +24,8 @@ def message(webhook_id: str, url: str, message_id: str, **fields: Any) -> dict[s
     return {"webhook_id": webhook_id, "url": url, "payload": {"n": message_id}, "message_id": message_id, **fields}
 
 
-def came(receiver: Receiver, webhook_id: str) -> Counter[str]:
-    """How often each message of a webhook came."""
+def count_received(receiver: Receiver, webhook_id: str) -> Counter[str]:
+    """Return how often each message of a webhook was received."""
     headers = [headers_of(request) for request in received(receiver)]
     return Counter(each["webhook-id"] for each in headers if each.get("x-hooklog-webhook") == webhook_id)
 
@@ -49,7 +49,7 @@ def test_a_message_is_retried_until_it_succeeds(
 ) -> None:
     url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes=500,garbage,200"
     deployment.enqueue(webhook_id, message(webhook_id, url, f"m-{webhook_id}"))
-    shown = until(  # what has been followed is told so after its successor is logged
+    shown = until(  # an attempt's `next_attempt_at` is cleared after the next one is logged
         lambda: deployment.history(webhook_id),
         lambda found: len(found) == 3 and not any("next_attempt_at" in execution for execution in found),
     )
@@ -105,7 +105,7 @@ def test_an_outage_of_dynamodb_causes_no_loss_and_no_duplicate(
 ) -> None:
     with dynamodb.breaking(OUTAGES[outage]):
         _send_through_an_outage(deployment, receiver_process, webhook_id)
-    _reconcile(deployment, receiver_process, webhook_id)
+    _check_all_logged_once(deployment, receiver_process, webhook_id)
 
 
 def test_an_unresponsive_dynamodb_causes_no_loss_and_no_duplicate(
@@ -113,24 +113,24 @@ def test_an_unresponsive_dynamodb_causes_no_loss_and_no_duplicate(
 ) -> None:
     with dynamodb.silent():
         _send_through_an_outage(deployment, receiver_process, webhook_id)
-    _reconcile(deployment, receiver_process, webhook_id)
+    _check_all_logged_once(deployment, receiver_process, webhook_id)
 
 
 def _send_through_an_outage(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
-    """Twenty webhooks are sent while it lasts; none is in the log."""
+    """Send twenty messages, and check that none is logged yet."""
     urls = [f"{receiver['http_url']}/status/{200 if n % 2 else 410}" for n in range(20)]
     deployment.enqueue(webhook_id, *[message(webhook_id, url, f"{webhook_id}-{n}") for n, url in enumerate(urls)])
-    until(lambda: came(receiver, webhook_id), lambda found: len(found) == 20)
+    until(lambda: count_received(receiver, webhook_id), lambda found: len(found) == 20)
     queue = deployment.outputs["UnloggedQueueUrl"]
     until(lambda: count_messages(queue), lambda left: left > 0)
     assert deployment.history(webhook_id) == []
 
 
-def _reconcile(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
+def _check_all_logged_once(deployment: Deployment, receiver: Receiver, webhook_id: str) -> None:
     """Check that everything was sent once and is in the log once."""
     shown = deployment.wait_for_history(webhook_id, 20)
-    assert Counter(e["message_id"] for e in shown) == came(receiver, webhook_id)
-    assert set(came(receiver, webhook_id).values()) == {1}
+    assert Counter(e["message_id"] for e in shown) == count_received(receiver, webhook_id)
+    assert set(count_received(receiver, webhook_id).values()) == {1}
     assert all(deployment.execution(e)["request_body"] for e in shown if not e["success"])
 
 
@@ -156,12 +156,12 @@ def test_a_sender_killed_before_logging_marks_the_message_redelivered(
         deployment.wait_for_history(webhook_id, 1)
         with dynamodb.silent():
             deployment.enqueue(webhook_id, message(webhook_id, f"{base}/status/200", f"{webhook_id}-killed"))
-            until(lambda: came(receiver_process, webhook_id), lambda found: f"{webhook_id}-killed" in found)
+            until(lambda: count_received(receiver_process, webhook_id), lambda found: f"{webhook_id}-killed" in found)
             assert kill_senders()
         shown = deployment.wait_for_history(webhook_id, 2)
     assert shown[0]["message_id"] == f"{webhook_id}-killed"
     assert shown[0]["redelivered"] is True
-    assert came(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
+    assert count_received(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
 
 
 def test_ten_messages_of_1_mib_are_delivered(
@@ -172,7 +172,7 @@ def test_ten_messages_of_1_mib_are_delivered(
     for n in range(10):
         deployment.enqueue(webhook_id, {**message(webhook_id, url, f"{webhook_id}-{n}"), "payload": noise})
     shown = deployment.wait_for_history(webhook_id, 10)
-    assert set(came(receiver_process, webhook_id).values()) == {1}
+    assert set(count_received(receiver_process, webhook_id).values()) == {1}
     assert json.loads(deployment.execution(shown[0])["request_body"]) == noise
 
 
@@ -219,14 +219,16 @@ def test_a_recovery_of_many_failures_runs_only_once_at_a_time(
         return requests.post(base, json={"since": "2026-01-01T00:00:00Z"}, headers=headers, timeout=60)
 
     with paused("RunRecoveryFunction"), ThreadPoolExecutor(5) as pool:
-        answers = list(pool.map(start, range(10)))
-    (recovery_id,) = (answer.json()["recovery_id"] for answer in answers if answer.status_code == 202)
-    refused = [answer for answer in answers if answer.status_code != 202]
-    assert {(answer.status_code, answer.json()["error"]["recovery_id"]) for answer in refused} == {(409, recovery_id)}
+        responses = list(pool.map(start, range(10)))
+    (recovery_id,) = (response.json()["recovery_id"] for response in responses if response.status_code == 202)
+    refused = [response for response in responses if response.status_code != 202]
+    assert {(response.status_code, response.json()["error"]["recovery_id"]) for response in refused} == {
+        (409, recovery_id)
+    }
     address = f"{base}/{recovery_id}"
     done = until(lambda: requests.get(address, headers=headers, timeout=60).json(), lambda p: p["status"] == "done")
     assert done == {"status": "done", "found": 150, "queued": 150}
-    until(lambda: came(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300)
+    until(lambda: count_received(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300)
     shown = until(lambda: deployment.history(webhook_id, status="success"), lambda executions: len(executions) == 150)
     assert {e["trigger"] for e in shown} == {"resend"}
-    assert set(came(receiver_process, webhook_id).values()) == {2}
+    assert set(count_received(receiver_process, webhook_id).values()) == {2}

@@ -185,21 +185,21 @@ def test_a_function_fails_without_an_action_that_it_needs(
     deployment.enqueue(webhook_id, message)
     (execution,) = deployment.wait_for_history(webhook_id, 1)
     path = f"/webhooks/{webhook_id}/executions/{execution['execution_id']}"
-    with without("ReadApiRole", "dynamodb:GetItem"):
+    with role_without("ReadApiRole", "dynamodb:GetItem"):
         assert deployment.get(path).status_code >= 500
     until(lambda: deployment.get(path).status_code, lambda status: status == 200)
 
 
 @contextmanager
-def without(role: str, action: str) -> Iterator[None]:
+def role_without(role: str, action: str) -> Iterator[None]:
     """Remove an action from a deployed role within the context."""
     iam, name = aws.client("iam"), physical_id(role)
     (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
     before = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-    kept = [statement for statement in before["Statement"] if action not in statement["Action"]]
-    assert len(kept) < len(before["Statement"])
-    less = json.dumps({**before, "Statement": kept})
-    iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=less)
+    remaining = [statement for statement in before["Statement"] if action not in statement["Action"]]
+    assert len(remaining) < len(before["Statement"])
+    reduced = json.dumps({**before, "Statement": remaining})
+    iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=reduced)
     try:
         yield
     finally:

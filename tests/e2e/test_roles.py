@@ -79,11 +79,11 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
 
     A registered webhook is used in parallel with one that is not registered.
     """
-    with ThreadPoolExecutor() as beside:
-        registered = beside.submit(webhooks, api, recording, receiver)
+    with ThreadPoolExecutor() as pool:
+        registered = pool.submit(webhooks, api, recording, receiver)
         retries_and_dead_letters(api, recording, receiver)
-        a_log_that_lags(api, recording, receiver)
-        what_the_api_shows(api)
+        pending_log_writes(api, recording, receiver)
+        reads_of_the_api(api)
         recoveries(api)
         erasures(api, recording)
     registered.result()
@@ -95,17 +95,17 @@ def retries_and_dead_letters(api: Api, recording: RecordingAws, receiver: str) -
     api.deployment.enqueue(api.webhook_id, poison := json.dumps({"webhook_id": api.webhook_id}))
     api.deployment.wait_for_history(api.webhook_id, 2)
     api.deployment.dead_letter(poison)
-    until(lambda: recording.of("SendWebhooksFunction"), lambda made: any(c.action == "iam:PassRole" for c in made))
+    until(lambda: recording.of("SendWebhooksFunction"), lambda calls: any(c.action == "iam:PassRole" for c in calls))
 
 
-def a_log_that_lags(api: Api, recording: RecordingAws, receiver: str) -> None:
+def pending_log_writes(api: Api, recording: RecordingAws, receiver: str) -> None:
     lagging = f"{api.webhook_id}.lagging"
     recording.refuse_writes("SendWebhooksFunction", lagging)
     api.enqueue(f"{receiver}/status/410", lagging, lagging)
     api.deployment.wait_for_history(lagging, 1)
 
 
-def what_the_api_shows(api: Api) -> None:
+def reads_of_the_api(api: Api) -> None:
     executions = f"/webhooks/{api.webhook_id}/executions"
     api.call("GET", executions)
     failed = api.call("GET", f"{executions}?status=failure")["executions"][0]
@@ -119,11 +119,11 @@ def recoveries(api: Api) -> None:
 
     At first, the function has too little time.
     """
-    put_a_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
+    log_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
         since = {"since": "2026-01-01T00:00:00Z"}
-        let_it_have_stalled(api, api.call("POST", recover, 202, json=since)["recovery_id"])
+        stall(api, api.call("POST", recover, 202, json=since)["recovery_id"])
         started = api.call("POST", recover, 202, json=since)
         task = {"webhook_id": api.webhook_id, **started}
         with shortened_timeout("RunRecoveryFunction", 15):
@@ -133,7 +133,7 @@ def recoveries(api: Api) -> None:
     until(lambda: api.call("GET", address), lambda progress: progress["status"] == "done")
 
 
-def let_it_have_stalled(api: Api, recovery_id: str) -> None:
+def stall(api: Api, recovery_id: str) -> None:
     aws.client("dynamodb").update_item(
         TableName=physical_id("Recoveries"),
         Key={"webhook_id": {"S": api.webhook_id}, "recovery_id": {"S": recovery_id}},
@@ -159,7 +159,9 @@ def erasures(api: Api, recording: RecordingAws) -> None:
     outputs = api.deployment.outputs
     body = to_body(Put(outputs["ExecutionDetailsTable"], late, 0))
     api.deployment.sqs.send_message(QueueUrl=outputs["UnloggedQueueUrl"], MessageBody=body)
-    until(lambda: recording.of("LogUnloggedFunction"), lambda made: any(c.action.endswith("UpdateItem") for c in made))
+    until(
+        lambda: recording.of("LogUnloggedFunction"), lambda calls: any(c.action.endswith("UpdateItem") for c in calls)
+    )
     api.call("DELETE", f"/messages/{api.webhook_id}/details", 204)
 
 
@@ -173,25 +175,25 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
     fields = {"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True}
     api.call("PUT", webhook, 201, token=own, json=fields)
-    let_it_have_failed_for_long(api.deployment, webhook_id)
+    log_old_failures(api.deployment, webhook_id)
     api.call("GET", webhook)
     api.call("GET", "/webhooks")
     api.call("POST", f"{webhook}/secret")
     api.call("GET", f"{webhook}/secret")
     api.deployment.enqueue(webhook_id, {"topic": webhook_id, "payload": {}})
-    until(lambda: recording.of("SendWebhooksFunction"), lambda made: any(c.action == "sns:Publish" for c in made))
+    until(lambda: recording.of("SendWebhooksFunction"), lambda calls: any(c.action == "sns:Publish" for c in calls))
     api.call("POST", f"{webhook}/test")
     recording.refuse_writes("TestWebhookFunction", webhook_id)
     api.call("POST", f"{webhook}/test")
     api.call("DELETE", webhook, 204)
 
 
-def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None:
+def log_old_failures(deployment: Deployment, webhook_id: str) -> None:
     """Record failures of three messages, including the one that is sent next."""
     now = datetime.now(UTC)
     first = now - timedelta(days=30)
     for at in (first, now - timedelta(days=15)):
-        put_a_failure(deployment, webhook_id, at)
+        log_failure(deployment, webhook_id, at)
     aws.client("dynamodb").update_item(
         TableName=physical_id("Webhooks"),
         Key={"webhook_id": {"S": webhook_id}},
@@ -200,7 +202,7 @@ def let_it_have_failed_for_long(deployment: Deployment, webhook_id: str) -> None
     )
 
 
-def put_a_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None:
+def log_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None:
     executed_at = f"{compact_time(at)}-0000000a"
     own = {"webhook_id": webhook_id, "executed_at": executed_at, "message_id": f"{webhook_id}.{at:%j}"}
     texts = {**own, "failed_at": executed_at}
@@ -209,7 +211,7 @@ def put_a_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None
     aws.client("dynamodb").put_item(TableName=deployment.outputs["ExecutionsTable"], Item=item)
 
 
-def made_by_lambda(function: str) -> set[Call]:
+def calls_of_lambda(function: str) -> set[Call]:
     """Return the calls that Lambda itself makes with the function's role."""
     lambdas, name = aws.lambdas(), physical_id(function)
     group = lambdas.get_function_configuration(FunctionName=name)["LoggingConfig"]["LogGroup"]
@@ -248,9 +250,9 @@ def covers(grant: Call, call: Call) -> bool:
 
 @pytest.mark.parametrize("function", template.functions())
 def test_a_role_grants_exactly_what_its_function_calls(recorder: RecordingAws, function: str) -> None:
-    grants, made = granted(function), recorder.of(function) | made_by_lambda(function)
-    unused = sorted(grant for grant in grants if not any(covers(grant, call) for call in made))
-    refused = sorted(call for call in made if not any(covers(grant, call) for grant in grants))
+    grants, calls = granted(function), recorder.of(function) | calls_of_lambda(function)
+    unused = sorted(grant for grant in grants if not any(covers(grant, call) for call in calls))
+    refused = sorted(call for call in calls if not any(covers(grant, call) for grant in grants))
     assert not unused, WHAT_TO_DO.format(function=function, unused=_lines(unused), refused=_lines(refused))
     assert not refused, WHAT_TO_DO.format(function=function, unused=_lines(unused), refused=_lines(refused))
 

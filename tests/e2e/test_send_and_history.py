@@ -1,4 +1,4 @@
-"""A webhook put on the queue is sent, logged and shown, by the deployed stack."""
+"""The deployed stack sends, logs and shows enqueued messages."""
 
 import base64
 import json
@@ -133,7 +133,7 @@ def test_any_receiver_behaviour_gives_one_execution(
 
 
 def test_a_private_address_is_not_requested_and_not_retried(deployment: Deployment, webhook_id: str) -> None:
-    """The local stack allows loopback and nothing else."""
+    """The local stack allows only loopback addresses."""
     hosts = ("169.254.169.254", "0xA9.0xFEA9FE", "2852039166", "[::ffff:127.0.0.1]", "10.1.2.3", "0.0.0.0")
     deployment.enqueue(webhook_id, *[message(webhook_id, f"http://{host}/latest/meta-data/") for host in hosts])
     shown = deployment.wait_for_history(webhook_id, len(hosts))

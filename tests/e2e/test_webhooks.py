@@ -1,4 +1,4 @@
-"""A webhook that is set up through the API, by the deployed stack."""
+"""The deployed stack calls webhooks that are registered through the API."""
 
 import base64
 import json
@@ -109,10 +109,10 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
     own = f"/webhooks/{webhook_id}"
     fields = {"url": f"{receiver_process['http_url']}/status/410/{webhook_id}", "enabled": True}
     assert call(deployment, "PUT", own, fields).status_code == 201
-    with subscribed(webhook_id) as told:
+    with event_queue(webhook_id) as read_events:
         message = {"webhook_id": webhook_id, "payload": {"order": 1742}}
         deployment.enqueue(webhook_id, message)
-        (event,) = until(told, bool)
+        (event,) = until(read_events, bool)
     shown = call(deployment, "GET", own).json()
     assert (event["webhook_id"], event["reason"]) == (webhook_id, shown["disabled_reason"])
     assert (shown["enabled"], shown["version"]) == (False, 2)
@@ -120,18 +120,18 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
     deployment.enqueue(webhook_id, message)
     refusal = deployment.wait_for_history(webhook_id, 2)[0]
     assert deployment.execution(refusal)["error"]["type"] == "disabled_webhook"
-    good = f"/status/200/{webhook_id}/mended"
+    good = f"/status/200/{webhook_id}/fixed"
     changed = {"url": receiver_process["http_url"] + good, "enabled": True, "version": 2}
     assert "disabled_reason" not in call(deployment, "PUT", own, changed).json()
     restart_senders()
     since = {"since": shown["created_at"]}
     assert call(deployment, "POST", f"{own}/recover", since).status_code == 202
     message_ids = {each["message_id"] for each in deployment.history(webhook_id)}
-    until(lambda: received(receiver_process, good), lambda came: len(came) == len(message_ids))
+    until(lambda: received(receiver_process, good), lambda found: len(found) == len(message_ids))
 
 
 @contextmanager
-def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     """Yield a function that returns the events of this webhook.
 
     They come from a queue that is subscribed to the deployment's events.
@@ -145,12 +145,12 @@ def subscribed(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
     subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
 
-    def told() -> list[dict[str, Any]]:
+    def read_events() -> list[dict[str, Any]]:
         waiting = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
         events = [json.loads(json.loads(each["Body"])["Message"]) for each in waiting]
         return [event for event in events if event["webhook_id"] == webhook_id]
 
-    yield told
+    yield read_events
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     sqs.delete_queue(QueueUrl=url)
 
@@ -186,7 +186,7 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
         fields = {"url": receiver_process["http_url"] + path, "enabled": True, "topic": webhook_id}
         assert call(deployment, "PUT", f"/webhooks/{name}", fields).status_code == 201
     queue = deployment.outputs["QueueUrl"]
-    others = count_messages(queue)  # what another test's killed sender has taken stays hidden for minutes
+    others = count_messages(queue)  # messages of another test's killed sender stay invisible for minutes
     with (
         FaultyService(deployment.outputs["EndpointUrl"]) as sqs,
         changed_environment("SendWebhooksFunction", AWS_ENDPOINT_URL_SQS=sqs.url),

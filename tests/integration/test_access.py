@@ -23,7 +23,7 @@ BODY = '{"since": "2026-01-01T00:00:00Z"}'
 
 
 FUNCTIONS = sorted({template.function_in(route.function) for route in ROUTES} | {"HistoryPageFunction"})
-"""Those behind the API, the page's among them."""
+"""The functions behind the API and the History page."""
 
 BY_WEBHOOK = [route for route in ROUTES if "{webhook_id}" in route.resource]
 
@@ -59,8 +59,8 @@ TRICKS = {
 
 def call(app: Endpoint, webhook_id: str, **token: Any) -> tuple[int, dict[str, Any]]:
     path = {"webhook_id": webhook_id, "execution_id": EXECUTION, "message_id": "msg_1", "recovery_id": "rec_1"}
-    answer = app.lambda_handler({**api_event(path, **token), "body": BODY}, None)
-    return answer["statusCode"], json.loads(answer["body"] or "{}")
+    response = app.lambda_handler({**api_event(path, **token), "body": BODY}, None)
+    return response["statusCode"], json.loads(response["body"] or "{}")
 
 
 @pytest.mark.parametrize("route", BY_WEBHOOK, ids=attrgetter("handler"))
@@ -90,7 +90,7 @@ def test_a_call_without_the_authorizers_context_is_refused(aws: MockAws, route: 
 
 @pytest.mark.parametrize("function", sorted({route.function for route in ROUTES}))
 def test_a_function_handles_only_the_routes_of_its_permission(aws: MockAws, function: str) -> None:
-    """Whatever reached it past API Gateway, with a token for everything."""
+    """Even if a call bypasses API Gateway's routing, with a token for everything."""
     app = aws.start(template.function_in(function))
     others = [(route.method, route.resource) for route in ROUTES if route.function != function]
     unknown = [
@@ -101,8 +101,8 @@ def test_a_function_handles_only_the_routes_of_its_permission(aws: MockAws, func
     ]
     for method, resource in [*others, *unknown, (None, None)]:
         event = {**api_event({"webhook_id": "wh_a"}, scope=" ".join(Scope)), "httpMethod": method, "resource": resource}
-        answer = app.lambda_handler(event, None)
-        assert answer["statusCode"] == 404, (method, resource)
+        response = app.lambda_handler(event, None)
+        assert response["statusCode"] == 404, (method, resource)
 
 
 OWN_ATTEMPTS: list[dict[str, Any]] = [
@@ -123,27 +123,27 @@ def test_a_call_made_by_a_webhook_is_refused_before_it_has_an_effect(aws: MockAw
     app = aws.start(function)
     for headers in OWN_ATTEMPTS:
         event = {**api_event({"webhook_id": "wh_a"}), "requestContext": {}, "body": BODY, **headers}
-        answer = app.lambda_handler(event, None)
-        assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (403, "forbidden"), headers
+        response = app.lambda_handler(event, None)
+        assert (response["statusCode"], json.loads(response["body"])["error"]["code"]) == (403, "forbidden"), headers
 
 
-HIDING = {
+HEADER_TRICKS = {
     "Connection": ["close, x-hooklog-attempt", "X-Hooklog-Attempt"],
     "Keep-Alive": ["x-hooklog-attempt"],
     "x-hooklog-attempt": [""],
     "X_Hooklog_Attempt": [""],
 }
-"""Headers that might keep ours from arriving."""
+"""Headers that might make a proxy or receiver drop `x-hooklog-attempt`."""
 
 
 def test_no_webhook_or_message_can_remove_the_attempt_header(
     api: Api, sender: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
     url = receiver.url("/status/200")
-    refused = [api.put(url=url, headers={name: value})[0] for name, values in HIDING.items() for value in values]
-    assert refused == [400] * 5
+    tricks = [{name: value} for name, values in HEADER_TRICKS.items() for value in values]
+    assert [api.put(url=url, headers=headers)[0] for headers in tricks] == [400] * 5
     api.put(url=url, enabled=True, headers={"Authorization": "Bearer token", "User-Agent": "curl/8"})
-    send(sender, {}, *({"url": url, "headers": {name: value}} for name, values in HIDING.items() for value in values))
+    send(sender, {}, *({"url": url, "headers": headers} for headers in tricks))
     app = aws.endpoint("start_recovery")
     assert len(receiver.requests) == 2  # the others are dead letters
     for request in receiver.requests:

@@ -26,7 +26,7 @@ bounded = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-"""The tables are the same for all examples of a test: what one leaves there, the next may find."""
+"""All examples of a test share the tables, so one may find the rows of another."""
 
 URLS = st.sampled_from(["https://127.0.0.1/", "https://[::1]:1/", "http://10.1/", "ftp://x.example/", "//", "", "x"])
 TEXTS = st.text(max_size=20) | URLS | st.sampled_from(["wh_1", "20261123T173600.123456Z-9f3a2c1d", "2026-11-23", "1e9"])
@@ -77,15 +77,15 @@ def test_any_request_gets_a_documented_response(aws: MockAws, function: str) -> 
 
     @bounded
     @given(st.fixed_dictionaries(dict.fromkeys(_names(function), IDS)), PARAMETERS, BODIES, st.booleans())
-    def ask(path: dict[str, str], parameters: dict[str, list[str]], body: str | None, encoded: bool) -> None:
+    def call(path: dict[str, str], parameters: dict[str, list[str]], body: str | None, encoded: bool) -> None:
         event = api_event(path, scope=EVERYTHING)
         event |= {"multiValueQueryStringParameters": parameters, "body": body, "isBase64Encoded": encoded}
-        answer = app.lambda_handler(event, CONTEXT)
-        assert answer["statusCode"] < 500
-        assert str(answer["statusCode"]) in documented
-        json.dumps(answer).encode()
+        response = app.lambda_handler(event, CONTEXT)
+        assert response["statusCode"] < 500
+        assert str(response["statusCode"]) in documented
+        json.dumps(response).encode()
 
-    ask()
+    call()
 
 
 def _names(function: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.errors import KeysUnavailable
-from tests.authorizer import Clock, authorize, takes, token
+from tests.authorizer import Clock, accepts, authorize, token
 from tests.aws import MockAws
 from tests.leaks import SIGNING_KEY
 from tests.logs import logged_events
@@ -26,7 +26,7 @@ def authorizer(aws: MockAws) -> ModuleType:
 
 @dataclass
 class Rotation:
-    """The authorizer's key ring on the secret, with a clock of the test's own."""
+    """The authorizer's key ring on the secret, with a clock that the test sets."""
 
     aws: MockAws
     authorizer: ModuleType
@@ -54,8 +54,8 @@ class Rotation:
             SecretId=self.secret_id, VersionStage="AWSPREVIOUS", RemoveFromVersionId=self.version("AWSPREVIOUS")
         )
 
-    def takes(self, key: str, kid: str | None = None) -> bool:
-        return takes(self.authorizer, token(key, kid))
+    def accepts(self, key: str, kid: str | None = None) -> bool:
+        return accepts(self.authorizer, token(key, kid))
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def rotation(aws: MockAws, authorizer: ModuleType) -> Rotation:
 
 
 def test_a_token_gets_a_policy_and_a_context_for_the_functions(authorizer: ModuleType) -> None:
-    answer = authorize(authorizer, token(FIRST, webhooks=["acme.orders"]))
+    response = authorize(authorizer, token(FIRST, webhooks=["acme.orders"]))
     stage = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5/v1"
-    (statement,) = answer["policyDocument"]["Statement"]
+    (statement,) = response["policyDocument"]["Statement"]
     assert statement == {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",
@@ -77,14 +77,14 @@ def test_a_token_gets_a_policy_and_a_context_for_the_functions(authorizer: Modul
             f"{stage}/GET/webhooks/acme.orders/recover/*",
         ],
     }
-    assert answer["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}
+    assert response["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}
 
 
 def test_topics_are_in_the_context_and_grant_no_access(authorizer: ModuleType) -> None:
     plain = authorize(authorizer, token(FIRST, webhooks=["acme.*"]))
-    answer = authorize(authorizer, token(FIRST, webhooks=["acme.*"], topics=["acme", "news.*"]))
-    assert answer["policyDocument"] == plain["policyDocument"]
-    assert answer["context"] == {**plain["context"], "topics": '["acme", "news.*"]'}
+    response = authorize(authorizer, token(FIRST, webhooks=["acme.*"], topics=["acme", "news.*"]))
+    assert response["policyDocument"] == plain["policyDocument"]
+    assert response["context"] == {**plain["context"], "topics": '["acme", "news.*"]'}
 
 
 @pytest.mark.parametrize(
@@ -100,46 +100,46 @@ def test_topics_are_in_the_context_and_grant_no_access(authorizer: ModuleType) -
     ],
 )
 def test_an_invalid_token_is_a_401(authorizer: ModuleType, bearer: str) -> None:
-    assert not takes(authorizer, bearer)
+    assert not accepts(authorizer, bearer)
 
 
 def test_both_keys_are_valid_during_a_rotation(rotation: Rotation) -> None:
     rotation.put(SECOND)
     rotation.clock.now += PAUSE_SECONDS
-    assert rotation.takes(SECOND)
-    assert rotation.takes(FIRST)
-    assert rotation.takes(SECOND, rotation.version("AWSCURRENT"))
-    assert rotation.takes(FIRST, rotation.version("AWSPREVIOUS"))
-    assert not rotation.takes(FIRST, rotation.version("AWSCURRENT"))
-    assert not rotation.takes(THIRD)
+    assert rotation.accepts(SECOND)
+    assert rotation.accepts(FIRST)
+    assert rotation.accepts(SECOND, rotation.version("AWSCURRENT"))
+    assert rotation.accepts(FIRST, rotation.version("AWSPREVIOUS"))
+    assert not rotation.accepts(FIRST, rotation.version("AWSCURRENT"))
+    assert not rotation.accepts(THIRD)
 
 
 def test_a_removed_key_is_refused_a_minute_later(rotation: Rotation) -> None:
     rotation.put(SECOND)
     rotation.clock.now += 60
-    assert rotation.takes(FIRST)
+    assert rotation.accepts(FIRST)
     rotation.take_away_previous()
     rotation.clock.now += 60
-    assert not rotation.takes(FIRST)
-    assert rotation.takes(SECOND)
+    assert not rotation.accepts(FIRST)
+    assert rotation.accepts(SECOND)
 
 
 def test_a_second_rotation_drops_the_first_key(rotation: Rotation) -> None:
     rotation.put(SECOND)
     rotation.put(THIRD)
     rotation.clock.now += SIGNING_KEYS_SECONDS
-    assert [rotation.takes(key) for key in (FIRST, SECOND, THIRD)] == [False, True, True]
+    assert [rotation.accepts(key) for key in (FIRST, SECOND, THIRD)] == [False, True, True]
 
 
 def test_unsigned_tokens_do_not_cause_repeated_reads_of_the_secret(rotation: Rotation) -> None:
     rotation.clock.now += PAUSE_SECONDS
-    assert not rotation.takes(THIRD)
+    assert not rotation.accepts(THIRD)
     rotation.put(THIRD)
     rotation.clock.now += PAUSE_SECONDS - 1
-    assert not rotation.takes(THIRD)
-    assert not rotation.takes(FIRST, "no-such-version")
+    assert not rotation.accepts(THIRD)
+    assert not rotation.accepts(FIRST, "no-such-version")
     rotation.clock.now += 1
-    assert rotation.takes(THIRD)
+    assert rotation.accepts(THIRD)
 
 
 def test_a_key_that_is_too_short_is_refused_and_the_previous_one_stays_valid(rotation: Rotation) -> None:
@@ -147,20 +147,20 @@ def test_a_key_that_is_too_short_is_refused_and_the_previous_one_stays_valid(rot
     rotation.clock.now += SIGNING_KEYS_SECONDS
     with pytest.warns(jwt.InsecureKeyLengthWarning):
         forged = token("short")
-    assert not takes(rotation.authorizer, forged)
-    assert rotation.takes(FIRST)
+    assert not accepts(rotation.authorizer, forged)
+    assert rotation.accepts(FIRST)
 
 
 def test_keys_stay_valid_while_the_secret_cannot_be_read(rotation: Rotation, caplog: pytest.LogCaptureFixture) -> None:
     rotation.aws.secrets.delete_secret(SecretId=rotation.secret_id)
     rotation.clock.now += SIGNING_KEYS_SECONDS
-    assert rotation.takes(FIRST)
+    assert rotation.accepts(FIRST)
     assert rotation.ring.failure == "Secrets Manager: InvalidRequestException"
     assert "keys_unreachable" in logged_events(caplog)
     caplog.clear()
     rotation.aws.secrets.restore_secret(SecretId=rotation.secret_id)
     rotation.clock.now += PAUSE_SECONDS
-    assert rotation.takes(FIRST)
+    assert rotation.accepts(FIRST)
     assert "keys_unreachable" not in logged_events(caplog)
 
 

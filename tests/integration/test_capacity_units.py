@@ -36,13 +36,13 @@ LONG: Final = "w" * 128
 
 
 class Meter(Proxy):
-    """Requests the consumed capacity with each call of DynamoDB."""
+    """Requests and counts the consumed capacity of each DynamoDB call."""
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
-        self.start_again()
+        self.reset()
 
-    def start_again(self) -> None:
+    def reset(self) -> None:
         self.requests: list[Request] = []
         self.read_units = 0.0
         self.write_units: Counter[str] = Counter()
@@ -66,7 +66,7 @@ class Meter(Proxy):
         self.write_units[consumed["TableName"]] += consumed["Table"]["CapacityUnits"]
 
     def modelled(self) -> Tally:
-        """Count the same requests with benchmarks/counting.py."""
+        """Count the units of the same requests with benchmarks/counting.py."""
         tally = Tally()
         for request in self.requests:
             tally.add(request)
@@ -85,10 +85,7 @@ Send = Callable[..., None]
 
 @pytest.fixture
 def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
-    """Send a message per status code, which its receiver answers.
-
-    The meter counts the last batch.
-    """
+    """Send one message per status code of the response. The meter counts the last batch."""
     receiver.reset()
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
 
@@ -105,17 +102,17 @@ def send(aws: MockAws, meter: Meter, receiver: Receiver) -> Send:
             for number, code in enumerate(codes)
         ]
         for start in range(0, len(messages), 10):
-            meter.start_again()
+            meter.reset()
             answer = app.lambda_handler(sqs_event(*messages[start : start + 10]), CONTEXT)
             assert answer == {"batchItemFailures": []}, answer
 
     return send
 
 
-def ask(aws: MockAws, meter: Meter, handler: str, path: dict[str, str], **others: Any) -> Any:
+def call_api(aws: MockAws, meter: Meter, handler: str, path: dict[str, str], **others: Any) -> Any:
     """Return the API's response; the meter counts its units."""
     app = aws.endpoint(handler)
-    meter.start_again()
+    meter.reset()
     answer = app.lambda_handler(api_event(path, **others), None)
     assert answer["statusCode"] in (200, 204), answer
     return json.loads(answer["body"] or "null")
@@ -146,7 +143,7 @@ IDS: Final = {"webhook_id": LONG, "message_id": LONG}
     [
         pytest.param([200] * 51, {}, None, 1.5, id="successes"),
         pytest.param([500] * 51, {}, None, 2, id="failures"),
-        pytest.param([500] * 51, {}, "failure", 2, id="failures alone"),
+        pytest.param([500] * 51, {}, "failure", 2, id="only failures"),
         pytest.param([200, 500] * 51, {}, None, 2, id="both"),
         pytest.param([200, 500] * 51, {}, "success", 4, id="successes among as many failures"),
         pytest.param([200] * 51, IDS, None, 3, id="successes with ids of 128 characters"),
@@ -166,7 +163,7 @@ def test_a_page_of_50_costs_what_is_documented(
     send(*codes, **fields)
     parameters = {"limit": str(PAGE), **({"status": status} if status else {})}
     path = {"webhook_id": fields.get("webhook_id", WEBHOOK)}
-    page = ask(aws, meter, "list_executions", path, parameters=parameters)
+    page = call_api(aws, meter, "list_executions", path, parameters=parameters)
     assert len(page["executions"]) == PAGE
     assert meter.read_units == meter.modelled().read_units == expected
 
@@ -205,18 +202,18 @@ def test_reading_and_erasing_a_large_failure_cost_what_is_documented(aws: MockAw
     written = details_units(aws)
     (row,) = aws.rows("Executions")
     path = {"webhook_id": WEBHOOK, "execution_id": row["executed_at"]["S"]}
-    view = ask(aws, meter, "get_execution", path)
+    view = call_api(aws, meter, "get_execution", path)
     assert view["result"] == 500
     assert meter.read_units == meter.modelled().read_units == 1 + 0.5 * -(-written // 4) == 29.5
-    ask(aws, meter, "erase_execution_details", path, scope="webhooks:manage")
+    call_api(aws, meter, "erase_execution_details", path, scope="webhooks:manage")
     assert meter.write_units == {"ExecutionDetails": written + 1, "Executions": 1}
     assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
 
 
 def test_one_execution_and_one_message_cost_what_is_documented(aws: MockAws, meter: Meter, send: Send) -> None:
     send(500)
-    message = ask(aws, meter, "list_message_executions", {"message_id": "order-0"})
+    message = call_api(aws, meter, "list_message_executions", {"message_id": "order-0"})
     assert meter.read_units == 1
     path = {"webhook_id": WEBHOOK, "execution_id": message["executions"][0]["execution_id"]}
-    ask(aws, meter, "get_execution", path)
+    call_api(aws, meter, "get_execution", path)
     assert meter.read_units == meter.modelled().read_units == 1.5

@@ -1,4 +1,4 @@
-"""The commands' calls of the API, CloudWatch Logs and SQS, and what they print."""
+"""The commands' calls of the API, CloudWatch Logs and SQS, and their output."""
 
 import json
 import time
@@ -30,7 +30,7 @@ def api() -> Iterator[FakeApi]:
 
 
 class Logs:
-    """The sender's log group: pages of events, and the requests for them."""
+    """The sender's log group: returns pages of events and records the requests."""
 
     def __init__(self, *lines: dict[str, Any], ages: tuple[int, ...] = ()) -> None:
         self.requests: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""The messages that `hooklog send` queues, and those that it refuses."""
+"""The messages that `hooklog send` enqueues or refuses."""
 
 import json
 from pathlib import Path

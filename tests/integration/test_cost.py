@@ -1,4 +1,4 @@
-"""What AWS bills for one webhook, from which the documents' prices are computed."""
+"""The billed AWS usage of one webhook, from which the documented prices are computed."""
 
 import json
 import subprocess

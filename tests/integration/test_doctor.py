@@ -30,7 +30,7 @@ class Layer(BaseHTTPRequestHandler):
     """Serves the layer as S3 does, including requests for its last bytes."""
 
     content = b""
-    parts: list[str] = []  # noqa: RUF012 - one server a module
+    parts: list[str] = []  # noqa: RUF012 - one server per module
 
     def do_GET(self) -> None:
         part = self.headers["Range"].removeprefix("bytes=")
@@ -42,7 +42,7 @@ class Layer(BaseHTTPRequestHandler):
         self.wfile.write(end)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def details(kind: str) -> tuple[int, dict[str, Any]]:
     return 200, {"error": {"type": kind, "message": "The receiver refused the connection."}}
 
 
-def examine(account: Account, capsys: pytest.CaptureFixture[str], words: str = "", *, fails: bool = False) -> Rows:
+def run_doctor(account: Account, capsys: pytest.CaptureFixture[str], words: str = "", *, fails: bool = False) -> Rows:
     arguments = build_parser().parse_args(["doctor", *words.split()])
     run: Callable[[], None] = partial(arguments.run, account.stack(), arguments, Output(as_json=True))
     if fails:
@@ -105,7 +105,7 @@ def examine(account: Account, capsys: pytest.CaptureFixture[str], words: str = "
 
 
 def test_a_healthy_stack_passes_every_check(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = examine(account, capsys)
+    rows = run_doctor(account, capsys)
     assert {row["status"] for row in rows.values()} == {"ok"}
     assert not any(row["advice"] for row in rows.values())
     assert rows["concurrency"]["found"].startswith("Quota 1000, 940 unreserved.")
@@ -134,7 +134,7 @@ def subscriptions(*found: dict[str, str]) -> Callable[[Account], None]:
 
 
 def for_resource(logical: str, argument: str, then: Mapping[str, Any], otherwise: Mapping[str, Any]) -> Any:
-    """Answer differently for one resource than for the others."""
+    """Return a different response for one resource."""
     return lambda asked: then if asked[argument] == f"{NAME}-{logical}" else otherwise
 
 
@@ -144,7 +144,7 @@ DISABLED, ENABLED = {"State": "Disabled"}, {"State": "Enabled"}
 ON, OFF = ({"Table": {"DeletionProtectionEnabled": on}} for on in (True, False))
 NO_DATA = alarm("DeadLetters", "INSUFFICIENT_DATA", 31)
 CONFIRMED, PENDING = (subscription(arn) for arn in ("arn:aws:sns:eu-west-1:1:x:1", "PendingConfirmation"))
-LETTERS = {"Attributes": {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}}
+MESSAGES = {"Attributes": {"ApproximateNumberOfMessages": "2", "ApproximateNumberOfMessagesNotVisible": "1"}}
 
 WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
     ("stack", set_to(status="UPDATE_ROLLBACK_COMPLETE"), "warning", "rolled back", "describe-stack-events"),
@@ -214,7 +214,8 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
     (
         "dead letters",
         answer(
-            "sqs.GetQueueAttributes", lambda asked: LETTERS if "Unlogged" in asked["QueueUrl"] else {"Attributes": {}}
+            "sqs.GetQueueAttributes",
+            lambda asked: MESSAGES if "Unlogged" in asked["QueueUrl"] else {"Attributes": {}},
         ),
         "warning",
         "log: 3.",
@@ -255,7 +256,7 @@ def test_a_fault_is_found_with_advice(
     advice: str,
 ) -> None:
     change(account)
-    rows = examine(account, capsys, fails=status == "failed")
+    rows = run_doctor(account, capsys, fails=status == "failed")
     assert rows[check]["status"] == status
     assert found in rows[check]["found"]
     assert advice in rows[check]["advice"]
@@ -285,7 +286,7 @@ def test_a_difference_that_parameters_ask_for_is_not_a_fault(
         off = lambda asked: backups("DISABLED" if "Execution" in asked["TableName"] else "ENABLED")  # noqa: E731
         answer("dynamodb.DescribeContinuousBackups", off)(account)
     change(account)
-    rows = examine(account, capsys)
+    rows = run_doctor(account, capsys)
     assert (rows[check]["status"], found in rows[check]["found"]) == ("ok", True)
 
 
@@ -294,18 +295,18 @@ def test_a_layer_without_bytecode_for_its_python_is_found(
     account: Account, capsys: pytest.CaptureFixture[str], suffixes: tuple[str, ...]
 ) -> None:
     Layer.content = archive(*suffixes)
-    row = examine(account, capsys)["layer bytecode"]
+    row = run_doctor(account, capsys)["layer bytecode"]
     assert (row["status"], "0 of 30" in row["found"], "make deploy" in row["advice"]) == ("warning", True, True)
 
 
 def test_only_the_directory_of_the_layer_is_downloaded(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
-    examine(account, capsys)
+    run_doctor(account, capsys)
     assert len(Layer.content) > 2 * abs(int(Layer.parts[0]))
 
 
 def test_a_layer_that_cannot_be_read_is_unknown(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     Layer.content = b""
-    assert examine(account, capsys)["layer bytecode"]["status"] == "unknown"
+    assert run_doctor(account, capsys)["layer bytecode"]["status"] == "unknown"
 
 
 DENIED = {
@@ -330,25 +331,25 @@ def test_a_denied_action_is_named_and_is_not_a_failure(
     code, action, checks = DENIED[operation]
     text = f"User: arn:aws:iam::1:user/x is not authorized to perform: {action} on resource: y"
     account.responses[operation] = Refused(code, text)
-    unknown = [row["found"] for row in examine(account, capsys).values() if row["status"] == "unknown"]
+    unknown = [row["found"] for row in run_doctor(account, capsys).values() if row["status"] == "unknown"]
     assert unknown == checks * [f"Your credentials do not allow {action}."]
 
 
 def test_a_denial_without_an_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.responses["lambda.GetAccountSettings"] = Refused("AccessDeniedException")
-    assert "GetAccountSettings" in examine(account, capsys)["concurrency"]["found"]
+    assert "GetAccountSettings" in run_doctor(account, capsys)["concurrency"]["found"]
 
 
 def test_an_error_of_aws_fails_only_its_check(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.responses["lambda.GetEventSourceMapping"] = Refused("ResourceNotFoundException", "no such mapping")
-    rows = examine(account, capsys, fails=True)
+    rows = run_doctor(account, capsys, fails=True)
     assert (rows["event sources"]["status"], "no such mapping" in rows["event sources"]["found"]) == ("failed", True)
     assert rows["webhook"]["status"] == "ok"
 
 
 def test_a_stack_that_is_not_hooklogs_is_recognised(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
     account.responses["cloudformation.ListStackResources"] = {"StackResourceSummaries": []}
-    rows = examine(account, capsys, fails=True)
+    rows = run_doctor(account, capsys, fails=True)
     assert "no SendWebhooksFunction" in rows["recursion"]["found"]
     assert "no Alarms" in rows["alarm subscribers"]["found"]
 
@@ -369,7 +370,7 @@ def sent(account: Account) -> dict[str, Any]:
 def test_on_aws_the_webhook_goes_to_the_stacks_own_api_and_is_not_retried(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = examine(account, capsys)["webhook"]
+    row = run_doctor(account, capsys)["webhook"]
     assert row["found"].startswith("404 from the stack's own API (4xx is expected), in 34 ms; logged after ")
     message = sent(account)
     assert (message["webhook_id"], message["url"]) == ("hooklog.doctor", f"{account.outputs['ApiUrl']}/doctor")
@@ -384,7 +385,7 @@ def test_the_webhook_goes_to_the_given_url_and_is_awaited(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api.responses = [(200, {"executions": []}), (200, {"executions": []}), executions(result=200)]
-    row = examine(account, capsys, "--to https://shop.example/hooks")["webhook"]
+    row = run_doctor(account, capsys, "--to https://shop.example/hooks")["webhook"]
     assert (row["status"], row["found"].startswith("200 from https://shop.example/hooks")) == ("ok", True)
     assert sent(account)["url"] == "https://shop.example/hooks"
 
@@ -403,14 +404,14 @@ def test_a_webhook_that_does_not_arrive_is_a_failure_and_not_retried(
     account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str], words: str, result: int, found: str
 ) -> None:
     api.responses = [executions(result=result), details("connection_refused"), (204, {})]
-    row = examine(account, capsys, words, fails=True)["webhook"]
+    row = run_doctor(account, capsys, words, fails=True)["webhook"]
     assert (row["status"], row["found"]) == ("failed", found)
     assert api.requests[-1][0] == "/messages/m1/details"
 
 
 def test_an_error_of_the_api_is_a_failure(account: Account, api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.responses = [(500, {"error": {"code": "internal_error", "message": "it is broken"}})]
-    assert "it is broken" in examine(account, capsys, fails=True)["webhook"]["found"]
+    assert "it is broken" in run_doctor(account, capsys, fails=True)["webhook"]["found"]
 
 
 def test_an_invalid_url_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

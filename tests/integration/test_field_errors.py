@@ -41,7 +41,7 @@ WRONG_WEBHOOK = {
 
 
 class Calls:
-    """The endpoints of the API, each started when it is first called."""
+    """Calls the API's endpoints, and starts each at its first call."""
 
     def __init__(self, aws: MockAws) -> None:
         self._aws = aws
@@ -54,9 +54,9 @@ class Calls:
         """
         if handler not in self._endpoints:
             self._endpoints[handler] = self._aws.endpoint(handler)
-        answer = self._endpoints[handler].lambda_handler(event, CONTEXT)
-        body = json.loads(answer["body"])
-        assert answer["statusCode"] == 400, body
+        response = self._endpoints[handler].lambda_handler(event, CONTEXT)
+        body = json.loads(response["body"])
+        assert response["statusCode"] == 400, body
         check(body, DOCUMENT["components"]["schemas"]["Error"])
         error = body["error"]
         assert error["field"] == error["errors"][0]["field"]
@@ -68,7 +68,7 @@ class Calls:
     def put(self, body: object) -> dict[str, str]:
         return self.refused("put_webhook", api_event({"webhook_id": ID}, scope=SCOPES, body=body))
 
-    def of_body(self, handler: str, body: object) -> list[str]:
+    def body_errors(self, handler: str, body: object) -> list[str]:
         """Return the wrong fields of a body; text is sent unchanged."""
         event = api_event({"webhook_id": ID}, scope=SCOPES, body=body)
         return list(self.refused(handler, {**event, "body": body} if isinstance(body, str) else event))
@@ -114,7 +114,7 @@ def test_unknown_fields_are_named_up_to_a_length(calls: Calls) -> None:
 @pytest.mark.parametrize("handler", ["put_webhook", "start_recovery", "test_webhook"])
 def test_a_body_that_is_not_an_object_names_no_field(calls: Calls, handler: str) -> None:
     for body in ("{", "[]", "7", "null", '{"url": 1', "x" * 131_073, *([] if handler == "test_webhook" else [""])):
-        assert calls.of_body(handler, body) == ["body"]
+        assert calls.body_errors(handler, body) == ["body"]
     binary = api_event({"webhook_id": ID}, scope=SCOPES) | {"body": "/w==", "isBase64Encoded": True}
     assert list(calls.refused(handler, binary)) == ["body"]
 
@@ -128,7 +128,7 @@ def test_a_recovery_names_its_wrong_fields(calls: Calls) -> None:
         ({"since": "2026-11-24", "until": ""}, ["until"]),
         ({"since": "9999-01-01"}, ["until"]),
     ):
-        assert calls.of_body("start_recovery", body) == fields, body
+        assert calls.body_errors("start_recovery", body) == fields, body
 
 
 def test_a_webhook_test_names_its_wrong_fields(calls: Calls) -> None:
@@ -141,7 +141,7 @@ def test_a_webhook_test_names_its_wrong_fields(calls: Calls) -> None:
         ('{"payload": 1e999, "event_type": ""}', ["event_type", "payload"]),
         ({"colour": 1, "dry_run": 1, "transformation": ""}, ["colour", "dry_run", "transformation"]),
     ):
-        assert calls.of_body("test_webhook", body) == fields, body
+        assert calls.body_errors("test_webhook", body) == fields, body
 
 
 def test_a_list_of_executions_names_its_wrong_parameters(calls: Calls) -> None:

@@ -1,4 +1,4 @@
-"""The history API's handlers, on a log that the sender's own writer has filled."""
+"""The history API's handlers, on executions logged by the sender's LogWriter."""
 
 import base64
 import json
@@ -59,8 +59,8 @@ def execution(second: float, status: int = 200, webhook_id: str = "acme.orders")
 
 def page(app: Endpoint, webhook_id: str = "acme.orders", **parameters: str) -> Reply:
     parameters = {name.rstrip("_"): value for name, value in parameters.items()}
-    answer = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
-    return answer["statusCode"], json.loads(answer["body"])
+    response = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
+    return response["statusCode"], json.loads(response["body"])
 
 
 def pages(app: Endpoint, **parameters: str) -> Iterator[list[str]]:
@@ -74,8 +74,8 @@ def pages(app: Endpoint, **parameters: str) -> Iterator[list[str]]:
 
 def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Reply:
     event = api_event({"webhook_id": webhook_id, "execution_id": execution_id})
-    answer = app.lambda_handler(event, None)
-    return answer["statusCode"], json.loads(answer["body"])
+    response = app.lambda_handler(event, None)
+    return response["statusCode"], json.loads(response["body"])
 
 
 def test_a_summary_has_the_fields_of_the_contract(write: Write, listing: Endpoint) -> None:
@@ -231,8 +231,8 @@ def test_the_token_must_allow_the_webhook(write: Write, listing: Endpoint, getti
             ({"webhooks": ["acme.orders2", "bcme.*"]}, 403),
             ({"scope": "webhooks:read executions:resend"}, 403),
         ):
-            answer = app.lambda_handler(api_event(parts, **grant), None)
-            assert (answer["statusCode"], grant) == (status, grant)
+            response = app.lambda_handler(api_event(parts, **grant), None)
+            assert (response["statusCode"], grant) == (status, grant)
 
 
 def test_a_request_without_the_authorizers_context_is_a_401(listing: Endpoint) -> None:

@@ -26,42 +26,42 @@ def app() -> ModuleType:
 
 def get(app: ModuleType, asset: str | None = None, **headers: str) -> dict[str, Any]:
     event = {"pathParameters": None if asset is None else {"asset": asset}, "headers": headers or None}
-    answer: dict[str, Any] = app.lambda_handler(event, None)
-    return answer
+    response: dict[str, Any] = app.lambda_handler(event, None)
+    return response
 
 
-def policy(answer: dict[str, Any]) -> dict[str, str]:
-    directives = answer["headers"]["Content-Security-Policy"].split("; ")
+def policy(response: dict[str, Any]) -> dict[str, str]:
+    directives = response["headers"]["Content-Security-Policy"].split("; ")
     return {name: sources for name, _, sources in (directive.partition(" ") for directive in directives)}
 
 
 def test_the_page_is_served(app: ModuleType) -> None:
-    answer = get(app)
-    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / "index.html").read_text())
-    assert answer["headers"]["Content-Type"] == "text/html; charset=utf-8"
+    response = get(app)
+    assert (response["statusCode"], response["body"]) == (200, (FOLDER / "index.html").read_text())
+    assert response["headers"]["Content-Type"] == "text/html; charset=utf-8"
 
 
 @pytest.mark.parametrize(
     ("asset", "content_type"), [("webhook-history.js", "text/javascript"), ("webhook-history.css", "text/css")]
 )
 def test_its_assets_are_served_to_any_origin(app: ModuleType, asset: str, content_type: str) -> None:
-    answer = get(app, asset)
-    assert (answer["statusCode"], answer["body"]) == (200, (FOLDER / asset).read_text())
-    assert answer["headers"]["Content-Type"] == f"{content_type}; charset=utf-8"
-    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    response = get(app, asset)
+    assert (response["statusCode"], response["body"]) == (200, (FOLDER / asset).read_text())
+    assert response["headers"]["Content-Type"] == f"{content_type}; charset=utf-8"
+    assert response["headers"]["Access-Control-Allow-Origin"] == "*"
 
 
 @pytest.mark.parametrize("asset", [None, *ASSETS, "none"])
 def test_every_response_has_security_headers(app: ModuleType, asset: str | None) -> None:
-    answer = get(app, asset)
-    directives = policy(answer)
+    response = get(app, asset)
+    directives = policy(response)
     assert directives["default-src"] == directives["base-uri"] == directives["frame-ancestors"] == "'none'"
     assert directives["script-src"] == directives["style-src"] == directives["connect-src"] == "'self'"
-    assert "unsafe" not in answer["headers"]["Content-Security-Policy"]
+    assert "unsafe" not in response["headers"]["Content-Security-Policy"]
     assert (directives["require-trusted-types-for"], directives["trusted-types"]) == ("'script'", "'none'")
-    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
-    assert answer["headers"]["Referrer-Policy"] == "no-referrer"
-    assert answer["headers"]["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert response["headers"]["Referrer-Policy"] == "no-referrer"
+    assert response["headers"]["Cross-Origin-Opener-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("asset", [None, *ASSETS])
@@ -69,8 +69,8 @@ def test_an_unchanged_page_is_a_304(app: ModuleType, asset: str | None) -> None:
     etag = get(app, asset)["headers"]["ETag"]
     for header in ("If-None-Match", "if-none-match"):
         for value in (etag, f'"other", {etag}', f"W/{etag}"):
-            answer = get(app, asset, **{header: value})
-            assert (answer["statusCode"], answer["body"], answer["headers"]["ETag"]) == (304, "", etag)
+            response = get(app, asset, **{header: value})
+            assert (response["statusCode"], response["body"], response["headers"]["ETag"]) == (304, "", etag)
     assert get(app, asset, **{"If-None-Match": '"other"'})["statusCode"] == 200
 
 
@@ -79,10 +79,10 @@ def test_an_unchanged_page_is_a_304(app: ModuleType, asset: str | None) -> None:
     ["", "index.html", "app.py", "Makefile", "../app.py", "..%2fapp.py", "/etc/passwd", "webhook-history.js/", "\0"],
 )
 def test_any_other_path_is_a_404(app: ModuleType, asset: str) -> None:
-    answer = get(app, asset)
-    assert answer["statusCode"] == 404
-    assert json.loads(answer["body"]) == {"error": {"code": "not_found", "message": "There is no such page."}}
-    assert answer["headers"]["Cache-Control"] == "no-store"
+    response = get(app, asset)
+    assert response["statusCode"] == 404
+    assert json.loads(response["body"]) == {"error": {"code": "not_found", "message": "There is no such page."}}
+    assert response["headers"]["Cache-Control"] == "no-store"
 
 
 def test_the_page_has_no_inline_code_and_no_foreign_resources() -> None:
@@ -101,5 +101,5 @@ def test_the_component_is_small_and_inserts_only_text() -> None:
 
 
 def test_every_file_is_the_code_or_is_served() -> None:
-    """The folder is deployed as it is."""
+    """The whole folder is deployed."""
     assert {path.name for path in FOLDER.iterdir()} == {"app.py", "index.html", *ASSETS}

@@ -22,7 +22,7 @@ from tests.webhooks import CONTEXT, Api
 
 TOPIC, WEBHOOK = "acme", "acme.orders"
 ORIGIN = {"queue_message_id": "q1", "unique_until": 4_000_000_000}
-REPEAT = {
+RETRY = {
     "webhook_id": WEBHOOK,
     "message_id": "msg_1",
     "repeat_of": "20261123T173600.123456Z-9f3a2c1d",
@@ -32,7 +32,7 @@ REPEAT = {
 }
 
 
-def going_on(**origin: Any) -> dict[str, Any]:
+def continuation(**origin: Any) -> dict[str, Any]:
     """Return a continuation of a topic's fan-out task."""
     copy_of = {**ORIGIN, **origin}
     return {"topic": TOPIC, "after": "w", "copies": 5, "message_id": "m1", "copy_of": copy_of, "payload": 1}
@@ -43,10 +43,10 @@ def waiting(due_in: timedelta) -> dict[str, Any]:
 
     The test may begin a while after this call.
     """
-    return {**REPEAT, "due": due_in}
+    return {**RETRY, "due": due_in}
 
 
-def begun(body: dict[str, Any]) -> dict[str, Any]:
+def set_due(body: dict[str, Any]) -> dict[str, Any]:
     return {**body, "due": (datetime.now(UTC) + body["due"]).isoformat()} if "due" in body else body
 
 
@@ -55,15 +55,19 @@ def send(sender: ModuleType, *bodies: Mapping[str, Any]) -> None:
 
 
 def reasons(aws: MockAws, queue: str = "WebhookDeadLetterQueue") -> list[str]:
-    return [letter["MessageAttributes"]["Reason"]["StringValue"] for letter in aws.messages(queue)]
+    return [dead_letter["MessageAttributes"]["Reason"]["StringValue"] for dead_letter in aws.messages(queue)]
 
 
 @pytest.mark.parametrize(
-    ("ends", "goes_on", "reason"),
+    ("ended", "continued", "reason"),
     [
-        (going_on(trips=MAX_REQUEUES), going_on(trips=MAX_REQUEUES - 1), "again 10,000 times, with 5 copies made"),
-        (going_on(trips=-1), going_on(), "copy_of must be"),
-        ({**REPEAT, "deferrals": MAX_POSTPONEMENTS}, {**REPEAT, "deferrals": MAX_POSTPONEMENTS - 1}, "not in the log"),
+        (
+            continuation(trips=MAX_REQUEUES),
+            continuation(trips=MAX_REQUEUES - 1),
+            "again 10,000 times, with 5 copies made",
+        ),
+        (continuation(trips=-1), continuation(), "copy_of must be"),
+        ({**RETRY, "deferrals": MAX_POSTPONEMENTS}, {**RETRY, "deferrals": MAX_POSTPONEMENTS - 1}, "not in the log"),
         (waiting(LONGEST_WAIT + timedelta(minutes=1)), waiting(LONGEST_WAIT - timedelta(minutes=1)), "within 29 hours"),
         (waiting(timedelta(days=365_000)), waiting(timedelta(minutes=20)), "within 29 hours"),
     ],
@@ -73,14 +77,14 @@ def test_messages_that_the_sender_enqueues_for_itself_end(
     api: Api,
     sender: ModuleType,
     receiver: Receiver,
-    ends: dict[str, Any],
-    goes_on: dict[str, Any],
+    ended: dict[str, Any],
+    continued: dict[str, Any],
     reason: str,
 ) -> None:
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
-    send(sender, begun(goes_on))
+    send(sender, set_due(continued))
     assert (aws.waiting("WebhookQueue"), reasons(aws)) == (1, [])
-    send(sender, begun(ends))
+    send(sender, set_due(ended))
     assert aws.waiting("WebhookQueue") == 1
     (found,) = reasons(aws)
     assert reason in found
@@ -94,7 +98,7 @@ def test_each_continuation_of_a_fan_out_task_is_counted(
     (row,) = aws.rows("Webhooks")
     for number in range(PAGE_SIZE + 1):
         aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "webhook_id": {"S": f"w{number:03}"}})
-    send(sender, going_on(trips=7))
+    send(sender, continuation(trips=7))
     bodies = [json.loads(record["body"]) for record in aws.take("WebhookQueue", PAGE_SIZE + 1)["Records"]]
     assert [body["copy_of"]["trips"] for body in bodies if "topic" in body] == [8]
     assert all(body["copy_of"] == ORIGIN for body in bodies if "topic" not in body)
@@ -104,9 +108,9 @@ def test_a_redriven_fan_out_task_restarts_the_count(
     aws: MockAws, api: Api, sender: ModuleType, receiver: Receiver
 ) -> None:
     api.put("x", url=receiver.url("/status/200"), enabled=True, topic=TOPIC)
-    event = sqs_event(going_on(trips=MAX_REQUEUES))
+    event = sqs_event(continuation(trips=MAX_REQUEUES))
     event["Records"][0]["messageAttributes"] = {
-        "Reason": {"dataType": "String", "stringValue": "it went on and on"},
+        "Reason": {"dataType": "String", "stringValue": "requeued too often"},
         "QueueMessageId": {"dataType": "String", "stringValue": "q1"},
     }
     assert sender.lambda_handler(event, CONTEXT)["batchItemFailures"] == []
@@ -120,8 +124,8 @@ def recovery_id(aws: MockAws, sender: ModuleType, receiver: Receiver) -> str:
     send(sender, *({"webhook_id": WEBHOOK, "message_id": f"m{n}", "url": url, "payload": n} for n in range(2)))
     start = aws.endpoint("start_recovery")
     path, body = {"webhook_id": WEBHOOK}, {"since": "2026-01-01T00:00:00Z"}
-    answer = start.lambda_handler(api_event(path, scope="executions:resend", body=body), None)
-    return str(json.loads(answer["body"])["recovery_id"])
+    response = start.lambda_handler(api_event(path, scope="executions:resend", body=body), None)
+    return str(json.loads(response["body"])["recovery_id"])
 
 
 def run(aws: MockAws, event: dict[str, Any], seconds: float) -> None:
@@ -146,9 +150,9 @@ def test_a_recovery_that_does_not_end_is_sent_to_the_dlq_and_continues_when_redr
     task = {"webhook_id": WEBHOOK, "recovery_id": recovery_id}
     run(aws, sqs_event({**task, "runs": MAX_RUNS - 1}), seconds=0)
     assert aws.waiting("RecoveryQueue") == 0
-    (letter,) = aws.messages("RecoveryDeadLetterQueue")
-    assert "has not ended after 10,000 runs" in letter["MessageAttributes"]["Reason"]["StringValue"]
-    run(aws, sqs_event(letter["Body"]), seconds=60)
+    (dead_letter,) = aws.messages("RecoveryDeadLetterQueue")
+    assert "has not ended after 10,000 runs" in dead_letter["MessageAttributes"]["Reason"]["StringValue"]
+    run(aws, sqs_event(dead_letter["Body"]), seconds=60)
     assert aws.waiting("RecoveryQueue") == 0
     assert len(aws.take("WebhookQueue", 2)["Records"]) == 2
 

@@ -69,7 +69,7 @@ def test_a_fan_out_task_is_parsed_and_written(sample: dict[str, Any]) -> None:
 
 
 @samples("retry")
-def test_a_retry(sample: dict[str, Any]) -> None:
+def test_a_retry_is_parsed_and_written(sample: dict[str, Any]) -> None:
     task = received(sample["body"])
     assert isinstance(task, RetryTask)
     document = json.loads(sample["body"])
@@ -103,5 +103,5 @@ def test_the_message_of_a_logged_failure_is_read_and_written(sample: dict[str, A
     ids = (sample["summary"][name]["S"] for name in ("webhook_id", "executed_at"))
     message = read_message(ExecutionRow.get(*ids))
     assert message == expected(sample)
-    kept = json.loads(gzip.decompress(content))["repeat"]
-    assert holds(to_details(message), {name: value for name, value in kept.items() if name != "sensitive"})
+    stored = json.loads(gzip.decompress(content))["repeat"]
+    assert holds(to_details(message), {name: value for name, value in stored.items() if name != "sensitive"})

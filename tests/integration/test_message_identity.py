@@ -503,13 +503,14 @@ class TestRedrivenDeadLetters:
         body = {"webhook_id": ID, "url": url, "payload": {"v": 1}, "timeout_seconds": 99}
         app = start(aws)
         send(app, queued(body, "q1"))
-        letter = self.redriven(aws)
-        assert letter["Records"][0]["messageId"] != "q1"
-        send(app, letter)  # becomes a dead letter again
-        letter = self.redriven(aws)
-        letter["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})  # as if this release allowed 99
-        send(app, letter)
-        send(app, redelivered(letter))
+        redriven_event = self.redriven(aws)
+        assert redriven_event["Records"][0]["messageId"] != "q1"
+        send(app, redriven_event)  # is invalid, so it becomes a dead letter again
+        redriven_event = self.redriven(aws)
+        # as if a new release allowed 99
+        redriven_event["Records"][0]["body"] = json.dumps({**body, "timeout_seconds": 9})
+        send(app, redriven_event)
+        send(app, redelivered(redriven_event))
         assert [request.header("webhook-id") for request in receiver.requests] == ["q1"]
         assert attempts_of(aws, "q1") == [(1, "event", 200)]
 
@@ -518,9 +519,9 @@ class TestRedrivenDeadLetters:
     ) -> None:
         url = receiver.url("/status/200")
         first = self.dead_letter(aws, {"webhook_id": ID, "url": url, "payload": {"v": 1}}, MessageGroupId=ID)
-        letter = self.redriven(aws)
-        assert letter["Records"][0]["messageId"] != first
-        send(app, letter)
+        redriven_event = self.redriven(aws)
+        assert redriven_event["Records"][0]["messageId"] != first
+        send(app, redriven_event)
         assert [request.header("webhook-id") for request in receiver.requests] == [first]
         assert executions(aws, first)[0]["redelivered"] is True
 

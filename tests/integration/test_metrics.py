@@ -26,7 +26,7 @@ Series = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions."""
 
 STACK = "hooklog"
-"""What POWERTOOLS_SERVICE_NAME is in these tests: deployed, the stack's name."""
+"""POWERTOOLS_SERVICE_NAME in these tests; when deployed, it is the stack's name."""
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def send(app: ModuleType, *bodies: object, sent_ms_ago: int = 0, **attributes: s
     event = sqs_event(*bodies)
     for record in event["Records"]:
         record["attributes"] |= {"SentTimestamp": str(int(time.time() * 1000) - sent_ms_ago), **attributes}
-    answer: dict[str, Any] = app.lambda_handler(event, CONTEXT)
-    return answer
+    response: dict[str, Any] = app.lambda_handler(event, CONTEXT)
+    return response
 
 
 def documents(printed: str) -> list[dict[str, Any]]:
@@ -169,8 +169,8 @@ def test_latency_of_a_retry_counts_from_its_due_time(
     assert values(printed, Metric.RESENT) == []
 
 
-def everything(aws: MockAws, receiver: Receiver) -> None:
-    """Let happen whatever a metric of the sender's counts."""
+def emit_every_metric(aws: MockAws, receiver: Receiver) -> None:
+    """Cause everything that one of the sender's metrics counts."""
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="1")
     send(app, message(receiver.url("/status/200")), message(receiver.refused_url), "not JSON")
     app.lambda_handler(aws.take("WebhookQueue"), CONTEXT)
@@ -204,7 +204,7 @@ def test_a_refused_token_is_counted(aws: MockAws, capsys: pytest.CaptureFixture[
 
 @pytest.fixture
 def emitted(aws: MockAws, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> set[Series]:
-    everything(aws, receiver)
+    emit_every_metric(aws, receiver)
     return {each for document in documents(capsys.readouterr().out) for each in series(document)}
 
 
@@ -233,7 +233,7 @@ AWS_METRICS: dict[str, tuple[set[str], set[str]]] = {
     "AWS/ApiGateway": ({"5XXError", "4XXError", "Latency", "Count"}, {"ApiName", "Stage"}),
     "AWS/DynamoDB": ({"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedWriteCapacityUnits"}, {"TableName"}),
 }
-"""What the dashboard and the alarms may ask of AWS: names and dimensions as its documentation gives them."""
+"""The AWS metrics and dimensions, as documented, that the dashboard and the alarms may use."""
 
 KINDS = {
     "QueueName": "AWS::SQS::Queue",
@@ -265,10 +265,10 @@ def exists(wanted: Series) -> bool:
         return wanted in own_series()
     names, dimension_names = AWS_METRICS[namespace]
     found = dict(dimensions).keys() - {INDEX}
-    return name in names and found == dimension_names and all(map(_named, dimensions))
+    return name in names and found == dimension_names and all(map(_is_in_template, dimensions))
 
 
-def _named(dimension: tuple[str, str]) -> bool:
+def _is_in_template(dimension: tuple[str, str]) -> bool:
     """Return whether a dimension's value is a resource of the template.
 
     It must have the right kind, and the spelling of that kind.

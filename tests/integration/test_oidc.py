@@ -1,4 +1,4 @@
-"""Tokens of an OIDC issuer, and those that only look like them."""
+"""Valid and forged tokens of an OIDC issuer."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ from hooklog.access.issuer import MAX_JWKS_BYTES
 from hooklog.access.keys import PAUSE_SECONDS, KeyRing
 from hooklog.errors import KeysUnavailable
 from tests import issuer
-from tests.authorizer import Clock, authorize, takes
+from tests.authorizer import Clock, accepts, authorize
 from tests.authorizer import token as backend_token
 from tests.aws import MockAws
 from tests.issuer import Issuer, ec_jwk, ec_key, mint, rsa_jwk, rsa_key
@@ -41,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def authorizer(aws: MockAws, idp: Issuer, clock: Clock) -> Iterator[ModuleType]:
-    """The authorizer with this issuer configured, and a clock of the test's own."""
+    """The authorizer with this issuer configured and a clock that the test sets."""
     path = list(sys.path)
     app = aws.start("AuthorizeFunction", **idp.environment)
     backend, trust = app.trusted
@@ -67,7 +67,7 @@ def test_a_token_of_the_issuer_grants_its_claims(authorizer: ModuleType, bearer:
 
 
 def test_the_backends_own_tokens_are_also_accepted(authorizer: ModuleType, idp: Issuer) -> None:
-    assert takes(authorizer, backend_token(SIGNING_KEY))
+    assert accepts(authorizer, backend_token(SIGNING_KEY))
     assert idp.fetched == 0
 
 
@@ -112,7 +112,7 @@ REFUSED: dict[str, Callable[[], str]] = {
 
 def test_a_token_not_signed_by_the_issuer_for_us_is_a_401(authorizer: ModuleType) -> None:
     for name, bearer in REFUSED.items():
-        assert not takes(authorizer, bearer()), name
+        assert not accepts(authorizer, bearer()), name
 
 
 UNFIT: dict[str, Callable[[], dict[str, Any]]] = {
@@ -132,44 +132,44 @@ def test_a_key_of_another_kind_or_use_verifies_nothing(
     bits = 1024 if len(key().get("n", "")) < 200 else 2048
     with pytest.warns(jwt.InsecureKeyLengthWarning) if bits == 1024 else nullcontext():
         bearer = mint(rsa_key("rsa-1", bits), "RS256", "rsa-1")
-    assert not takes(authorizer, bearer)
-    assert not takes(authorizer, signed_with(b"k" * 64, alg="HS256", kid="rsa-1"))
-    assert takes(authorizer, mint(EC, "ES256", "ec-1"))
+    assert not accepts(authorizer, bearer)
+    assert not accepts(authorizer, signed_with(b"k" * 64, alg="HS256", kid="rsa-1"))
+    assert accepts(authorizer, mint(EC, "ES256", "ec-1"))
 
 
 def test_a_new_key_is_fetched_when_a_token_names_it(authorizer: ModuleType, idp: Issuer, clock: Clock) -> None:
-    assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
+    assert accepts(authorizer, mint(RSA, "RS256", "rsa-1"))
     idp.publish(rsa_jwk("rsa-1"), rsa_jwk("rsa-2"))
-    fresh = mint(rsa_key("rsa-2"), "RS256", "rsa-2")
-    assert not takes(authorizer, fresh)
+    token_of_new_key = mint(rsa_key("rsa-2"), "RS256", "rsa-2")
+    assert not accepts(authorizer, token_of_new_key)
     clock.now += PAUSE_SECONDS
-    assert takes(authorizer, fresh)
+    assert accepts(authorizer, token_of_new_key)
     assert idp.fetched == 2
 
 
 def test_unsigned_tokens_do_not_cause_repeated_key_fetches(authorizer: ModuleType, idp: Issuer, clock: Clock) -> None:
     for _ in range(5):
-        assert not takes(authorizer, mint(rsa_key("stranger"), "RS256", "stranger"))
+        assert not accepts(authorizer, mint(rsa_key("stranger"), "RS256", "stranger"))
     assert idp.fetched == 1
     clock.now += PAUSE_SECONDS
-    assert not takes(authorizer, mint(rsa_key("stranger"), "RS256", "stranger"))
+    assert not accepts(authorizer, mint(rsa_key("stranger"), "RS256", "stranger"))
     assert idp.fetched == 2
 
 
 def test_a_removed_key_is_refused_once_the_cached_keys_expire(
     authorizer: ModuleType, idp: Issuer, clock: Clock
 ) -> None:
-    assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
+    assert accepts(authorizer, mint(RSA, "RS256", "rsa-1"))
     idp.publish(ec_jwk("ec-1"))
     clock.now += 300
-    assert not takes(authorizer, mint(RSA, "RS256", "rsa-1"))
+    assert not accepts(authorizer, mint(RSA, "RS256", "rsa-1"))
 
 
 def not_json(idp: Issuer) -> None:
     idp.body = b"<html>"
 
 
-def not_a_set(idp: Issuer) -> None:
+def not_a_key_set(idp: Issuer) -> None:
     idp.body = b"[]"
 
 
@@ -181,7 +181,7 @@ def too_large(idp: Issuer) -> None:
     idp.body += b" " * MAX_JWKS_BYTES
 
 
-def no_objects(idp: Issuer) -> None:
+def keys_of_wrong_types(idp: Issuer) -> None:
     idp.publish(1, "x")
 
 
@@ -189,26 +189,36 @@ def failing(idp: Issuer) -> None:
     idp.status = 503
 
 
-def elsewhere(idp: Issuer) -> None:
+def redirecting(idp: Issuer) -> None:
     idp.status = 302
 
 
-def gone(idp: Issuer) -> None:
+def unreachable(idp: Issuer) -> None:
     idp.server.shutdown()
     idp.server.server_close()
 
 
-FAULTS = [not_json, not_a_set, too_deep, too_large, no_objects, Issuer.publish, failing, elsewhere, gone]
+FAULTS = [
+    not_json,
+    not_a_key_set,
+    too_deep,
+    too_large,
+    keys_of_wrong_types,
+    Issuer.publish,
+    failing,
+    redirecting,
+    unreachable,
+]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_tokens_with_a_cached_key_are_valid_while_the_issuer_is_unreachable(
     authorizer: ModuleType, idp: Issuer, clock: Clock, fault: Callable[[Issuer], None]
 ) -> None:
-    assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
+    assert accepts(authorizer, mint(RSA, "RS256", "rsa-1"))
     fault(idp)
     clock.now += 300
-    assert takes(authorizer, mint(RSA, "RS256", "rsa-1"))
+    assert accepts(authorizer, mint(RSA, "RS256", "rsa-1"))
     assert authorizer.trusted[1].ring.failure
 
 
@@ -216,4 +226,4 @@ def test_an_issuer_that_never_responded_is_a_500(authorizer: ModuleType, idp: Is
     failing(idp)
     with pytest.raises(KeysUnavailable, match="503"):
         authorize(authorizer, mint(RSA, "RS256", "rsa-1"))
-    assert takes(authorizer, backend_token(SIGNING_KEY))
+    assert accepts(authorizer, backend_token(SIGNING_KEY))

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml against what is deployed and what the handlers really answer."""
+"""docs/openapi.yaml matches the deployed routes and the handlers' responses."""
 
 import json
 import re
@@ -27,12 +27,12 @@ SCHEMAS = DOCUMENT["components"]["schemas"]
 LIST = "/webhooks/{webhook_id}/executions"
 GET = "/webhooks/{webhook_id}/executions/{execution_id}"
 RESEND = "/webhooks/{webhook_id}/executions/{execution_id}/resend"
-CHAIN = "/messages/{message_id}/executions"
+MESSAGE = "/messages/{message_id}/executions"
 RECOVER = "/webhooks/{webhook_id}/recover"
 ERASE = "/webhooks/{webhook_id}/executions/{execution_id}/details"
 ERASE_MESSAGE = "/messages/{message_id}/details"
 RECOVERY = "/webhooks/{webhook_id}/recover/{recovery_id}"
-PATHS = (LIST, GET, RESEND, CHAIN, RECOVER, RECOVERY, ERASE, ERASE_MESSAGE)
+PATHS = (LIST, GET, RESEND, MESSAGE, RECOVER, RECOVERY, ERASE, ERASE_MESSAGE)
 CONFLICTING = {
     ("POST", RESEND),
     ("PUT", "/webhooks/{webhook_id}"),
@@ -46,16 +46,16 @@ ABSENT = "20261123T173600.123456Z-9f3a2c1d"
 CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 
 
-def check_answer(path: str, answer: Mapping[str, Any], status: int) -> dict[str, Any]:
+def check_response(path: str, response: Mapping[str, Any], status: int) -> dict[str, Any]:
     """Validate a handler's response against the document and return its body.
 
     The document describes the responses by path and status.
     """
-    assert answer["statusCode"] == status, answer["body"]
+    assert response["statusCode"] == status, response["body"]
     (operation,) = (operation for (_, of), operation in operations().items() if of == path)
     content = resolved(operation["responses"][str(status)])["content"]
-    body: dict[str, Any] = json.loads(answer["body"])
-    check(body, content[answer["headers"]["Content-Type"]]["schema"])
+    body: dict[str, Any] = json.loads(response["body"])
+    check(body, content[response["headers"]["Content-Type"]]["schema"])
     return body
 
 
@@ -166,13 +166,13 @@ def log(aws: MockAws, *urls: str, **settings: str) -> None:
 
 
 def ids(listing: Endpoint, status: str) -> list[str]:
-    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"status": status}), None)
-    return [shown["execution_id"] for shown in check_answer(LIST, answer, 200)["executions"]]
+    response = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"status": status}), None)
+    return [shown["execution_id"] for shown in check_response(LIST, response, 200)["executions"]]
 
 
 def get(getting: Endpoint, execution_id: str) -> dict[str, Any]:
     path = {"webhook_id": WEBHOOK, "execution_id": execution_id}
-    return check_answer(GET, getting.lambda_handler(api_event(path), None), 200)
+    return check_response(GET, getting.lambda_handler(api_event(path), None), 200)
 
 
 def test_any_logged_execution_is_returned_as_documented(
@@ -219,8 +219,8 @@ def test_a_success_with_details_is_returned_as_documented(
 
 def test_a_cursor_is_as_documented(aws: MockAws, listing: Endpoint, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/200"), receiver.url("/status/204"))
-    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": "1"}), None)
-    cursor = check_answer(LIST, answer, 200)["next_cursor"]
+    response = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}, {"limit": "1"}), None)
+    cursor = check_response(LIST, response, 200)["next_cursor"]
     (schema,) = (p["schema"] for p in operations()["GET", LIST]["parameters"] if p["name"] == "cursor")
     check(cursor, schema)
 
@@ -229,13 +229,13 @@ def test_the_attempts_of_a_message_are_returned_as_documented(aws: MockAws, rece
     url = receiver.url("/sequence/openapi", codes="500,410")
     log(aws, url, RETRY_SCHEDULE="1")
     event = api_event({"message_id": "msg_1"})
-    (only,) = check_answer(CHAIN, reader(aws, CHAIN).lambda_handler(event, None), 200)["executions"]
+    (only,) = check_response(MESSAGE, reader(aws, MESSAGE).lambda_handler(event, None), 200)["executions"]
     assert "next_attempt_at" in only
     sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
     retry = aws.take("WebhookQueue")
     retry["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
     assert sender.lambda_handler(retry, CONTEXT) == {"batchItemFailures": []}
-    first, second = check_answer(CHAIN, reader(aws, CHAIN).lambda_handler(event, None), 200)["executions"]
+    first, second = check_response(MESSAGE, reader(aws, MESSAGE).lambda_handler(event, None), 200)["executions"]
     assert "next_attempt_at" not in first
     assert (second["trigger"], second["exhausted"], second["redelivered"]) == ("retry", True, True)
 
@@ -248,31 +248,31 @@ def test_an_execution_resent_on_a_new_connection_is_returned_as_documented(
         sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
         for _ in range(2):
             assert sender.lambda_handler(sqs_event({"webhook_id": WEBHOOK, "payload": 1, "url": url}), CONTEXT)
-    answer = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}), None)
-    shown = check_answer(LIST, answer, 200)["executions"]
+    response = listing.lambda_handler(api_event({"webhook_id": WEBHOOK}), None)
+    shown = check_response(LIST, response, 200)["executions"]
     resent = [one["result"] for one in reversed(shown) if one.get("resent_on_new_connection") is True]
     assert (resent, len(shown)) == ([200, 500, 0], 6)
     assert get(getting, shown[0]["execution_id"])["resent_on_new_connection"] is True
 
 
-def test_a_resend_is_answered_as_documented(aws: MockAws, receiver: Receiver) -> None:
+def test_a_resend_gets_a_documented_response(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"), receiver.url("/status/200"))
     listing = reader(aws, LIST)
     (failed,), (success,) = ids(listing, "failure"), ids(listing, "success")
     resending = reader(aws, RESEND)
     for execution_id, status in ((failed, 202), (success, 409), (ABSENT, 404)):
         event = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope=ALL)
-        check_answer(RESEND, resending.lambda_handler(event, None), status)
+        check_response(RESEND, resending.lambda_handler(event, None), status)
 
 
-def test_a_recovery_is_answered_as_documented(aws: MockAws, receiver: Receiver) -> None:
+def test_a_recovery_gets_a_documented_response(aws: MockAws, receiver: Receiver) -> None:
     log(aws, receiver.url("/status/410"))
-    started = check_answer(RECOVER, recover(aws, {"since": "2026-01-01T00:00:00Z", "until": None}), 202)
+    started = check_response(RECOVER, recover(aws, {"since": "2026-01-01T00:00:00Z", "until": None}), 202)
     path = {"webhook_id": WEBHOOK, **started}
     look = reader(aws, RECOVERY)
-    assert check_answer(RECOVERY, look.lambda_handler(api_event(path), None), 200)["status"] == "running"
+    assert check_response(RECOVERY, look.lambda_handler(api_event(path), None), 200)["status"] == "running"
     aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
-    done = check_answer(RECOVERY, look.lambda_handler(api_event(path), None), 200)
+    done = check_response(RECOVERY, look.lambda_handler(api_event(path), None), 200)
     assert done == {"status": "done", "found": 1, "queued": 1}
 
 
@@ -282,8 +282,8 @@ def test_an_erased_execution_is_returned_as_documented(aws: MockAws, receiver: R
     (failed,) = ids(listing, "failure")
     event = call(execution_id=failed, scope=ALL)
     for path in (ERASE, ERASE_MESSAGE):
-        answer = reader(aws, path).lambda_handler(event, None)
-        assert (answer["statusCode"], answer["body"], "Content-Type" in answer["headers"]) == (204, "", False)
+        response = reader(aws, path).lambda_handler(event, None)
+        assert (response["statusCode"], response["body"], "Content-Type" in response["headers"]) == (204, "", False)
         assert resolved(operations()["DELETE", path]["responses"]["204"]).keys() == {"description"}
     assert ids(listing, "failure") == [failed]
     assert get(reader(aws, GET), failed)["erased"] is True
@@ -292,15 +292,15 @@ def test_an_erased_execution_is_returned_as_documented(aws: MockAws, receiver: R
 def recover(aws: MockAws, body: dict[str, Any]) -> dict[str, Any]:
     event = api_event({"webhook_id": WEBHOOK}, scope=ALL)
     event["body"] = json.dumps(body)
-    answer: dict[str, Any] = reader(aws, RECOVER).lambda_handler(event, None)
-    return answer
+    response: dict[str, Any] = reader(aws, RECOVER).lambda_handler(event, None)
+    return response
 
 
 @pytest.mark.parametrize("body", [{}, {"since": 1}, {"since": "2026-01-01T00:00:00Z", "til": "x"}])
 def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[str, Any]) -> None:
     content = operations()["POST", RECOVER]["requestBody"]["content"]["application/json"]
     assert not validator(content["schema"]).is_valid(body)
-    check_answer(RECOVER, recover(aws, body), 400)
+    check_response(RECOVER, recover(aws, body), 400)
 
 
 @pytest.mark.parametrize(
@@ -313,8 +313,8 @@ def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[st
         (GET, 404, {}),
         (RESEND, 400, {"parameters": {"limit": "1"}}),
         (RESEND, 403, {}),
-        (CHAIN, 400, {"parameters": {"limit": "1"}}),
-        (CHAIN, 403, {"scope": "webhooks:read"}),
+        (MESSAGE, 400, {"parameters": {"limit": "1"}}),
+        (MESSAGE, 403, {"scope": "webhooks:read"}),
         (RECOVER, 403, {}),
         (ERASE, 400, {"parameters": {"limit": "1"}}),
         (ERASE, 403, {"scope": "executions:read executions:resend webhooks:read"}),
@@ -326,23 +326,23 @@ def test_a_body_that_the_document_refuses_is_refused(aws: MockAws, body: dict[st
         (RECOVERY, 404, {}),
     ],
 )
-def test_an_error_is_answered_as_documented(aws: MockAws, path: str, status: int, change: dict[str, Any]) -> None:
-    check_answer(path, reader(aws, path).lambda_handler(call(**change), None), status)
+def test_an_error_gets_a_documented_response(aws: MockAws, path: str, status: int, change: dict[str, Any]) -> None:
+    check_response(path, reader(aws, path).lambda_handler(call(**change), None), status)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_call_without_the_authorizers_context_is_answered_as_documented(aws: MockAws, path: str) -> None:
+def test_a_call_without_the_authorizers_context_gets_a_documented_response(aws: MockAws, path: str) -> None:
     event = call()
     del event["requestContext"]["authorizer"]
-    check_answer(path, reader(aws, path).lambda_handler(event, None), 401)
+    check_response(path, reader(aws, path).lambda_handler(event, None), 401)
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_an_internal_error_is_answered_as_documented(aws: MockAws, path: str) -> None:
+def test_an_internal_error_gets_a_documented_response(aws: MockAws, path: str) -> None:
     for table in ("Executions", "Recoveries"):
         aws.dynamodb.delete_table(TableName=aws.refs[table])
     event = {**call(scope=ALL), "body": '{"since": "2026-01-01"}'}
-    check_answer(path, reader(aws, path).lambda_handler(event, None), 500)
+    check_response(path, reader(aws, path).lambda_handler(event, None), 500)
 
 
 def reader(aws: MockAws, path: str) -> Endpoint:

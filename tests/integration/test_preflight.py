@@ -1,4 +1,4 @@
-"""What `make deploy` refuses before it changes anything, against a mock AWS."""
+"""The checks of `make deploy` before it changes anything, against a mock AWS."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SETTINGS = "/2016-08-19/account-settings"
 
 
 class Account(Proxy):
-    """Answers with an account's concurrency, or refuses: moto has neither."""
+    """Returns an account's concurrency or an error, because moto supports neither."""
 
     def has(self, quota: int, unreserved: int | None = None) -> None:
         self.limit = {"ConcurrentExecutions": quota, "UnreservedConcurrentExecutions": unreserved or quota}
@@ -129,7 +129,7 @@ NOTHING_RESERVED = "TestConcurrency=0 AuthorizerConcurrency=0"
 
 
 @pytest.mark.parametrize(
-    ("overrides", "quota", "unreserved", "asked", "meanwhile"),
+    ("overrides", "quota", "unreserved", "asked", "advised"),
     [
         ("", 10, None, 1000, f"{NOTHING_RESERVED} SenderConcurrency=5"),
         ("Stage=production", 10, None, 1000, f"Stage=production {NOTHING_RESERVED} SenderConcurrency=5"),
@@ -146,7 +146,7 @@ NOTHING_RESERVED = "TestConcurrency=0 AuthorizerConcurrency=0"
     ],
 )
 def test_an_account_without_enough_concurrency_is_refused(
-    checkout: Checkout, overrides: str, quota: int, unreserved: int | None, asked: int, meanwhile: str | None
+    checkout: Checkout, overrides: str, quota: int, unreserved: int | None, asked: int, advised: str | None
 ) -> None:
     checkout.configure(parameter_overrides=overrides)
     checkout.account.has(quota, unreserved)
@@ -154,11 +154,11 @@ def test_an_account_without_enough_concurrency_is_refused(
     assert code == 1
     assert f"{RAISE} --desired-value {asked} --region eu-west-1\n" in printed
     assert printed.endswith("Nothing was built or deployed.\n")
-    if meanwhile is None:
+    if advised is None:
         assert "parameter_overrides" not in printed
         return
-    assert f"    parameter_overrides = '{meanwhile}'\n" in printed
-    checkout.configure(parameter_overrides=meanwhile)  # the advice works
+    assert f"    parameter_overrides = '{advised}'\n" in printed
+    checkout.configure(parameter_overrides=advised)  # following the advice helps
     assert checkout.check() == (0, "")
 
 
@@ -317,17 +317,17 @@ def make(tmp_path: Path, *words: str, **environment: str) -> subprocess.Complete
 
 
 def test_make_deploy_builds_nothing_after_a_refusal(tmp_path: Path) -> None:
-    made = make(tmp_path, "PYTHON_3_13=", AWS_ENDPOINT_URL="http://127.0.0.1:9")
-    assert made.returncode != 0
-    assert "sam " not in made.stdout
-    assert "Python 3.13" in made.stderr
+    process = make(tmp_path, "PYTHON_3_13=", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert process.returncode != 0
+    assert "sam " not in process.stdout
+    assert "Python 3.13" in process.stderr
 
 
 def test_make_deploy_compiles_with_a_working_python(tmp_path: Path, python: str, account: Account) -> None:
     asked = {"AWS_ENDPOINT_URL": account.url}
-    made = make(tmp_path, "CONFIG_ENV=staging", f"PYTHON_3_13={python}", **asked)
+    process = make(tmp_path, "CONFIG_ENV=staging", f"PYTHON_3_13={python}", **asked)
     printed = [f"sam {command} --config-env staging: {python}" for command in ("build", "deploy")]
-    assert (made.stdout.splitlines(), made.returncode) == (printed, 0), made.stderr
+    assert (process.stdout.splitlines(), process.returncode) == (printed, 0), process.stderr
     own = script(tmp_path / "own", "echo 3 13")
     assert f": {own}" in make(tmp_path, f"PYTHON_3_13={python}", LAYER_PYTHON=own, **asked).stdout
     without = make(tmp_path, "PYTHON_3_13=", "NO_BYTECODE=1", **asked)

@@ -89,8 +89,8 @@ def test_a_secret_in_a_response_is_not_shown(app: ModuleType, aws: MockAws, rece
 def test_the_stacks_sensitive_headers_are_masked_in_older_executions(
     app: ModuleType, aws: MockAws, receiver: Receiver
 ) -> None:
-    answered = receiver.url("/status/500", header=f"X-Session:{SECRET}")
-    send(app, sqs_event(message(answered, headers={"X-Shop-Token": SECRET})))
+    url = receiver.url("/status/500", header=f"X-Session:{SECRET}")
+    send(app, sqs_event(message(url, headers={"X-Shop-Token": SECRET})))
     (summary,) = attempts_of(aws)
     assert SECRET in json.dumps(show(aws, summary["execution_id"])["request_headers"])
     execution = show(aws, summary["execution_id"], SENSITIVE_HEADERS=" x-shop-TOKEN , X-Session")
@@ -130,9 +130,9 @@ def test_neither_log_nor_reason_contains_a_producers_input(
 ) -> None:
     body = LEAKS[leak] if isinstance(LEAKS[leak], str) else {**message("https://example.com/"), **LEAKS[leak]}
     send(app, sqs_event(body))
-    (letter,) = aws.messages("WebhookDeadLetterQueue")
-    assert SECRET in letter["Body"]
-    assert SECRET not in json.dumps(letter["MessageAttributes"])
+    (dead_letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert SECRET in dead_letter["Body"]
+    assert SECRET not in json.dumps(dead_letter["MessageAttributes"])
     assert "dead-letter queue" in lines(caplog)
     assert SECRET not in lines(caplog)
 

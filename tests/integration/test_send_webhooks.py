@@ -32,8 +32,8 @@ def message(url: str, **fields: Any) -> dict[str, Any]:
 
 
 def send(app: ModuleType, *bodies: object, receive_count: int = 1) -> dict[str, Any]:
-    answer: dict[str, Any] = app.lambda_handler(sqs_event(*bodies, receive_count=receive_count), CONTEXT)
-    return answer
+    response: dict[str, Any] = app.lambda_handler(sqs_event(*bodies, receive_count=receive_count), CONTEXT)
+    return response
 
 
 NO_FAULTS: dict[str, Any] = {"batchItemFailures": []}
@@ -123,7 +123,7 @@ def test_nothing_is_sent_to_a_network_that_is_not_allowed(aws: MockAws, receiver
 def test_the_messages_of_a_batch_are_sent_in_parallel(app: ModuleType, aws: MockAws, receiver: Receiver) -> None:
     started = time.monotonic()
     assert send(app, *[message(receiver.url("/status/200", delay=0.5))] * 10) == NO_FAULTS
-    assert time.monotonic() - started < 2.5  # one after another: 5 s
+    assert time.monotonic() - started < 2.5  # sequentially: 5 s
     assert len(aws.rows("Executions")) == 10
 
 
@@ -148,7 +148,7 @@ def test_a_slow_receiver_delays_neither_sending_nor_logging(aws: MockAws, receiv
     batch.start()
     receiver.wait_for(9, path="/status/200")
     while len(aws.rows("Executions")) < 9:
-        assert batch.is_alive(), "the neighbours were logged only when the slow one was done"
+        assert batch.is_alive(), "the other messages were logged only after the slow one"
         time.sleep(0.02)
     assert time.monotonic() - started < 2.5
     batch.join()
@@ -168,37 +168,37 @@ def test_poison_goes_to_the_dead_letter_queue_at_once(app: ModuleType, aws: Mock
     good = message(receiver.url("/status/200"))
     assert send(app, good, *POISON, good) == NO_FAULTS
     assert len(aws.rows("Executions")) == 2
-    buried = {letter["Body"]: letter["MessageAttributes"] for letter in aws.messages("WebhookDeadLetterQueue")}
-    assert buried.keys() == POISON.keys()
+    dead_letters = {each["Body"]: each["MessageAttributes"] for each in aws.messages("WebhookDeadLetterQueue")}
+    assert dead_letters.keys() == POISON.keys()
     for body, reason in POISON.items():
-        assert reason in buried[body]["Reason"]["StringValue"]
-        assert buried[body]["QueueMessageId"]["StringValue"].startswith("059f36b4-")
-        assert buried[body]["tenant"] == {"DataType": "String", "StringValue": "acme"}
+        assert reason in dead_letters[body]["Reason"]["StringValue"]
+        assert dead_letters[body]["QueueMessageId"]["StringValue"].startswith("059f36b4-")
+        assert dead_letters[body]["tenant"] == {"DataType": "String", "StringValue": "acme"}
 
 
 def test_the_largest_poison_message_goes_to_the_dlq(app: ModuleType, aws: MockAws) -> None:
     body = "x" * 1_048_576
     assert send(app, body) == NO_FAULTS
-    (letter,) = aws.messages("WebhookDeadLetterQueue")
-    assert letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "gzip+base64"
-    assert gzip.decompress(base64.b64decode(letter["Body"])).decode() == body
+    (dead_letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert dead_letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "gzip+base64"
+    assert gzip.decompress(base64.b64decode(dead_letter["Body"])).decode() == body
 
 
 def test_an_incompressible_poison_message_is_truncated(app: ModuleType, aws: MockAws) -> None:
     body = base64.b64encode(_random_bytes(786_000)).decode()
     assert send(app, body) == NO_FAULTS
-    (letter,) = aws.messages("WebhookDeadLetterQueue")
-    assert letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "truncated"
-    assert "not JSON" in letter["MessageAttributes"]["Reason"]["StringValue"]
-    assert body.startswith(letter["Body"])
-    assert len(letter["Body"]) > 1_000_000
+    (dead_letter,) = aws.messages("WebhookDeadLetterQueue")
+    assert dead_letter["MessageAttributes"]["BodyEncoding"]["StringValue"] == "truncated"
+    assert "not JSON" in dead_letter["MessageAttributes"]["Reason"]["StringValue"]
+    assert body.startswith(dead_letter["Body"])
+    assert len(dead_letter["Body"]) > 1_000_000
 
 
 def test_a_poison_message_that_cannot_be_sent_to_the_dlq_is_redelivered(aws: MockAws, receiver: Receiver) -> None:
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DEAD_LETTER_QUEUE_URL="http://127.0.0.1:1/none")
     event = sqs_event("not json", message(receiver.url("/status/200")))
-    answer = app.lambda_handler(event, CONTEXT)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    response = app.lambda_handler(event, CONTEXT)
+    assert response == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     assert len(aws.rows("Executions")) == 1
 
 
@@ -277,15 +277,15 @@ def test_the_producers_trace_is_sent_on_every_attempt(aws: MockAws, receiver: Re
     assert [request.header("traceparent") for request in receiver.requests] == [trace, trace]
 
 
-OURS = "Root=1-0eade200-0eade2000eade2000eade200;Parent=0eade2000eade200;Sampled=1;Lineage=1:0eade200:0"
-"""What the SDK adds to each message that a function sends, here one that is traced."""
+OUR_TRACE = "Root=1-0eade200-0eade2000eade2000eade200;Parent=0eade2000eade200;Sampled=1;Lineage=1:0eade200:0"
+"""The trace header that the SDK adds to a message that a traced function sends."""
 
 
 def from_the_queue(aws: MockAws, queue: str = "WebhookQueue", count: int = 1) -> dict[str, Any]:
     """Return messages that a function enqueued, as Lambda receives them."""
     event = aws.take(queue, count)
     for record in event["Records"]:
-        record["attributes"]["AWSTraceHeader"] = OURS
+        record["attributes"]["AWSTraceHeader"] = OUR_TRACE
     return event
 
 
@@ -320,7 +320,7 @@ class TestNoTraceOfOurs:
     def test_our_own_trace_is_not_sent_on_fan_out_copies(
         self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
     ) -> None:
-        """Those of the second page, too."""
+        """Includes copies of the second page."""
         receiver.reset()
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
         put = aws.endpoint("put_webhook", ALLOW_HTTP="true")
@@ -340,21 +340,21 @@ class TestNoTraceOfOurs:
     def test_our_own_trace_is_not_sent_on_a_redriven_dead_letter(
         self, aws: MockAws, receiver: Receiver, trace: str | None, expected: str | None
     ) -> None:
-        """Put back twice: between, the same was wrong with it."""
+        """It is redriven twice, because it is still invalid the first time."""
         receiver.reset()
-        refusing = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
         body = json.dumps({**message(receiver.url("/status/200")), "timeout_seconds": 99})
-        add_traceparent(refusing, trace, body)
+        add_traceparent(app, trace, body)
         for fixed in (False, True):
-            (letter,) = aws.messages("WebhookDeadLetterQueue")
-            event = sqs_event(letter["Body"].replace("99", "9") if fixed else letter["Body"])
+            (dead_letter,) = aws.messages("WebhookDeadLetterQueue")
+            event = sqs_event(dead_letter["Body"].replace("99", "9") if fixed else dead_letter["Body"])
             record = event["Records"][0]
-            record["attributes"]["AWSTraceHeader"] = OURS
+            record["attributes"]["AWSTraceHeader"] = OUR_TRACE
             record["messageAttributes"] = {
                 name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
-                for name, value in letter["MessageAttributes"].items()
+                for name, value in dead_letter["MessageAttributes"].items()
             }
-            refusing.lambda_handler(event, CONTEXT)
+            app.lambda_handler(event, CONTEXT)
         assert [request.header("traceparent") for request in receiver.requests] == [expected]
 
 

@@ -189,8 +189,8 @@ class TestLimits:
         self, aws: MockAws, sender: ModuleType, fields: dict[str, Any], reason: str
     ) -> None:
         assert send(sender, published(**fields)) == []
-        (letter,) = aws.messages("WebhookDeadLetterQueue")
-        assert reason in letter["MessageAttributes"]["Reason"]["StringValue"]
+        (dead_letter,) = aws.messages("WebhookDeadLetterQueue")
+        assert reason in dead_letter["MessageAttributes"]["Reason"]["StringValue"]
 
     def test_a_message_whose_copies_would_exceed_the_sqs_limit_is_sent_to_the_dlq_before_any_copy_is_sent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
@@ -199,8 +199,8 @@ class TestLimits:
         for payload in ("x" * 1_048_400, [1e15] * 60_000):
             assert send(sender, published(payload=payload)) == []
             assert aws.waiting("WebhookQueue") == 0
-            letter = aws.take("WebhookDeadLetterQueue")
-            assert letter["Records"]
+            dead_letter = aws.take("WebhookDeadLetterQueue")
+            assert dead_letter["Records"]
 
     def test_the_longest_message_reaches_the_longest_webhook_id(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

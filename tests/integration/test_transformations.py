@@ -120,8 +120,8 @@ def test_any_error_message_of_an_expression_is_logged_and_shown(
     """
     put(api, receiver.url("/status/200"), "$error(payload)")
     sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", DETAILS_OF=details_of)
-    said = ["a\ud800b", "\udfff\ud83d", "\ud83d\ude00", "a\0b", "\uffff", "\x1b[31m", "\x85"]
-    assert send(sender, *({"payload": text, "message_id": f"m{n}"} for n, text in enumerate(said))) == []
+    messages = ["a\ud800b", "\udfff\ud83d", "\ud83d\ude00", "a\0b", "\uffff", "\x1b[31m", "\x85"]
+    assert send(sender, *({"payload": text, "message_id": f"m{n}"} for n, text in enumerate(messages))) == []
     assert aws.waiting("UnloggedExecutions") == 0
     rows = sorted(history(aws), key=lambda row: row["message_id"]["S"])
     shown = [details(aws, row)["error"]["message"] for row in rows]
@@ -131,7 +131,7 @@ def test_any_error_message_of_an_expression_is_logged_and_shown(
     ]  # fmt: skip
     tester = aws.endpoint("test_webhook", ALLOW_HTTP="true", DETAILS_OF=details_of)
     tested = tester.lambda_handler(
-        api_event({"webhook_id": ID}, scope="webhooks:manage", body={"payload": said[0]}), None
+        api_event({"webhook_id": ID}, scope="webhooks:manage", body={"payload": messages[0]}), None
     )
     assert (tested["statusCode"], json.loads(tested["body"])["error"]["message"]) == (200, shown[0])
 
@@ -162,8 +162,8 @@ def test_a_retry_has_the_same_body_after_the_expression_has_changed(
     if details_of == "failures":
         assert resend(aws, history(aws)[-1]) == 202
         send_queued(aws)
-    first, *again = receiver.requests
-    assert {request.body for request in again} == {first.body}
+    first, *retries = receiver.requests
+    assert {request.body for request in retries} == {first.body}
 
 
 def test_a_message_returns_to_the_queue_if_the_evaluator_fails(

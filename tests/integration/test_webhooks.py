@@ -1,4 +1,4 @@
-"""Registered webhooks: set up through the API, and sent to by the sender."""
+"""Webhooks that are registered through the API and called by the sender."""
 
 import base64
 import json
@@ -21,7 +21,7 @@ from tests.webhooks import BOTH, CONTEXT, ID, Api, history, send
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LAMBDA_BYTES = 6_291_556
-"""What a function may answer, its body as a string in JSON: Lambda's own limit."""
+"""Lambda's limit of a response, in which the body is a JSON string."""
 
 OWN_HOSTS = [
     "a1b2c3d4e5.execute-api.eu-west-1.amazonaws.com",
@@ -36,13 +36,13 @@ OWN_HOSTS = [
     "127.0.0.1:4566/_aws/execute%2Dapi/%61%31b2c3d4e5",
     "127.0.0.1:4566/restapis/a1b2c3d4e5",
 ]
-"""Where the API of events/ answers, in spellings of a customer's choice; the last three are emulators'."""
+"""Hosts of the API that events/ calls, in different spellings; the last three are emulators'."""
 
 
 def error_type(aws: MockAws, row: dict[str, Any]) -> str:
     path = {"webhook_id": row["webhook_id"]["S"], "execution_id": row["executed_at"]["S"]}
-    answer = aws.endpoint("get_execution").lambda_handler(api_event(path), None)
-    return str(json.loads(answer["body"])["error"]["type"])
+    response = aws.endpoint("get_execution").lambda_handler(api_event(path), None)
+    return str(json.loads(response["body"])["error"]["type"])
 
 
 class TestApi:
@@ -79,11 +79,11 @@ class TestApi:
             topic="acme",
         )
         _, shown = api.get()
-        status, again = api.put(**shown)
+        status, saved = api.put(**shown)
         assert status == 200
-        assert again["updated_at"] > shown["updated_at"]
-        assert again == {**shown, "version": 2, "updated_at": again["updated_at"]}
-        assert api.get()[1] == again
+        assert saved["updated_at"] > shown["updated_at"]
+        assert saved == {**shown, "version": 2, "updated_at": saved["updated_at"]}
+        assert api.get()[1] == saved
 
     @pytest.mark.parametrize(
         ("claims", "topic", "status"),
@@ -107,8 +107,8 @@ class TestApi:
         self, api: Api, aws: MockAws, claims: dict[str, Any], topic: str, status: int
     ) -> None:
         fields = {"url": "https://shop.example/hooks", "topic": topic}
-        answered, body = api.put_as(claims, **fields)
-        assert answered == status, body
+        actual, body = api.put_as(claims, **fields)
+        assert actual == status, body
         assert len(aws.rows("Webhooks")) == (status == 201)
         if status == 403:
             assert topic in body["error"]["message"]
@@ -120,12 +120,12 @@ class TestApi:
         own = {"webhooks": ["acme.*"]}
         _, created = api.put(url="https://shop.example/hooks", topic="globex.all")
         created.pop("secret")
-        _, kept = api.put_as(own, **{**created, "name": "renamed"})
-        assert (kept["name"], kept["topic"]) == ("renamed", "globex.all")
-        assert api.put_as(own, **{**kept, "topic": "globex.some"})[0] == 403
-        _, left = api.put_as(own, **{**kept, "topic": None})
-        assert left["topic"] is None
-        assert api.put_as(own, **{**left, "topic": "globex.all"})[0] == 403
+        _, saved = api.put_as(own, **{**created, "name": "renamed"})
+        assert (saved["name"], saved["topic"]) == ("renamed", "globex.all")
+        assert api.put_as(own, **{**saved, "topic": "globex.some"})[0] == 403
+        _, without_topic = api.put_as(own, **{**saved, "topic": None})
+        assert without_topic["topic"] is None
+        assert api.put_as(own, **{**without_topic, "topic": "globex.all"})[0] == 403
         api.delete()
         assert api.put_as(own, url="https://shop.example/hooks", topic="globex.all")[0] == 403
 
@@ -326,9 +326,9 @@ class TestApi:
         while cursor or not found:
             parameters = {"limit": "100"} | ({"cursor": cursor} if cursor else {})
             event = api_event({}, webhooks=[f"{ID}.*"], scope=BOTH, parameters=parameters)
-            answer = app.lambda_handler(event, None)
-            assert len(json.dumps(answer)) < LAMBDA_BYTES
-            page = json.loads(answer["body"])
+            response = app.lambda_handler(event, None)
+            assert len(json.dumps(response)) < LAMBDA_BYTES
+            page = json.loads(response["body"])
             found += [webhook["webhook_id"] for webhook in page["webhooks"]]
             cursor = page["next_cursor"]
         assert found == ids
@@ -339,7 +339,7 @@ class TestApi:
 
 
 class TestLimit:
-    """How many webhooks there may be below a token's prefix."""
+    """The limit of webhooks per prefix of a token."""
 
     HOOK: Final = {"url": "https://1.1.1.1/hooks"}
 
@@ -376,9 +376,9 @@ class TestLimit:
         assert api.put_as({"webhooks": ["acme.*"]}, "acme.f", **self.HOOK)[0] == 409
 
     def test_counting_reads_no_more_than_the_limit_once(self, aws: MockAws, aws_endpoint: str) -> None:
-        everyone = Api(aws)
+        unlimited = Api(aws)
         for number in range(7):
-            everyone.put(f"acme.{number}", **self.HOOK)
+            unlimited.put(f"acme.{number}", **self.HOOK)
         asked: list[dict[str, Any]] = []
 
         def watch(call: AwsRequest) -> None:
