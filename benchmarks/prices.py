@@ -74,7 +74,7 @@ STANDING: Final[dict[str, Price]] = {
 }
 
 KMS_ROTATION: Final = Price(
-    1.00, 1, "extra month, for each of a key's first two rotations", "cloudburn.io/blog/aws-kms-pricing", "2026-03-14"
+    1.00, 1, "month, extra per key and rotation, twice at most", "cloudburn.io/blog/aws-kms-pricing", "2026-03-14"
 )
 WRITE_CAPACITY: Final = Price(0.00065, 1, "unit and hour, provisioned", "zeonedge.com/en/blog", "2025")
 READ_CAPACITY: Final = Price(0.00013, 1, "unit and hour, provisioned", _KNOWN, "-")

@@ -28,3 +28,8 @@ def api(aws: MockAws) -> Api:
 def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
     receiver.reset()
     return aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="5")
+
+
+@pytest.fixture
+def reset_receiver(receiver: Receiver) -> None:
+    receiver.reset()

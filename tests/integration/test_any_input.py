@@ -4,7 +4,6 @@ Calls are answered as documented; messages are logged or sent to the DLQ.
 """
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,9 +14,9 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.openapi import operations
+from tests.webhooks import CONTEXT
 
 EVERYTHING = "executions:read executions:resend webhooks:read webhooks:manage"
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 
 bounded = settings(
     max_examples=25,

@@ -25,9 +25,7 @@ from tests.webhooks import CONTEXT, ID, Api, history, send
 Row = dict[str, Any]
 
 
-@pytest.fixture(autouse=True)
-def _reset_receiver(receiver: Receiver) -> None:
-    receiver.reset()
+pytestmark = pytest.mark.usefixtures("reset_receiver")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ It names all that are wrong in a body at once.
 
 import json
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +17,9 @@ from hooklog.messages.field_errors import MAX_UNKNOWN
 from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.openapi import DOCUMENT, check
-from tests.webhooks import ID, Api
+from tests.webhooks import CONTEXT, ID, Api
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 EXECUTION_ID = "20261123T173600.123456Z-9f3a2c1d"
 
 WRONG_WEBHOOK = {

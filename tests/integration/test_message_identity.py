@@ -6,7 +6,7 @@ Two may share a message ID, and dead letters are redriven.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,18 +22,15 @@ from tests.faults import FaultyService, failing, lagging
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
-from tests.webhooks import Api
+from tests.webhooks import CONTEXT, Api
 
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 ID = "acme.orders"
 EVERYTHING = "executions:read executions:resend webhooks:read webhooks:manage"
 
 Event = dict[str, Any]
 
 
-@pytest.fixture(autouse=True)
-def _reset_receiver(receiver: Receiver) -> None:
-    receiver.reset()
+pytestmark = pytest.mark.usefixtures("reset_receiver")
 
 
 @pytest.fixture

@@ -36,9 +36,7 @@ def context(seconds: float = 60) -> SimpleNamespace:
     return SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
-@pytest.fixture(autouse=True)
-def _reset_receiver(receiver: Receiver) -> None:
-    receiver.reset()
+pytestmark = pytest.mark.usefixtures("reset_receiver")
 
 
 @pytest.fixture

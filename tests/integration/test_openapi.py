@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
 from tests.openapi import DOCUMENT, check, operation_id, operations, resolved, validator
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT
 
 SCHEMAS = DOCUMENT["components"]["schemas"]
 
@@ -42,8 +42,6 @@ CONFLICTING = {
 ALL = "executions:read executions:resend webhooks:manage"
 WEBHOOK = "acme.orders"
 ABSENT = "20261123T173600.123456Z-9f3a2c1d"
-
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 
 
 def check_response(path: str, response: Mapping[str, Any], status: int) -> dict[str, Any]:

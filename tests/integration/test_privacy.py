@@ -9,7 +9,7 @@ import json
 import logging
 import random
 import time
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -18,15 +18,13 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT
 
 WEBHOOK = "acme.orders"
 SECRET = "s3cr3t-t0ken"
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 
 
-@pytest.fixture(autouse=True)
-def _reset_receiver(receiver: Receiver) -> None:
-    receiver.reset()
+pytestmark = pytest.mark.usefixtures("reset_receiver")
 
 
 @pytest.fixture

@@ -15,10 +15,9 @@ from hooklog.sending.fan_out import PAGE_SIZE
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
+from tests.webhooks import CONTEXT
 
 Start = Any
-
-CONTEXT = SimpleNamespace(aws_request_id="request-1", get_remaining_time_in_millis=lambda: 60_000)
 
 
 @pytest.fixture

@@ -190,7 +190,7 @@ def get_progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
 def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
     """Continue a recovery while time is left; return whether it has ended.
 
-    Processes at least one failure. It has also ended, for this run, if another run has taken over, or if it expired or
+    Processes at least one failure. It also returns True if another run has taken over, or if the recovery expired or
     was stopped. After a crash, a page is repeated, but a task that is queued twice is sent only once.
     """
     try:
