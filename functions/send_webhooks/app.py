@@ -82,7 +82,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def report(outcome: Outcome, request_id: str) -> None:
-    """Log the batch, its pending log writes, and each failure, dead letter and fault."""
+    """Log the batch, its delays, and each failure, dead letter and fault."""
     for execution in outcome.executions:
         if not execution.delivery.success:
             logger.info("failed execution", event="execution_failed", extra=build_log_fields(execution))
@@ -99,13 +99,20 @@ def report(outcome: Outcome, request_id: str) -> None:
         logger.error(
             "message returned to the queue", event="message_returned", queue_message_id=queue_message_id, cause=cause
         )
+    report_delays(outcome)
+    logger.info("batch", event="batch_processed", extra={"request_id": request_id, **count_outcome(outcome)})
+
+
+def report_delays(outcome: Outcome) -> None:
+    """Log what waits for DynamoDB, and why."""
     if outcome.pending:
         logger.warning(
             "log writes are pending", event="log_writes_pending", items=outcome.pending, cause=outcome.pending_cause
         )
+    if outcome.postponed_cause:
+        logger.warning("retries or resends wait for the log", event="tasks_postponed", cause=outcome.postponed_cause)
     if outcome.stale_cause:
         logger.warning("next attempt not cleared", event="next_attempt_not_cleared", cause=outcome.stale_cause)
-    logger.info("batch", event="batch_processed", extra={"request_id": request_id, **count_outcome(outcome)})
 
 
 def report_fanned_out(fanned_out: Sequence[FannedOut]) -> None:

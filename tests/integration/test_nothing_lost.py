@@ -348,17 +348,37 @@ def test_an_invalid_pending_log_write_does_not_block_others(
 
 
 def test_a_retry_waits_while_the_log_is_unavailable(
-    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", receiver.refused_url)
     app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
     assert send(app, sqs_event(retry_task(deferrals=0))) == []
     assert aws.waiting("WebhookQueue") == 1
+    assert "GetError" in cause_of_postponement(caplog)
 
 
-def test_a_retry_waits_while_the_log_lags(app: ModuleType, aws: MockAws) -> None:
+def test_a_retry_waits_while_the_log_lags(app: ModuleType, aws: MockAws, caplog: pytest.LogCaptureFixture) -> None:
     assert send(app, sqs_event(retry_task(deferrals=5))) == []
     assert aws.waiting("WebhookQueue") == 1
+    assert "DoesNotExist" in cause_of_postponement(caplog)
+
+
+def test_a_retry_waits_for_its_details(
+    app: ModuleType, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(app, sqs_event(message(receiver.url("/status/500"))))
+    retry = aws.take("WebhookQueue")
+    (row,) = aws.rows("ExecutionDetails")
+    key = {name: row[name] for name in ("webhook_id", "executed_at")}
+    aws.dynamodb.delete_item(TableName=aws.refs["ExecutionDetails"], Key=key)
+    send(app, retry)
+    assert aws.waiting("WebhookQueue") == 1
+    assert "details" in cause_of_postponement(caplog)
+
+
+def cause_of_postponement(caplog: pytest.LogCaptureFixture) -> str:
+    (record,) = [each for each in caplog.records if each.__dict__.get("event") == "tasks_postponed"]
+    return str(record.__dict__["cause"])
 
 
 def test_a_retry_whose_execution_never_appears_is_sent_to_the_dlq(app: ModuleType, aws: MockAws) -> None:

@@ -50,6 +50,8 @@ class Outcome:
     """Why the failure monitor failed."""
     postponed: int = 0
     """How many retries and resends were queued again, because they are not due or the log could not be read."""
+    postponed_cause: str = ""
+    """Why the log could not be read for a retry or resend."""
     unsent: list[str] = field(default_factory=list)
     """IDs of queue messages that return to the queue because too little time was left."""
     faults: dict[str, str] = field(default_factory=dict)
@@ -234,6 +236,7 @@ class Sender:
             _require_time(seconds_left)
             self._destinations.retries.put({result.task: result.seconds})
             outcome.postponed += 1
+            outcome.postponed_cause = result.cause or outcome.postponed_cause
         elif isinstance(result, FannedOut):
             outcome.fanned_out.append(result)
         elif isinstance(result, Ignored):

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import InvalidMessage, NoTimeLeft
+from hooklog.errors import InvalidMessage, NoTimeLeft, describe_error
 from hooklog.executions.attempts import list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger
@@ -50,6 +50,8 @@ class Postponed(NamedTuple):
 
     task: RetryTask
     seconds: int
+    cause: str = ""
+    """Why the log could not be read; empty if the task is not due."""
 
 
 class Ignored(NamedTuple):
@@ -135,10 +137,10 @@ class MessageProcessor:
             return _postpone_until_due(task, left)
         try:
             found = self._load(received, task)
-        except LOG_UNREADABLE:
+        except LOG_UNREADABLE as error:
             if received.redelivered and not task.skip_if_resent:
                 raise  # a new queue message would not show that it may have been sent already
-            return _postpone(task)
+            return _postpone(task, describe_error(error))
         return self._send(*found, seconds_left) if isinstance(found, _Ready) else found
 
     def _load(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
@@ -161,7 +163,7 @@ class MessageProcessor:
         if row.erased:
             return Ignored("erased")
         if not (message := _load_message(task, row)):
-            return _postpone(task)
+            return _postpone(task, "its details are not in the log")
         attempt = 1 + max([int(row.attempt), *(each.attempt for each in later)])
         used, last = 0, max([row.execution_id, *(each.execution_id for each in later)])
         if task.trigger is Trigger.RETRY:
@@ -223,7 +225,7 @@ def _postpone_until_due(task: RetryTask, seconds: float) -> Postponed:
     return Postponed(task, min(math.ceil(seconds), MAX_DELAY_SECONDS))
 
 
-def _postpone(task: RetryTask) -> Postponed:
+def _postpone(task: RetryTask, cause: str) -> Postponed:
     """Postpone a task whose execution is not in the log.
 
     The backoff is from 1 to 15 minutes. Raises InvalidMessage after MAX_POSTPONEMENTS.
@@ -231,7 +233,7 @@ def _postpone(task: RetryTask) -> Postponed:
     if task.postponements >= MAX_POSTPONEMENTS:
         raise InvalidMessage(f"execution {task.execution_id} or its details are not in the log")
     postponed = task._replace(postponements=task.postponements + 1)
-    return Postponed(postponed, min(60 * 2**task.postponements, MAX_DELAY_SECONDS))
+    return Postponed(postponed, min(60 * 2**task.postponements, MAX_DELAY_SECONDS), cause)
 
 
 def _build_inline(content: Message | RetryTask) -> str:
