@@ -82,8 +82,8 @@ class Api:
             ) from error
         if not response.ok:
             raise CliFailure(_describe_error(response), _EXIT_CODES.get(response.status_code, ExitCode.FAILED))
-        answer: dict[str, Any] = response.json() if response.content else {}
-        return answer
+        body: dict[str, Any] = response.json() if response.content else {}
+        return body
 
     def _fresh_token(self) -> str:
         if time.monotonic() >= self._renew_at:

@@ -17,8 +17,8 @@ _POLL_SECONDS: Final = 0.5
 def resend(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Queue one execution's webhook again."""
     path = f"/webhooks/{quote_segment(arguments.webhook)}/executions/{quote_segment(arguments.execution)}/resend"
-    answer = Api(stack).post(path)
-    output.print_result(f"Queued again as {answer['message_id']}", answer)
+    response = Api(stack).post(path)
+    output.print_result(f"Queued again as {response['message_id']}", response)
 
 
 def recover(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:

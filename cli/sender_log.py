@@ -1,7 +1,7 @@
 """Reads the sender's log lines from CloudWatch Logs.
 
-Uses FilterLogEvents, not Logs Insights: it answers at once, page by page, and the local AWS has it. The local AWS
-returns lines that do not match a JSON pattern, so this module filters again.
+Uses FilterLogEvents, not Logs Insights: it returns lines immediately, page by page, and the local AWS supports it. The
+local AWS returns lines that do not match a JSON pattern, so this module filters again.
 """
 
 import json

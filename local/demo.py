@@ -86,8 +86,8 @@ def _get(outputs: Outputs, path: str) -> dict[str, Any]:
         )
     if response.status_code != requests.codes.ok:
         raise LocalFailure(f"GET {path} answered {response.status_code} {response.text:.300}. See {LOG}.")
-    answer: dict[str, Any] = response.json()
-    return answer
+    body: dict[str, Any] = response.json()
+    return body
 
 
 def _check(executions: Sequence[Execution], messages: Sequence[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-_ANSWERS: dict[str, tuple[int, dict[str, Any]]] = {
+_RESPONSES: dict[str, tuple[int, dict[str, Any]]] = {
     "/ok": (200, {"received": True}),
     "/fail": (500, {"error": {"code": "out_of_stock", "message": "The order could not be booked."}}),
 }
@@ -18,14 +18,14 @@ _UNKNOWN = (404, {"error": {"code": "not_found", "message": "This receiver only 
 
 
 class SampleReceiver(BaseHTTPRequestHandler):
-    """Chooses its answer by the path of the request."""
+    """Chooses its response by the path of the request."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, answer = _ANSWERS.get(self.path, _UNKNOWN)
-        body = json.dumps(answer).encode()
+        status, content = _RESPONSES.get(self.path, _UNKNOWN)
+        body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hooklog.access.grants import Grant, Scope
-from hooklog.access.routes import MAX_ANSWER_BYTES, ROUTES, Route, build_authorization
+from hooklog.access.routes import MAX_RESPONSE_BYTES, ROUTES, Route, build_authorization
 from hooklog.errors import Forbidden
 from tests import template
 
@@ -171,7 +171,7 @@ def test_a_token_with_many_webhooks_is_checked_by_the_functions() -> None:
     webhooks = tuple(f"acme.department-{number:04}.orders" for number in range(100))
     grant = Grant(webhooks, frozenset({Scope.EXECUTIONS_READ}))
     authorization = build_authorization(grant, ARN)
-    assert len(json.dumps(authorization)) <= MAX_ANSWER_BYTES
+    assert len(json.dumps(authorization)) <= MAX_RESPONSE_BYTES
     for route in ROUTES:
         assert allowed(authorization, route.method, call(route, webhooks[99])) == (route.scope == Scope.EXECUTIONS_READ)
     assert Grant.from_authorizer(authorization["context"]) == grant

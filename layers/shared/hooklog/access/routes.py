@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from hooklog.access.grants import Grant, Scope
 from hooklog.webhooks.patterns import ALL
 
-MAX_ANSWER_BYTES: Final = 8_192
+MAX_RESPONSE_BYTES: Final = 8_192
 """Of an authorizer's response. API Gateway documents this limit for WebSocket APIs, and none for REST APIs."""
 
 WEBHOOK: Final = "{webhook_id}"
@@ -72,7 +72,7 @@ def build_authorization(grant: Grant, method_arn: str) -> dict[str, Any]:
     """
     stage = "/".join(method_arn.split("/")[:2])
     response = _build_response(grant, stage, grant.webhooks)
-    if len(json.dumps(response)) > MAX_ANSWER_BYTES:
+    if len(json.dumps(response)) > MAX_RESPONSE_BYTES:
         return _build_response(grant, stage, (ALL,))
     return response
 
