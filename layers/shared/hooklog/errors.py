@@ -21,15 +21,16 @@ HooklogError
     └── WebhookTestNotSent      500
 """
 
-import re
 import traceback
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 _SHOWN_FRAMES = 12
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\ufffd\U00010000-\U0010ffff]")  # XML's Char, without controls
+_CONTROLS: Final = {*range(0x20), *range(0x7F, 0xA0)} - {*b"\t\n\r"}
+_UNPRINTABLE: Final = dict.fromkeys({*_CONTROLS, 0xFFFE, 0xFFFF}, "\ufffd")
+"""Controls, and what XML's Char excludes. Not a regular expression, because cold starts would pay 5 ms for it."""
 
 
 class ErrorType(StrEnum):
@@ -223,7 +224,7 @@ def replace_unprintable(text: str) -> str:
     DynamoDB and SQS reject them.
     """
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # two escapes may be one character
-    return _UNPRINTABLE.sub("\ufffd", joined)
+    return joined.translate(_UNPRINTABLE)
 
 
 def get_error_code(error: BaseException) -> str:

@@ -37,7 +37,7 @@ MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together. Common servers answer 431 above it."""
 
 _GRAPHIC_ASCII = re.compile(r"[!-~]*")
-_INVISIBLE = re.compile(
+_INVISIBLE: Final = (  # not compiled, so that cold starts do not pay for it
     # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as it is not of category Cf
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
     # Noncharacters, blank symbols and fillers
@@ -148,7 +148,7 @@ def _reject_invisible(url: str, offset: int) -> None:
     from unicodedata import category, name
 
     for position, character in enumerate(url, start=offset + 1):
-        if category(character) in _INVISIBLE_CATEGORIES or _INVISIBLE.match(character):
+        if category(character) in _INVISIBLE_CATEGORIES or re.match(_INVISIBLE, character):
             character_name = name(character, _CONTROL_NAMES.get(character, "UNNAMED CHARACTER"))
             raise InvalidMessage(
                 f"url contains U+{ord(character):04X} {character_name} at position {position}; "
