@@ -38,25 +38,25 @@ def receiver() -> Iterator[Receiver]:
 STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "iam", "roles"))
 """Files that change the local stack temporarily, in the order in which they run; the last restarts every function.
 
-No other test uses the stack meanwhile: see tests/e2e/conftest.py. The page's tests run in the same process.
+No other test uses the stack meanwhile: see tests/e2e/conftest.py. They mostly wait, so they run first, in one process,
+while the others run what needs no stack.
 """
+
+STAGES = (
+    *STACK_CHANGING_FILES,
+    "tests/unit",
+    "tests/integration",
+    "tests/browser/test_view.py",
+    "tests/browser",
+    "tests/e2e",
+)
+"""The order of files and folders. The longest of the files that share the stack comes first."""
 
 
 def _order(file: str) -> int:
-    """Return the position of a file in the test run.
-
-    The longest come first, and the other users of the stack last. The files that change the stack mostly wait, so that
-    others can use the processors.
-    """
-    if file in STACK_CHANGING_FILES:
-        return STACK_CHANGING_FILES.index(file)
-    if _uses_the_page(file):
-        return 10
-    return {"tests/unit": 11, "tests/integration": 12}.get(file.rpartition("/")[0], 13)
-
-
-def _uses_the_page(file: str) -> bool:
-    return file.startswith("tests/browser/") and not file.startswith("tests/browser/parallel/")
+    """Return the position of a file in the test run."""
+    stage = file if file in STAGES else file.rpartition("/")[0]
+    return STAGES.index(stage) if stage in STAGES else len(STAGES)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -75,7 +75,7 @@ class OneStack(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stack" if _uses_the_page(file) or file in STACK_CHANGING_FILES else file
+        return "stack" if file in STACK_CHANGING_FILES else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:

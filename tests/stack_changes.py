@@ -5,7 +5,7 @@ import fcntl
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any, Final
 
 import psutil
 
@@ -13,6 +13,7 @@ from local import aws, places
 from local.ministack import find_running
 
 SETTLE_SECONDS = 60
+SENDER: Final = "SendWebhooksFunction"
 
 
 @contextmanager
@@ -27,14 +28,62 @@ def stack_lock(*, exclusive: bool) -> Iterator[None]:
 @contextmanager
 def changed_environment(logical_id: str, **variables: str) -> Iterator[None]:
     """Change some environment variables of a deployed function within the context."""
-    lambdas, name = aws.lambdas(), physical_id(logical_id)
-    before = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    before = _get_environment(logical_id)
     _configure(logical_id, variables, Environment={"Variables": {**before, **variables}})
     try:
         yield
     finally:
         undone = {variable: before.get(variable) for variable in variables}
         _configure(logical_id, undone, Environment={"Variables": before})
+
+
+@contextmanager
+def disabled_retries() -> Iterator[None]:
+    """Disable the stack's retries within the context.
+
+    Several processes may do so at the same time: the first disables them, and the last enables them again.
+    """
+    with (places.STATE / "retries.lock").open("a+") as users:
+        with _mutex():
+            if _try_lock(users):
+                users.truncate(0)
+                users.write(_get_environment(SENDER)["RETRY_SCHEDULE"])
+                users.flush()
+                _set_retry_schedule("")
+            fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield
+        finally:
+            with _mutex():
+                if _try_lock(users):
+                    users.seek(0)
+                    _set_retry_schedule(users.read())
+
+
+def _set_retry_schedule(seconds: str) -> None:
+    variables = {**_get_environment(SENDER), "RETRY_SCHEDULE": seconds}
+    _configure(SENDER, {"RETRY_SCHEDULE": seconds}, Environment={"Variables": variables})
+
+
+def _get_environment(logical_id: str) -> dict[str, str]:
+    configuration = aws.lambdas().get_function_configuration(FunctionName=physical_id(logical_id))
+    return configuration["Environment"]["Variables"]
+
+
+@contextmanager
+def _mutex() -> Iterator[None]:
+    with (places.STATE / "retries.mutex").open("wb") as mutex:
+        fcntl.flock(mutex, fcntl.LOCK_EX)
+        yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    """Lock a file exclusively unless another process has locked it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
@@ -107,13 +156,13 @@ def count_messages(queue_url: str) -> int:
 
 def restart_senders() -> None:
     """Replace the sender's processes by new ones, whose caches are empty."""
-    with changed_environment("SendWebhooksFunction", REPLACED="yes"):
+    with changed_environment(SENDER, REPLACED="yes"):
         pass
 
 
 def kill_senders() -> int:
     """Kill the sender's processes in our own MiniStack. Returns how many there were."""
-    return sum(_kill(worker) for worker in _workers("SendWebhooksFunction"))
+    return sum(_kill(worker) for worker in _workers(SENDER))
 
 
 def _workers(logical_id: str) -> list[psutil.Process]:
