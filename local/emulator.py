@@ -2,13 +2,18 @@
 
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM or the EventBridge Scheduler of
 MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack also extracts the layer for
-each process of a function: a second of CPU that holds up everything else.
+each process of a function: a second of CPU that holds up everything else. And it waits 50 ms for the log lines of each
+invocation that has none.
 """
 
+import array
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
+import termios
+import time
 import zipfile
 from collections.abc import Mapping
 from functools import partial
@@ -26,6 +31,12 @@ from ministack.services import eventbridge, scheduler  # type: ignore[import-not
 SEND_MESSAGE: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 TICK_SECONDS: Final = 1
 """How often due schedules are looked up; MiniStack's default is 10."""
+
+LOG_SECONDS: Final = 0.25
+"""The longest wait for the log lines of an invocation, as in MiniStack."""
+
+HANDOVER_SECONDS: Final = 0.005
+"""How long the thread that reads a log line may take to hand it over."""
 
 Parameters = Mapping[str, Any]
 
@@ -117,6 +128,24 @@ def _session(role_arn: str) -> boto3.Session:
     return boto3.Session(**{name.lower(): value for name, value in credentials.items()})
 
 
+def read_log(worker: Any) -> str:
+    """Return the lines that a function's process has logged during an invocation.
+
+    A pipe shows whether there is more to read, so an invocation without log lines does not wait for a first one.
+    """
+    deadline = time.monotonic() + LOG_SECONDS
+    while _count_unread(worker._proc.stderr.fileno()) and time.monotonic() < deadline:  # noqa: SLF001
+        time.sleep(0.001)
+    time.sleep(HANDOVER_SECONDS)
+    return str(worker._drain_stderr())  # noqa: SLF001
+
+
+def _count_unread(pipe: int) -> int:
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 def fix_ministack() -> None:
     """Replace functions of MiniStack, which has no hooks."""
     for module, name, replacement in (
@@ -127,6 +156,7 @@ def fix_ministack() -> None:
         (app, "pin_request_origin", pin_request_origin),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
+    lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001
     scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce})
 
