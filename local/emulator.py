@@ -131,10 +131,10 @@ def _session(role_arn: str) -> boto3.Session:
 def read_log(worker: Any) -> str:
     """Return the lines that a function's process has logged during an invocation.
 
-    A pipe shows whether there is more to read, so an invocation without log lines does not wait for a first one.
+    The pipe shows whether there is more to read. A process that was killed has none.
     """
-    deadline = time.monotonic() + LOG_SECONDS
-    while _count_unread(worker._proc.stderr.fileno()) and time.monotonic() < deadline:  # noqa: SLF001
+    deadline, process = time.monotonic() + LOG_SECONDS, worker._proc  # noqa: SLF001
+    while process and _count_unread(process.stderr.fileno()) and time.monotonic() < deadline:
         time.sleep(0.001)
     time.sleep(HANDOVER_SECONDS)
     return str(worker._drain_stderr())  # noqa: SLF001
