@@ -61,13 +61,14 @@ soak: .venv/ready .venv-stack/ready ## Send webhooks through random faults; SOAK
 screenshots: .venv/ready .venv-stack/ready chromium ## Retake docs/*.png from the local History page
 	@.venv/bin/python -m docs.screenshots
 
-# Debian's package, with the two fonts of the History page.
+# Debian's package, with the two fonts of the History page. Not every release has the headless shell, the smaller one.
 chromium: ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 chromium:
-	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
+	@{ command -v chromium-headless-shell || command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null || { \
 		echo "Installing Chromium ..." && \
 		$(ROOT) apt-get update -qq && \
-		$(ROOT) apt-get install -y -qq --no-install-recommends chromium fonts-inter fonts-jetbrains-mono >/dev/null; \
+		$(ROOT) apt-get install -y -qq --no-install-recommends fonts-inter fonts-jetbrains-mono \
+			"$$(apt-cache show chromium-headless-shell >/dev/null 2>&1 && echo chromium-headless-shell || echo chromium)" >/dev/null; \
 		} || { echo "The browser tests need Chromium. Install the package chromium as root, then try again." >&2; exit 1; }
 
 ##@ Deploy and operate

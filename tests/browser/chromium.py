@@ -1,6 +1,6 @@
 """Chromium as Debian, Ubuntu or the user has installed it.
 
-`make chromium` installs it if there is none.
+`make chromium` installs it if there is none. The headless shell is preferred, because it starts no window for a page.
 """
 
 import shutil
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 DISABLED_FEATURES = (
     # Two pages that each new window loads for its address bar. They took half of a test's CPU.
     "WebUIOmniboxPopup",

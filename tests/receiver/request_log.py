@@ -57,6 +57,7 @@ class RequestLog:
         self._connections: set[int] = set()
         self._opened = 0
         self._visits: Counter[str] = Counter()
+        self._answered: set[str] = set()
         self._closed = False
 
     @property
@@ -89,6 +90,17 @@ class RequestLog:
             self._connections.add(request.connection)
             self._changed.notify_all()
 
+    def record_answer(self, path: str) -> None:
+        with self._changed:
+            self._answered.add(path)
+            self._changed.notify_all()
+
+    def wait_for_answer(self, path: str, timeout: float) -> None:
+        """See Receiver.wait_for_answer."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._closed or path in self._answered, timeout):
+                raise TimeoutError(f"no request for {path} was answered within {timeout} s")
+
     def count_visit(self, sequence: str) -> int:
         """Return the number of earlier requests for this sequence, and count this one."""
         with self._changed:
@@ -111,6 +123,7 @@ class RequestLog:
             self._requests.clear()
             self._connections.clear()
             self._visits.clear()
+            self._answered.clear()
 
     def close(self) -> None:
         """End every wait."""

@@ -97,6 +97,10 @@ class Receiver:
         """
         return self._request_log.wait_for(expected, timeout, path)
 
+    def wait_for_answer(self, path: str, timeout: float = 60) -> None:
+        """Wait until everything has been sent that a request for this path leads to. Raises TimeoutError."""
+        self._request_log.wait_for_answer(path, timeout)
+
     def reset(self) -> None:
         """Empty the request log and restart every sequence. Open connections stay open."""
         self._request_log.reset()

@@ -36,6 +36,7 @@ def _serve_request(connection: Connection, request_log: RequestLog) -> bool:
         else:
             request_log.record(_received(head, body, connection))
         stays = behaviour(exchange)
+        request_log.record_answer(head.path)
     except BadParameter as problem:
         exchange.respond("400", str(problem).encode())
         return False

@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -80,7 +79,8 @@ def _read(receiver: Receiver, name: str, scheme: str) -> Outcome:
     timeout = OVER_SECONDS if "waits" in row else NEVER_SECONDS
     paths = f"/response/{name}/{scheme}", f"/status/299/{name}/{scheme}"
     delivery = deliver(paths[0], timeout, **{key: row[key] for key in ("ends", "late") if key in row})
-    time.sleep(row.get("next_after", 0))
+    if row.get("next_waits"):
+        receiver.wait_for_answer(paths[0])
     next_result = deliver(paths[1], NEVER_SECONDS).result
     adapter.close()
     (first,), (second,) = (receiver.received(path) for path in paths)
