@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import boto3
+import botocore.session
+import pynamodb.connection.base
 import requests
 from botocore.loaders import JSONFileLoader, Loader
 from moto.backends import get_backend
@@ -223,12 +225,13 @@ def load_app(function: str) -> ModuleType:
 def moto_server() -> Iterator[str]:
     """Run a mock AWS on its own port, with its address in AWS_ENDPOINT_URL.
 
-    Each function that is started has its own sessions, as on AWS. They share botocore's service models and list of
-    services: loading them takes longer than most tests.
+    All functions share a session, with botocore's service models and list of services: making one takes longer than
+    most tests. Each has its own clients, as on AWS.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
     list_once = staticmethod(cache(Loader().list_available_services))
+    session = botocore.session.get_session()
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
@@ -241,6 +244,8 @@ def moto_server() -> Iterator[str]:
             patch.dict(os.environ, environment),
             patch.object(JSONFileLoader, "load_file", load_once),
             patch.object(Loader, "list_available_services", list_once),
+            patch.object(botocore.session, "get_session", lambda: session),
+            patch.object(pynamodb.connection.base, "get_session", lambda: session),
         ):
             yield endpoint
 
