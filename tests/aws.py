@@ -225,13 +225,14 @@ def load_app(function: str) -> ModuleType:
 def moto_server() -> Iterator[str]:
     """Run a mock AWS on its own port, with its address in AWS_ENDPOINT_URL.
 
-    All functions share a session, with botocore's service models and list of services: making one takes longer than
-    most tests. Each has its own clients, as on AWS.
+    Functions share what takes longer to make than most tests: botocore's service models and list of services, and the
+    session for DynamoDB with its credentials. Each has its own clients, as on AWS.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
     list_once = staticmethod(cache(Loader().list_available_services))
     session = botocore.session.get_session()
+    session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"
@@ -244,7 +245,6 @@ def moto_server() -> Iterator[str]:
             patch.dict(os.environ, environment),
             patch.object(JSONFileLoader, "load_file", load_once),
             patch.object(Loader, "list_available_services", list_once),
-            patch.object(botocore.session, "get_session", lambda: session),
             patch.object(pynamodb.connection.base, "get_session", lambda: session),
         ):
             yield endpoint
