@@ -1,6 +1,7 @@
 """DynamoDB tables whose names are settings and which share a connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TableError
@@ -21,6 +22,16 @@ class AttachedTable(Model):
         except TableError:
             connection.add_meta_table(table.get_meta_table())
         table.connection = connection
+
+    @classmethod
+    def call(cls, operation: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Call an operation of DynamoDB on the table, in its own format.
+
+        For items whose attributes a model cannot declare. Raises botocore's exceptions.
+        """
+        arguments = {"TableName": cls.Meta.table_name, **arguments}
+        response: dict[str, Any] = cls._get_connection().connection.dispatch(operation, arguments)
+        return response
 
 
 def try_write(write: Callable[[], object]) -> bool:

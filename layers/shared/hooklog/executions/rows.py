@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
+from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.tables import AttachedTable, try_write
 
@@ -82,6 +83,33 @@ class Attempt(NamedTuple):
         True if either ID is unknown.
         """
         return not self.queue_message_id or not queue_message_id or self.queue_message_id == queue_message_id
+
+
+class StreamedExecution(NamedTuple):
+    """An execution as the table's stream has it: its outcome."""
+
+    webhook_id: str
+    execution_id: str
+    message_id: str
+    event_type: str | None
+    attempt: int
+    trigger: Trigger
+    duration_ms: int
+    result: int
+    success: bool
+    skipped: bool
+    hard_error: bool
+    error_type: str | None
+    """None also for a hard error of an earlier release."""
+    exhausted: bool
+
+    @property
+    def was_attempted(self) -> bool:
+        """Whether the receiver was contacted, if this release knows the error type."""
+        return not self.skipped and self.error_type not in _NOT_ATTEMPTED
+
+
+_NOT_ATTEMPTED: Final = frozenset(str(each) for each in ErrorType if not each.was_attempted)
 
 
 class FailuresIndex(GlobalSecondaryIndex["ExecutionRow"]):  # type: ignore[no-untyped-call]
@@ -213,6 +241,33 @@ def to_attempt(item: Mapping[str, Any]) -> Attempt:
         task_id=task_id,
         skipped="skipped" in item,
     )
+
+
+def from_stream(image: Mapping[str, Any]) -> StreamedExecution:
+    """Convert an item in DynamoDB's format.
+
+    Raises KeyError, TypeError or ValueError if it is not an execution.
+    """
+    event_type, trigger, error_type = (_get_text(image, name) for name in ("event_type", "trigger", "error_type"))
+    return StreamedExecution(
+        webhook_id=image["webhook_id"]["S"],
+        execution_id=image["executed_at"]["S"],
+        message_id=image["message_id"]["S"],
+        event_type=event_type,
+        attempt=int(image["attempt"]["N"]),
+        trigger=Trigger(trigger) if trigger else Trigger.EVENT,
+        duration_ms=int(image["duration_ms"]["N"]),
+        result=int(image["result"]["N"]),
+        success="failed_at" not in image,
+        skipped="skipped" in image,
+        hard_error="hard_error" in image,
+        error_type=error_type,
+        exhausted="exhausted" in image,
+    )
+
+
+def _get_text(image: Mapping[str, Any], name: str) -> str | None:
+    return image[name]["S"] if name in image else None
 
 
 def get_error(row: ExecutionRow) -> dict[str, str] | None:

@@ -1,10 +1,12 @@
 """Lists of webhooks: those that a token covers, and those of a topic."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
 from pynamodb.connection import Connection
+from pynamodb.expressions.condition import Condition
 
 from hooklog.webhooks.patterns import ALL, get_prefix
 from hooklog.webhooks.rows import LISTED, ListedIndex, WebhookRow, to_webhook
@@ -31,7 +33,7 @@ class Subscribers(NamedTuple):
 
 def list_covered(patterns: Sequence[str], limit: int, after: str | None) -> Page:
     """List the first `limit` webhooks after the ID `after` that the patterns cover."""
-    candidates = _iterate_ids(patterns, after or "", limit + 1)
+    candidates = iterate_ids(patterns, after or "", partial(_query_ids, page_size=limit + 1))
     found: list[Webhook] = []
     while len(found) <= limit and (ids := list(islice(candidates, limit + 1 - len(found)))):
         found += sorted(map(to_webhook, WebhookRow.batch_get(ids)), key=lambda webhook: webhook.webhook_id)
@@ -68,18 +70,21 @@ def count_webhooks(connection: Connection, prefix: str, maximum: int) -> int:
     return int(page["Count"])
 
 
-def _iterate_ids(patterns: Iterable[str], after: str, page_size: int) -> Iterator[str]:
+def iterate_ids(patterns: Iterable[str], after: str, query: Callable[[Condition], Iterable[str]]) -> Iterator[str]:
     """Iterate over IDs after `after`, in order, lazily.
 
-    Whole names are included even if no such webhook exists.
+    `query` returns the IDs in bounds, which are a condition of an index's `webhook_id`. Whole names are included even
+    if no such webhook exists.
     """
     for pattern in _remove_covered(patterns):
         if (prefix := get_prefix(pattern)) is None:
             yield from [pattern] if pattern > after else []
         elif after < prefix + _LAST:
-            bounds = WebhookRow.webhook_id.between(max(prefix or _FIRST, after + _FIRST), prefix + _LAST)
-            for row in WebhookRow.by_id.query(LISTED, bounds, page_size=page_size):
-                yield row.webhook_id
+            yield from query(WebhookRow.webhook_id.between(max(prefix or _FIRST, after + _FIRST), prefix + _LAST))
+
+
+def _query_ids(bounds: Condition, page_size: int) -> Iterator[str]:
+    return (row.webhook_id for row in WebhookRow.by_id.query(LISTED, bounds, page_size=page_size))
 
 
 def _remove_covered(patterns: Iterable[str]) -> list[str]:

@@ -1,0 +1,1 @@
+"""Counts of executions per webhook and hour, and the webhooks that have executions."""
