@@ -7,6 +7,7 @@ HooklogError
 ├── StaleConnection      a pooled connection was closed before any response; resent on a new one
 ├── NotQueued            SQS or EventBridge Scheduler rejected a message
 ├── NoTimeLeft           the invocation has too little time left to finish
+├── NotCounted           a batch of the log's stream could not be counted; Lambda invokes again
 ├── KeysUnavailable      no keys are available to verify a token
 ├── EvaluatorUnavailable the process that evaluates transformations could not be started
 ├── RegistryUnavailable  a webhook or its signing key could not be read, and the cached copy is too old
@@ -117,6 +118,13 @@ class NoTimeLeft(HooklogError):
     """The invocation has too little time left to finish.
 
     Nothing was sent; a queue message is delivered again.
+    """
+
+
+class NotCounted(HooklogError):
+    """Some executions of the log's stream could not be counted.
+
+    Lambda delivers their batch again.
     """
 
 

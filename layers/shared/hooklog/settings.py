@@ -72,6 +72,14 @@ class LogUnloggedSettings(_Settings):
     execution_details_table: str
 
 
+class CountExecutionsSettings(_Settings):
+    """Settings of count_executions."""
+
+    execution_counts_table: str
+    seen_webhooks_table: str
+    execution_retention_days: int
+
+
 class RunRecoverySettings(_Settings):
     """Settings of run_recovery."""
 

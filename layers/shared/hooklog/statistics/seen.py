@@ -40,7 +40,7 @@ class SeenRow(AttachedTable):
     webhook_id = UnicodeAttribute(hash_key=True)
     listed = UnicodeAttribute()
     expires_at = NumberAttribute()
-    """When its last execution has expired, in Unix seconds: up to a day later."""
+    """When its last execution has expired, in Unix seconds."""
 
     by_id = SeenIndex()
 
@@ -61,20 +61,23 @@ def list_seen_ids(patterns: Sequence[str], limit: int, after: str | None) -> See
     return SeenPage(found[:limit], found[limit - 1] if len(found) > limit else None)
 
 
-def refresh(last_seen: Mapping[str, int], days: int) -> int:
-    """Keep webhooks listed until the executions that started last expire.
+def find_expiring(expiries: Mapping[str, int]) -> dict[str, int]:
+    """Return those of these IDs, with their new expiries in Unix seconds, that must be written.
 
-    `last_seen` maps IDs to the start of the last execution in Unix seconds. Writes a row only if its expiry changes by
-    a day or more, and returns how many it has written. Raises pynamodb's exceptions.
+    A row is written at most once a day, so an expiry should be a day later than necessary. Reads one read unit for
+    each ID. Raises pynamodb's exceptions.
     """
-    rows = {row.webhook_id: row for row in SeenRow.batch_get(last_seen, consistent_read=True)}
-    written = 0
-    for webhook_id, started_at in last_seen.items():
-        expires_at = started_at + (days + 1) * _DAY
-        if webhook_id not in rows or rows[webhook_id].expires_at + _DAY <= expires_at:
-            SeenRow(webhook_id).update([SeenRow.listed.set(LISTED), SeenRow.expires_at.set(expires_at)])
-            written += 1
-    return written
+    rows = {row.webhook_id: row for row in SeenRow.batch_get(expiries, consistent_read=True)}
+    return {
+        webhook_id: expires_at
+        for webhook_id, expires_at in expiries.items()
+        if webhook_id not in rows or rows[webhook_id].expires_at + _DAY <= expires_at
+    }
+
+
+def list_until(webhook_id: str, expires_at: int) -> None:
+    """List a webhook until it expires, in Unix seconds. Raises UpdateError."""
+    SeenRow(webhook_id).update([SeenRow.listed.set(LISTED), SeenRow.expires_at.set(expires_at)])
 
 
 def _query_ids(bounds: Condition, page_size: int) -> Iterator[str]:

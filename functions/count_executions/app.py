@@ -1,0 +1,69 @@
+"""The function that counts the executions on the log's stream."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from hooklog.aws import connect_dynamodb
+from hooklog.errors import NotCounted
+from hooklog.settings import CountExecutionsSettings
+from hooklog.statistics.counts import CountsRow
+from hooklog.statistics.seen import SeenRow
+from hooklog.statistics.stream import Batch, Recorded, parse, record
+
+logger = Logger()
+settings = CountExecutionsSettings.from_environment()
+connection = connect_dynamodb()
+CountsRow.attach(connection, settings.execution_counts_table)
+SeenRow.attach(connection, settings.seen_webhooks_table)
+
+RESERVE_MILLISECONDS = 20_000
+"""Enough for the calls that are running to time out, and to log the batch."""
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Count the executions of a batch.
+
+    Raises NotCounted if some could not be counted. Lambda then delivers the batch again, and those that were counted
+    are not counted again. The state is only returned because a tumbling window requires one.
+    """
+    batch = parse(event)
+    recorded = record(
+        batch,
+        settings.execution_retention_days,
+        lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+    )
+    report(batch, recorded)
+    if recorded.causes:
+        raise NotCounted(f"{recorded.causes.total()} calls of DynamoDB failed")
+    return {"state": {}}
+
+
+def report(batch: Batch, recorded: Recorded) -> None:
+    """Log the batch, what is no execution, and why calls failed."""
+    if batch.invalid:
+        event_id, cause = next(iter(batch.invalid.items()))
+        logger.error(
+            "stream records that are no executions",
+            event="stream_records_invalid",
+            extra={"records": len(batch.invalid), "event_id": event_id, "cause": cause},
+        )
+    for cause, calls in recorded.causes.items():
+        logger.error("executions not counted", event="executions_not_counted", extra={"calls": calls, "cause": cause})
+    logger.info("batch", event="batch_counted", extra=count_records(batch, recorded))
+
+
+def count_records(batch: Batch, recorded: Recorded) -> dict[str, int]:
+    executions = sum(map(len, batch.hours.values()))
+    written = sum(len(batch.hours[each.webhook_id, each.hour]) for each in recorded.hours)
+    added = sum(each.added for each in recorded.hours)
+    return {
+        "executions": executions,
+        "counted": added,
+        "already_counted": written - added,
+        "not_counted": executions - written,
+        "hours": len(batch.hours),
+        "webhooks_listed": recorded.listed,
+        "invalid": len(batch.invalid),
+        "ignored": batch.ignored,
+    }
