@@ -20,6 +20,7 @@ PUBLISHED = {
     "Errors": "AWS/Lambda",
     "Throttles": "AWS/Lambda",
     "RecursiveInvocationsDropped": "AWS/Lambda",
+    "IteratorAge": "AWS/Lambda",
     "5XXError": "AWS/ApiGateway",
     "Latency": "AWS/ApiGateway",
 }
@@ -76,14 +77,20 @@ CASES = {
     "SenderFaults": single("AWS::StackName Faults", "Sum", 300, 1, 0),
     "SenderThrottles": single("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
     "WorkerThrottles": Case(
-        ("LogUnloggedFunction Throttles", "RunRecoveryFunction Throttles"),
+        ("LogUnloggedFunction Throttles", "RunRecoveryFunction Throttles", "CountExecutionsFunction Throttles"),
         "Sum",
         600,
-        ({"unlogged": 1, "recoveries": 0}, {"unlogged": 0, "recoveries": 1}),
-        ({"unlogged": 0, "recoveries": 0},),
+        (
+            {"unlogged": 1, "recoveries": 0, "counts": 0},
+            {"unlogged": 0, "recoveries": 1, "counts": 0},
+            {"unlogged": 0, "recoveries": 0, "counts": 1},
+        ),
+        ({"unlogged": 0, "recoveries": 0, "counts": 0},),
     ),
     "LogUnloggedErrors": single("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
     "RunRecoveryErrors": single("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
+    "CountErrors": single("CountExecutionsFunction Errors", "Sum", 900, 1, 0),
+    "CountIteratorAge": single("CountExecutionsFunction IteratorAge", "Maximum", 300, 3_600_001, 3_600_000),
     "RecursiveInvocations": Case(
         ("SendWebhooksFunction RecursiveInvocationsDropped", "RunRecoveryFunction RecursiveInvocationsDropped"),
         "Sum",
@@ -162,7 +169,7 @@ def dimensions(namespace: str, metric: str) -> Mapping[str, Any]:
 def test_an_alarms_metric_has_the_name_that_is_published(name: str) -> None:
     for stat in metric_stats(ALARMS[name]):
         metric = stat["Metric"]
-        named = {each["Name"]: each["Value"] for each in metric["Dimensions"]}
+        named = {each["Name"]: template.default(each["Value"]) for each in metric["Dimensions"]}
         assert named == dimensions(metric["Namespace"], metric["MetricName"])
         assert metric["Namespace"] == PUBLISHED.get(metric["MetricName"], "Hooklog")
 
@@ -251,7 +258,7 @@ def metric_stats(alarm: template.Resource) -> list[dict[str, Any]]:
 
 
 def value(dimension: dict[str, Any]) -> str:
-    match dimension["Value"]:
+    match template.default(dimension["Value"]):
         case {"Ref": name} | {"Fn::GetAtt": [name, _]}:
             return str(name)
         case text:

@@ -8,7 +8,7 @@ from typing import Any
 from tests import template
 
 WIDGETS: list[dict[str, Any]] = json.loads(
-    template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"][0]
 )["widgets"]
 
 EVERY_FUNCTION = {f"${{{name}}}" for name in template.functions()}
@@ -18,6 +18,7 @@ LOG_PLACES = {
     ("${Executions}", "by_message"),
     ("${Executions}", "failures"),
 }
+STATISTICS = {("${ExecutionCounts}",), ("${SeenWebhooks}",)}
 
 
 QUESTIONS = (
@@ -72,6 +73,13 @@ def test_latency_is_shown_as_percentiles() -> None:
         "${UnloggedExecutions.QueueName}",
         "${RecoveryQueue.QueueName}",
     }
+    assert shown("How late?", "IteratorAge") == [("${CountExecutionsFunction}", "Maximum")]
+
+
+def test_a_deployment_without_counting_has_the_dashboard() -> None:
+    """A reference to a resource that is not deployed would fail the deployment."""
+    _, named = template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    assert template.default(named, CountExecutions="false") == {"CountExecutionsFunction": "off"}
 
 
 def test_failing_webhooks_are_queried_from_failure_lines() -> None:
@@ -122,14 +130,14 @@ def test_costs_are_shown_for_everything_that_is_billed() -> None:
     question = "What does it cost?"
     for metric in ("Invocations", "Duration"):
         assert {function for function, _ in shown(question, metric)} == EVERY_FUNCTION
-    assert {tuple(place) for *place, _ in shown(question, "ConsumedWriteCapacityUnits")} == LOG_PLACES
+    assert {tuple(place) for *place, _ in shown(question, "ConsumedWriteCapacityUnits")} == LOG_PLACES | STATISTICS
 
 
 def test_counts_are_summed() -> None:
     for widget in (properties for question in QUESTIONS for properties in part(question)):
         for line in widget.get("metrics", []):
             name, options = line[1:2], line[-1] if isinstance(line[-1], dict) else {}
-            if name and not name[0].endswith(("Latency", "Visible", "OldestMessage", "Utilisation")):
+            if name and not name[0].endswith(("Latency", "Visible", "OldestMessage", "IteratorAge", "Utilisation")):
                 assert options.get("stat", widget["stat"]) == "Sum", line
 
 

@@ -15,6 +15,8 @@ from hooklog.messages.fields import MAX_TIMEOUT_SECONDS
 from hooklog.sending.failure_monitor import MONITOR_SECONDS
 from hooklog.sending.processor import LOG_SECONDS
 from hooklog.sending.recovery import RecoveryRow
+from hooklog.statistics.counts import CountsRow
+from hooklog.statistics.seen import SeenRow
 from hooklog.webhooks.rows import WebhookRow
 from tests import template
 
@@ -31,6 +33,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "AuthorizeFunction": settings.AuthorizerSettings.from_environment,
     "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
     "LogUnloggedFunction": settings.LogUnloggedSettings.from_environment,
+    "CountExecutionsFunction": settings.CountExecutionsSettings.from_environment,
     "TestWebhookFunction": settings.WebhookTestSettings.from_environment,
     "HistoryPageFunction": no_settings,
 }
@@ -227,6 +230,8 @@ MODELS: dict[str, type[Model]] = {
     "ExecutionDetails": DetailsRow,
     "Recoveries": RecoveryRow,
     "Webhooks": WebhookRow,
+    "ExecutionCounts": CountsRow,
+    "SeenWebhooks": SeenRow,
 }
 
 
@@ -269,13 +274,14 @@ def test_the_key_of_signing_secrets_is_kept_in_production() -> None:
 
 
 LOG_TABLES = ("Executions", "ExecutionDetails")
+STATISTICS = ("ExecutionCounts", "SeenWebhooks")
 
 
 @pytest.mark.parametrize("table", MODELS)
-def test_only_the_log_can_go_without_recovery(table: str) -> None:
+def test_only_the_log_and_its_statistics_can_go_without_recovery(table: str) -> None:
     recovery = template.resources("AWS::DynamoDB::Table")[table]["PointInTimeRecoverySpecification"]
     enabled = template.default(recovery, PointInTimeRecovery="false")["PointInTimeRecoveryEnabled"]
-    assert enabled == ("false" if table in LOG_TABLES else True)
+    assert enabled == ("false" if table in LOG_TABLES + STATISTICS else True)
 
 
 def _places(table: str, **parameters: Any) -> Iterator[tuple[str, template.Resource]]:

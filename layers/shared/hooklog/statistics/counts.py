@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from hooklog.errors import get_error_code
 from hooklog.executions.execution import Trigger, iso_time
@@ -68,6 +68,7 @@ class CountsRow(AttachedTable):
 
     webhook_id = UnicodeAttribute(hash_key=True)
     hour = UnicodeAttribute(range_key=True)
+    expires_at = NumberAttribute()
 
 
 def read_hours(webhook_id: str, first: str, last: str) -> dict[str, Counts]:
