@@ -23,6 +23,11 @@ def throttled(request: AwsRequest) -> AwsResponse:
     return _error(400, "ProvisionedThroughputExceededException")
 
 
+def denied(request: AwsRequest) -> AwsResponse:
+    """Refuse a call with an error that the SDK does not retry."""
+    return _error(400, "AccessDeniedException")
+
+
 def unprocessed(request: AwsRequest) -> AwsResponse | None:
     """Leave every item of a batch unprocessed, without an error. Reads succeed."""
     if request.operation != "BatchWriteItem":

@@ -28,6 +28,7 @@ from tests.events import api_event, sqs_event
 from tests.lambda_runtime import PYTHON, Function, Outcome, RuntimeApi, can_isolate, invoke, invoke_started, started
 from tests.openapi import operations
 from tests.stack_changes import physical_id
+from tests.stream import Shard, image
 from tests.template import ROOT, load_template
 from tests.webhooks import check_documented
 
@@ -142,6 +143,13 @@ def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path)
     assert '"ended":true' in (tmp_path / "printed").read_text()
 
 
+def test_counting_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+    shard = Shard()
+    event = shard.event(shard.records(image(WEBHOOK)))
+    assert response_of(invoke(function("CountExecutionsFunction"), event, tmp_path)) == {"state": {}}
+    assert '"counted":1' in (tmp_path / "printed").read_text()
+
+
 def test_a_transformation_needs_only_the_layer(call: Call) -> None:
     """Transform in a separate process, which finds only the layer as well."""
     path = {"webhook_id": f"built.{uuid.uuid4().hex[:12]}"}
@@ -162,7 +170,8 @@ def test_the_authorizer_needs_only_the_layer(deployment: Deployment, tmp_path: P
 
 
 def test_every_function_has_a_test_here(deployment: Deployment) -> None:
-    workers = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction", "AuthorizeFunction"}
+    from_queues = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
+    workers = {*from_queues, "CountExecutionsFunction", "AuthorizeFunction"}
     behind_the_api = {template.function_in(route.function) for route in ROUTES}
     assert template.functions().keys() == {*behind_the_api, *workers, "HistoryPageFunction"}
 

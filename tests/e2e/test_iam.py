@@ -25,6 +25,7 @@ KEY = {"webhook_id": {"S": "nobody"}}
 EXECUTION = {**KEY, "executed_at": {"S": "never"}}
 QUEUE = {"QueueUrl": "{WebhookQueue}"}
 RECEIPTS = {**QUEUE, "Entries": [{"Id": "1", "ReceiptHandle": "none"}]}
+COUNTS = {"TableName": "{ExecutionCounts}", "Key": {**KEY, "hour": {"S": "2026-11-28T12"}}}
 SECRET = {"SecretId": "{SigningKey}"}
 WEBHOOK = {"TableName": "{Webhooks}", "Key": KEY}
 PLAINTEXT = {"KeyId": "{WebhookKey}", "Plaintext": b"none"}
@@ -64,6 +65,7 @@ def items(*tables: str) -> Arguments:
         ("ResendApiFunction", "sqs.send_message_batch", {**QUEUE, "Entries": []}),
         ("ManageApiFunction", "kms.encrypt", PLAINTEXT),
         ("LogUnloggedFunction", "dynamodb.batch_get_item", items("{ExecutionDetails}")),
+        ("CountExecutionsFunction", "dynamodb.get_item", COUNTS),
     ],
 )
 def test_what_a_role_grants_is_done(
@@ -94,6 +96,7 @@ def test_what_a_role_grants_is_done(
         ("SendWebhooksFunction", "dynamodb.query", FAILURES),
         ("SendWebhooksFunction", "scheduler.create_schedule", {**SCHEDULE, "GroupName": "default"}),
         ("LogUnloggedFunction", "dynamodb.batch_get_item", items("{ExecutionDetails}", "{Executions}")),
+        ("CountExecutionsFunction", "dynamodb.get_item", {"TableName": "{Executions}", "Key": EXECUTION}),
         # another action on the same resource
         ("SendWebhooksFunction", "sqs.purge_queue", QUEUE),
         ("SendWebhooksFunction", "kms.encrypt", PLAINTEXT),

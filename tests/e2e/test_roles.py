@@ -27,6 +27,13 @@ from tests.aws_calls import Call, RecordingAws
 from tests.deployment import Deployment, Receiver, mint, until
 from tests.events import sqs_event
 from tests.stack_changes import changed_environment, paused, physical_id, shortened_timeout
+from tests.stream import Shard, image
+
+POLLED_WITH = {
+    "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
+    "dynamodb": ("DescribeStream", "GetShardIterator", "GetRecords", "ListStreams"),
+}
+"""What Lambda calls to poll a source."""
 
 WHAT_TO_DO = """\
 {function} and its role (template.yaml) do not agree.
@@ -86,6 +93,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
         reads_of_the_api(api)
         recoveries(api)
         erasures(api, recording)
+        counts(api)
     registered.result()
 
 
@@ -145,6 +153,14 @@ def stall(api: Api, recovery_id: str) -> None:
 def invoke(function: str, event: dict[str, Any]) -> None:
     answer = aws.lambdas().invoke(FunctionName=physical_id(function), Payload=json.dumps(event))
     assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def counts(api: Api) -> None:
+    """Count an execution, and then its record again."""
+    shard = Shard()
+    for _ in range(2):
+        invoke("CountExecutionsFunction", shard.event(shard.records(image(api.webhook_id))[:1]))
+        shard = Shard()
 
 
 def erasures(api: Api, recording: RecordingAws) -> None:
@@ -218,8 +234,8 @@ def calls_of_lambda(function: str) -> set[Call]:
     logs = f"arn:aws:logs:{places.REGION}:000000000000:log-group:{group}:*"
     found = {Call(f"logs:{action}", logs) for action in ("CreateLogStream", "PutLogEvents")}
     for source in lambdas.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
-        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
-            found.add(Call(f"sqs:{action}", source["EventSourceArn"]))
+        service = source["EventSourceArn"].split(":")[2]
+        found |= {Call(f"{service}:{action}", source["EventSourceArn"]) for action in POLLED_WITH[service]}
     return found
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from collections import Counter
 from typing import Any
 
 import jwt
@@ -11,7 +12,9 @@ import requests
 
 from cli.redrive import move_dead_letters
 from hooklog.version import __version__
+from local import aws
 from tests.deployment import Deployment, Receiver, headers_of, received, until
+from tests.stack_changes import physical_id
 
 PAYLOAD = {"action": "opened", "number": 1742, "title": "Größe fehlt 📦"}
 
@@ -42,6 +45,34 @@ def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, 
     assert (headers["webhook-id"], headers["x-hooklog-webhook"]) == ("msg_1", webhook_id)
     assert abs(int(headers["webhook-timestamp"]) - time.time()) < 60
     assert "request_body" not in deployment.execution(shown)
+
+
+def test_executions_are_counted_once_per_webhook_and_hour(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    """The log's stream invokes the function that counts. A retry or an erasure changes rows that were counted."""
+    url = receiver_process["http_url"]
+    bodies = [message(webhook_id, f"{url}/status/{status}") for status in (200, 204, 410)]
+    deployment.enqueue(webhook_id, *bodies, message(webhook_id, "http://127.0.0.1:1/"))
+    deployment.wait_for_history(webhook_id, 4)
+    names = ("succeeded", "failed", "hard_errors")
+    until(lambda: [counts_of(webhook_id)[name] for name in names], lambda found: found >= [2, 2, 1])
+    assert {name: counts_of(webhook_id)[name] for name in names} == {"succeeded": 2, "failed": 2, "hard_errors": 1}
+    seen = {"TableName": physical_id("SeenWebhooks"), "Key": {"webhook_id": {"S": webhook_id}}}
+    assert until(lambda: aws.client("dynamodb").get_item(**seen), lambda found: "Item" in found)
+
+
+def counts_of(webhook_id: str) -> Counter[str]:
+    """Return the counts of a webhook over all hours."""
+    found = aws.client("dynamodb").query(
+        TableName=physical_id("ExecutionCounts"),
+        KeyConditionExpression="webhook_id = :id",
+        ExpressionAttributeValues={":id": {"S": webhook_id}},
+    )
+    sums = Counter[str]()
+    for item in found["Items"]:
+        sums.update({name: int(value["N"]) for name, value in item.items() if "N" in value})
+    return sums
 
 
 def test_a_failure_is_shown_with_its_details(

@@ -419,3 +419,42 @@ def test_every_function_has_its_own_role_and_log_group(function: str) -> None:
     for statement in statements:
         assert "*" not in str(statement["Action"])
         assert statement["Resource"] != "*"
+
+
+def stream_of_the_log() -> template.Resource:
+    """Return the properties of the mapping from the log's stream to the function that counts."""
+    (event,) = template.functions()["CountExecutionsFunction"]["Events"].values()
+    properties: template.Resource = event["Properties"]
+    return properties
+
+
+def test_counting_knows_the_shard_of_its_records() -> None:
+    """An event names its shard only with a tumbling window; in parallel, a shard would not be in order."""
+    mapping = template.default(stream_of_the_log())
+    assert 0 < mapping["TumblingWindowInSeconds"] <= 900
+    assert mapping["MaximumBatchingWindowInSeconds"] < mapping["TumblingWindowInSeconds"]
+    assert mapping.get("ParallelizationFactor", 1) == 1
+
+
+def test_a_batch_of_the_stream_is_retried_until_it_expires() -> None:
+    mapping = stream_of_the_log()
+    limits = {"MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "DestinationConfig"}
+    assert not limits & mapping.keys()
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+
+
+def test_counting_sees_each_new_execution() -> None:
+    mapping, table = stream_of_the_log(), template.resources("AWS::DynamoDB::Table")["Executions"]
+    assert mapping["Stream"] == {"Fn::GetAtt": ["Executions", "StreamArn"]}
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    assert mapping["FilterCriteria"] == {"Filters": [{"Pattern": '{"eventName": ["INSERT"]}'}]}
+
+
+def test_without_counting_only_its_tables_are_deployed() -> None:
+    names = [
+        name for name, each in template.TEMPLATE["Resources"].items() if each.get("Condition") == "CountsExecutions"
+    ]
+    kinds = ("Function", "Logs", "Role")
+    assert names == [*(f"CountExecutions{kind}" for kind in kinds), "CountErrors", "CountIteratorAge"]
+    assert template.holds(template.TEMPLATE["Conditions"]["CountsExecutions"])
+    assert not template.holds(template.TEMPLATE["Conditions"]["CountsExecutions"], CountExecutions="false")
