@@ -2,6 +2,7 @@
 
 import math
 import random
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_counts_are_added_by_name_and_bucket() -> None:
     assert one + Counts() == one
 
 
-TEST = {"trigger": "test"}
+TEST: dict[str, Any] = {"trigger": "test"}
 KINDS: dict[str, tuple[Image, set[str], bool]] = {
     "success": (image(), {"succeeded"}, True),
     "first attempt with a trigger": (image(trigger="event"), {"succeeded"}, True),

@@ -39,8 +39,8 @@ class Counts:
     """A histogram of the executions that were attempted: bucket → executions. See durations.py."""
 
     def __add__(self, other: "Counts") -> "Counts":
-        sums = (getattr(self, name) + getattr(other, name) for name in NAMES)
-        return Counts(*sums, durations=Counter(self.durations) + Counter(other.durations))
+        sums = {name: getattr(self, name) + getattr(other, name) for name in NAMES}
+        return Counts(**sums, durations=Counter(self.durations) + Counter(other.durations))
 
     @property
     def attempts_failed(self) -> int:
@@ -96,8 +96,8 @@ def read_hours(webhook_id: str, first: str, last: str) -> dict[str, Counts]:
 
 def to_counts(item: Mapping[str, Any]) -> Counts:
     """Convert an item in DynamoDB's format."""
-    numbers = (int(item[name]["N"]) if name in item else 0 for name in NAMES)
-    return Counts(*numbers, durations=dict(_durations(item)))
+    numbers = {name: int(item[name]["N"]) for name in NAMES if name in item}
+    return Counts(**numbers, durations=dict(_durations(item)))
 
 
 def _durations(item: Mapping[str, Any]) -> Iterable[tuple[int, int]]:
