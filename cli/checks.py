@@ -15,7 +15,7 @@ from cli.redrive import QUEUES
 RECURSIVE: Final = ("SendWebhooksFunction", "RunRecoveryFunction")
 """The functions that send to their own event source: those with `RecursiveLoop: Allow` in template.yaml."""
 
-LOG_TABLES: Final = ("Executions", "ExecutionDetails")
+LOG_TABLES: Final = ("Executions", "ExecutionDetails", "ExecutionCounts", "SeenWebhooks")
 """The tables that the parameter PointInTimeRecovery applies to."""
 
 NEW_ALARM: Final = timedelta(minutes=30)
