@@ -1,0 +1,105 @@
+"""The events that Hooklog publishes, and their fields.
+
+docs/events has a JSON Schema for each type. A change that a consumer would notice needs another VERSION and another
+schema. Hours are UTC, as in `2026-11-28T18`; events show them as ISO times.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from hooklog.errors import ErrorType
+from hooklog.executions.execution import Trigger, compact_time, iso_time
+
+if TYPE_CHECKING:
+    from hooklog.executions.rows import StreamedExecution
+    from hooklog.statistics.counts import Counts
+
+VERSION: Final = 1
+"""The version of every event's format."""
+
+Event = Mapping[str, Any]
+"""An event as the JSON object that subscribers get."""
+
+
+class EventType(StrEnum):
+    """The types of events."""
+
+    FAILING = "webhook.failing"
+    RECOVERED = "webhook.recovered"
+    EXHAUSTED = "message.exhausted"
+    DISABLED = "webhook.disabled"
+
+
+_NOT_WANTED: Final = frozenset({ErrorType.DISABLED_WEBHOOK, ErrorType.UNKNOWN_WEBHOOK})
+"""Nobody expects these messages to arrive: their webhook is disabled or does not exist."""
+
+
+def is_exhausted(execution: "StreamedExecution") -> bool:
+    """Return whether its message is worth an event: its last attempt failed.
+
+    Tests are not, nor messages to a disabled or unknown webhook.
+    """
+    return execution.exhausted and execution.trigger is not Trigger.TEST and execution.error_type not in _NOT_WANTED
+
+
+def build_failing(webhook_id: str, hour: str, counts: "Counts", at: datetime) -> Event:
+    """Build the event of a webhook whose attempts in this hour failed."""
+    return _build(EventType.FAILING, webhook_id, hour, at, hour=_iso(hour), **_count(counts))
+
+
+def build_recovered(webhook_id: str, hour: str, counts: "Counts", failing_since: str, at: datetime) -> Event:
+    """Build the event of a failing webhook whose attempts in this hour succeeded again."""
+    since = {"failing_since": _iso(failing_since)}
+    return _build(EventType.RECOVERED, webhook_id, hour, at, hour=_iso(hour), **_count(counts), **since)
+
+
+def build_exhausted(execution: "StreamedExecution", at: datetime) -> Event:
+    """Build the event of a message that is not retried any more, from its last execution."""
+    fields = {
+        "message_id": execution.message_id,
+        "event_type": execution.event_type,
+        "execution_id": execution.execution_id,
+        "attempts": execution.attempt,
+        "result": execution.result,
+        "error_type": execution.error_type,
+    }
+    shown = {name: value for name, value in fields.items() if value is not None}
+    hour = _iso(get_hour(execution.execution_id))
+    return _build(EventType.EXHAUSTED, execution.webhook_id, execution.execution_id, at, hour=hour, **shown)
+
+
+def build_disabled(webhook_id: str, reason: str, at: datetime) -> Event:
+    """Build the event of a webhook that was disabled automatically."""
+    return _build(EventType.DISABLED, webhook_id, compact_time(at), at, reason=reason)
+
+
+def get_hour(execution_id: str) -> str:
+    """Return the hour of an execution."""
+    return iso_time(execution_id)[:13]
+
+
+def hour_of(at: datetime) -> str:
+    """Return the UTC hour of a time: `2026-11-28T18`."""
+    return at.astimezone(UTC).isoformat(timespec="hours")[:13]
+
+
+def _build(kind: EventType, webhook_id: str, occasion: str, at: datetime, **fields: Any) -> Event:
+    """Build an event whose ID is the same whenever it is built for the same occasion."""
+    return {
+        "type": str(kind),
+        "version": VERSION,
+        "event_id": f"{kind}:{webhook_id}:{occasion}",
+        "webhook_id": webhook_id,
+        "at": iso_time(compact_time(at)),
+        **fields,
+    }
+
+
+def _iso(hour: str) -> str:
+    return f"{hour}:00:00Z"
+
+
+def _count(counts: "Counts") -> dict[str, int]:
+    return {"attempts": counts.attempts_succeeded + counts.attempts_failed, "failed": counts.attempts_failed}

@@ -1,0 +1,74 @@
+"""The SNS topic that events are published to."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+from hooklog.aws import SERVICE_TIMEOUT_SECONDS, Clients
+from hooklog.errors import get_error_code
+from hooklog.events.event import Event
+
+MAX_BATCH: Final = 10
+"""PublishBatch's limit. Events are far below its 256 KiB."""
+
+MAX_SUBJECT: Final = 100
+"""Characters of an SNS subject, which e-mails show."""
+
+
+class Unpublished(NamedTuple):
+    """Events that SNS did not accept."""
+
+    events: Sequence[Event]
+    cause: str
+
+
+class EventTopic(NamedTuple):
+    """The topic for events.
+
+    Subscriptions can filter by the attributes `type` and `webhook_id`.
+    """
+
+    clients: Clients
+    arn: str
+
+    def publish(
+        self, events: Iterable[Event], seconds_left: Callable[[], float] = lambda: SERVICE_TIMEOUT_SECONDS
+    ) -> Unpublished | None:
+        """Publish events, as far as time allows; return the others.
+
+        The first failed request ends the call, because each further one could time out during an outage.
+        """
+        remaining = iter(events)
+        while batch := list(islice(remaining, MAX_BATCH)):
+            if seconds_left() < SERVICE_TIMEOUT_SECONDS:
+                return Unpublished([*batch, *remaining], "no time is left")
+            if unpublished := self._publish_batch(batch):
+                return unpublished._replace(events=[*unpublished.events, *remaining])
+        return None
+
+    def _publish_batch(self, batch: Sequence[Event]) -> Unpublished | None:
+        entries = {str(number): event for number, event in enumerate(batch)}
+        try:
+            response = self.clients.sns.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=_entries(entries))
+        except Exception as error:  # noqa: BLE001 - whatever a broken response raises, the events must be kept
+            return Unpublished(batch, get_error_code(error))
+        if not (failed := response.get("Failed")):
+            return None
+        return Unpublished([entries[each["Id"]] for each in failed], str(failed[0]["Code"]))
+
+
+def _entries(events: Mapping[str, Event]) -> list[dict[str, Any]]:
+    return list(_build_entries(events))
+
+
+def _build_entries(events: Mapping[str, Event]) -> Iterator[dict[str, Any]]:
+    for entry_id, event in events.items():
+        yield {
+            "Id": entry_id,
+            "Subject": f"{event['type']} {event['webhook_id']}"[:MAX_SUBJECT],
+            "Message": json.dumps(event),
+            "MessageAttributes": {
+                name: {"DataType": "String", "StringValue": event[name]} for name in ("type", "webhook_id")
+            },
+        }
