@@ -1,11 +1,15 @@
-"""The function that counts the executions on the log's stream."""
+"""The function that counts the executions on the log's stream, and raises the events that follow."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.aws import connect_dynamodb
+from hooklog.aws import Clients, connect_dynamodb
 from hooklog.errors import NotCounted
+from hooklog.events.publisher import EventPublisher, Observed, Published
+from hooklog.events.topic import EventTopic
 from hooklog.settings import CountExecutionsSettings
 from hooklog.statistics.counts import CountsRow
 from hooklog.statistics.seen import SeenRow
@@ -17,8 +21,13 @@ connection = connect_dynamodb()
 CountsRow.attach(connection, settings.execution_counts_table)
 SeenRow.attach(connection, settings.seen_webhooks_table)
 
-RESERVE_MILLISECONDS = 20_000
+topic = EventTopic(Clients(), settings.events_topic_arn)
+
+RESERVE_SECONDS = 20.0
 """Enough for the calls that are running to time out, and to log the batch."""
+
+THREADS = 8
+"""Concurrent calls of DynamoDB."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -27,15 +36,21 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     Raises NotCounted if some could not be counted. Lambda then delivers the batch again, and those that were counted
     are not counted again. The state is only returned because a tumbling window requires one.
     """
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+
     batch = parse(event)
-    recorded = record(
-        batch,
-        settings.execution_retention_days,
-        lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
-    )
+    recorded = record(batch, settings.execution_retention_days, lambda: seconds_left() > 0)
+    now = datetime.now(UTC)
+    with ThreadPoolExecutor(THREADS) as pool:
+        publisher = EventPublisher(topic, pool)
+        observed = publisher.observe(recorded.hours, recorded.rows, now, seconds_left)
+        published = publisher.publish(observed.webhooks, now, seconds_left)
     report(batch, recorded)
-    if recorded.causes:
-        raise NotCounted(f"{recorded.causes.total()} calls of DynamoDB failed")
+    report_events(observed, published)
+    if recorded.causes or observed.must_come_again:
+        raise NotCounted(f"{recorded.causes.total() + observed.causes.total()} calls of DynamoDB failed")
     return {"state": {}}
 
 
@@ -51,6 +66,16 @@ def report(batch: Batch, recorded: Recorded) -> None:
     for cause, calls in recorded.causes.items():
         logger.error("executions not counted", event="executions_not_counted", extra={"calls": calls, "cause": cause})
     logger.info("batch", event="batch_counted", extra=count_records(batch, recorded))
+
+
+def report_events(observed: Observed, published: Published) -> None:
+    """Log what could not be raised or published, and how many events were published."""
+    for cause, webhooks in observed.causes.items():
+        logger.error("events not raised", event="events_not_raised", extra={"webhooks": webhooks, "cause": cause})
+    if published.pending:
+        logger.warning("events are pending", event="events_pending", pending=published.pending, cause=published.cause)
+    if published.published:
+        logger.info("events published", event="events_published", extra={"published": published.published})
 
 
 def count_records(batch: Batch, recorded: Recorded) -> dict[str, int]:

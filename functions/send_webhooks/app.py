@@ -20,7 +20,7 @@ from hooklog.queues.pending import PendingLogWrites
 from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, SchedulerTarget
 from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.batch import Destinations, Outcome, Sender
-from hooklog.sending.failure_monitor import EventTopic, FailureMonitor
+from hooklog.sending.failure_monitor import EventDestination, FailureMonitor
 from hooklog.sending.fan_out import FannedOut, FanOut
 from hooklog.sending.log_writer import LogWriter
 from hooklog.sending.processor import NOT_SUBSCRIBED, MessageProcessor
@@ -54,11 +54,13 @@ def make_sender(settings: SenderSettings) -> Sender:
     details_stored = settings.details_of is not DetailsOf.NONE
     dispatcher = Dispatcher(client, settings.retry_schedule, details_stored=details_stored)
     dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
+    topic, outbox = settings.events_topic_arn, settings.seen_webhooks_table
+    events = EventDestination(clients, topic, connection, outbox, settings.execution_retention_days)
     return Sender(
         MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url)),
         LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
         Destinations(RetryScheduler(clients, retries, target), retries, dead_letters),
-        FailureMonitor(cache, EventTopic(clients, settings.events_topic_arn), settings.disable_after_days),
+        FailureMonitor(cache, events, settings.disable_after_days),
         settings.batch_size,
     )
 
@@ -129,7 +131,9 @@ def report_disabled(outcome: Outcome) -> None:
         logger.info(
             "webhook disabled", event="webhook_disabled", extra={"webhook_id": each.webhook_id, "reason": each.reason}
         )
-        if each.unpublished:
+        if each.is_pending:
+            logger.warning("event is pending", event="events_pending", pending=1, cause=each.unpublished)
+        elif each.unpublished:
             logger.error(
                 "event not published",
                 event="event_not_published",

@@ -1,10 +1,12 @@
 """Handlers, attached to the mock AWS's tables."""
 
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
 
 from tests.aws import Endpoint, MockAws
+from tests.faults import FaultyService
 from tests.receiver import Receiver
 from tests.webhooks import Api
 
@@ -33,3 +35,11 @@ def sender(aws: MockAws, receiver: Receiver) -> ModuleType:
 @pytest.fixture
 def reset_receiver(receiver: Receiver) -> None:
     receiver.reset()
+
+
+@pytest.fixture
+def sns(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    """An SNS for functions that tests can break."""
+    with FaultyService(aws_endpoint) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", faulty.url)
+        yield faulty

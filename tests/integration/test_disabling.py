@@ -15,6 +15,7 @@ from hooklog.errors import ErrorType
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.executions.failures import MAX_READ
 from tests.aws import MockAws
+from tests.event_schemas import check_event
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing
 from tests.logs import logged_events
@@ -41,13 +42,14 @@ def event_queue(aws: MockAws) -> str:
 def events(aws: MockAws) -> list[dict[str, Any]]:
     """Return the published events.
 
-    Checks the attribute by which a subscription can filter.
+    Checks them and the attributes by which a subscription can filter.
     """
     notices = [json.loads(message["Body"]) for message in aws.messages("events")]
     published = [json.loads(notice["Message"]) for notice in notices]
-    assert [notice["MessageAttributes"]["type"]["Value"] for notice in notices] == [
-        event["type"] for event in published
-    ]
+    for notice, event in zip(notices, published, strict=True):
+        check_event(event)
+        attributes = {name: attribute["Value"] for name, attribute in notice["MessageAttributes"].items()}
+        assert attributes == {"type": event["type"], "webhook_id": event["webhook_id"]}
     return published
 
 
@@ -123,6 +125,8 @@ class TestGoneResponse:
         assert event["at"] == shown["updated_at"]
         assert event == {
             "type": "webhook.disabled",
+            "version": 1,
+            "event_id": f"webhook.disabled:{ID}:{compact_time(datetime.fromisoformat(event['at']))}",
             "webhook_id": ID,
             "reason": shown["disabled_reason"],
             "at": event["at"],
@@ -434,15 +438,45 @@ class TestFaults:
             assert send(sender, {}) == []
         assert dynamodb.calls["UpdateItem"] == 0
 
-    def test_an_event_that_sns_refuses_is_logged_and_the_webhook_is_disabled(
-        self, api: Api, aws: MockAws, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    def test_an_event_that_sns_refuses_is_kept_and_the_webhook_is_disabled(
+        self, api: Api, aws: MockAws, receiver: Receiver, sns: FaultyService, caplog: pytest.LogCaptureFixture
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
-        aws.sns.delete_topic(TopicArn=aws.refs["WebhookEvents"])
-        assert send(start(aws), {}) == []
+        with sns.breaking(failing):
+            assert send(start(aws), {}) == []
+        assert api.get()[1]["enabled"] is False
+        (seen,) = aws.rows("SeenWebhooks")
+        (pending,) = json.loads(seen["pending_events"]["S"])
+        assert pending["event"]["type"] == "webhook.disabled"
+        assert (seen["outbox"]["S"], seen["due_at"]["S"]) == ("pending", pending["event"]["at"])
+        assert int(seen["expires_at"]["N"]) > datetime.now(UTC).timestamp()
+        (line,) = [log for log in caplog.records if log.__dict__.get("event") == "events_pending"]
+        assert (line.levelname, line.__dict__["pending"]) == ("WARNING", 1)
+
+    def test_an_event_that_can_be_neither_published_nor_kept_is_logged(
+        self,
+        api: Api,
+        aws: MockAws,
+        receiver: Receiver,
+        sns: FaultyService,
+        dynamodb: FaultyService,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        table = f'"{aws.refs["SeenWebhooks"]}"'.encode()
+        with sns.breaking(failing), dynamodb.breaking(lambda asked: failing(asked) if table in asked.body else None):
+            assert send(start(aws), {}) == []
         assert api.get()[1]["enabled"] is False
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "event_not_published"]
         assert (line.levelname, line.__dict__["webhook_id"]) == ("ERROR", ID)
+
+    def test_an_event_that_is_published_costs_no_other_call(
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, dynamodb: FaultyService
+    ) -> None:
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        assert send(start(aws), {}) == []
+        assert (len(events(aws)), aws.rows("SeenWebhooks")) == (1, [])
+        assert dynamodb.calls["UpdateItem"] == 1
 
     def test_failure_monitoring_is_skipped_if_no_time_is_left(self, api: Api, aws: MockAws, receiver: Receiver) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True, timeout_seconds=1)

@@ -91,6 +91,8 @@ CASES = {
     "RunRecoveryErrors": single("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
     "CountErrors": single("CountExecutionsFunction Errors", "Sum", 900, 1, 0),
     "CountIteratorAge": single("CountExecutionsFunction IteratorAge", "Maximum", 300, 3_600_001, 3_600_000),
+    "EventsUnpublished": single("AWS::StackName EventAge", "Maximum", 300, 901, 900),
+    "PublishEventsErrors": single("PublishEventsFunction Errors", "Sum", 900, 1, 0),
     "RecursiveInvocations": Case(
         ("SendWebhooksFunction RecursiveInvocationsDropped", "RunRecoveryFunction RecursiveInvocationsDropped"),
         "Sum",

@@ -74,6 +74,7 @@ def test_latency_is_shown_as_percentiles() -> None:
         "${RecoveryQueue.QueueName}",
     }
     assert shown("How late?", "IteratorAge") == [("${CountExecutionsFunction}", "Maximum")]
+    assert shown("How late?", "EventAge") == [("${AWS::StackName}", "Maximum")]
 
 
 def test_a_deployment_without_counting_has_the_dashboard() -> None:
@@ -137,7 +138,9 @@ def test_counts_are_summed() -> None:
     for widget in (properties for question in QUESTIONS for properties in part(question)):
         for line in widget.get("metrics", []):
             name, options = line[1:2], line[-1] if isinstance(line[-1], dict) else {}
-            if name and not name[0].endswith(("Latency", "Visible", "OldestMessage", "IteratorAge", "Utilisation")):
+            if name and not name[0].endswith(
+                ("Latency", "Visible", "OldestMessage", "IteratorAge", "EventAge", "Utilisation")
+            ):
                 assert options.get("stat", widget["stat"]) == "Sum", line
 
 

@@ -142,6 +142,19 @@ def test_scheduler_may_only_send_to_the_queue_and_its_dlq() -> None:
     assert list(referenced_in(statement["Resource"])) == ["WebhookQueue", "WebhookDeadLetterQueue"]
 
 
+def test_the_schedule_may_only_invoke_its_function() -> None:
+    """It runs every few minutes, so a run that fails is not repeated."""
+    (schedule,) = template.resources("AWS::Scheduler::Schedule").values()
+    target = schedule["Target"]
+    assert (schedule["ScheduleExpression"], target["RetryPolicy"]) == ("rate(5 minutes)", {"MaximumRetryAttempts": 0})
+    roles = template.resources("AWS::IAM::Role")
+    role = roles[target["RoleArn"]["Fn::GetAtt"][0]]
+    assert role["AssumeRolePolicyDocument"] == roles["RetriesRole"]["AssumeRolePolicyDocument"]
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": target["Arn"]}
+
+
 def test_the_sender_may_pass_its_retry_role_only_to_scheduler() -> None:
     passed = [
         (role, statement)

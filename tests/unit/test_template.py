@@ -34,6 +34,7 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "RunRecoveryFunction": settings.RunRecoverySettings.from_environment,
     "LogUnloggedFunction": settings.LogUnloggedSettings.from_environment,
     "CountExecutionsFunction": settings.CountExecutionsSettings.from_environment,
+    "PublishEventsFunction": settings.PublishEventsSettings.from_environment,
     "TestWebhookFunction": settings.WebhookTestSettings.from_environment,
     "HistoryPageFunction": no_settings,
 }

@@ -36,6 +36,8 @@ class Metric(StrEnum):
     """Messages that return to the queue because of a fault in Hooklog or AWS. Lambda's `Errors` excludes them."""
     BATCH_UTILISATION = "BatchUtilisation"
     """How full a batch was, in percent of BatchSize."""
+    EVENT_AGE = "EventAge"
+    """How long the oldest due event has been waiting to be published. Emitted only if one waits."""
     TOKENS_REFUSED = "TokensRefused"
     """Rejected tokens. Lambda also counts each in the authorizer's `Errors`; subtract them to see the faults."""
 
@@ -49,6 +51,7 @@ _UNITS: Final = {
     Metric.DELIVERY_LATENCY: "Milliseconds",
     Metric.QUEUE_LATENCY: "Milliseconds",
     Metric.BATCH_UTILISATION: "Percent",
+    Metric.EVENT_AGE: "Seconds",
 }
 
 BY_TRIGGER: Final = frozenset({Metric.DELIVERED, Metric.FAILED, Metric.DELIVERY_LATENCY, Metric.QUEUE_LATENCY})

@@ -45,6 +45,7 @@ class SenderSettings(_Settings):
     executions_table: str
     execution_details_table: str
     webhooks_table: str
+    seen_webhooks_table: str
     webhook_key: str
     events_topic_arn: str
     disable_after_days: int
@@ -77,7 +78,15 @@ class CountExecutionsSettings(_Settings):
 
     execution_counts_table: str
     seen_webhooks_table: str
+    events_topic_arn: str
     execution_retention_days: int
+
+
+class PublishEventsSettings(_Settings):
+    """Settings of publish_events."""
+
+    seen_webhooks_table: str
+    events_topic_arn: str
 
 
 class RunRecoverySettings(_Settings):

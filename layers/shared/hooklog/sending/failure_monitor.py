@@ -1,16 +1,15 @@
 """The failure monitor, which disables webhooks whose receivers are gone."""
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
 
 from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS, Clients
-from hooklog.errors import get_error_code
+from hooklog.errors import describe_error
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
 from hooklog.executions.failures import read_failures
 from hooklog.webhooks import registry
@@ -40,27 +39,35 @@ class Disabled(NamedTuple):
     reason: str
     unpublished: str = ""
     """Why its event could not be published; empty if it was."""
+    is_pending: bool = False
+    """Whether that event waits in the outbox."""
 
 
-class EventTopic(NamedTuple):
-    """The SNS topic for operators' events."""
+class EventDestination(NamedTuple):
+    """Where events go: to the SNS topic, or to the outbox if that fails."""
 
     clients: Clients
-    arn: str
+    topic_arn: str
+    connection: Connection
+    outbox_table: str
+    days: int
+    """How long the outbox keeps an event, at least."""
 
-    def publish(self, webhook_id: str, reason: str, at: datetime) -> str:
-        """Publish `webhook.disabled`.
+    def publish(self, disabled: Disabled, at: datetime) -> Disabled:
+        """Publish `webhook.disabled`, or keep it in the outbox; return the outcome."""
+        from hooklog.events import event, outbox, topic  # few invocations need them, so a cold start omits them
+        from hooklog.statistics.seen import SeenRow
 
-        Returns AWS's error code if SNS rejects it, else an empty text.
-        """
-        event = {"type": "webhook.disabled", "webhook_id": webhook_id, "reason": reason}
-        attributes = {"type": {"DataType": "String", "StringValue": event["type"]}}
-        message = json.dumps({**event, "at": iso_time(compact_time(at))})
+        raised = event.build_disabled(disabled.webhook_id, disabled.reason, at)
+        unpublished = topic.EventTopic(self.clients, self.topic_arn).publish([raised])
+        if not unpublished:
+            return disabled
+        SeenRow.attach(self.connection, self.outbox_table)
         try:
-            self.clients.sns.publish(TopicArn=self.arn, Message=message, MessageAttributes=attributes)
-        except (BotoCoreError, ClientError) as error:
-            return get_error_code(error)
-        return ""
+            outbox.keep(raised, int((at + timedelta(days=self.days)).timestamp()))
+        except outbox.UNAVAILABLE as error:
+            return disabled._replace(unpublished=f"{unpublished.cause}, nor kept: {describe_error(error)}")
+        return disabled._replace(unpublished=unpublished.cause, is_pending=True)
 
 
 class FailureMonitor:
@@ -70,7 +77,7 @@ class FailureMonitor:
     """
 
     def __init__(
-        self, cache: WebhookCache, events: EventTopic, days: int, clock: Callable[[], datetime] | None = None
+        self, cache: WebhookCache, events: EventDestination, days: int, clock: Callable[[], datetime] | None = None
     ) -> None:
         """Create a monitor that lets a webhook fail for so many days; 0 for no limit.
 
@@ -147,7 +154,7 @@ class FailureMonitor:
         was_disabled = registry.disable(webhook, reason, now)
         self._cache.invalidate(webhook.webhook_id)
         if was_disabled:
-            yield Disabled(webhook.webhook_id, reason, self._events.publish(webhook.webhook_id, reason, now))
+            yield self._events.publish(Disabled(webhook.webhook_id, reason), now)
 
 
 def _is_attempt(execution: Execution) -> bool:

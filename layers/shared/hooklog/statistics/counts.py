@@ -71,10 +71,11 @@ class CountsRow(AttachedTable):
     expires_at = NumberAttribute()
 
 
-def read_hours(webhook_id: str, first: str, last: str) -> dict[str, Counts]:
+def read_hours(webhook_id: str, first: str, last: str, *, consistent: bool = False) -> dict[str, Counts]:
     """Read the counts from the hour `first` to `last`, such as `2026-11-28T18`, both included.
 
-    Hours without executions are left out. Costs half a read unit for about 8 hours, however many executions they have.
+    Hours without executions are left out. Costs half a read unit for about 8 hours, however many executions they have;
+    twice as much if `consistent`.
     """
     found: dict[str, Counts] = {}
     query: dict[str, Any] = {
@@ -85,6 +86,7 @@ def read_hours(webhook_id: str, first: str, last: str) -> dict[str, Counts]:
             ":first": {"S": first},
             ":last": {"S": last},
         },
+        "ConsistentRead": consistent,
     }
     while True:
         page = CountsRow.call("Query", query)

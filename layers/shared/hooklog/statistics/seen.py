@@ -3,11 +3,11 @@
 A webhook is in it from its first execution until its last one expires, whether it is registered or not.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
@@ -16,6 +16,9 @@ from hooklog.webhooks.lists import iterate_ids
 
 LISTED: Final = "all"
 """The value of `listed` in every row."""
+
+PENDING: Final = "pending"
+"""The value of `outbox` in every row that has pending events."""
 
 _DAY: Final = 24 * 60 * 60
 
@@ -31,18 +34,38 @@ class SeenIndex(GlobalSecondaryIndex["SeenRow"]):  # type: ignore[no-untyped-cal
     webhook_id = UnicodeAttribute(range_key=True)
 
 
+class PendingIndex(GlobalSecondaryIndex["SeenRow"]):  # type: ignore[no-untyped-call]
+    """The rows with pending events, ordered by when the first of them is due."""
+
+    class Meta:
+        index_name = "pending"
+        projection = KeysOnlyProjection()
+
+    outbox = UnicodeAttribute(hash_key=True)
+    due_at = UnicodeAttribute(range_key=True)
+
+
 class SeenRow(AttachedTable):
-    """A webhook that has executions."""
+    """A webhook that has executions, with its health and its events that are not published yet."""
 
     class Meta:
         table_name = ""
 
     webhook_id = UnicodeAttribute(hash_key=True)
-    listed = UnicodeAttribute()
+    listed = UnicodeAttribute(null=True)
+    """Missing until its first execution is counted."""
     expires_at = NumberAttribute()
     """When its last execution has expired, in Unix seconds."""
+    health = JSONAttribute(null=True)
+    pending_events = JSONAttribute(null=True)
+    outbox = UnicodeAttribute(null=True)
+    """PENDING if it has pending events."""
+    due_at = UnicodeAttribute(null=True)
+    outbox_version = NumberAttribute(null=True)
+    """Of the four attributes above: each change is conditional on it."""
 
     by_id = SeenIndex()
+    by_due_time = PendingIndex()
 
 
 class SeenPage(NamedTuple):
@@ -61,18 +84,21 @@ def list_seen_ids(patterns: Sequence[str], limit: int, after: str | None) -> See
     return SeenPage(found[:limit], found[limit - 1] if len(found) > limit else None)
 
 
-def find_expiring(expiries: Mapping[str, int]) -> dict[str, int]:
+def read(webhook_ids: Iterable[str]) -> dict[str, SeenRow]:
+    """Read the rows of these webhooks, consistently, for one read unit each. Raises pynamodb's exceptions."""
+    return {row.webhook_id: row for row in SeenRow.batch_get(webhook_ids, consistent_read=True)}
+
+
+def find_expiring(rows: Mapping[str, SeenRow], expiries: Mapping[str, int]) -> dict[str, int]:
     """Return those of these IDs, with their new expiries in Unix seconds, that must be written.
 
-    A row is written at most once a day, so an expiry should be a day later than necessary. Reads one read unit for
-    each ID. Raises pynamodb's exceptions.
+    A row is written at most once a day, so an expiry should be a day later than necessary.
     """
-    rows = {row.webhook_id: row for row in SeenRow.batch_get(expiries, consistent_read=True)}
-    return {
-        webhook_id: expires_at
-        for webhook_id, expires_at in expiries.items()
-        if webhook_id not in rows or rows[webhook_id].expires_at + _DAY <= expires_at
-    }
+
+    def must_write(row: SeenRow | None, expires_at: int) -> bool:
+        return row is None or not row.listed or row.expires_at + _DAY <= expires_at
+
+    return {webhook_id: at for webhook_id, at in expiries.items() if must_write(rows.get(webhook_id), at)}
 
 
 def list_until(webhook_id: str, expires_at: int) -> None:

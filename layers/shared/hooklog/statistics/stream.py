@@ -11,6 +11,7 @@ from hooklog.errors import NoTimeLeft, describe_error
 from hooklog.executions.rows import StreamedExecution, from_stream
 from hooklog.statistics import seen
 from hooklog.statistics.counts import Counts, add, end_of, hour_of
+from hooklog.statistics.seen import SeenRow
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class Recorded(NamedTuple):
     """The result of recording a batch. If it has causes, the batch must come again."""
 
     hours: list[CountedHour]
+    rows: dict[str, SeenRow]
+    """The rows of its webhooks that exist, as they were read."""
     listed: int
     """How many rows of webhooks were written."""
     causes: Counter[str]
@@ -97,10 +100,12 @@ def record(batch: Batch, days: int, has_time: Callable[[], bool]) -> Recorded:
     with ThreadPoolExecutor(_THREADS) as pool:
         counted = pool.map(partial(_try, has_time), (partial(_count, batch, hour, days) for hour in batch.hours))
         hours, failed = _split(counted)
-        found, unread = _split([_try(has_time, partial(seen.find_expiring, expiries))])
-        listings = (partial(seen.list_until, *item) for expiring in found for item in expiring.items())
+        read, unread = _split([_try(has_time, partial(seen.read, expiries))])
+        expiring = (item for rows in read for item in seen.find_expiring(rows, expiries).items())
+        listings = (partial(seen.list_until, *item) for item in expiring)
         listed, unlisted = _split(pool.map(partial(_try, has_time), listings))
-    return Recorded(hours, len(listed), Counter(map(describe_error, [*failed, *unread, *unlisted])))
+    rows = read[0] if read else {}
+    return Recorded(hours, rows, len(listed), Counter(map(describe_error, [*failed, *unread, *unlisted])))
 
 
 def _count(batch: Batch, key: Hour, days: int) -> CountedHour:

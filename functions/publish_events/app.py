@@ -1,0 +1,42 @@
+"""The function that publishes the events that SNS did not accept before, or that were deferred."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+
+from hooklog.aws import Clients, connect_dynamodb
+from hooklog.events.publisher import EventPublisher
+from hooklog.events.topic import EventTopic
+from hooklog.metrics import NAMESPACE, Metric
+from hooklog.settings import PublishEventsSettings
+from hooklog.statistics.seen import SeenRow
+
+logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
+settings = PublishEventsSettings.from_environment()
+SeenRow.attach(connect_dynamodb(), settings.seen_webhooks_table)
+topic = EventTopic(Clients(), settings.events_topic_arn)
+
+RESERVE_SECONDS = 10.0
+"""Enough to remove a page of published events from the outbox."""
+
+THREADS = 8
+"""Concurrent calls of DynamoDB."""
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001 - Scheduler passes it
+    """Publish the events that are due. What is left waits for the next run."""
+    now = datetime.now(UTC)
+    with ThreadPoolExecutor(THREADS) as pool:
+        publisher = EventPublisher(topic, pool)
+        result = publisher.publish_due(now, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
+    if result.published:
+        logger.info("events published", event="events_published", extra={"published": result.published})
+    if result.cause:
+        logger.warning("events are pending", event="events_pending", pending=result.pending, cause=result.cause)
+    if result.waiting_since:
+        age = (now - datetime.fromisoformat(result.waiting_since)).total_seconds()
+        metrics.add_metric(Metric.EVENT_AGE, Metric.EVENT_AGE.unit, age)
+        metrics.flush_metrics()
