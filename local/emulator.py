@@ -42,12 +42,12 @@ Parameters = Mapping[str, Any]
 
 
 def iam_action(original: Any, service: str, *others: Any) -> str | None:
-    """Require the action of a single message for SQS's batches.
+    """Require the action of a single message for the batches of SQS and SNS.
 
     MiniStack requires an action that IAM does not have.
     """
     action: str | None = original(service, *others)
-    return action.removesuffix("Batch") if service == "sqs" and action else action
+    return action.removesuffix("Batch") if service in {"sqs", "sns"} and action else action
 
 
 def resource_arn(

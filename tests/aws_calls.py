@@ -8,6 +8,7 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -87,7 +88,7 @@ def _kms(request: Request) -> Iterator[tuple[str, str]]:
 
 
 def _sns(request: Request) -> Iterator[tuple[str, str]]:
-    yield request.operation, request.body["TopicArn"]
+    yield request.operation.removesuffix("Batch"), request.body["TopicArn"]
 
 
 def _unknown(request: Request) -> Iterator[tuple[str, str]]:
@@ -113,12 +114,13 @@ def _passed(request: Request) -> set[Call]:
 class RecordingAws(Proxy):
     """A recording proxy that forwards requests to `endpoint`.
 
-    It refuses the DynamoDB writes that `refuse_writes` selects.
+    It refuses the DynamoDB writes that `refuse_writes` selects, and the events that `refuse_events` selects.
     """
 
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint)
         self._refused: dict[str, bytes] = {}
+        self._unpublished: set[bytes] = set()
         self._lock = threading.Lock()
         self._calls: defaultdict[str, set[Call]] = defaultdict(set)
 
@@ -130,6 +132,15 @@ class RecordingAws(Proxy):
         """Refuse this function's writes to DynamoDB that contain this text."""
         self._refused[function] = text.encode()
 
+    @contextmanager
+    def refuse_events(self, text: str) -> Iterator[None]:
+        """Refuse every publication to SNS that contains this text, within the context."""
+        self._unpublished.add(text.encode())
+        try:
+            yield
+        finally:
+            self._unpublished.discard(text.encode())
+
     def respond(self, aws_request: AwsRequest) -> AwsResponse:
         app, scope = _APP.search(aws_request.headers["User-Agent"]), _SCOPE.search(aws_request.headers["Authorization"])
         assert app, f"without AWS_SDK_UA_APP_ID: {aws_request.headers['User-Agent']}"
@@ -140,6 +151,8 @@ class RecordingAws(Proxy):
         refused = self._refused.get(function)
         if request.operation == "BatchWriteItem" and refused and refused in aws_request.body:
             return AwsResponse(500, b'{"__type": "InternalServerError"}', JSON)
+        if request.service == "sns" and any(text in aws_request.body for text in self._unpublished):
+            return AwsResponse(500, b"", {})
         return self.forward(aws_request)
 
 

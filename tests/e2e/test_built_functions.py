@@ -137,6 +137,10 @@ def test_the_writer_of_pending_items_needs_only_the_layer(deployment: Deployment
     assert deployment.execution({"webhook_id": WEBHOOK, "execution_id": executed_at})["result"] == 200
 
 
+def test_the_publisher_of_events_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+    assert response_of(invoke(function("PublishEventsFunction"), {}, tmp_path)) is None
+
+
 def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
     event = sqs_event({"webhook_id": WEBHOOK, "recovery_id": PATH["recovery_id"]})
     assert response_of(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None

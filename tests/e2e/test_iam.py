@@ -31,6 +31,8 @@ WEBHOOK = {"TableName": "{Webhooks}", "Key": KEY}
 PLAINTEXT = {"KeyId": "{WebhookKey}", "Plaintext": b"none"}
 CIPHERTEXT = {"KeyId": "{WebhookKey}", "CiphertextBlob": b"none"}
 EVENT = {"TopicArn": "{WebhookEvents}", "Message": json.dumps({"webhook_id": "nobody"})}
+EVENTS = {"TopicArn": "{WebhookEvents}", "PublishBatchRequestEntries": [{"Id": "1", "Message": EVENT["Message"]}]}
+SEEN = {"TableName": "{SeenWebhooks}", "Key": KEY}
 EXECUTIONS = {
     "TableName": "{Executions}",
     "KeyConditionExpression": "webhook_id = :id",
@@ -57,7 +59,9 @@ def items(*tables: str) -> Arguments:
         ("SendWebhooksFunction", "sqs.get_queue_attributes", QUEUE),
         ("SendWebhooksFunction", "sqs.delete_message_batch", RECEIPTS),
         ("SendWebhooksFunction", "kms.decrypt", CIPHERTEXT),
-        ("SendWebhooksFunction", "sns.publish", EVENT),
+        ("SendWebhooksFunction", "sns.publish_batch", EVENTS),
+        ("CountExecutionsFunction", "sns.publish_batch", EVENTS),
+        ("PublishEventsFunction", "sns.publish_batch", EVENTS),
         ("SendWebhooksFunction", "scheduler.create_schedule", SCHEDULE),
         ("AuthorizeFunction", "secretsmanager.get_secret_value", SECRET),
         ("ReadApiFunction", "dynamodb.get_item", WEBHOOK),
@@ -85,6 +89,8 @@ def test_what_a_role_grants_is_done(
         ("ResendApiFunction", "kms.decrypt", CIPHERTEXT),
         ("ManageApiFunction", "sqs.send_message_batch", {**QUEUE, "Entries": []}),
         ("TestWebhookFunction", "sns.publish", EVENT),
+        ("ReadApiFunction", "sns.publish_batch", EVENTS),
+        ("PublishEventsFunction", "dynamodb.query", EXECUTIONS),
         ("TestWebhookFunction", "scheduler.create_schedule", SCHEDULE),
         ("SendWebhooksFunction", "secretsmanager.get_secret_value", SECRET),
         ("ResendApiFunction", "dynamodb.get_item", WEBHOOK),
@@ -97,7 +103,9 @@ def test_what_a_role_grants_is_done(
         ("SendWebhooksFunction", "scheduler.create_schedule", {**SCHEDULE, "GroupName": "default"}),
         ("LogUnloggedFunction", "dynamodb.batch_get_item", items("{ExecutionDetails}", "{Executions}")),
         ("CountExecutionsFunction", "dynamodb.get_item", {"TableName": "{Executions}", "Key": EXECUTION}),
+        ("PublishEventsFunction", "sns.publish_batch", {**EVENTS, "TopicArn": "{Alarms}"}),
         # another action on the same resource
+        ("PublishEventsFunction", "dynamodb.delete_item", SEEN),
         ("SendWebhooksFunction", "sqs.purge_queue", QUEUE),
         ("SendWebhooksFunction", "kms.encrypt", PLAINTEXT),
         ("ReadApiFunction", "dynamodb.scan", {"TableName": "{Executions}"}),

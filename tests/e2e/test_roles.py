@@ -28,6 +28,7 @@ from tests.deployment import Deployment, Receiver, mint, until
 from tests.events import sqs_event
 from tests.stack_changes import changed_environment, paused, physical_id, shortened_timeout
 from tests.stream import Shard, image
+from tests.subscriptions import add_pending_event, read_pending_types
 
 POLLED_WITH = {
     "sqs": ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"),
@@ -88,6 +89,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
     """
     with ThreadPoolExecutor() as pool:
         registered = pool.submit(webhooks, api, recording, receiver)
+        raised = pool.submit(events, api, recording, receiver)
         retries_and_dead_letters(api, recording, receiver)
         pending_log_writes(api, recording, receiver)
         reads_of_the_api(api)
@@ -95,6 +97,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
         erasures(api, recording)
         counts(api)
     registered.result()
+    raised.result()
 
 
 def retries_and_dead_letters(api: Api, recording: RecordingAws, receiver: str) -> None:
@@ -202,6 +205,25 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     recording.refuse_writes("TestWebhookFunction", webhook_id)
     api.call("POST", f"{webhook}/test")
     api.call("DELETE", webhook, 204)
+
+
+def events(api: Api, recording: RecordingAws, receiver: str) -> None:
+    """Disable a webhook and raise events of another while SNS refuses them; then publish what waits."""
+    webhook_id = f"{api.webhook_id}.events"
+    own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
+    fields = {"url": f"{receiver}/status/410", "enabled": True}
+    api.call("PUT", f"/webhooks/{webhook_id}", 201, token=own, json=fields)
+    with recording.refuse_events(webhook_id):
+        api.deployment.enqueue(webhook_id, *[{"webhook_id": webhook_id, "payload": {}}] * 6)
+        until(lambda: read_pending_types(webhook_id), lambda found: "webhook.disabled" in found)
+    waiting, failing = f"{webhook_id}.waiting", f"{webhook_id}.failing"
+    add_pending_event(waiting)
+    invoke("PublishEventsFunction", {})
+    assert read_pending_types(waiting) == []
+    for number in range(6):
+        api.enqueue(f"{receiver}/status/410", failing, f"{failing}.{number}")
+    until(lambda: recording.of("CountExecutionsFunction"), lambda calls: any("Publish" in c.action for c in calls))
+    api.call("DELETE", f"/webhooks/{webhook_id}", 204)
 
 
 def log_old_failures(deployment: Deployment, webhook_id: str) -> None:

@@ -1,17 +1,13 @@
 """The deployed stack calls webhooks that are registered through the API."""
 
 import base64
-import json
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import requests
 from standardwebhooks import Webhook as Verifier
 
-from local import aws
-from local.deployment import read_stack_outputs
 from tests.deployment import Deployment, Receiver, mint, received, until
 from tests.faults import FaultyService
 from tests.proxy import AwsRequest, AwsResponse
@@ -22,6 +18,7 @@ from tests.stack_changes import (
     kill_senders,
     restart_senders,
 )
+from tests.subscriptions import event_queue
 
 
 def call(
@@ -112,7 +109,10 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
     with event_queue(webhook_id) as read_events:
         message = {"webhook_id": webhook_id, "payload": {"order": 1742}}
         deployment.enqueue(webhook_id, message)
-        (event,) = until(read_events, bool)
+        events: dict[str, dict[str, Any]] = {}
+        disabled = "webhook.disabled"
+        until(lambda: events.update({each["type"]: each for each in read_events()}), lambda _: disabled in events)
+    event = events[disabled]
     shown = call(deployment, "GET", own).json()
     assert (event["webhook_id"], event["reason"]) == (webhook_id, shown["disabled_reason"])
     assert (shown["enabled"], shown["version"]) == (False, 2)
@@ -128,31 +128,6 @@ def test_a_webhook_that_answers_410_is_disabled_and_recovered(
     assert call(deployment, "POST", f"{own}/recover", since).status_code == 202
     message_ids = {each["message_id"] for each in deployment.history(webhook_id)}
     until(lambda: received(receiver_process, good), lambda found: len(found) == len(message_ids))
-
-
-@contextmanager
-def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Yield a function that returns the events of this webhook.
-
-    They come from a queue that is subscribed to the deployment's events.
-    """
-    sqs, sns = aws.client("sqs"), aws.client("sns")
-    url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    topic = read_stack_outputs()["WebhookEventsTopicArn"]
-    sns_puts = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
-    policy = {"Statement": [{**sns_puts, "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}]}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
-
-    def read_events() -> list[dict[str, Any]]:
-        waiting = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
-        events = [json.loads(json.loads(each["Body"])["Message"]) for each in waiting]
-        return [event for event in events if event["webhook_id"] == webhook_id]
-
-    yield read_events
-    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-    sqs.delete_queue(QueueUrl=url)
 
 
 def test_a_topic_message_does_not_reach_another_tenants_webhooks(
