@@ -229,7 +229,10 @@ AWS_METRICS: dict[str, tuple[set[str], set[str]]] = {
         },
         {"QueueName"},
     ),
-    "AWS/Lambda": ({"Errors", "Throttles", "Invocations", "Duration", "RecursiveInvocationsDropped"}, {"FunctionName"}),
+    "AWS/Lambda": (
+        {"Errors", "Throttles", "Invocations", "Duration", "RecursiveInvocationsDropped", "IteratorAge"},
+        {"FunctionName"},
+    ),
     "AWS/ApiGateway": ({"5XXError", "4XXError", "Latency", "Count"}, {"ApiName", "Stage"}),
     "AWS/DynamoDB": ({"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedWriteCapacityUnits"}, {"TableName"}),
 }
@@ -291,12 +294,12 @@ def as_sub(value: Any) -> str:
 
 
 def as_series(metric: Mapping[str, Any]) -> Series:
-    dimensions = frozenset((each["Name"], as_sub(each["Value"])) for each in metric["Dimensions"])
+    dimensions = frozenset((each["Name"], as_sub(template.default(each["Value"]))) for each in metric["Dimensions"])
     return metric["Namespace"], metric["MetricName"], dimensions
 
 
 ALARMS = template.resources("AWS::CloudWatch::Alarm")
-WIDGETS = json.loads(template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"])[
+WIDGETS = json.loads(template.resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"][0])[
     "widgets"
 ]
 
