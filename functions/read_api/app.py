@@ -3,7 +3,8 @@
 Routes import what only they need, to keep it out of the other routes' cold starts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,6 +14,7 @@ from hooklog.api.cursor import make_cursor, make_webhook_cursor
 from hooklog.api.request import Request
 from hooklog.api.response import Handler, respond, truncate_list
 from hooklog.aws import connect_dynamodb
+from hooklog.errors import NotFound
 from hooklog.executions import history
 from hooklog.executions.details import DetailsRow
 from hooklog.executions.masking import SensitiveHeaders
@@ -55,14 +57,47 @@ def get_recovery(request: Request) -> Mapping[str, Any]:
     return get_progress(request.webhook_id, request.recovery_id)
 
 
+def get_stats(request: Request) -> Mapping[str, Any]:
+    from hooklog.statistics.intervals import count_intervals
+
+    attach_counts()
+    return count_intervals(request.webhook_id, request.counted_period(datetime.now(UTC)))
+
+
 def list_webhooks(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.lists import list_covered
 
+    limit, after, seen = request.webhooks_page
     attach_webhooks()
-    page = list_covered(request.grant.webhooks, *request.webhooks_page)
-    webhooks = truncate_list([webhook.to_response(get_masked_headers(request.grant)) for webhook in page.webhooks])
-    more_after = page.more_after if len(webhooks) == len(page.webhooks) else webhooks[-1]["webhook_id"]
-    return {"webhooks": webhooks, "next_cursor": make_webhook_cursor(more_after)}
+    if seen:
+        return list_seen_webhooks(request.grant, limit, after)
+    page, masked = list_covered(request.grant.webhooks, limit, after), get_masked_headers(request.grant)
+    return to_page([webhook.to_response(masked) for webhook in page.webhooks], page.more_after)
+
+
+def list_seen_webhooks(grant: Grant, limit: int, after: str | None) -> Mapping[str, Any]:
+    from hooklog.api.seen import list_registered_and_seen, read_activity
+    from hooklog.statistics.seen import SeenRow
+
+    attach_counts()
+    SeenRow.attach(connection, settings.seen_webhooks_table)
+    page, masked = list_registered_and_seen(grant.webhooks, limit, after), get_masked_headers(grant)
+    webhooks: list[Mapping[str, Any]] = [
+        {**(webhook.to_response(masked) if webhook else {"webhook_id": webhook_id}), "registered": webhook is not None}
+        for webhook_id, webhook in page.webhooks.items()
+    ]
+    if Scope.EXECUTIONS_READ in grant.scopes:
+        activity = read_activity(page.webhooks, datetime.now(UTC))
+        webhooks = [{**webhook, **fields} for webhook, fields in zip(webhooks, activity, strict=True)]
+    return to_page(webhooks, page.more_after)
+
+
+def to_page(webhooks: Sequence[Mapping[str, Any]], more_after: str | None) -> Mapping[str, Any]:
+    """Return the webhooks that fit into a response, and the cursor of the next page."""
+    fitting = truncate_list(webhooks)
+    if len(fitting) < len(webhooks):
+        more_after = fitting[-1]["webhook_id"]
+    return {"webhooks": fitting, "next_cursor": make_webhook_cursor(more_after)}
 
 
 def get_webhook(request: Request) -> Mapping[str, Any]:
@@ -78,6 +113,15 @@ def attach_webhooks() -> None:
     WebhookRow.attach(connection, settings.webhooks_table)
 
 
+def attach_counts() -> None:
+    """Attach the counts. Raises NotFound if the deployment does not count executions."""
+    if not settings.count_executions:
+        raise NotFound("this deployment does not count executions: its parameter CountExecutions is false")
+    from hooklog.statistics.counts import CountsRow
+
+    CountsRow.attach(connection, settings.execution_counts_table)
+
+
 def get_masked_headers(grant: Grant) -> SensitiveHeaders | None:
     """Return the headers to mask, or None for a token that may set them."""
     return None if Scope.WEBHOOKS_MANAGE in grant.scopes else settings.sensitive_headers
@@ -85,5 +129,13 @@ def get_masked_headers(grant: Grant) -> SensitiveHeaders | None:
 
 HANDLERS: Mapping[str, Handler] = {
     each.__name__: each
-    for each in (list_executions, get_execution, list_message_executions, get_recovery, list_webhooks, get_webhook)
+    for each in (
+        list_executions,
+        get_execution,
+        list_message_executions,
+        get_recovery,
+        get_stats,
+        list_webhooks,
+        get_webhook,
+    )
 }

@@ -123,6 +123,12 @@ def reads_of_the_api(api: Api) -> None:
     api.call("GET", f"{executions}/{failed['execution_id']}")
     api.call("GET", f"/messages/{api.webhook_id}/executions")
     api.call("POST", f"{executions}/{failed['execution_id']}/resend", 202)
+    api.call("GET", f"/webhooks/{api.webhook_id}/stats")
+    own = mint(api.deployment.outputs["SigningKey"], webhooks=[api.webhook_id, f"{api.webhook_id}.*"])
+    until(
+        lambda: api.call("GET", "/webhooks?seen=true", token=own)["webhooks"],
+        lambda seen: any(each["webhook_id"] == api.webhook_id and each["last_24_hours"]["failed"] for each in seen),
+    )
 
 
 def recoveries(api: Api) -> None:

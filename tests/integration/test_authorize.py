@@ -75,6 +75,7 @@ def test_a_token_gets_a_policy_and_a_context_for_the_functions(authorizer: Modul
             f"{stage}/GET/webhooks/acme.orders/executions/*",
             f"{stage}/GET/messages/*/executions",
             f"{stage}/GET/webhooks/acme.orders/recover/*",
+            f"{stage}/GET/webhooks/acme.orders/stats",
         ],
     }
     assert response["context"] == {"webhooks": '["acme.orders"]', "scope": "executions:read"}

@@ -107,6 +107,9 @@ class ReadSettings(_Settings):
     execution_details_table: str
     webhooks_table: str
     recoveries_table: str
+    execution_counts_table: str
+    seen_webhooks_table: str
+    count_executions: bool
     sensitive_headers: SensitiveHeaders
     allowed_origin: str
 
@@ -220,6 +223,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "details_of": lambda environ, name: DetailsOf(_read_choice(environ, name, tuple(DetailsOf))),
     "capture_limit_bytes": partial(_read_integer, minimum=0, maximum=262_144),
     "allow_http": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
+    "count_executions": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
     "allowed_networks": lambda environ, name: parse_networks(environ.get(name) or ""),
     "sensitive_headers": lambda environ, name: SensitiveHeaders.parse(environ.get(name) or ""),
     "batch_size": partial(_read_integer, minimum=1, maximum=25),

@@ -41,13 +41,15 @@ _OWN: Final = f"/webhooks/{WEBHOOK}"
 _EXECUTIONS: Final = f"{_OWN}/executions"
 _EXECUTION: Final = f"{_EXECUTIONS}/{{execution_id}}"
 _LIST: Final = frozenset({"limit", "cursor"})
+_PERIOD: Final = frozenset({"from", "to"})
 
 ROUTES: Final = (
-    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ, "read_api", "list_executions", _LIST | {"status", "from", "to"}),
+    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ, "read_api", "list_executions", _LIST | _PERIOD | {"status"}),
     Route("GET", _EXECUTION, Scope.EXECUTIONS_READ, "read_api", "get_execution"),
     Route("GET", "/messages/{message_id}/executions", Scope.EXECUTIONS_READ, "read_api", "list_message_executions"),
     Route("GET", f"{_OWN}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ, "read_api", "get_recovery"),
-    Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST),
+    Route("GET", f"{_OWN}/stats", Scope.EXECUTIONS_READ, "read_api", "get_stats", _PERIOD | {"interval"}),
+    Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST | {"seen"}),
     Route("GET", _OWN, Scope.WEBHOOKS_READ, "read_api", "get_webhook"),
     Route("POST", f"{_EXECUTION}/resend", Scope.EXECUTIONS_RESEND, "resend_api", "resend_execution"),
     Route("POST", f"{_OWN}/recover", Scope.EXECUTIONS_RESEND, "resend_api", "start_recovery"),

@@ -1,4 +1,4 @@
 """The HTTP API: requests, responses and cursors.
 
-In order: cursor, request, response, time_limit.
+In order: cursor, request, response, seen, time_limit.
 """

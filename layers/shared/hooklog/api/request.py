@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from hooklog.access.grants import Grant
@@ -17,6 +17,9 @@ from hooklog.executions.history import Query, Status
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 
+if TYPE_CHECKING:
+    from hooklog.statistics.intervals import Period
+
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_WEBHOOK_LIMIT: Final = 100
@@ -27,6 +30,8 @@ BODY: Final = "body"
 """The `field` of errors about the whole body."""
 
 Event = Mapping[str, Any]
+
+_Choice = TypeVar("_Choice")
 
 
 class Request(NamedTuple):
@@ -118,15 +123,38 @@ class Request(NamedTuple):
         return query, limit, after
 
     @property
-    def webhooks_page(self) -> tuple[int, str | None]:
-        """The limit, and the ID after which the page begins. Raises InvalidRequest."""
-        errors, limit, after = FieldErrors(), 0, None
+    def webhooks_page(self) -> tuple[int, str | None, bool]:
+        """The limit, the ID after which the page begins, and whether to include webhooks that were only seen.
+
+        Raises InvalidRequest with all invalid parameters.
+        """
+        errors, limit, after, seen = FieldErrors(), 0, None, False
         with errors.of("limit"):
             limit = self._limit(MAX_WEBHOOK_LIMIT)
         with errors.of("cursor"):
             after = read_webhook_cursor(cursor) if (cursor := self.parameters.get("cursor")) is not None else None
+        with errors.of("seen"):
+            seen = self._choose("seen", {"true": True, "false": False}, seen)
         errors.raise_any()
-        return limit, after
+        return limit, after, seen
+
+    def counted_period(self, now: datetime) -> "Period":
+        """Return the intervals to count.
+
+        Raises InvalidRequest with all invalid parameters.
+        """
+        from hooklog.statistics.intervals import Interval, choose_period
+
+        errors, interval = FieldErrors(), Interval.HOUR
+        since = until = None
+        with errors.of("from"):
+            since = self._moment("from")
+        with errors.of("to"):
+            until = self._moment("to")
+        with errors.of("interval"):
+            interval = self._choose("interval", {each.value: each for each in Interval}, interval)
+        errors.raise_any()
+        return choose_period(interval, since, until, now)
 
     def _limit(self, maximum: int) -> int:
         limit = self.parameters.get("limit", str(DEFAULT_LIMIT))
@@ -135,17 +163,23 @@ class Request(NamedTuple):
         return int(limit)
 
     def _status(self) -> Status | None:
-        status = self.parameters.get("status")
-        if status is None:
-            return None
-        try:
-            return Status(status)
-        except ValueError:
-            raise InvalidRequest(f"status must be success or failure, not {status!r:.80}") from None
+        return self._choose("status", {each.value: each for each in Status}, None)
+
+    def _choose(self, name: str, choices: Mapping[str, _Choice], default: _Choice) -> _Choice:
+        text = self.parameters.get(name)
+        if text is None:
+            return default
+        if text not in choices:
+            raise InvalidRequest(f"{name} must be {' or '.join(choices)}, not {text!r:.80}")
+        return choices[text]
 
     def _time(self, name: str) -> str | None:
+        at = self._moment(name)
+        return None if at is None else compact_time(at)
+
+    def _moment(self, name: str) -> datetime | None:
         text = self.parameters.get(name)
-        return None if text is None else _time(text, name)
+        return None if text is None else _read_time(text, name)
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -192,9 +226,14 @@ def _check_names(given: Mapping[str, Sequence[str]], known: frozenset[str]) -> N
 
 
 def _time(text: object, name: str) -> str:
+    return compact_time(_read_time(text, name))
+
+
+def _read_time(text: object, name: str) -> datetime:
+    """Read a time in UTC. A time without a zone is in UTC."""
     try:
         at = datetime.fromisoformat(text if isinstance(text, str) else "")
-        return compact_time(at.astimezone(UTC) if at.tzinfo else at)
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         example = "2026-11-23T17:36:00Z (in a URL, write the + of +01:00 as %2B)"
         raise InvalidRequest(f"{name} must be an ISO 8601 time such as {example}, not {text!r:.80}") from None

@@ -33,7 +33,10 @@ MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
 MAX_TRANSFORMATION_LENGTH: Final = 32_768
 
-_READ_ONLY = frozenset({"webhook_id", "created_at", "updated_at", "disabled_reason"})
+_LISTED_ONLY = frozenset({"registered", "last_execution", "last_24_hours"})
+"""Fields that only a list with `seen=true` has."""
+
+_READ_ONLY = frozenset({"webhook_id", "created_at", "updated_at", "disabled_reason"}) | _LISTED_ONLY
 """Fields of a response that a request may contain, so that clients can send back what they read. They are ignored."""
 
 Fields = Mapping[str, Any]
