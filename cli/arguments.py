@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from datetime import timedelta
 
-from cli import doctor, history, redrive, resend, send, tokens, top, topics
+from cli import doctor, history, redrive, resend, send, stats, tokens, top, topics
 from cli.output import Output
 from cli.stack import Stack
 from cli.times import parse_duration, parse_time
@@ -41,6 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_tail_options(add("tail", history.tail, "Follow a webhook's executions"))
     _add_execution(add("show", history.show, "Show one execution with its details"))
     _add_failures_options(add("failures", history.failures, "List failed executions of one or all webhooks"))
+    _add_stats_options(add("stats", stats.stats, "Count a webhook's executions by hour or day"))
     _add_execution(add("resend", resend.resend, "Resend one execution"))
     _add_recover_options(add("recover", resend.recover, "Resend everything that failed on a webhook"))
     _add_redrive_options(add("redrive", redrive.redrive, "Move the dead letters back to their queue"))
@@ -121,6 +122,13 @@ def _add_failures_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook", nargs="?", help="webhook ID; default: all, read from the sender's log group")
     command.add_argument("--since", type=parse_time, default="1h", metavar="TIME", help=f"{_TIME_HELP}; default 1h")
     command.add_argument("--limit", type=_parse_count, default=100, metavar="N", help="show the newest N; default 100")
+
+
+def _add_stats_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("webhook", help="webhook ID")
+    command.add_argument("--since", type=parse_time, default="24h", metavar="TIME", help=f"{_TIME_HELP}; default 24h")
+    command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
+    command.add_argument("--interval", choices=("hour", "day"), help="default: hour, or day from 3 days on")
 
 
 def _add_recover_options(command: argparse.ArgumentParser) -> None:

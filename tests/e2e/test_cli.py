@@ -84,6 +84,10 @@ def test_an_incident_is_found_and_resolved(deployment: Deployment, receiver_proc
     *_, resolved = hooklog("tail", webhook_id, "--count", "2", "--within", "60s")
     assert (resolved["trigger"], resolved["success"]) == ("resend", True)
     assert hooklog("resend", webhook_id, resolved["execution_id"], code=ExitCode.CONFLICT) == []
+    hours = until(
+        lambda: hooklog("stats", webhook_id, "--since", "1h"), lambda found: sum(one["succeeded"] for one in found) == 1
+    )
+    assert (sum(one["failed"] for one in hours), len(hours)) == (1, 2)
 
 
 def test_recover_resends_everything_that_failed(

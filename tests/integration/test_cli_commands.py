@@ -110,6 +110,70 @@ def test_failures_of_all_webhooks_come_from_the_log(capsys: pytest.CaptureFixtur
     assert (len(found), noted) == (2, "There are more than 2: raise --limit or shorten --since\n")
 
 
+def stats_of(*succeeded: int) -> dict[str, Any]:
+    def counts(number: int) -> dict[str, Any]:
+        numbers = {"succeeded": number, "failed": 0, "hard_errors": 0, "skipped": 0}
+        return {**numbers, "duration_ms": {"p50": 87 if number else None, "p95": 410 if number else None}}
+
+    intervals = [{"start": f"2026-11-{day:02}T00:00:00Z", **counts(number)} for day, number in enumerate(succeeded, 1)]
+    return {"intervals": intervals, "total": counts(sum(succeeded))}
+
+
+def test_stats_prints_a_line_of_json_per_interval(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.responses = [(200, stats_of(5, 0, 7))]
+    run("stats acme/orders --since 2026-11-01 --until 2026-11-04T00:00Z", api)
+    assert printed(capsys) == (stats_of(5, 0, 7)["intervals"], "")
+    ((path, asked, _),) = api.requests
+    assert path == "/webhooks/acme%2Forders/stats"
+    assert asked == {"from": "2026-11-01T00:00:00.000000Z", "to": "2026-11-04T00:00:00.000000Z", "interval": "day"}
+
+
+def test_stats_prints_a_sparkline_a_table_and_its_lag(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.responses = [(200, stats_of(5, 0, 7))]
+    run("stats acme.orders --since 2026-11-01 --until 2026-11-04", api, as_json=False)
+    written = capsys.readouterr()
+    assert written.err == "Counts lag behind executions by up to six minutes.\n"
+    lines = [line.rstrip() for line in written.out.splitlines()]
+    assert lines[0] == "acme.orders by day, 2026-11-01 to 2026-11-03 UTC"
+    assert lines[1] == "executions  ▆ █  max 7"
+    assert lines[-1].split() == ["Total", "12", "0", "0.0", "0", "0", "87", "ms", "410", "ms"]
+
+
+def test_stats_without_executions_says_so(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.responses = [(200, stats_of(0, 0))]
+    run("stats acme.orders --since 2026-11-01 --until 2026-11-03", api, as_json=False)
+    assert capsys.readouterr().out == "acme.orders by hour, 2026-11-01 00:00 to 2026-11-02 00:00 UTC: no executions\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "interval", "hours"),
+    [
+        ("", "hour", 24),
+        ("--since 71h", "hour", 71),
+        ("--since 3d", "day", 72),
+        ("--since 7d", "day", 168),
+        ("--since 7d --interval hour", "hour", 168),
+        ("--since 1h --interval day", "day", 1),
+        ("--since 2026-11-01T00:00Z --until 2026-11-03T23:59Z", "hour", 71.983),
+    ],
+)
+def test_stats_counts_by_day_from_three_days_on(api: FakeApi, options: str, interval: str, hours: float) -> None:
+    api.responses = [(200, stats_of(1))]
+    run(f"stats acme.orders {options}", api)
+    ((_, asked, _),) = api.requests
+    assert asked["interval"] == interval
+    period = datetime.fromisoformat(asked["to"]) - datetime.fromisoformat(asked["from"])
+    assert abs(period / timedelta(hours=1) - hours) < 0.1
+
+
+def test_stats_of_a_period_that_the_api_refuses_is_wrong_usage(api: FakeApi) -> None:
+    advice = "a period by hour can have at most 31 days; use interval=day for longer ones"
+    api.responses = [(400, {"error": {"code": "invalid_request", "message": advice, "field": "from"}})]
+    with pytest.raises(CliFailure, match="use interval=day") as failure:
+        run("stats acme.orders --since 40d --interval hour", api)
+    assert failure.value.code == ExitCode.USAGE
+
+
 def test_top_reads_the_lines_of_its_window(capsys: pytest.CaptureFixture[str]) -> None:
     batch = {"event": "batch_processed", "delivered": 1, "failed": 0}
     run("top --once --window 5m", logs=Logs(batch, batch, ages=(600, 60)))

@@ -22,6 +22,7 @@ from cli.failure import ExitCode
 from cli.history import FAILURE_COLUMNS
 from cli.output import Output
 from cli.sender_log import EXECUTION_FAILED
+from cli.stats import build_table, draw_sparklines
 from cli.times import executed_at, format_time, parse_duration, parse_time
 from cli.top import render, summarise
 from tests.template import ROOT
@@ -88,6 +89,8 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
         "recover acme.orders --since yesterday",
         "token",
         "tail acme.orders --last 0",
+        "stats",
+        "stats acme.orders --interval week",
         "send --header X-Shop",
         "send --timeout soon",
     ],
@@ -331,3 +334,49 @@ def test_json_is_one_record_per_line(capsys: pytest.CaptureFixture[str]) -> None
 def test_control_characters_of_a_response_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).print_fields({"response_body": "[red]a\x1b[2Jb\rc\x9bd\u202ee\n\tf"})
     assert "[red]a\\x1b[2Jb\\x0dc\\x9bd\\u202ee" in capsys.readouterr().out
+
+
+def counted(number: int, succeeded: int, failed: int = 0) -> dict[str, Any]:
+    percentiles = {"p50": 999, "p95": 29_949} if succeeded + failed else {"p50": None, "p95": None}
+    counts = {"succeeded": succeeded, "failed": failed, "hard_errors": failed, "skipped": 0}
+    return {"start": f"2026-11-{1 + number // 24:02}T{number % 24:02}:00:00Z", **counts, "duration_ms": percentiles}
+
+
+def test_statistics_fit_into_80_columns() -> None:
+    output = terminal(80)
+    large = [counted(number, 12_345_678, 123_456) for number in range(25)]
+    output.console.print(build_table("hour", {"intervals": large, "total": counted(0, 308_641_950, 3_086_400)}))
+    for sparkline in draw_sparklines(large, 80):
+        output.console.print(sparkline)
+    lines = printed(output).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in printed(output)
+    assert re.search(r"^2026-11-01 03:00 +12\.35M +123,456 +1\.0 +123,456 +0 +999 ms +29\.9 s$", lines[6])
+    assert re.search(r"^Total +308\.6M +3\.086M +1\.0 +3\.086M +0 +999 ms +29\.9 s$", lines[29])
+    assert len(lines) == 32
+
+
+def test_statistics_without_executions_have_no_rate_and_no_durations() -> None:
+    output = terminal(80)
+    output.console.print(build_table("day", {"intervals": [counted(0, 0)], "total": counted(0, 0)}))
+    assert re.search(r"^2026-11-01 +0 +0 +- +0 +0 +- +-$", printed(output), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("executions", "width", "bars"),
+    [
+        ([0, 1, 4, 5, 8], 80, " ▁▄▅█"),
+        ([1, 1000], 80, "▁█"),
+        ([0, 0], 80, "  "),
+        ([8, 0, 0, 0, 1, 7, 3], 24 + 4, "█ █▃"),
+        ([1] * 745, 80, "█" * 53 + "▂"),
+        ([1] * 3, 20, "█"),
+    ],
+)
+def test_a_sparkline_is_in_proportion_to_its_maximum(executions: list[int], width: int, bars: str) -> None:
+    succeeding = [counted(number, count) for number, count in enumerate(executions)]
+    failing = [counted(number, 0, count) for number, count in enumerate(executions)]
+    first, _ = draw_sparklines(succeeding, width)
+    _, second = draw_sparklines(failing, width)
+    assert first.plain.startswith(f"executions  {bars}  max ")
+    assert second.plain.startswith(f"failures    {bars}  max ")
