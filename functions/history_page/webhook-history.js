@@ -100,6 +100,7 @@ function formatTimeSpan(ms) {
 	return first < 0 ? "0 s" : parts.slice(first, first + 2).map((part) => part.join(" ")).join(" ");
 }
 
+const NUMBER = new Intl.NumberFormat("en");
 const formatCount = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 const formatScaled = (number, by, unit) => `${(number / by).toFixed(1)} ${unit}`;
 
@@ -472,7 +473,7 @@ function countPerBar(executions) {
 	return bars;
 }
 
-const formatCounts = ({ succeeded, failed }) => `${succeeded} succeeded, ${failed} failed`;
+const formatCounts = ({ succeeded, failed }) => `${NUMBER.format(succeeded)} succeeded, ${NUMBER.format(failed)} failed`;
 
 function createBar(counted, most) {
 	const parts = ["succeeded", "failed"].map((kind) => {
@@ -675,6 +676,10 @@ class PagedList {
 		this.loading.abort();
 	}
 
+	tick() {
+		for (const time of this.element.querySelectorAll("time")) setText(time, formatTimeAgo(time.dateTime));
+	}
+
 	load() {
 		this.loading.abort();
 		this.loading = new AbortController();
@@ -764,10 +769,6 @@ class ExecutionList extends PagedList {
 	stop() {
 		super.stop();
 		clearTimeout(this.#timer);
-	}
-
-	tick() {
-		for (const time of this.#rows.querySelectorAll("time")) setText(time, formatTimeAgo(time.dateTime));
 	}
 
 	refresh() {
@@ -1157,6 +1158,22 @@ function createField(name, text, value, more) {
 	return h("div", h("label", { for: id }, text), made, h("p.wrong", { id: wrong }));
 }
 
+const createWebhookFacts = ({ webhook_id: id, url, event_types: types }) =>
+	[id, url, types.join(" ") || "all event types"].map((text) => h("bdi.id", text));
+
+/** The API leaves it out for tokens that may not read executions. */
+function createActivity({ last_execution: last, last_24_hours: counts }) {
+	if (!counts) return [];
+	if (!last) return h("p.activity", "No executions");
+	const { succeeded, failed, skipped } = counts;
+	const counted = [formatCounts(counts), skipped && `${NUMBER.format(skipped)} skipped`].filter(Boolean).join(", ");
+	const result = h("span", { class: !last.success && "failing" }, describeResult(last));
+	return h("p.activity",
+		h("span", "Last execution ", createTime(last.executed_at), ": ", result),
+		h("span", { class: failed > 0 && "failing" }, `24 hours: ${succeeded + failed + skipped ? counted : "none"}`),
+	);
+}
+
 const setFieldError = (box, text) => fill(box.nextElementSibling, text);
 const createDisabledRemark = ({ disabled_reason: reason }) =>
 	reason ? h("p.wrong", isolate(`Disabled: ${reason}`)) : [];
@@ -1356,6 +1373,7 @@ class WebhookList extends PagedList {
 	dialog = new WebhookDialog(this.api, (id) => this.start(id));
 
 	#edited;
+	#seen = true;
 	#head = h("div.head");
 	#list = h("ul");
 
@@ -1373,8 +1391,16 @@ class WebhookList extends PagedList {
 		this.load();
 	}
 
-	loadOlder(signal) {
-		return this.api.request("GET", `/webhooks?${this.cursor ? escapePath`cursor=${this.cursor}` : ""}`, signal);
+	/** Includes webhooks that are not registered, unless the deployment does not count executions. */
+	async loadOlder(signal) {
+		const query = { ...(this.#seen && { seen: true }), ...(this.cursor && { cursor: this.cursor }) };
+		try {
+			return await this.api.request("GET", `/webhooks?${new URLSearchParams(query)}`, signal);
+		} catch (error) {
+			if (error.status !== 404 || !this.#seen) throw error;
+			this.#seen = false;
+			return this.loadOlder(signal);
+		}
 	}
 
 	show({ webhooks, next_cursor: cursor }) {
@@ -1388,15 +1414,16 @@ class WebhookList extends PagedList {
 	}
 
 	#createRow(webhook) {
-		const { webhook_id: id, url, event_types: types, enabled } = webhook;
+		const { webhook_id: id, registered = true, enabled } = webhook;
 		const name = webhook.name || id;
-		const texts = [id, url, types.join(" ") || "all event types"].map((text) => h("bdi.id", text));
 		const edit = createButton("Edit", () => this.dialog.open(id), null, { "aria-label": `Edit ${name}` });
 		if (id === this.#edited) queueMicrotask(() => edit.focus());
+		const state = !registered ? "Not registered" : enabled ? "Enabled" : "Disabled";
+		const facts = registered ? [createWebhookFacts(webhook), createDisabledRemark(webhook)] : [];
 		return h("li",
-			h("div", h("bdi.name", name), texts, createDisabledRemark(webhook)),
-			h(`span.badge.${enabled ? "success" : "unreached"}`, enabled ? "Enabled" : "Disabled"),
-			this.api.allows(MANAGE) ? edit : [],
+			h("div", h("bdi.name", name), facts, createActivity(webhook)),
+			h(`span.badge.${enabled ? "success" : "unreached"}`, state),
+			registered && this.api.allows(MANAGE) ? edit : [],
 			createButton("Open history", () => this.open(id), null, { "aria-label": `Open history of ${name}` }),
 		);
 	}
@@ -1443,7 +1470,8 @@ class WebhookHistory extends HTMLElement {
 
 	connectedCallback() {
 		addEventListener("hashchange", this.#addressChanged);
-		this.#clocks = [setInterval(() => this.#list.tick(), TIMES_UPDATE_MS), setInterval(() => this.#dialog.tick(), 1000)];
+		const tick = () => [this.#list, this.#webhooks].forEach((list) => list.tick());
+		this.#clocks = [setInterval(tick, TIMES_UPDATE_MS), setInterval(() => this.#dialog.tick(), 1000)];
 		this.#start();
 	}
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.axe import expect_accessible
 from tests.browser.conftest import Open, Stack, call, register
 from tests.browser.hostile import ALL, expect_no_elements
+from tests.deployment import until
 from tests.receiver import Receiver
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
@@ -278,15 +280,102 @@ def test_only_allowed_views_and_buttons_are_shown(opened: Open, stack: Stack, we
 
 def test_webhooks_load_page_by_page(opened: Open, page: Page, webhook_id: str, token: str) -> None:
     first, second = ({"webhook_id": name, "url": "", "event_types": [], "enabled": False} for name in "ab")
-    page.route("**/webhooks?", lambda route: route.fulfill(json={"webhooks": [first], "next_cursor": "a&b"}))
+    page.route("**/webhooks?seen=true", lambda route: route.fulfill(json={"webhooks": [first], "next_cursor": "a&b"}))
     page.route(
-        "**/webhooks?cursor=a%26b", lambda route: route.fulfill(json={"webhooks": [second], "next_cursor": None})
+        "**/webhooks?seen=true&cursor=a%26b",
+        lambda route: route.fulfill(json={"webhooks": [second], "next_cursor": None}),
     )
     opened(webhook_id, token=token, view="webhooks")
     expect(page.get_by_role("status")).to_have_text("1 webhook, and there are more")
     page.get_by_role("button", name="Load more").click()
     expect(page.locator("li .name")).to_have_text(["a", "b"])
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
+
+
+def wait_until_counted(stack: Stack, token: str, **counts: int) -> None:
+    """Wait until the token's only webhook is listed with these counts."""
+    url, headers = f"{stack.outputs['ApiUrl']}/webhooks?seen=true", {"Authorization": f"Bearer {token}"}
+    until(
+        lambda: requests.get(url, headers=headers, timeout=60).json()["webhooks"],
+        lambda listed: [counts.items() <= each["last_24_hours"].items() for each in listed] == [True],
+    )
+
+
+def test_a_webhook_that_is_not_registered_is_listed_with_its_last_day(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
+) -> None:
+    url = receiver.url(f"/sequence/{webhook_id}", codes="200,410,410")
+    stack.deliver(webhook_id, *({"url": url, "payload": number} for number in range(3)), wait_for=3)
+    wait_until_counted(stack, token, succeeded=1, failed=2)
+    page = opened(webhook_id, token=token, view="webhooks")
+    listed = page.get_by_role("listitem")
+    expect(listed.locator(".badge")).to_have_text("Not registered")
+    expect(listed).to_contain_text("24 hours: 1 succeeded, 2 failed")
+    expect(listed.locator(".activity")).to_contain_text(re.compile("Last execution (just now|.* ago): (200|410)"))
+    expect(listed.get_by_role("button", name=re.compile("^Edit"))).to_have_count(0)
+    listed.get_by_role("button", name="Open history").click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+
+
+def test_without_the_scope_to_read_executions_there_is_no_activity(opened: Open, stack: Stack, webhook_id: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    reader = stack.token(webhooks=[webhook_id], scope="webhooks:read")
+    page = opened(webhook_id, token=reader, view="webhooks")
+    expect(page.get_by_role("listitem")).to_contain_text("https://example.com/")
+    expect(page.locator(".activity")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("last", "counts", "text"),
+    [
+        (None, (0, 0, 0), "No executions"),
+        ({"result": 200, "success": True}, (1_234_567, 0, 0), "200 24 hours: 1,234,567 succeeded, 0 failed"),
+        (
+            {"result": 0, "success": True, "skipped": True},
+            (1, 2, 3),
+            "Skipped 24 hours: 1 succeeded, 2 failed, 3 skipped",
+        ),
+        ({"result": 0, "success": False, "error_type": "dns_failure"}, (0, 0, 0), "0 · DNS failed 24 hours: none"),
+    ],
+)
+def test_the_last_execution_and_the_counts_are_in_words(
+    opened: Open,
+    page: Page,
+    webhook_id: str,
+    token: str,
+    last: dict[str, Any] | None,
+    counts: tuple[int, int, int],
+    text: str,
+) -> None:
+    day = {**dict(zip(("succeeded", "failed", "skipped"), counts, strict=True)), "hard_errors": 0}
+    execution = last and {"executed_at": "2026-11-24T01:52:55.842910Z", **last}
+    webhook = {"webhook_id": webhook_id, "registered": False, "last_execution": execution, "last_24_hours": day}
+    page.route("**/webhooks?seen=true", lambda route: route.fulfill(json={"webhooks": [webhook], "next_cursor": None}))
+    opened(webhook_id, token=token, view="webhooks")
+    expect(page.locator(".activity")).to_have_text(re.compile(f"{re.escape(text).replace(' 24', '.*24')}$"))
+
+
+def test_a_deployment_that_does_not_count_lists_registered_webhooks(
+    opened: Open, page: Page, webhook_id: str, token: str
+) -> None:
+    error = {"error": {"code": "not_found", "message": "this deployment does not count executions"}}
+    webhook = {"webhook_id": webhook_id, "url": "https://example.com/", "event_types": [], "enabled": True}
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url.rpartition("?")[2])
+        has_seen = "seen" in asked[-1]
+        route.fulfill(
+            status=404 if has_seen else 200, json=error if has_seen else {"webhooks": [webhook], "next_cursor": None}
+        )
+
+    page.route(re.compile(r"/webhooks\?"), answer)
+    opened(webhook_id, token=token, view="webhooks")
+    expect(page.get_by_role("listitem")).to_contain_text("https://example.com/")
+    expect(page.locator(".activity")).to_have_count(0)
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_role("status")).to_have_text("1 webhook")
+    assert asked == ["seen=true", "", ""]
 
 
 def test_loading_webhooks_can_be_retried(opened: Open, page: Page, stack: Stack, webhook_id: str, token: str) -> None:
