@@ -22,7 +22,8 @@ from benchmarks.prices import (
     Price,
     Unit,
 )
-from benchmarks.usage import USAGE
+from benchmarks.stats_model import Counting
+from benchmarks.usage import COUNTING, USAGE
 from hooklog.executions.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
 from tests.template import TEMPLATE, default, functions, resources
@@ -54,6 +55,8 @@ class Terms:
     """DynamoDB's table class for infrequent access."""
     capacity: "Capacity | None" = None
     """None if units are billed on demand."""
+    counting: bool = True
+    """Whether executions are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,31 @@ def monthly_bill(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
     bill[Unit.READ_UNIT] += read
     if terms.infrequent:
         bill[Unit.STORED_GB] *= INFREQUENT_GB.usd / PRICES[Unit.STORED_GB].usd
+    if terms.counting:
+        for unit, usd in counting_bill(webhooks, load).items():
+            bill[unit] += usd
     if not terms.recovery:
         bill[Unit.BACKED_UP_GB] = 0
     return bill | {Unit.STANDING: standing_cost() + (_scaling_alarms_cost() if terms.capacity else 0)}
+
+
+def counting_bill(webhooks: float, load: Load) -> Bill:
+    """Return the cost of counting the executions of this many webhooks, with this load's profile.
+
+    The counts are always on demand, in the standard table class. What Lambda reads of the stream is free.
+    """
+    factor, counting = webhooks / load.per_second, Counting.of(load)
+    stored = counting.items * COUNTING.item_bytes * HISTORY_MONTHS / GB
+    quantities = {
+        Unit.WRITE_UNIT: counting.write_units,
+        Unit.READ_UNIT: counting.read_units,
+        Unit.STORED_GB: stored,
+        Unit.BACKED_UP_GB: stored,
+        Unit.INVOCATION: counting.invocations,
+        Unit.GB_SECOND: counting.gb_seconds,
+        Unit.LOGGED_GB: counting.log_bytes / GB,
+    }
+    return {unit: PRICES[unit].of(factor * quantity) for unit, quantity in quantities.items()}
 
 
 def _price_units(load: Load, seconds: float, terms: Terms) -> tuple[float, float]:

@@ -75,6 +75,13 @@ class Tally:
         size = sum(map(measure_size, request.answered["Items"]))
         self._count_read(size, consistent=request.asked.get("ConsistentRead", False))
 
+    def _count_batch_get(self, request: Request) -> None:
+        """Count each item that was asked for: a missing one, too, and one below 4 KB like 4 KB."""
+        for table, asked in request.asked["RequestItems"].items():
+            found = request.answered["Responses"].get(table, [])
+            for item in [*found, *[{}] * (len(asked["Keys"]) - len(found))]:
+                self._count_read(measure_size(item), consistent=asked.get("ConsistentRead", False))
+
     def _count_read(self, size: int, *, consistent: bool) -> None:
         self.read_units += count_units(size, 4096) * (1 if consistent else 0.5)
 
@@ -103,6 +110,7 @@ _PRICED: Final[dict[str, Callable[[Tally, Request], None]]] = {
     "BatchWriteItem": Tally._count_write,
     "UpdateItem": Tally._count_update,
     "GetItem": Tally._count_get,
+    "BatchGetItem": Tally._count_batch_get,
     "Query": Tally._count_query,
     "CreateSchedule": Tally._count_schedule,
     "Decrypt": Tally._count_decrypt,

@@ -33,6 +33,7 @@ def to_terms(parameters: Mapping[str, str], used: float = 0.7) -> Terms:
         recovery=_value("PointInTimeRecovery", parameters) == "true",
         infrequent=_value("TableClass", parameters) == "STANDARD_INFREQUENT_ACCESS",
         capacity=Capacity(writes, reads, used) if writes else None,
+        counting=_value("CountExecutions", parameters) == "true",
     )
 
 

@@ -52,6 +52,28 @@ USAGE: Final[dict[str, Usage]] = {
 is a delayed message. `failed, scheduled`: the retry is a schedule. `retried`: a retry that succeeds. Each failure is
 its webhook's first, and each retry the first success after it, so both also write to the registry."""
 
+
+@dataclass(frozen=True, slots=True)
+class CountingUsage:
+    """What counting uses, per webhook and hour of a batch, unless stated otherwise."""
+
+    write_units: float
+    read_units: float
+    item_bytes: float
+    """Stored in the table `ExecutionCounts`, including the 100 bytes that DynamoDB bills per item."""
+    record_bytes: float
+    """Of a record in an event of the stream."""
+    log_bytes: float
+    """Per batch."""
+
+
+COUNTING: Final = CountingUsage(write_units=1, read_units=1, item_bytes=306, record_bytes=824, log_bytes=643)
+"""Of a batch of 10,000 records. Checked by `python -m benchmarks stats`."""
+
 CPU_INVOCATION_SECONDS: Final = 0.0008
 CPU_WEBHOOK_SECONDS: Final = 0.0003
 """CPU of a batch, and of each webhook in it, on one x86-64 core with Python 3.11.7."""
+
+CPU_RECORD_SECONDS: Final = 0.00003
+CPU_COUNTED_HOUR_SECONDS: Final = 0.003
+"""CPU of counting a record, and of each webhook and hour of a batch, on the same core."""

@@ -7,7 +7,9 @@ Each is between `<!-- name -->` and `<!-- end -->`. A test compares the text exa
 
 import math
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ from benchmarks import lean
 from benchmarks.bill import (
     Terms,
     count_key_rotations,
+    counting_bill,
     list_standing_resources,
     monthly_bill,
     monthly_load,
@@ -91,6 +94,32 @@ def render_cost() -> str:
         ["webhooks per batch", *(f"{load.batch_fill:.1f}" for load in loads)],
     ]
     return _build_table(["webhooks per month", *_format_volumes()], rows)
+
+
+def counting_per_million(volume: float, webhooks: int) -> float:
+    """Return the USD per million of counting the executions of so many active webhooks."""
+    load = replace(monthly_load(volume), webhooks=webhooks)
+    return _to_per_million(sum(counting_bill(volume, load).values()), volume)
+
+
+def count_webhooks_within(usd: float, volume: float) -> int:
+    """Return the number of active webhooks up to which counting costs at most this per million."""
+    return bisect(range(1, MILLION), usd, key=lambda webhooks: counting_per_million(volume, webhooks))
+
+
+def render_counting() -> str:
+    bills = [counting_bill(volume, monthly_load(volume)) for volume in VOLUMES]
+    rows = [
+        [unit, *(_format_usd(_to_per_million(bill[unit], volume)) for bill, volume in zip(bills, VOLUMES, strict=True))]
+        for unit in bills[0]
+    ]
+    rows.append(["**counting**", *(f"**{counting_per_million(volume, 1000):.2f}**" for volume in VOLUMES)])
+    for webhooks in (100, 10_000):
+        costs = (_format_usd(counting_per_million(volume, webhooks)) for volume in VOLUMES)
+        rows.append([f"with {webhooks:,} webhooks", *costs])
+    within = (f"{float(f'{count_webhooks_within(0.15, volume):.2g}'):,.0f}" for volume in VOLUMES)
+    rows.append(["webhooks at 0.15 per million", *within])
+    return _build_table(["USD per million, at a monthly volume of", *_format_volumes()], rows)
 
 
 def render_alternatives() -> str:
@@ -277,6 +306,7 @@ def _build_table(head: list[str], rows: Iterable[Row]) -> str:
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "cost": render_cost,
+    "counting": render_counting,
     "alternatives": render_alternatives,
     "levers": render_levers,
     "lean": render_lean,

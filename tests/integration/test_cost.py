@@ -4,9 +4,10 @@ import json
 import subprocess
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from benchmarks.cost import tolerance
-from benchmarks.usage import USAGE
+from benchmarks.usage import COUNTING, USAGE
 from tests.template import ROOT
 
 COUNT = """
@@ -17,14 +18,33 @@ print(json.dumps({kind: asdict(usage) for kind, usage in count_usage().items()})
 """
 """Runs in its own process, because Powertools has one logger per process."""
 
+COUNT_COUNTING = """
+import json
+from dataclasses import asdict
+from benchmarks.stats import count_usage
+print(json.dumps(asdict(count_usage())))
+"""
+
+
+def run(program: str) -> Any:
+    """Run a program and return its last line, which is JSON."""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
 
 def test_the_recorded_usage_matches_the_counted_usage() -> None:
-    result = subprocess.run([sys.executable, "-c", COUNT], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    counted = json.loads(result.stdout.splitlines()[-1])
+    counted = run(COUNT)
     assert counted.keys() == USAGE.keys()
     for kind, usage in counted.items():
         recorded = asdict(USAGE[kind])
         for name, value in usage.items():
             message = f"{kind}, {name}: see .venv/bin/python -m benchmarks cost, and benchmarks/usage.py"
             assert abs(value - recorded[name]) <= tolerance(name, recorded[name]), message
+
+
+def test_the_recorded_usage_of_counting_matches_the_counted_usage() -> None:
+    recorded = asdict(COUNTING)
+    for name, value in run(COUNT_COUNTING).items():
+        message = f"{name}: see .venv/bin/python -m benchmarks stats, and benchmarks/usage.py"
+        assert abs(value - recorded[name]) <= tolerance(name, recorded[name]), message

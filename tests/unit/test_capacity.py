@@ -14,6 +14,7 @@ from benchmarks.bill import (
     Capacity,
     Terms,
     count_key_rotations,
+    counting_bill,
     monthly_bill,
     monthly_load,
     read_units,
@@ -23,6 +24,7 @@ from benchmarks.bill import (
 from benchmarks.capacity import LOG_SECONDS, Deployment, Load, Receivers, ScaleUp, scale_up
 from benchmarks.prices import ALTERNATIVES, PRICES, Unit
 from benchmarks.quotas import QUOTAS, Quota
+from benchmarks.stats_model import Counting
 from benchmarks.usage import USAGE
 from docs import charts, tables
 from tests.template import ROOT, TEMPLATE
@@ -143,10 +145,42 @@ def test_provisioned_capacity_is_billed_whether_used_or_not() -> None:
 
 def test_infrequent_access_makes_storage_cheaper_and_writes_dearer() -> None:
     load = monthly_load(10**8)
-    usual, infrequent = monthly_bill(10**8, load), monthly_bill(10**8, load, Terms(infrequent=True))
+    usual = monthly_bill(10**8, load, Terms(counting=False))
+    infrequent = monthly_bill(10**8, load, Terms(counting=False, infrequent=True))
     registry = PRICES[Unit.WRITE_UNIT].of(30 * 86_400 * (load.failures + load.recovered))
     assert infrequent[Unit.WRITE_UNIT] - registry == pytest.approx(1.25 * (usual[Unit.WRITE_UNIT] - registry))
     assert infrequent[Unit.STORED_GB] == pytest.approx(0.4 * usual[Unit.STORED_GB])
+
+
+def test_one_webhook_is_counted_once_per_batch_and_hour() -> None:
+    """Its shard's batches are five minutes long; one in twelve begins before a full hour and ends after it."""
+    busy = Counting(executions=10, webhooks=1)
+    assert busy.webhooks_of_batches == near(1 / 300)
+    assert busy.hours_of_batches == near(13 / 12 / 300)
+    assert busy.items == near(1 / 3600)
+    assert Counting(executions=1000, webhooks=1).hours_of_batches > 2 * busy.hours_of_batches  # its batches are full
+
+
+def test_webhooks_with_rare_executions_are_counted_once_per_execution() -> None:
+    rare = Counting(executions=10, webhooks=10**7)
+    assert rare.webhooks_of_batches == near(10)
+    assert rare.hours_of_batches <= 10
+    assert rare.items == near(10)
+
+
+def test_counting_costs_at_most_15_cents_per_million() -> None:
+    """At 100 million a month, up to the number of active webhooks that docs/cost.md names."""
+    (named,) = re.findall(r"no more than about ([\d,]+) webhooks", (ROOT / "docs/cost.md").read_text())
+    assert int(named.replace(",", "")) == 1800 <= tables.count_webhooks_within(0.15, 10**8)
+    assert tables.counting_per_million(10**8, 1800) <= 0.15
+
+
+def test_a_deployment_that_does_not_count_pays_nothing_for_it() -> None:
+    load = monthly_load(10**8)
+    with_counts, without = (monthly_bill(10**8, load, Terms(counting=counting)) for counting in (True, False))
+    difference = sum(with_counts.values()) - sum(without.values())
+    assert difference == pytest.approx(sum(counting_bill(10**8, load).values()))
+    assert lean.to_terms({"CountExecutions": "false"}).counting is False
 
 
 def test_auto_scaling_adds_billed_alarms() -> None:
@@ -213,11 +247,11 @@ def test_the_readmes_prices_match_the_model() -> None:
     (claim,) = re.findall(r"From \$(\S+) per million webhooks .* to \$(\S+) at ten .* and \$(\S+) a month", readme)
     computed = tables.per_million(10**9), tables.per_million(10**7), standing_cost()
     assert tuple(map(float, claim)) == pytest.approx(computed, rel=0.1)
-    (claim,) = re.findall(r"hundred million a month it is \$(\S+), or \[\$(\S+) with six parameters\]", readme)
+    (claim,) = re.findall(r"hundred million a month it is \$(\S+), or \[\$(\S+) with seven parameters\]", readme)
     assert tuple(map(float, claim)) == pytest.approx(
         (tables.per_million(10**8), tables.lean_per_million(10**8)), rel=0.1
     )
-    assert len(lean.read_overrides()) == 6
+    assert len(lean.read_overrides()) == 7
 
 
 def test_every_table_is_in_a_document() -> None:
