@@ -35,7 +35,7 @@ USAGE: Final[dict[str, Usage]] = {
         decrypts=1, read_units=0.5, write_units=2, summary_bytes=312, index_bytes=260, log_bytes=18, sent_bytes=1414
     ),
     "failed": Usage(
-        sqs_requests=0.1, write_units=5, summary_bytes=394, index_bytes=653, details_bytes=854, log_bytes=466,
+        sqs_requests=0.1, write_units=5, summary_bytes=394, index_bytes=653, details_bytes=854, log_bytes=495,
         sent_bytes=1424,
     ),
     "retried": Usage(

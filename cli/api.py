@@ -52,11 +52,15 @@ class Api:
         self._call("DELETE", path)
 
     def list_executions(
-        self, webhook_id: str, *, since: datetime | None = None, status: str | None = None, limit: int = 200
+        self, webhook_id: str, *, since: datetime | None = None, limit: int = 200, **filters: str
     ) -> Iterator[dict[str, Any]]:
-        """Yield a webhook's executions, newest first, fetched in pages of `limit`."""
-        filters = {"from": format_time(since) if since else None, "status": status}
-        return self._list(f"/webhooks/{quote_segment(webhook_id)}/executions", "executions", limit=limit, **filters)
+        """Yield a webhook's executions, newest first, fetched in pages of `limit`.
+
+        `filters` are query parameters of the API, such as `status`.
+        """
+        path = f"/webhooks/{quote_segment(webhook_id)}/executions"
+        selection = {"from": format_time(since) if since else None, **filters}
+        return self._list(path, "executions", limit=limit, **selection)
 
     def list_webhooks(self) -> Iterator[dict[str, Any]]:
         """Yield all registered webhooks, ordered by ID."""

@@ -9,7 +9,8 @@ from cli.output import Output
 from cli.stack import Stack
 from cli.times import parse_duration, parse_time
 from hooklog.access.grants import Scope
-from hooklog.errors import InvalidMessage
+from hooklog.errors import ErrorType, InvalidMessage, InvalidRequest
+from hooklog.executions.filters import PARSERS
 from hooklog.messages.fields import read_url
 
 Command = Callable[[Stack, argparse.Namespace, Output], None]
@@ -122,6 +123,27 @@ def _add_failures_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook", nargs="?", help="webhook ID; default: all, read from the sender's log group")
     command.add_argument("--since", type=parse_time, default="1h", metavar="TIME", help=f"{_TIME_HELP}; default 1h")
     command.add_argument("--limit", type=_parse_count, default=100, metavar="N", help="show the newest N; default 100")
+    _add_filter(command, "event_type", "TYPE", "an event type, or 'order.*' for all that begin with order.")
+    _add_filter(command, "result", "RESULT", "a status such as 404, a class such as 5xx, or 0 for no response")
+    _add_filter(command, "error_type", "TYPE", f"one of {', '.join(ErrorType)}")
+
+
+def _add_filter(command: argparse.ArgumentParser, name: str, metavar: str, accepted: str) -> None:
+    option = f"--{name.replace('_', '-')}"
+    command.add_argument(option, type=_check_filter(name), metavar=metavar, help=f"show only these: {accepted}")
+
+
+def _check_filter(name: str) -> Callable[[str], str]:
+    """Return a check of a filter's text, which the API would reject too."""
+
+    def check(text: str) -> str:
+        try:
+            PARSERS[name](text)
+        except InvalidRequest as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return check
 
 
 def _add_stats_options(command: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
@@ -16,16 +16,49 @@ from cli.output import Column, Output, Record
 from cli.sender_log import EXECUTION_FAILED, SenderLog
 from cli.stack import Stack
 from cli.times import executed_at
+from hooklog.errors import ErrorType
+from hooklog.executions.filters import PARSERS, Filters
 
 _POLL_SECONDS: Final = 1.0
+LABELS: Final[Mapping[str, str]] = {
+    ErrorType.DNS_FAILURE: "DNS failed",
+    ErrorType.CONNECTION_REFUSED: "Connection refused",
+    ErrorType.CONNECT_TIMEOUT: "Timed out",
+    ErrorType.TLS_ERROR: "TLS failed",
+    ErrorType.BLOCKED_ADDRESS: "Blocked address",
+    ErrorType.INVALID_URL: "Not sent: invalid URL",
+    ErrorType.READ_TIMEOUT: "Timed out",
+    ErrorType.DEADLINE_EXCEEDED: "Timed out",
+    ErrorType.CONNECTION_RESET: "Connection closed",
+    ErrorType.PROTOCOL_ERROR: "Invalid response",
+    ErrorType.TRANSFORMATION_ERROR: "Not sent: transformation failed",
+    ErrorType.UNKNOWN_WEBHOOK: "Not sent: unknown webhook",
+    ErrorType.DISABLED_WEBHOOK: "Not sent: webhook disabled",
+}
+"""What tables show instead of a hard error's result, which is 0. The History page has the same labels."""
+
+FAILURE_FILTERS: Final = ("event_type", "result", "error_type")
+"""The filters of `failures`, as the API names them."""
+
 _LATE: Final = timedelta(seconds=120)
 """How much later an execution may be logged than one that started after it."""
 
 
 def format_outcome(record: Record) -> Text:
     if record["success"]:
-        return Text("success", "green")
-    return Text("hard error" if record["hard_error"] else "failure", "red")
+        return Text("skipped" if record.get("skipped") else "success", "green")
+    return Text(_describe_hard_error(record) if record["hard_error"] else "failure", "red")
+
+
+def _format_reason(record: Record) -> str:
+    """Return a failure's status, or what kind of hard error it was."""
+    return str(record["result"] or _describe_hard_error(record))
+
+
+def _describe_hard_error(record: Record) -> str:
+    """Return the label of its type; executions of an earlier release may have none."""
+    error_type = record.get("error_type") or "hard error"
+    return LABELS.get(error_type, error_type)
 
 
 def format_attempt(record: Record) -> str:
@@ -46,7 +79,7 @@ FAILURE_COLUMNS: Final[tuple[Column, ...]] = (
     ("Webhook", lambda one: one["webhook_id"]),
     ("Execution", lambda one: one["execution_id"]),
     ("Attempt", format_attempt),
-    ("Reason", lambda one: one.get("error_type") or (str(one["result"]) if one["result"] else "hard error")),
+    ("Reason", _format_reason),
     ("Duration", lambda one: f"{one['duration_ms']} ms"),
 )
 
@@ -106,26 +139,33 @@ def _indent_body(name: str, value: Any) -> Any:
 
 
 def failures(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print failed executions, newest first.
+    """Print the failed executions that the filters select, newest first.
 
     One webhook's come from the API, all webhooks' from the sender's log group.
     """
-    found = (_read_api if arguments.webhook else _read_log)(stack, arguments, output)
+    given = {name: getattr(arguments, name) for name in FAILURE_FILTERS}
+    filters = {name: text for name, text in given.items() if text is not None}
+    found = (_read_api if arguments.webhook else _read_log)(stack, arguments, filters, output)
     output.print_table(FAILURE_COLUMNS, list(islice(found, arguments.limit)))
     if next(found, None):
         output.print_note(f"There are more than {arguments.limit}: raise --limit or shorten --since")
 
 
-def _read_api(stack: Stack, arguments: argparse.Namespace, _: Output) -> Iterator[Record]:
+def _read_api(stack: Stack, arguments: argparse.Namespace, filters: Mapping[str, str], _: Output) -> Iterator[Record]:
     size = min(arguments.limit + 1, 200)
-    return Api(stack).list_executions(arguments.webhook, since=arguments.since, status="failure", limit=size)
+    filters = {"status": "failure", **filters}
+    return Api(stack).list_executions(arguments.webhook, since=arguments.since, limit=size, **filters)
 
 
-def _read_log(stack: Stack, arguments: argparse.Namespace, output: Output) -> Iterator[Record]:
+def _read_log(
+    stack: Stack, arguments: argparse.Namespace, filters: Mapping[str, str], output: Output
+) -> Iterator[Record]:
     log = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"])
+    selected = Filters(**{name: PARSERS[name](text) for name, text in filters.items()})
     with output.stderr.status("reading the sender's log") as status:
         lines = []
         for event in log.read_lines(arguments.since, EXECUTION_FAILED):
-            lines.append({"executed_at": executed_at(event.line["execution_id"]), **event.line})
-            status.update(f"reading the sender's log: {len(lines)} failures")
+            if selected.accept_failure(event.line):
+                lines.append({"executed_at": executed_at(event.line["execution_id"]), **event.line})
+                status.update(f"reading the sender's log: {len(lines)} failures")
     return iter(sorted(lines, key=lambda line: str(line["execution_id"]), reverse=True))

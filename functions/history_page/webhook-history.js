@@ -389,11 +389,11 @@ const NO_RESPONSE = {
 	tls_error: "TLS failed",
 	connection_reset: "Connection closed",
 	protocol_error: "Invalid response",
-	blocked_address: "Not sent",
-	invalid_url: "Not sent",
-	transformation_error: "Not sent",
-	unknown_webhook: "Not sent",
-	disabled_webhook: "Not sent",
+	blocked_address: "Blocked address",
+	invalid_url: "Not sent: invalid URL",
+	transformation_error: "Not sent: transformation failed",
+	unknown_webhook: "Not sent: unknown webhook",
+	disabled_webhook: "Not sent: webhook disabled",
 };
 
 function describeResult({ skipped, result, error_type: listed, error }) {

@@ -35,7 +35,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 def list_executions(request: Request) -> Mapping[str, Any]:
     query, limit, after = request.executions_page
     page = history.list_executions(query, limit, after)
-    return {"executions": page.executions, "next_cursor": make_cursor(query, page.more_after)}
+    searched_to = {"searched_to": page.searched_to(query)} if query.is_filtered else {}
+    return {"executions": page.executions, "next_cursor": make_cursor(query, page.more_after), **searched_to}
 
 
 def get_execution(request: Request) -> Mapping[str, Any]:

@@ -154,6 +154,7 @@ def build_log_fields(execution: Execution) -> dict[str, Any]:
     return {
         "webhook_id": execution.webhook_id,
         "message_id": delivery.message.message_id,
+        "event_type": delivery.message.event_type,
         "execution_id": execution.execution_id,
         "trigger": str(execution.trigger),
         "attempt": delivery.attempt,

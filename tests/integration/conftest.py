@@ -7,6 +7,7 @@ import pytest
 
 from tests.aws import Endpoint, MockAws
 from tests.faults import FaultyService
+from tests.history import Write, get_writer
 from tests.receiver import Receiver
 from tests.webhooks import Api
 
@@ -19,6 +20,11 @@ def listing(aws: MockAws) -> Endpoint:
 @pytest.fixture
 def getting(aws: MockAws) -> Endpoint:
     return aws.endpoint("get_execution")
+
+
+@pytest.fixture
+def write(aws: MockAws) -> Write:
+    return get_writer(aws)
 
 
 @pytest.fixture

@@ -18,9 +18,15 @@ from unittest.mock import patch
 import pytest
 
 from benchmarks.counting import Request, Tally, count_units, measure_size
+from hooklog.delivery.delivery import Response
+from hooklog.executions.execution import Trigger
+from hooklog.executions.history import MAX_READ
+from hooklog.executions.log import Retention, build_summary_put
+from hooklog.messages.call import Call
 from tests import dynalite
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
+from tests.history import MESSAGE, execution, record
 from tests.proxy import AwsRequest, AwsResponse, Proxy
 from tests.receiver import Receiver
 
@@ -165,6 +171,33 @@ def test_a_page_of_50_costs_what_is_documented(
     path = {"webhook_id": fields.get("webhook_id", WEBHOOK)}
     page = call_api(aws, meter, "list_executions", path, parameters=parameters)
     assert len(page["executions"]) == PAGE
+    assert meter.read_units == meter.modelled().read_units == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "expected"),
+    [
+        pytest.param({}, 200, 0, id="successes"),
+        pytest.param({}, 500, 0, id="failures"),
+        pytest.param({**IDS, "event_type": LONG}, 500, 0, id="failures with ids and event types of 128 characters"),
+    ],
+)
+def test_a_filtered_page_costs_at_most_what_is_documented(
+    aws: MockAws, meter: Meter, fields: dict[str, Any], code: int, expected: float
+) -> None:
+    names = {"webhook_id": WEBHOOK, "message_id": "order-1742", "event_type": "order.created", **fields}
+    message = MESSAGE._replace(**names)
+    response = Response(code, {}, b"", truncated=False, length=0)
+    for start in range(0, MAX_READ + 25, 25):
+        delivery = execution(start).delivery._replace(call=Call.from_message(message), response=response)
+        items: Any = [
+            {"PutRequest": {"Item": dict(build_summary_put(record(delivery, Trigger.RETRY), Retention(90, 30)).item)}}
+            for _ in range(25)
+        ]
+        aws.dynamodb.batch_write_item(RequestItems={aws.refs["Executions"]: items})
+    path = {"webhook_id": names["webhook_id"]}
+    page = call_api(aws, meter, "list_executions", path, parameters={"event_type": "order.paid"})
+    assert (page["executions"], page["next_cursor"] is None) == ([], False)
     assert meter.read_units == meter.modelled().read_units == expected
 
 

@@ -174,6 +174,51 @@ def test_stats_of_a_period_that_the_api_refuses_is_wrong_usage(api: FakeApi) -> 
     assert failure.value.code == ExitCode.USAGE
 
 
+def test_failures_of_one_webhook_are_filtered_by_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    api.responses = [
+        (200, {"executions": [], "next_cursor": "next", "searched_to": "2026-11-24T03:00:00.000000Z"}),
+        (200, {"executions": [execution(1)], "next_cursor": None, "searched_to": "2026-11-24T02:00:00.000000Z"}),
+    ]
+    run("failures acme.orders --since 2026-11-24T02:00Z --event-type order.* --result 0 --error-type tls_error", api)
+    assert printed(capsys) == ([execution(1)], "")
+    asked = {"limit": "101", "status": "failure", "from": "2026-11-24T02:00:00.000000Z"}
+    asked |= {"event_type": "order.*", "result": "0", "error_type": "tls_error"}
+    assert [parameters for _, parameters, _ in api.requests] == [asked, {**asked, "cursor": "next"}]
+
+
+LOGGED: list[dict[str, Any]] = [
+    {"event_type": "order.created", "result": 503},
+    {"event_type": "order.paid", "result": 404},
+    {"event_type": None, "result": 0, "error_type": "read_timeout"},
+    {"event_type": "order", "result": 0, "error_type": "tls_error"},
+    {"result": 0, "error_type": "read_timeout"},  # of an earlier release
+]
+
+
+@pytest.mark.parametrize(
+    ("options", "selected"),
+    [
+        ("", [0, 1, 2, 3, 4]),
+        ("--event-type order.*", [0, 1]),
+        ("--event-type order", [3]),
+        ("--result 5xx", [0]),
+        ("--result 404", [1]),
+        ("--result 0", [2, 3, 4]),
+        ("--error-type read_timeout", [2, 4]),
+        ("--error-type tls_error --event-type order --result 0", [3]),
+        ("--error-type tls_error --event-type order.*", []),
+        ("--error-type tls_error --result 503", []),
+    ],
+)
+def test_failures_of_all_webhooks_are_filtered(
+    capsys: pytest.CaptureFixture[str], options: str, selected: list[int]
+) -> None:
+    lines = [{"event": "execution_failed", **execution(9 - n), **fields} for n, fields in enumerate(LOGGED)]
+    run(f"failures {options}", logs=Logs(*lines))
+    wanted = [execution(9 - number)["execution_id"] for number in selected]
+    assert [one["execution_id"] for one in printed(capsys)[0]] == wanted
+
+
 def test_top_reads_the_lines_of_its_window(capsys: pytest.CaptureFixture[str]) -> None:
     batch = {"event": "batch_processed", "delivered": 1, "failed": 0}
     run("top --once --window 5m", logs=Logs(batch, batch, ages=(600, 60)))

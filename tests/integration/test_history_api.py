@@ -3,73 +3,18 @@
 import base64
 import json
 import os
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from unittest.mock import patch
 
 import pytest
 
-from hooklog.aws import connect_dynamodb
-from hooklog.delivery.delivery import Delivery, Response
+from hooklog.delivery.delivery import Response
 from hooklog.errors import ErrorType, HardError
-from hooklog.executions.details import DetailsRow
-from hooklog.executions.execution import Execution, Trigger, generate_execution_id
-from hooklog.executions.log import Retention, build_puts
-from hooklog.executions.log import write as write_log
-from hooklog.executions.rows import ExecutionRow
+from hooklog.executions.execution import Trigger
 from hooklog.messages.call import Call
-from hooklog.messages.message import Message
 from tests.aws import Endpoint, MockAws
 from tests.events import api_event
+from tests.history import MESSAGE, Reply, Write, execution, page, pages, record
 from tests.logs import logged_events
-
-START = datetime(2026, 11, 23, 17, 36, 0, 123456, tzinfo=UTC)
-
-MESSAGE = Message("acme.orders", "msg_1", "https://example.com/", b'{"order":1742}', {}, "order.created", 15)
-
-Write = Callable[[list[Execution]], None]
-Reply = tuple[int, dict[str, Any]]
-
-
-@pytest.fixture
-def write(aws: MockAws) -> Write:
-    connection = connect_dynamodb()
-    ExecutionRow.attach(connection, aws.refs["Executions"])
-    DetailsRow.attach(connection, aws.refs["ExecutionDetails"])
-
-    def write(executions: list[Execution]) -> None:
-        assert write_log(connection, build_puts(executions, Retention(90, 30), details_of_all=False)) is None
-
-    return write
-
-
-def record(delivery: Delivery, trigger: Trigger) -> Execution:
-    return Execution(generate_execution_id(delivery.started_at), delivery, trigger, queue_message_id="queue-1")
-
-
-def execution(second: float, status: int = 200, webhook_id: str = "acme.orders") -> Execution:
-    answer = Response(status, {"Server": "x"}, b"no", truncated=False, length=2)
-    call = Call.from_message(MESSAGE._replace(webhook_id=webhook_id))
-    return record(
-        Delivery(call, 1, START + timedelta(seconds=second), 87, {"webhook-id": "msg_1"}, answer, None),
-        Trigger.EVENT,
-    )
-
-
-def page(app: Endpoint, webhook_id: str = "acme.orders", **parameters: str) -> Reply:
-    parameters = {name.rstrip("_"): value for name, value in parameters.items()}
-    response = app.lambda_handler(api_event({"webhook_id": webhook_id}, parameters), None)
-    return response["statusCode"], json.loads(response["body"])
-
-
-def pages(app: Endpoint, **parameters: str) -> Iterator[list[str]]:
-    cursor: str | None = ""
-    while cursor is not None:
-        status, body = page(app, **parameters, **({"cursor": cursor} if cursor else {}))
-        assert status == 200, body
-        yield [shown["execution_id"] for shown in body["executions"]]
-        cursor = body["next_cursor"]
 
 
 def get(app: Endpoint, execution_id: str, webhook_id: str = "acme.orders") -> Reply:

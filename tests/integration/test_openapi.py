@@ -10,9 +10,9 @@ from openapi_spec_validator import validate
 
 from hooklog.access.routes import ROUTES
 from hooklog.api.request import DEFAULT_LIMIT, MAX_LIMIT
-from hooklog.errors import ApiError, Conflict, ErrorType
+from hooklog.errors import ApiError, Conflict, ErrorType, InvalidRequest
 from hooklog.executions.execution import Trigger
-from hooklog.executions.history import Status
+from hooklog.executions.filters import PARSERS, Status
 from hooklog.messages.fields import MAX_URL_LENGTH
 from hooklog.version import __version__
 from tests import template
@@ -102,10 +102,43 @@ def test_the_document_accepts_what_the_code_accepts() -> None:
     parameters = {parameter["name"]: parameter["schema"] for parameter in operations()["GET", LIST]["parameters"]}
     assert parameters["limit"] == {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
     assert parameters["status"]["enum"] == list(Status)
+    assert resolved(parameters["error_type"])["enum"] == SCHEMAS["HardErrorReason"]["properties"]["type"]["enum"]
     assert SCHEMAS["Page"]["properties"]["executions"]["maxItems"] == MAX_LIMIT
     assert SCHEMAS["Trigger"]["enum"] == list(Trigger)
     assert sorted(SCHEMAS["HardErrorReason"]["properties"]["type"]["enum"]) == sorted(ErrorType)
     assert SCHEMAS["Execution"]["properties"]["url"]["maxLength"] == MAX_URL_LENGTH
+
+
+FILTER_VALUES = [
+    *(("event_type", each) for each in ("a", "order.created", "order.*", "!", "e" * 128, "e" * 127 + ".*", "..*")),
+    *(("event_type", each) for each in ("", "*", ".*", "order.*.x", "o*", "a b", "e" * 129, "ö")),
+    *(("result", each) for each in ("0", "404", "042", "999", "1xx", "9xx")),
+    *(("result", each) for each in ("", "00", "000", "99", "0xx", "5XX", "1000", "-1", "\u0664\u0660\u0664")),
+    *(("error_type", each) for each in (*ErrorType, "", "timeout")),
+    *(("status", each) for each in (*Status, "", "failed")),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), FILTER_VALUES)
+def test_a_filter_takes_the_documented_values(name: str, value: str) -> None:
+    (schema,) = (each["schema"] for each in operations()["GET", LIST]["parameters"] if each["name"] == name)
+    try:
+        PARSERS[name](value)
+    except InvalidRequest:
+        assert not validator(schema).is_valid(value)
+    else:
+        check(value, schema)
+
+
+def test_a_filtered_page_is_returned_as_documented(aws: MockAws, receiver: Receiver) -> None:
+    log(aws, receiver.refused_url, receiver.url("/status/200"), receiver.url("/status/410"))
+    listing = reader(aws, LIST)
+    for limit, searched_to in (("1", "the failure's time"), ("2", None)):
+        event = api_event({"webhook_id": WEBHOOK}, {"status": "failure", "limit": limit})
+        body = check_response(LIST, listing.lambda_handler(event, None), 200)
+        assert body["searched_to"] == (searched_to and body["executions"][0]["executed_at"])
+    refused = next(one for one in body["executions"] if one["hard_error"])
+    assert (refused["result"], refused["error_type"]) == (0, "connection_refused")
 
 
 def test_every_error_is_in_the_document() -> None:

@@ -211,9 +211,8 @@ def test_the_log_lines_name_the_failure_without_content(
     app: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "s3cr3t-t0ken"
-    body = message(
-        receiver.url("/status/500", body=secret), headers={"Authorization": secret}, payload=secret, message_id="msg_1"
-    )
+    url, headers = receiver.url("/status/500", body=secret), {"Authorization": secret}
+    body = message(url, headers=headers, payload=secret, message_id="msg_1", event_type="order.created")
     send(app, body, '{"payload": "' + secret)
     written = [app.logger.registered_formatter.format(log) for log in caplog.records if log.name == "hooklog"]
     lines = [json.loads(line) for line in written]
@@ -221,7 +220,7 @@ def test_the_log_lines_name_the_failure_without_content(
     assert {line["event"] for line in lines} == {"execution_failed", "message_dead_lettered", "batch_processed"}
     failed = next(line for line in lines if line["event"] == "execution_failed")
     assert (failed["webhook_id"], failed["message_id"], failed["result"]) == ("acme.orders", "msg_1", 500)
-    assert failed["status_class"] == "5xx"
+    assert (failed["status_class"], failed["event_type"]) == ("5xx", "order.created")
     assert failed["queue_ms"] > 0
 
 

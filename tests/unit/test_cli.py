@@ -19,12 +19,13 @@ from rich.console import Console
 from cli.__main__ import main
 from cli.arguments import build_parser
 from cli.failure import ExitCode
-from cli.history import FAILURE_COLUMNS
+from cli.history import FAILURE_COLUMNS, LABELS, TAIL_COLUMNS
 from cli.output import Output
 from cli.sender_log import EXECUTION_FAILED
 from cli.stats import build_table, draw_sparklines
 from cli.times import executed_at, format_time, parse_duration, parse_time
 from cli.top import render, summarise
+from hooklog.errors import ErrorType
 from tests.template import ROOT
 
 
@@ -93,6 +94,9 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
         "stats acme.orders --interval week",
         "send --header X-Shop",
         "send --timeout soon",
+        "failures --result 5XX",
+        "failures acme.orders --event-type order.*.x",
+        "failures --error-type timeout",
     ],
 )
 def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +260,7 @@ FAILURE: Mapping[str, Any] = {
 def test_a_table_contains_every_value(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=False).print_table(FAILURE_COLUMNS, [FAILURE])
     printed = capsys.readouterr().out
-    for shown in ("acme.[red]orders", FAILURE["execution_id"], "retry 5", "dns_failure", "87 ms"):
+    for shown in ("acme.[red]orders", FAILURE["execution_id"], "retry 5", "DNS failed", "87 ms"):
         assert shown in printed
 
 
@@ -274,7 +278,7 @@ def test_ids_are_never_cut_however_narrow_the_terminal(width: int) -> None:
     """An ID that is cut or wrapped cannot be pasted into `hooklog show`."""
     output = terminal(width)
     output.print_table(FAILURE_COLUMNS, [FAILURE])
-    for shown in (FAILURE["webhook_id"], FAILURE["execution_id"], "dns_failure"):
+    for shown in (FAILURE["webhook_id"], FAILURE["execution_id"], "DNS failed"):
         assert shown in printed(output)
     assert ("┃" in printed(output)) == (width >= 120)
 
@@ -318,12 +322,44 @@ def test_top_shows_the_requested_number_of_rows() -> None:
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [({}, "dns_failure"), ({"error_type": None}, "hard error"), ({"error_type": None, "result": 503}, "503")],
+    [
+        ({}, "DNS failed"),
+        ({"error_type": "read_timeout"}, "Timed out"),
+        ({"error_type": "unknown_webhook"}, "Not sent: unknown webhook"),
+        ({"error_type": "of_a_later_release"}, "of_a_later_release"),
+        ({"error_type": None}, "hard error"),
+        ({"error_type": None, "result": 503}, "503"),
+    ],
 )
 def test_a_failure_has_a_reason(change: dict[str, Any], why: str) -> None:
     output = terminal(200)
     output.print_table(FAILURE_COLUMNS, [{**FAILURE, **change}])
     assert f"│ {why} " in printed(output)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({}, "  0  DNS failed  87 ms"),
+        ({"error_type": "deadline_exceeded"}, "  0  Timed out  87 ms"),
+        ({"error_type": "disabled_webhook"}, "  0  Not sent: webhook disabled  87 ms"),
+        ({"error_type": None}, "  0  hard error  87 ms"),
+        ({"result": 503, "hard_error": False, "error_type": None}, "503  failure  87 ms"),
+        ({"result": 204, "hard_error": False, "error_type": None, "success": True}, "204  success  87 ms"),
+        ({"hard_error": False, "error_type": None, "success": True, "skipped": True}, "  0  skipped  87 ms"),
+    ],
+)
+def test_a_followed_execution_has_its_outcome(change: dict[str, Any], outcome: str) -> None:
+    output = terminal(200)
+    output.print_row(TAIL_COLUMNS, {**FAILURE, **change})
+    assert printed(output).rstrip().endswith(f"retry 5    {outcome}")
+
+
+def test_the_history_page_has_the_same_labels() -> None:
+    script = (ROOT / "functions/history_page/webhook-history.js").read_text()
+    table = script.partition("const NO_RESPONSE = {")[2].partition("};")[0]
+    assert dict(re.findall(r'(\w+): "(.+)",', table)) == LABELS
+    assert LABELS.keys() == set(ErrorType)
 
 
 def test_json_is_one_record_per_line(capsys: pytest.CaptureFixture[str]) -> None:

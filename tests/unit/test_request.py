@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from hooklog.api.cursor import make_cursor, make_webhook_cursor
 from hooklog.api.request import MAX_BODY_LENGTH, MAX_LIMIT, Request
-from hooklog.errors import ApiError, InvalidRequest
-from hooklog.executions.history import Query, Status
+from hooklog.errors import ApiError, ErrorType, InvalidRequest
+from hooklog.executions.filters import PARSERS, Status
+from hooklog.executions.history import Query
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
 from tests.events import api_event
 
 TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)
-NAMES = frozenset({"limit", "cursor", "status", "from", "to"})
+NAMES = frozenset({"limit", "cursor", "from", "to", *PARSERS})
 
 TEXTS = st.text() | st.text("0123456789-+:.TZW _", max_size=40)
 IDS = st.from_regex(IDENTIFIER, fullmatch=True)
@@ -46,7 +47,7 @@ def test_any_parameter_is_checked(parameters: dict[str, str], webhook_id: str) -
         return
     assert IDENTIFIER.fullmatch(query.webhook_id)
     assert 1 <= limit <= MAX_LIMIT
-    assert query.status in {None, *Status}
+    assert query.filters.status in {None, *Status}
     assert all(TIME.fullmatch(at) for at in (query.since, query.until) if at is not None)
     assert after is None or EXECUTION_ID.fullmatch(after)
 
@@ -77,21 +78,32 @@ def test_any_time_of_iso_8601_is_read_as_utc(text: str) -> None:
     assert datetime.strptime(since, "%Y%m%dT%H%M%S.%f%z") == at
 
 
-QUERIES = st.builds(Query, IDS, st.sampled_from([None, *Status]), st.none(), st.none())
+CALLS = st.tuples(
+    IDS,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "status": st.sampled_from(Status),
+            "event_type": st.sampled_from(["order.created", "order.*", "order"]),
+            "result": st.sampled_from(["0", "404", "5xx"]),
+            "error_type": st.sampled_from(ErrorType),
+        },
+    ),
+)
+"""A webhook ID and filters."""
 
 
-def request_for(query: Query, cursor: str) -> Request:
-    return request({"cursor": cursor} | ({"status": query.status} if query.status else {}), query.webhook_id)
-
-
-@given(QUERIES, QUERIES, EXECUTION_IDS)
-def test_a_cursor_continues_only_its_own_query(query: Query, other: Query, after: str) -> None:
-    cursor = make_cursor(query, after)
+@given(CALLS, CALLS, EXECUTION_IDS)
+def test_a_cursor_continues_only_its_own_query(
+    call: tuple[str, dict[str, str]], other: tuple[str, dict[str, str]], after: str
+) -> None:
+    (webhook_id, filters), (other_id, other_filters) = call, other
+    cursor = make_cursor(request(filters, webhook_id).executions_page[0], after)
     assert cursor
-    assert request_for(query, cursor).executions_page[2] == after
-    if other != query:
+    assert request({**filters, "cursor": cursor}, webhook_id).executions_page[2] == after
+    if other != call:
         with pytest.raises(InvalidRequest, match="another query"):
-            _ = request_for(other, cursor).executions_page
+            _ = request({**other_filters, "cursor": cursor}, other_id).executions_page
 
 
 @given(TEXTS | st.from_regex(r"[A-Za-z0-9_-]{1,80}", fullmatch=True))

@@ -144,6 +144,7 @@ def test_a_row_of_an_earlier_release_is_read() -> None:
         "result": 0,
         "success": False,
         "hard_error": True,
+        "error_type": "dns_failure",
         "exhausted": True,
     }
     attempt = to_attempt(row)

@@ -42,9 +42,10 @@ _EXECUTIONS: Final = f"{_OWN}/executions"
 _EXECUTION: Final = f"{_EXECUTIONS}/{{execution_id}}"
 _LIST: Final = frozenset({"limit", "cursor"})
 _PERIOD: Final = frozenset({"from", "to"})
+_SELECTION: Final = _PERIOD | {"status", "event_type", "result", "error_type"}
 
 ROUTES: Final = (
-    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ, "read_api", "list_executions", _LIST | _PERIOD | {"status"}),
+    Route("GET", _EXECUTIONS, Scope.EXECUTIONS_READ, "read_api", "list_executions", _LIST | _SELECTION),
     Route("GET", _EXECUTION, Scope.EXECUTIONS_READ, "read_api", "get_execution"),
     Route("GET", "/messages/{message_id}/executions", Scope.EXECUTIONS_READ, "read_api", "list_message_executions"),
     Route("GET", f"{_OWN}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ, "read_api", "get_recovery"),

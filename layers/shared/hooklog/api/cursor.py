@@ -27,7 +27,7 @@ def read_cursor(cursor: str, query: Query | None) -> str:
     if not EXECUTION_ID.fullmatch(after):
         raise InvalidRequest("cursor is malformed; pass next_cursor unchanged")
     if query and not _belongs_to(query, fingerprint, after):
-        raise InvalidRequest("cursor belongs to another query; keep webhook, status, from and to unchanged")
+        raise InvalidRequest("cursor belongs to another query; change nothing but limit between pages")
     return after
 
 
@@ -64,5 +64,10 @@ def _decode(cursor: str) -> str:
 
 
 def _fingerprint(query: Query) -> str:
-    parts = [query.webhook_id, query.status, query.since, query.until]
+    """Return a hash of the query.
+
+    Filters that earlier releases did not have only count if they are given, so their cursors stay valid.
+    """
+    status, *later_filters = query.filters
+    parts = [query.webhook_id, status, query.since, query.until, *(later_filters if any(later_filters) else ())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -13,7 +13,8 @@ from hooklog.access.routes import WEBHOOK, Route
 from hooklog.api.cursor import read_cursor, read_webhook_cursor
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
-from hooklog.executions.history import Query, Status
+from hooklog.executions.filters import PARSERS, Filters
+from hooklog.executions.history import Query
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 
@@ -105,17 +106,19 @@ class Request(NamedTuple):
         Raises InvalidRequest with all invalid parameters.
         """
         webhook_id, errors = self.webhook_id, FieldErrors()
-        status = since = until = after = None
+        since = until = after = None
         limit = 0
+        filters: dict[str, Any] = {}
         with errors.of("limit"):
             limit = self._limit(MAX_LIMIT)
-        with errors.of("status"):
-            status = self._status()
+        for name, parse in PARSERS.items():
+            with errors.of(name):
+                filters[name] = None if (text := self.parameters.get(name)) is None else parse(text)
         with errors.of("from"):
             since = self._time("from")
         with errors.of("to"):
             until = self._time("to")
-        query = None if errors else Query(webhook_id, status, since, until)
+        query = None if errors else Query(webhook_id, Filters(**filters), since, until)
         with errors.of("cursor"):
             after = read_cursor(cursor, query) if (cursor := self.parameters.get("cursor")) is not None else None
         if query is None or errors:
@@ -161,9 +164,6 @@ class Request(NamedTuple):
         if not re.fullmatch(r"[0-9]{1,3}", limit) or not 1 <= int(limit) <= maximum:
             raise InvalidRequest(f"limit must be a whole number from 1 to {maximum}, not {limit!r:.80}")
         return int(limit)
-
-    def _status(self) -> Status | None:
-        return self._choose("status", {each.value: each for each in Status}, None)
 
     def _choose(self, name: str, choices: Mapping[str, _Choice], default: _Choice) -> _Choice:
         text = self.parameters.get(name)

@@ -1,4 +1,4 @@
 """The log of executions.
 
-In order: text, execution, masking, rows, details, attempts, log, history, erasure, failures.
+In order: text, execution, masking, rows, details, attempts, log, filters, history, erasure, failures.
 """

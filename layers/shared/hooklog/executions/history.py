@@ -1,7 +1,8 @@
 """The history: pages of a webhook's executions, and those of one message."""
 
-from collections.abc import Callable, Iterator
-from enum import StrEnum
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
+from operator import and_
 from typing import Any, Final, NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
@@ -11,19 +12,17 @@ from pynamodb.expressions.condition import Condition
 from hooklog.errors import NotFound
 from hooklog.executions.attempts import list_all_attempts
 from hooklog.executions.details import read_details
+from hooklog.executions.execution import iso_time
+from hooklog.executions.filters import Filters, Status
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow, Summary, get_error, to_summary
 
 MAX_READ: Final = 1000
-"""Executions read for one page. Only `status=success` reaches this maximum, if there are many failures between the
-successes. The page is then shorter than its limit, and its cursor continues from there."""
+"""Executions read for one page. Only a filtered page reaches this maximum, if it finds few matches. The page is then
+shorter than its limit, and its cursor continues from there."""
 
-
-class Status(StrEnum):
-    """A filter of the history."""
-
-    SUCCESS = "success"
-    FAILURE = "failure"
+_MIN_SIZE: Final = 100
+"""Executions of every request but a page's first."""
 
 
 class Query(NamedTuple):
@@ -33,39 +32,75 @@ class Query(NamedTuple):
     """
 
     webhook_id: str
-    status: Status | None = None
+    filters: Filters = Filters()
     since: str | None = None
     until: str | None = None
 
+    @property
+    def is_filtered(self) -> bool:
+        return self.filters != Filters()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no execution can match. DynamoDB rejects bounds in the wrong order."""
+        is_backwards = self.since is not None and self.until is not None and self.since >= self.until
+        return is_backwards or self.filters.contradict
+
 
 class Page(NamedTuple):
-    """Executions, newest first, and the last ID read if there are more."""
+    """Executions, newest first, and the last ID read if there may be more."""
 
     executions: list[Summary]
     more_after: str | None
 
+    def searched_to(self, query: Query) -> str | None:
+        """Return the time down to which no match is missing, in ISO 8601.
+
+        After the last page this is the beginning of the query; None if it has none.
+        """
+        last = self.more_after or query.since
+        return iso_time(last) if last else None
+
+
+class _Chunk(NamedTuple):
+    """The response to one request."""
+
+    items: list[Mapping[str, Any]]
+    """The matches, newest first, in DynamoDB's format."""
+    read_count: int
+    last_id: str | None
+    """The last execution read, whether it matches or not; None at the end of the query."""
+
 
 def list_executions(query: Query, limit: int, after: str | None) -> Page:
-    """List at most `limit` executions that are older than the one named `after`."""
-    if query.since and query.until and query.since >= query.until:
-        return Page([], None)  # DynamoDB rejects such bounds
-    found: list[Summary] = []
-    last_id: str | None = None
-    for count, row in enumerate(_read_rows(query, limit + 1, after), start=1):
-        matches = not (query.status is Status.SUCCESS and row.failed_id)
-        if matches and len(found) == limit:
-            return Page(found, last_id)
-        last_id = row.execution_id
-        if matches:
-            found.append(to_summary(row))
-        if count == MAX_READ:
-            return Page(found, last_id)
-    return Page(found, None)
+    """List at most `limit` executions that are older than the one named `after`.
+
+    One match more than `limit` shows that there is another page. Reads at most MAX_READ executions to find it, in
+    growing requests.
+    """
+    if query.is_empty:
+        return Page([], None)
+    found: list[Mapping[str, Any]] = []
+    last_id, size, unread = after, limit + 1, MAX_READ
+    while unread > 0:
+        chunk = _read_chunk(query, min(size, unread), last_id)
+        found += chunk.items
+        if len(found) > limit:
+            last_shown: str = found[limit - 1]["executed_at"]["S"]
+            return Page(_to_summaries(found[:limit]), min(last_shown, last_id or last_shown))
+        if chunk.last_id is None:
+            return Page(_to_summaries(found), None)
+        last_id, size, unread = chunk.last_id, max(2 * size, _MIN_SIZE), unread - chunk.read_count
+    return Page(_to_summaries(found), last_id)
 
 
-def _read_rows(query: Query, page_size: int, after: str | None) -> Iterator[ExecutionRow]:
-    """Read rows lazily, newest first."""
-    only_failures = query.status is Status.FAILURE
+def _to_summaries(items: Iterable[Mapping[str, Any]]) -> list[Summary]:
+    return [to_summary(ExecutionRow.from_raw_data(dict(item))) for item in items]
+
+
+def _read_chunk(query: Query, size: int, after: str | None) -> _Chunk:
+    """Read up to `size` executions, fewer if DynamoDB's response reaches 1 MB."""
+    only_failures = query.filters.select_failures
     source = ExecutionRow.failures if only_failures else ExecutionRow
     sort_key = ExecutionRow.failed_id if only_failures else ExecutionRow.execution_id
     start = after and {
@@ -76,11 +111,31 @@ def _read_rows(query: Query, page_size: int, after: str | None) -> Iterator[Exec
     rows = source.query(
         query.webhook_id,
         _build_condition(sort_key, query.since, query.until),
+        _build_filter(query.filters),
         scan_index_forward=False,
-        page_size=page_size,
+        page_size=size,
         last_evaluated_key=start or None,
     )
-    return iter(rows)
+    page = next(rows.page_iter)
+    last_key = page.get("LastEvaluatedKey")
+    return _Chunk(page["Items"], page["ScannedCount"], last_key["executed_at"]["S"] if last_key else None)
+
+
+def _build_filter(filters: Filters) -> Condition | None:
+    """Build the filter expression, which DynamoDB applies after reading. `status=failure` is in the choice of index."""
+    conditions: list[Condition] = []
+    if filters.status is Status.SUCCESS:
+        conditions.append(ExecutionRow.failed_id.does_not_exist())
+    if event_type := filters.event_type:
+        attribute = ExecutionRow.event_type
+        conditions.append(
+            attribute.startswith(event_type.text) if event_type.is_prefix else attribute == event_type.text
+        )
+    if filters.result:
+        conditions.append(ExecutionRow.result.between(*filters.result))
+    if filters.error_type:
+        conditions.append(ExecutionRow.error_type == str(filters.error_type))
+    return reduce(and_, conditions) if conditions else None
 
 
 def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str | None) -> Condition | None:

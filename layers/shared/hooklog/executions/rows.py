@@ -35,6 +35,8 @@ class Summary(TypedDict):
     result: int
     success: bool
     hard_error: bool
+    error_type: NotRequired[str]
+    """The type of a hard error."""
     next_attempt_at: NotRequired[str]
     """When its retry is due."""
     skipped: NotRequired[bool]

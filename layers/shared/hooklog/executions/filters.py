@@ -1,0 +1,123 @@
+"""The filters of the history: their texts in the API and the command line, and what they select."""
+
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from hooklog.errors import ErrorType, InvalidRequest
+from hooklog.messages.fields import is_event_type
+
+_PREFIX_END: Final = ".*"
+_STATUS: Final = re.compile(r"(?!000)[0-9]{3}")
+_CLASS: Final = re.compile(r"[1-9]xx")
+
+
+class Status(StrEnum):
+    """Whether executions succeeded. A skipped execution is a success."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+
+
+class EventTypes(NamedTuple):
+    """One event type, or all that begin with a prefix."""
+
+    text: str
+    is_prefix: bool = False
+
+    def include(self, event_type: str | None) -> bool:
+        if event_type is None:
+            return False
+        return event_type.startswith(self.text) if self.is_prefix else event_type == self.text
+
+
+class Results(NamedTuple):
+    """A range of results, including both ends."""
+
+    lowest: int
+    highest: int
+
+    def include(self, result: int) -> bool:
+        return self.lowest <= result <= self.highest
+
+
+_SUCCESSES: Final = Results(200, 299)
+_NO_RESPONSE: Final = Results(0, 0)
+"""Hard errors and skipped executions."""
+
+
+class Filters(NamedTuple):
+    """What the listed executions have in common. None accepts every execution."""
+
+    status: Status | None = None
+    event_type: EventTypes | None = None
+    result: Results | None = None
+    error_type: ErrorType | None = None
+
+    @property
+    def select_failures(self) -> bool:
+        """Whether every selected execution is a failure."""
+        is_failed_result = self.result not in (None, _NO_RESPONSE) and not self._select_2xx
+        return self.status is Status.FAILURE or self.error_type is not None or is_failed_result
+
+    @property
+    def contradict(self) -> bool:
+        """Whether no execution can have all of this: a success with an error type, a failure with the result 200."""
+        select_successes = self.status is Status.SUCCESS or self._select_2xx
+        has_error_and_status = self.error_type is not None and self.result not in (None, _NO_RESPONSE)
+        return has_error_and_status or (select_successes and self.select_failures)
+
+    @property
+    def _select_2xx(self) -> bool:
+        return self.result is not None and _SUCCESSES.include(self.result.lowest)
+
+    def accept_failure(self, fields: Mapping[str, Any]) -> bool:
+        """Return whether they select the failure with these fields of its summary or log line."""
+        return (
+            self.status is not Status.SUCCESS
+            and (self.event_type is None or self.event_type.include(fields.get("event_type")))
+            and (self.result is None or self.result.include(fields["result"]))
+            and self.error_type in (None, fields.get("error_type"))
+        )
+
+
+def _parse_status(text: str) -> Status:
+    if text not in list(Status):
+        raise InvalidRequest(f"status must be success or failure, not {text!r:.80}")
+    return Status(text)
+
+
+def _parse_event_type(text: str) -> EventTypes:
+    name = text.removesuffix(_PREFIX_END)
+    if not is_event_type(name) or "*" in name:
+        rule = "a type without * such as order.created, or a prefix that ends in .* such as order.*"
+        raise InvalidRequest(f"event_type must be {rule}, of 1-128 visible ASCII characters, not {text!r:.80}")
+    return EventTypes(name) if name == text else EventTypes(f"{name}.", is_prefix=True)
+
+
+def _parse_result(text: str) -> Results:
+    if text == "0":
+        return _NO_RESPONSE
+    if _STATUS.fullmatch(text):
+        return Results(int(text), int(text))
+    if _CLASS.fullmatch(text):
+        return Results(int(text[0]) * 100, int(text[0]) * 100 + 99)
+    rule = "a status of three digits such as 404, a class such as 5xx, or 0 for no response"
+    raise InvalidRequest(f"result must be {rule}, not {text!r:.80}")
+
+
+def _parse_error_type(text: str) -> ErrorType:
+    for error_type in ErrorType:
+        if text == error_type:
+            return error_type
+    raise InvalidRequest(f"error_type must be one of {', '.join(ErrorType)}, not {text!r:.80}")
+
+
+PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "status": _parse_status,
+    "event_type": _parse_event_type,
+    "result": _parse_result,
+    "error_type": _parse_error_type,
+}
+"""The parser of each field of Filters. Raises InvalidRequest, which says what is allowed."""
