@@ -42,7 +42,7 @@ USAGE: Final[dict[str, Usage]] = {
         read_units=2, write_units=5, summary_bytes=374, index_bytes=296, log_bytes=16, sent_bytes=1424
     ),
     "failed, scheduled": Usage(
-        schedules=1, write_units=5, summary_bytes=395, index_bytes=655, details_bytes=854, log_bytes=467,
+        schedules=1, write_units=5, summary_bytes=395, index_bytes=655, details_bytes=854, log_bytes=496,
         sent_bytes=1420,
     ),
 }  # fmt: skip
