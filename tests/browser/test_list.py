@@ -41,7 +41,7 @@ def test_the_url_that_make_run_prints_shows_its_executions(
     expect(page.get_by_role("heading", name="demo.orders")).to_be_visible()
     expect(page.locator("tbody tr").nth(2)).to_be_visible()
     shown = page.locator("tbody .badge").all_text_contents()[:3]
-    assert sorted(shown) == ["0 · No response", "200", "500"]
+    assert sorted(shown) == ["0 · Connection refused", "200", "500"]
 
 
 def test_times_are_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
@@ -55,9 +55,9 @@ def test_times_are_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open,
     expect(shown).to_have_attribute("title", said)
 
 
-def test_a_result_of_0_says_that_there_was_no_response(opened: Open, orders: str) -> None:
+def test_a_result_of_0_says_why_there_was_no_response(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
-    expect(page.locator(".badge.unreached")).to_have_text("0 · No response")
+    expect(page.locator(".badge.unreached")).to_have_text("0 · Connection refused")
     expect(page.locator(".badge.unreached")).to_have_css("background-color", "rgb(255, 236, 204)")
 
 
@@ -65,7 +65,7 @@ def test_a_missing_response_shows_its_reason(opened: Open, orders: str, page: Pa
     reasons = {
         "read_timeout": "0 · Timed out",
         "dns_failure": "0 · DNS failed",
-        "disabled_webhook": "0 · Not sent",
+        "disabled_webhook": "0 · Not sent: webhook disabled",
         "a_later_type": "0 · No response",
     }
 

@@ -28,7 +28,7 @@ def test_scrolling_through_three_thousand_executions(opened: Open, stack: Stack,
     page.evaluate(LOAD_ALL)
     expect(rows).to_have_count(3_000)
     expect(more).to_be_hidden()
-    expect(page.locator(".scale")).to_contain_text("2571 succeeded, 429 failed")
+    expect(page.locator(".scale")).to_contain_text("2,571 succeeded, 429 failed")
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
     expect(rows.last).to_be_in_viewport()
     rows.last.locator("button").click()

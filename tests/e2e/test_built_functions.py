@@ -175,7 +175,7 @@ def test_the_authorizer_needs_only_the_layer(deployment: Deployment, tmp_path: P
 
 def test_every_function_has_a_test_here(deployment: Deployment) -> None:
     from_queues = {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
-    workers = {*from_queues, "CountExecutionsFunction", "AuthorizeFunction"}
+    workers = {*from_queues, "CountExecutionsFunction", "PublishEventsFunction", "AuthorizeFunction"}
     behind_the_api = {template.function_in(route.function) for route in ROUTES}
     assert template.functions().keys() == {*behind_the_api, *workers, "HistoryPageFunction"}
 

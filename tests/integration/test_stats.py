@@ -83,7 +83,7 @@ def test_other_routes_do_not_import_the_statistics(aws: MockAws) -> None:
     environment = {**os.environ, **aws.environment("ReadApiFunction"), "PYTHONPATH": folders}
     event = json.dumps({**api_event({"webhook_id": ID}), "httpMethod": "GET"})
     result = subprocess.run(
-        [sys.executable, "-c", LOADED], input=event, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-B", "-c", LOADED], input=event, env=environment, capture_output=True, text=True, check=True
     )
     assert json.loads(result.stdout.splitlines()[-1]) == []
 
