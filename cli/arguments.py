@@ -2,7 +2,8 @@
 
 import argparse
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cli import doctor, history, redrive, resend, send, stats, tokens, top, topics
 from cli.output import Output
@@ -148,8 +149,10 @@ def _check_filter(name: str) -> Callable[[str], str]:
 
 def _add_stats_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook", help="webhook ID")
-    command.add_argument("--since", type=parse_time, default="24h", metavar="TIME", help=f"{_TIME_HELP}; default 24h")
-    command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
+    now = datetime.now(UTC)  # for both ends, so that 366d are not longer than the API allows
+    time = partial(parse_time, now=now)
+    command.add_argument("--since", type=time, default="24h", metavar="TIME", help=f"{_TIME_HELP}; default 24h")
+    command.add_argument("--until", type=time, default=now, metavar="TIME", help="end; default: now")
     command.add_argument("--interval", choices=("hour", "day"), help="default: hour, or day from 3 days on")
 
 

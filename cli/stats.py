@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from rich.box import SIMPLE_HEAD
@@ -28,11 +28,10 @@ LAG: Final = "Counts lag behind executions by up to six minutes."
 
 def stats(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Print a webhook's counts: a sparkline, and a row per hour or day."""
-    until = arguments.until or datetime.now(UTC)
-    interval = arguments.interval or ("day" if until - arguments.since >= _BY_DAY_FROM else "hour")
+    interval = arguments.interval or ("day" if arguments.until - arguments.since >= _BY_DAY_FROM else "hour")
     found = Api(stack, Scope.EXECUTIONS_READ).get(
         f"/webhooks/{quote_segment(arguments.webhook)}/stats",
-        **{"from": format_time(arguments.since), "to": format_time(until), "interval": interval},
+        **{"from": format_time(arguments.since), "to": format_time(arguments.until), "interval": interval},
     )
     if output.as_json:
         output.print_json_lines(found["intervals"])

@@ -23,13 +23,13 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-def parse_time(text: str) -> datetime:
-    """Parse a time in the past: a duration ago, or an ISO 8601 time.
+def parse_time(text: str, now: datetime | None = None) -> datetime:
+    """Parse a time in the past: a duration before `now`, or an ISO 8601 time.
 
     A time without a time zone is in UTC. Raises argparse.ArgumentTypeError for anything else.
     """
     if _DURATION.fullmatch(text):
-        return datetime.now(UTC) - parse_duration(text)
+        return (now or datetime.now(UTC)) - parse_duration(text)
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError:

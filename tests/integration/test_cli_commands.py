@@ -166,6 +166,14 @@ def test_stats_counts_by_day_from_three_days_on(api: FakeApi, options: str, inte
     assert abs(period / timedelta(hours=1) - hours) < 0.1
 
 
+@pytest.mark.parametrize(("since", "days"), [("366d", 366), ("31d --interval hour", 31)])
+def test_the_longest_periods_of_stats_are_not_too_long(api: FakeApi, since: str, days: int) -> None:
+    api.responses = [(200, stats_of(1))]
+    run(f"stats acme.orders --since {since}", api)
+    ((_, asked, _),) = api.requests
+    assert datetime.fromisoformat(asked["to"]) - datetime.fromisoformat(asked["from"]) == timedelta(days=days)
+
+
 def test_stats_of_a_period_that_the_api_refuses_is_wrong_usage(api: FakeApi) -> None:
     advice = "a period by hour can have at most 31 days; use interval=day for longer ones"
     api.responses = [(400, {"error": {"code": "invalid_request", "message": advice, "field": "from"}})]

@@ -272,7 +272,6 @@ BROKEN: dict[str, Callable[[Record], object]] = {
     "no number": lambda record: record["dynamodb"]["NewImage"].update(result={"N": "many"}),
     "no time": lambda record: record["dynamodb"]["NewImage"].update(executed_at={"S": "#running"}),
     "no date": lambda record: record["dynamodb"]["NewImage"].update(executed_at={"S": "20261328T120000.0Z-1"}),
-    "unknown trigger": lambda record: record["dynamodb"]["NewImage"].update(trigger={"S": "moon"}),
     "no image but text": lambda record: record["dynamodb"].update(NewImage="text"),
     "no sequence number": lambda record: record["dynamodb"].pop("SequenceNumber"),
     "another sequence number": lambda record: record["dynamodb"].update(SequenceNumber="-1"),
@@ -350,6 +349,11 @@ class TestFaults:
         deliver(app, shard.event(records))
         assert totals(aws) == {(ID, HOUR): 2}
         assert logged_events(caplog).count("stream_records_invalid") == 1
+
+    def test_a_trigger_of_a_later_release_is_counted(self, aws: MockAws, app: ModuleType) -> None:
+        shard = Shard()
+        deliver(app, shard.event(shard.records(image(trigger={"S": "replay"}))))
+        assert totals(aws) == {(ID, HOUR): 1}
 
     def test_a_batch_is_one_line_and_a_failed_one_says_why(
         self, aws: MockAws, faulty: FaultyService, caplog: pytest.LogCaptureFixture

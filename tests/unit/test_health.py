@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hooklog.errors import ErrorType
 from hooklog.events.event import EventType, build_disabled, hour_of, is_exhausted
-from hooklog.events.health import MAX_PENDING, Health, add_exhausted, evaluate
+from hooklog.events.health import MAX_PENDING, Health, add_exhausted, evaluate, is_failing
 from hooklog.executions.execution import Trigger, compact_time
 from hooklog.executions.rows import StreamedExecution
 from hooklog.statistics.counts import Counts
@@ -79,14 +79,14 @@ def test_an_events_fields_say_what_happened() -> None:
     assert failing == {
         "type": "webhook.failing",
         "version": 1,
-        "event_id": "webhook.failing:acme.orders:2026-11-28T12",
+        "event_id": "webhook.failing:acme.orders:2026-11-28T14",
         "webhook_id": "acme.orders",
         "at": "2026-11-28T14:05:00.000000Z",
         "hour": "2026-11-28T12:00:00Z",
         "attempts": 10,
         "failed": 6,
     }
-    changed = {"type": "webhook.recovered", "event_id": "webhook.recovered:acme.orders:2026-11-28T13"}
+    changed = {"type": "webhook.recovered", "event_id": "webhook.recovered:acme.orders:2026-11-28T14"}
     counts = {"attempts": 9, "failed": 1, "hour": "2026-11-28T13:00:00Z", "failing_since": "2026-11-28T12:00:00Z"}
     assert recovered == {**failing, **changed, **counts}
 
@@ -128,6 +128,30 @@ def test_a_deferred_event_is_withdrawn_if_the_opposite_happens() -> None:
     assert events(again, NOW + timedelta(hours=1))[2:] == ["failing 14"], "in the next hour, not the one after"
 
 
+@pytest.mark.parametrize(
+    ("steps", "published"),
+    [
+        (["3/3", "3/7", "23/27"], ["failing", "recovered", "failing"]),
+        (["3/3", "3/7", "23/27", "23/50"], ["failing", "recovered"]),
+        (["3/3", "3/7", "23/27", "23/50", "40/67"], ["failing", "recovered", "failing"]),
+        (["3/3", "0/1", "20/21"], ["failing", "recovered", "failing"]),
+    ],
+)
+def test_what_an_hour_says_last_is_published_in_the_next_one(steps: list[str], published: list[str]) -> None:
+    health = Health()
+    for counts in steps:
+        health = evaluate(health, ID, {hour(): count(counts)}, NOW)
+    assert [event.rpartition(" ")[0] for event in events(health, NOW + timedelta(hours=1))] == published
+
+
+def test_a_webhook_that_fails_again_in_the_hour_of_its_recovery_recovers_again() -> None:
+    health = evaluate(Health(), ID, {hour(1): FAILS}, NOW - timedelta(hours=1))
+    for counts in ("0/1", "20/21", "20/121"):
+        health = evaluate(health, ID, {hour(1): FAILS, hour(): count(counts)}, NOW)
+    published = ["failing 13", "recovered 14", "failing 14", "recovered 14"]
+    assert (events(health, NOW + timedelta(hours=1)), health.failing_since) == (published, "")
+
+
 def test_a_withdrawn_recovery_leaves_the_webhook_failing_since_its_first_hour() -> None:
     hours = {hour(5): FAILS, hour(4): WORKS, hour(3): FAILS}
     health = evaluate(Health(), ID, hours, NOW)
@@ -158,14 +182,17 @@ def test_any_history_raises_at_most_one_event_of_a_type_an_hour(steps: list[tupl
     now += timedelta(hours=2)
     publish()
     assert health.pending == ()
-    for key in ("hour", "event_id"):
-        assert len({(event["type"], event[key]) for _, event in published}) == len(published)
+    assert len({event["event_id"] for _, event in published}) == len(published)
     assert len({(event["type"], slot) for slot, event in published}) == len(published)
     types = [event["type"] for _, event in published]
     assert (
         types == [str(EventType.FAILING), str(EventType.RECOVERED)] * (len(types) // 2) + types[len(types) // 2 * 2 :]
     )
     assert bool(health.failing_since) == (len(types) % 2 == 1)
+    if counts and is_failing(newest := counts[max(counts)]):
+        assert health.failing_since
+    elif counts and newest.succeeded > newest.failed:
+        assert not health.failing_since
 
 
 def execution(at: datetime = NOW, **changes: Any) -> StreamedExecution:
@@ -193,14 +220,26 @@ def test_an_exhausted_message_raises_an_event_once_an_hour() -> None:
     }
 
 
-def test_exhausted_messages_of_several_hours_wait_for_the_next_hour() -> None:
+def test_exhausted_messages_of_several_hours_raise_one_event_when_they_are_counted() -> None:
     health = Health()
-    for hours in (5, 4, 3, 2, 30):
+    for hours in (4, 5, 3, 2, 30):
         health = add_exhausted(health, execution(NOW - timedelta(hours=hours)), NOW)
-    assert (events(health), events(health, NOW + timedelta(hours=1))) == (
-        ["exhausted 09"],
-        ["exhausted 09", "exhausted 10"],
-    )
+    assert events(health) == events(health, NOW + timedelta(days=1)) == ["exhausted 10"]
+
+
+def test_an_exhausted_message_is_published_when_it_is_counted_hour_after_hour() -> None:
+    """The first one was counted in the hour after its execution."""
+    health = Health()
+    for hours in range(5):
+        now = NOW + timedelta(hours=hours)
+        health = add_exhausted(health, execution(now - timedelta(minutes=6 if hours == 0 else 1)), now)
+        assert len(health.due(now)) == hours + 1
+
+
+def test_an_earlier_hour_that_is_counted_later_raises_its_event() -> None:
+    health = add_exhausted(Health(), execution(NOW), NOW)
+    later = NOW + timedelta(hours=1)
+    assert events(add_exhausted(health, execution(NOW - timedelta(hours=2)), later), later)[1:] == ["exhausted 12"]
 
 
 @pytest.mark.parametrize("error_type", [None, *ErrorType])

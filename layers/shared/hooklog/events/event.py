@@ -41,18 +41,21 @@ def is_exhausted(execution: "StreamedExecution") -> bool:
 
     Tests are not, nor messages to a disabled or unknown webhook.
     """
-    return execution.exhausted and execution.trigger is not Trigger.TEST and execution.error_type not in _NOT_WANTED
+    return execution.exhausted and execution.trigger != Trigger.TEST and execution.error_type not in _NOT_WANTED
 
 
-def build_failing(webhook_id: str, hour: str, counts: "Counts", at: datetime) -> Event:
-    """Build the event of a webhook whose attempts in this hour failed."""
-    return _build(EventType.FAILING, webhook_id, hour, at, hour=_iso(hour), **_count(counts))
+def build_failing(webhook_id: str, hour: str, counts: "Counts", slot: str, at: datetime) -> Event:
+    """Build the event of a webhook whose attempts in this hour failed.
+
+    `slot` is the hour of the clock in which it may be published, the only event of its type.
+    """
+    return _build(EventType.FAILING, webhook_id, slot, at, hour=_iso(hour), **_count(counts))
 
 
-def build_recovered(webhook_id: str, hour: str, counts: "Counts", failing_since: str, at: datetime) -> Event:
-    """Build the event of a failing webhook whose attempts in this hour succeeded again."""
+def build_recovered(webhook_id: str, hour: str, counts: "Counts", failing_since: str, slot: str, at: datetime) -> Event:
+    """Build the event of a failing webhook whose attempts in this hour succeeded again. See `build_failing`."""
     since = {"failing_since": _iso(failing_since)}
-    return _build(EventType.RECOVERED, webhook_id, hour, at, hour=_iso(hour), **_count(counts), **since)
+    return _build(EventType.RECOVERED, webhook_id, slot, at, hour=_iso(hour), **_count(counts), **since)
 
 
 def build_exhausted(execution: "StreamedExecution", at: datetime) -> Event:

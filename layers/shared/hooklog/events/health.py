@@ -1,8 +1,8 @@
 """Decides from a webhook's counts when it fails and when it has recovered, without any access to AWS.
 
-A webhook raises at most one event of a type for each hour of its executions, and at most one in each hour of the clock.
-An event that comes too early for that is deferred to the next hour. If the opposite happens meanwhile, the deferred
-event is withdrawn, so that a webhook that flaps raises few events, and the last one published is true.
+A webhook raises at most one event of a type in each hour of the clock. `webhook.failing` or `webhook.recovered` that
+comes too early for that is deferred to the next hour. If the opposite happens meanwhile, the deferred event is
+withdrawn, so that a webhook that flaps raises few events, and the last one published is true.
 """
 
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ class Health(NamedTuple):
 
     def due(self, now: datetime) -> list[PendingEvent]:
         """Return the events to publish now."""
-        return [each for each in self.pending if not _is_deferred(each, now)]
+        return [each for each in self.pending if datetime.fromisoformat(each.due_at) <= now]
 
     def without(self, event_ids: frozenset[str]) -> "Health":
         """Return it without these pending events."""
@@ -94,12 +94,11 @@ def evaluate(health: Health, webhook_id: str, hours: Mapping[str, "Counts"], now
 
 
 def add_exhausted(health: Health, execution: "StreamedExecution", now: datetime) -> Health:
-    """Raise `message.exhausted`, unless another message of the hour has done so."""
-    event_type, hour = EventType.EXHAUSTED, get_hour(execution.execution_id)
-    is_old = hour < hour_of(now - MAX_AGE)
-    if is_old or hour <= health.last(event_type).hour or _find_deferred(health, event_type, now):
+    """Raise `message.exhausted`, unless another message has done so in this hour of the clock."""
+    slot, hour = hour_of(now), get_hour(execution.execution_id)
+    if hour < hour_of(now - MAX_AGE) or health.last(EventType.EXHAUSTED).slot >= slot:
         return health
-    return _raise(health, event_type, hour, build_exhausted(execution, now), now)
+    return _raise(health, EventType.EXHAUSTED, hour, slot, build_exhausted(execution, now))
 
 
 def is_failing(counts: "Counts") -> bool:
@@ -109,46 +108,48 @@ def is_failing(counts: "Counts") -> bool:
 
 
 def _evaluate_hour(health: Health, webhook_id: str, hour: str, counts: "Counts", now: datetime) -> Health:
-    last_failing, last_recovered = health.last(EventType.FAILING).hour, health.last(EventType.RECOVERED).hour
+    """Raise the event that follows from an hour, unless a later hour has said the opposite."""
     if health.failing_since:
-        if (
-            hour >= health.failing_since
-            and hour > last_recovered
-            and counts.attempts_succeeded > counts.attempts_failed
-        ):
-            event = build_recovered(webhook_id, hour, counts, health.failing_since, now)
-            return _change(health, EventType.RECOVERED, hour, event, now)
-    elif hour > last_failing and hour >= last_recovered and is_failing(counts):
-        return _change(health, EventType.FAILING, hour, build_failing(webhook_id, hour, counts, now), now)
+        if hour >= health.last(EventType.FAILING).hour and counts.attempts_succeeded > counts.attempts_failed:
+            slot = _find_slot(health, EventType.RECOVERED, now)
+            event = build_recovered(webhook_id, hour, counts, health.failing_since, slot, now)
+            return _change(health, EventType.RECOVERED, hour, slot, event)
+    elif hour >= health.last(EventType.RECOVERED).hour and is_failing(counts):
+        slot = _find_slot(health, EventType.FAILING, now)
+        return _change(health, EventType.FAILING, hour, slot, build_failing(webhook_id, hour, counts, slot, now))
     return health
 
 
-def _change(health: Health, event_type: EventType, hour: str, event: Event, now: datetime) -> Health:
+def _change(health: Health, event_type: EventType, hour: str, slot: str, event: Event) -> Health:
     """Raise an event, or withdraw the opposite one if that is deferred."""
     opposite = _OPPOSITE[event_type]
-    if deferred := _find_deferred(health, opposite, now):
+    if deferred := _find_deferred(health, opposite, event["at"]):
         last = health.last(opposite)
-        withdrawn = {**health.raised, opposite: last._replace(slot=_add_hour(last.slot, -_HOUR))}
+        raised = {
+            **health.raised,
+            opposite: last._replace(slot=_add_hour(last.slot, -_HOUR)),
+            event_type: health.last(event_type)._replace(hour=hour),
+        }
         since = deferred.event["failing_since"][:13] if opposite is EventType.RECOVERED else ""
-        return health.without(frozenset({deferred.event["event_id"]}))._replace(failing_since=since, raised=withdrawn)
+        return health.without(frozenset({deferred.event["event_id"]}))._replace(failing_since=since, raised=raised)
     since = hour if event_type is EventType.FAILING else ""
-    return _raise(health._replace(failing_since=since), event_type, hour, event, now)
+    return _raise(health._replace(failing_since=since), event_type, hour, slot, event)
 
 
-def _raise(health: Health, event_type: EventType, hour: str, event: Event, now: datetime) -> Health:
-    this_hour, last = hour_of(now), health.last(event_type)
-    slot = max(this_hour, _add_hour(last.slot, _HOUR)) if last.slot else this_hour
-    due_at = event["at"] if slot == this_hour else f"{slot}:00:00.000000Z"
+def _find_slot(health: Health, event_type: EventType, now: datetime) -> str:
+    """Return the first hour of the clock in which another event of this type may be published."""
+    last = health.last(event_type).slot
+    return max(hour_of(now), _add_hour(last, _HOUR)) if last else hour_of(now)
+
+
+def _raise(health: Health, event_type: EventType, hour: str, slot: str, event: Event) -> Health:
+    due_at = max(event["at"], f"{slot}:00:00.000000Z")
     raised = {**health.raised, event_type: Raised(hour, slot)}
     return health._replace(raised=raised).with_pending(event, due_at)
 
 
-def _find_deferred(health: Health, event_type: EventType, now: datetime) -> PendingEvent | None:
-    return next((each for each in health.pending if each.event["type"] == event_type and _is_deferred(each, now)), None)
-
-
-def _is_deferred(pending: PendingEvent, now: datetime) -> bool:
-    return datetime.fromisoformat(pending.due_at) > now
+def _find_deferred(health: Health, event_type: EventType, now: str) -> PendingEvent | None:
+    return next((each for each in health.pending if each.event["type"] == event_type and each.due_at > now), None)
 
 
 def _add_hour(hour: str, change: timedelta) -> str:

@@ -95,7 +95,8 @@ class StreamedExecution(NamedTuple):
     message_id: str
     event_type: str | None
     attempt: int
-    trigger: Trigger
+    trigger: str
+    """A value of Trigger, or of a later release's."""
     duration_ms: int
     result: int
     success: bool
@@ -257,7 +258,7 @@ def from_stream(image: Mapping[str, Any]) -> StreamedExecution:
         message_id=image["message_id"]["S"],
         event_type=event_type,
         attempt=int(image["attempt"]["N"]),
-        trigger=Trigger(trigger) if trigger else Trigger.EVENT,
+        trigger=trigger or str(Trigger.EVENT),
         duration_ms=int(image["duration_ms"]["N"]),
         result=int(image["result"]["N"]),
         success="failed_at" not in image,
