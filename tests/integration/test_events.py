@@ -268,6 +268,14 @@ class TestFaults:
         publisher.lambda_handler({}, CONTEXT)
         assert (pending(aws), received(aws)) == ([], [])
 
+    def test_a_deferred_event_does_not_hold_up_those_that_are_due(self, aws: MockAws, sns: FaultyService) -> None:
+        counter, publisher = aws.start("CountExecutionsFunction"), aws.start("PublishEventsFunction")
+        with sns.breaking(failing):
+            tally(counter, *failures(hours_ago=5), *successes(hours_ago=4), *failures(hours_ago=2))
+        publisher.lambda_handler({}, CONTEXT)
+        assert types(received(aws)) == ["webhook.failing", "webhook.recovered"]
+        assert types(pending(aws)) == ["webhook.failing"]
+
     def test_pending_events_go_out_with_the_webhooks_next_batch(self, aws: MockAws, sns: FaultyService) -> None:
         counter = aws.start("CountExecutionsFunction")
         with sns.breaking(failing):
