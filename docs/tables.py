@@ -107,6 +107,12 @@ def count_webhooks_within(usd: float, volume: float) -> int:
     return bisect(range(1, MILLION), usd, key=lambda webhooks: counting_per_million(volume, webhooks))
 
 
+def _round_down(number: int) -> int:
+    """Return a number with only its first two digits."""
+    unit: int = 10 ** max(len(str(number)) - 2, 0)
+    return number // unit * unit
+
+
 def render_counting() -> str:
     bills = [counting_bill(volume, monthly_load(volume)) for volume in VOLUMES]
     rows = [
@@ -117,7 +123,7 @@ def render_counting() -> str:
     for webhooks in (100, 10_000):
         costs = (_format_usd(counting_per_million(volume, webhooks)) for volume in VOLUMES)
         rows.append([f"with {webhooks:,} webhooks", *costs])
-    within = (f"{float(f'{count_webhooks_within(0.15, volume):.2g}'):,.0f}" for volume in VOLUMES)
+    within = (f"{_round_down(count_webhooks_within(0.15, volume)):,}" for volume in VOLUMES)
     rows.append(["webhooks at 0.15 per million", *within])
     return _build_table(["USD per million, at a monthly volume of", *_format_volumes()], rows)
 
