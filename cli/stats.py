@@ -20,7 +20,7 @@ _BY_DAY_FROM: Final = timedelta(days=3)
 """From this period on, the default is one row per day."""
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _MARGIN: Final = 24
-"""Columns beside a sparkline: its name and its maximum."""
+"""Columns next to a sparkline: its name and its maximum."""
 _COLUMNS: Final = ("Succeeded", "Failed", "Failed\n%", "Hard\nerrors", "Skipped", "p50", "p95")
 _MILLION: Final = 1_000_000
 LAG: Final = "Counts lag behind executions by up to six minutes."

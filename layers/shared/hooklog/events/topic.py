@@ -13,7 +13,7 @@ MAX_BATCH: Final = 10
 """PublishBatch's limit. Events are far below its 256 KiB."""
 
 MAX_SUBJECT: Final = 100
-"""Characters of an SNS subject, which e-mails show."""
+"""Characters of an SNS subject, which emails show."""
 
 
 class Unpublished(NamedTuple):
