@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hooklog.errors import ErrorType
-from hooklog.events.event import EventType, build_disabled, hour_of, is_exhausted
+from hooklog.events.event import EventType, build_disabled, is_exhausted
 from hooklog.events.health import MAX_PENDING, Health, add_exhausted, evaluate, is_failing
 from hooklog.executions.execution import Trigger, compact_time
 from hooklog.executions.rows import StreamedExecution
 from hooklog.statistics.counts import Counts
+from hooklog.statistics.hours import hour_of
 from tests.event_schemas import check_event
 
 ID = "acme.orders"

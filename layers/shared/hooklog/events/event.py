@@ -1,16 +1,17 @@
 """The events that Hooklog publishes, and their fields.
 
 docs/events has a JSON Schema for each type. A change that a consumer would notice needs another VERSION and another
-schema. Hours are UTC, as in `2026-11-28T18`; events show them as ISO times.
+schema. Events show hours as ISO times.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Trigger, compact_time, iso_time
+from hooklog.statistics.hours import hour_of_execution
 
 if TYPE_CHECKING:
     from hooklog.executions.rows import StreamedExecution
@@ -69,23 +70,13 @@ def build_exhausted(execution: "StreamedExecution", at: datetime) -> Event:
         "error_type": execution.error_type,
     }
     shown = {name: value for name, value in fields.items() if value is not None}
-    hour = _iso(get_hour(execution.execution_id))
+    hour = _iso(hour_of_execution(execution.execution_id))
     return _build(EventType.EXHAUSTED, execution.webhook_id, execution.execution_id, at, hour=hour, **shown)
 
 
 def build_disabled(webhook_id: str, reason: str, at: datetime) -> Event:
     """Build the event of a webhook that was disabled automatically."""
     return _build(EventType.DISABLED, webhook_id, compact_time(at), at, reason=reason)
-
-
-def get_hour(execution_id: str) -> str:
-    """Return the hour of an execution."""
-    return iso_time(execution_id)[:13]
-
-
-def hour_of(at: datetime) -> str:
-    """Return the UTC hour of a time: `2026-11-28T18`."""
-    return at.astimezone(UTC).isoformat(timespec="hours")[:13]
 
 
 def _build(kind: EventType, webhook_id: str, occasion: str, at: datetime, **fields: Any) -> Event:

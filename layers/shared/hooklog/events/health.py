@@ -16,9 +16,8 @@ from hooklog.events.event import (
     build_exhausted,
     build_failing,
     build_recovered,
-    get_hour,
-    hour_of,
 )
+from hooklog.statistics.hours import hour_of, hour_of_execution, start_of
 
 if TYPE_CHECKING:
     from hooklog.executions.rows import StreamedExecution
@@ -95,7 +94,7 @@ def evaluate(health: Health, webhook_id: str, hours: Mapping[str, "Counts"], now
 
 def add_exhausted(health: Health, execution: "StreamedExecution", now: datetime) -> Health:
     """Raise `message.exhausted`, unless another message has done so in this hour of the clock."""
-    slot, hour = hour_of(now), get_hour(execution.execution_id)
+    slot, hour = hour_of(now), hour_of_execution(execution.execution_id)
     if hour < hour_of(now - MAX_AGE) or health.last(EventType.EXHAUSTED).slot >= slot:
         return health
     return _raise(health, EventType.EXHAUSTED, hour, slot, build_exhausted(execution, now))
@@ -153,4 +152,4 @@ def _find_deferred(health: Health, event_type: EventType, now: str) -> PendingEv
 
 
 def _add_hour(hour: str, change: timedelta) -> str:
-    return hour_of(datetime.fromisoformat(f"{hour}:00:00+00:00") + change)
+    return hour_of(start_of(hour) + change)

@@ -11,11 +11,12 @@ from typing import Final, NamedTuple
 from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS
 from hooklog.errors import HooklogError, NoTimeLeft, describe_error
 from hooklog.events import outbox
-from hooklog.events.event import Event, hour_of, is_exhausted
+from hooklog.events.event import Event, is_exhausted
 from hooklog.events.health import MAX_AGE, Health, add_exhausted, evaluate
 from hooklog.events.outbox import Stored
 from hooklog.events.topic import EventTopic
 from hooklog.statistics.counts import read_hours
+from hooklog.statistics.hours import hour_of
 from hooklog.statistics.seen import SeenRow
 from hooklog.statistics.stream import CountedHour
 

@@ -7,15 +7,13 @@ The attributes are `succeeded`, `failed`, …; `d<n>` for bucket n of the durati
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 
 from hooklog.errors import get_error_code
-from hooklog.executions.execution import Trigger, iso_time
+from hooklog.executions.execution import Trigger
 from hooklog.executions.rows import StreamedExecution
 from hooklog.statistics.durations import bucket_of
 from hooklog.tables import AttachedTable
@@ -115,23 +113,6 @@ class Added(NamedTuple):
     """All that the hour's item has now."""
     executions: int
     """How many were added: the others had been added before."""
-
-
-def hour_of(execution_id: str) -> str:
-    """Return the hour in which an execution started. Raises ValueError."""
-    hour = iso_time(execution_id)[:13]
-    _start_of(hour)
-    return hour
-
-
-def end_of(hour: str, days: int = 0) -> int:
-    """Return the Unix seconds of so many days after the end of an hour."""
-    return int((_start_of(hour) + timedelta(days=days, hours=1)).timestamp())
-
-
-@lru_cache(maxsize=1024)
-def _start_of(hour: str) -> datetime:
-    return datetime.strptime(f"{hour}Z", "%Y-%m-%dT%H%z")
 
 
 def add(webhook_id: str, hour: str, shard: str, executions: Mapping[str, StreamedExecution], expires_at: int) -> Added:

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from hooklog.errors import InvalidRequest
 from hooklog.statistics.counts import Counts, read_hours
 from hooklog.statistics.durations import percentile
+from hooklog.statistics.hours import hour_of, start_of
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
@@ -75,8 +76,8 @@ def count_intervals(webhook_id: str, period: Period) -> dict[str, Any]:
     """Return the counts of each interval, oldest first, and of all of them."""
     counted: defaultdict[datetime, Counts] = defaultdict(Counts)
     last_hour = period.last + (period.interval.length - _HOUR)
-    for hour, counts in read_hours(webhook_id, _to_hour(period.first), _to_hour(last_hour)).items():
-        start = period.interval.begin(datetime.fromisoformat(hour).replace(tzinfo=UTC))
+    for hour, counts in read_hours(webhook_id, hour_of(period.first), hour_of(last_hour)).items():
+        start = period.interval.begin(start_of(hour))
         counted[start] += counts
     intervals = [{"start": _format_start(start), **_to_response(counted[start])} for start in period.starts()]
     return {"intervals": intervals, "total": _to_response(sum(counted.values(), Counts()))}
@@ -84,7 +85,7 @@ def count_intervals(webhook_id: str, period: Period) -> dict[str, Any]:
 
 def count_last_day(webhook_id: str, now: datetime) -> dict[str, int]:
     """Count the executions of the current hour and the 23 hours before."""
-    hours = read_hours(webhook_id, _to_hour(now - 23 * _HOUR), _to_hour(now))
+    hours = read_hours(webhook_id, hour_of(now - 23 * _HOUR), hour_of(now))
     return _list_counts(sum(hours.values(), Counts()))
 
 
@@ -95,11 +96,6 @@ def _to_response(counts: Counts) -> dict[str, Any]:
 
 def _list_counts(counts: Counts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in ("succeeded", "failed", "hard_errors", "skipped")}
-
-
-def _to_hour(at: datetime) -> str:
-    """Format an hour as `2026-11-28T18`, without the time zone."""
-    return at.isoformat(timespec="hours")[:13]
 
 
 def _format_start(at: datetime) -> str:

@@ -10,7 +10,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from hooklog.errors import NoTimeLeft, describe_error
 from hooklog.executions.rows import StreamedExecution, from_stream
 from hooklog.statistics import seen
-from hooklog.statistics.counts import Counts, add, end_of, hour_of
+from hooklog.statistics.counts import Counts, add
+from hooklog.statistics.hours import end_of, hour_of_execution
 from hooklog.statistics.seen import SeenRow
 
 T = TypeVar("T")
@@ -76,7 +77,7 @@ def parse(event: Mapping[str, Any]) -> Batch:
             continue
         try:
             number, execution = _parse_number(record), from_stream(record["dynamodb"]["NewImage"])
-            hour = hour_of(execution.execution_id)
+            hour = hour_of_execution(execution.execution_id)
         except (LookupError, TypeError, ValueError) as error:
             batch.invalid[str(record.get("eventID"))] = describe_error(error)
         else:
