@@ -1,7 +1,7 @@
 """The SNS topic that events are published to."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -48,27 +48,22 @@ class EventTopic(NamedTuple):
         return None
 
     def _publish_batch(self, batch: Sequence[Event]) -> Unpublished | None:
-        entries = {str(number): event for number, event in enumerate(batch)}
+        entries = [_build_entry(str(number), event) for number, event in enumerate(batch)]
         try:
-            response = self.clients.sns.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=_entries(entries))
+            response = self.clients.sns.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=entries)
         except Exception as error:  # noqa: BLE001 - whatever a broken response raises, the events must be kept
             return Unpublished(batch, get_error_code(error))
         if not (failed := response.get("Failed")):
             return None
-        return Unpublished([entries[each["Id"]] for each in failed], str(failed[0]["Code"]))
+        return Unpublished([batch[int(each["Id"])] for each in failed], str(failed[0]["Code"]))
 
 
-def _entries(events: Mapping[str, Event]) -> list[dict[str, Any]]:
-    return list(_build_entries(events))
-
-
-def _build_entries(events: Mapping[str, Event]) -> Iterator[dict[str, Any]]:
-    for entry_id, event in events.items():
-        yield {
-            "Id": entry_id,
-            "Subject": f"{event['type']} {event['webhook_id']}"[:MAX_SUBJECT],
-            "Message": json.dumps(event),
-            "MessageAttributes": {
-                name: {"DataType": "String", "StringValue": event[name]} for name in ("type", "webhook_id")
-            },
-        }
+def _build_entry(entry_id: str, event: Event) -> dict[str, Any]:
+    return {
+        "Id": entry_id,
+        "Subject": f"{event['type']} {event['webhook_id']}"[:MAX_SUBJECT],
+        "Message": json.dumps(event),
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": event[name]} for name in ("type", "webhook_id")
+        },
+    }
