@@ -294,6 +294,11 @@ class TestSeen:
         assert [one["webhook_id"] for one in listed(api, webhooks=["acme.*", "acme.unknown"])] == ["acme.a"]
         assert [one["webhook_id"] for one in listed(api, webhooks=["bcme.a", "acme"])] == ["acme", "bcme.a"]
 
+    def test_a_webhook_that_has_only_pending_events_is_not_listed(self, aws: MockAws, api: Api) -> None:
+        row = {"webhook_id": {"S": "acme.a"}, "expires_at": {"N": "4000000000"}}
+        aws.dynamodb.put_item(TableName=aws.refs["SeenWebhooks"], Item=row)
+        assert listed(api, webhooks=["*"]) == listed(api, webhooks=["acme.a"]) == []
+
     def test_activity_requires_the_scope_executions_read(self, log: Log, api: Api) -> None:
         api.put("acme.a", url=HOOK)
         log("acme.b", "2026-11-24T10:00")

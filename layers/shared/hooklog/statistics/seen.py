@@ -1,6 +1,7 @@
-"""The webhooks that have executions: the only module that reads and writes the table `SeenWebhooks`.
+"""The webhooks that have executions, in the table `SeenWebhooks`.
 
-A webhook is in it from its first execution until its last one expires, whether it is registered or not.
+Only this module and events/outbox.py, whose attributes are in the same rows, read and write it. A webhook is listed
+from its first execution until its last one expires, whether it is registered or not.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -80,7 +81,8 @@ def list_seen_ids(patterns: Sequence[str], limit: int, after: str | None) -> See
     candidates = iterate_ids(patterns, after or "", lambda bounds: _query_ids(bounds, limit + 1))
     found: list[str] = []
     while len(found) <= limit and (ids := list(islice(candidates, limit + 1 - len(found)))):
-        found += sorted(row.webhook_id for row in SeenRow.batch_get(ids, attributes_to_get=["webhook_id"]))
+        rows = SeenRow.batch_get(ids, attributes_to_get=["webhook_id", "listed"])
+        found += sorted(row.webhook_id for row in rows if row.listed)
     return SeenPage(found[:limit], found[limit - 1] if len(found) > limit else None)
 
 
