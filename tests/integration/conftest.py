@@ -44,6 +44,14 @@ def reset_receiver(receiver: Receiver) -> None:
 
 
 @pytest.fixture
+def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    """A DynamoDB for functions that tests can break."""
+    with FaultyService(aws_endpoint) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
+        yield faulty
+
+
+@pytest.fixture
 def sns(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
     """An SNS for functions that tests can break."""
     with FaultyService(aws_endpoint) as faulty:

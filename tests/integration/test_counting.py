@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -28,14 +28,6 @@ Items = dict[tuple[str, str], dict[str, int]]
 @pytest.fixture
 def app(aws: MockAws) -> ModuleType:
     return aws.start("CountExecutionsFunction")
-
-
-@pytest.fixture
-def faulty(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-    """A proxy to DynamoDB, which the functions use that are started after it."""
-    with FaultyService(aws_endpoint) as dynamodb:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
-        yield dynamodb
 
 
 def deliver(app: ModuleType, event: dict[str, Any]) -> None:
@@ -140,13 +132,13 @@ class TestCounts:
         assert totals(aws) == {(ID, HOUR): 2, (ID, "2026-11-28T18"): 4, (ID, "2026-11-27T06"): 1}
 
     def test_writing_an_hour_costs_one_call_for_any_number_of_executions(
-        self, aws: MockAws, faulty: FaultyService
+        self, aws: MockAws, dynamodb: FaultyService
     ) -> None:
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         deliver(app, shard.event(shard.records(*(image() for _ in range(300)))))
-        assert faulty.calls == {"UpdateItem": 2, "BatchGetItem": 1}  # the counts, and the new webhook
+        assert dynamodb.calls == {"UpdateItem": 2, "BatchGetItem": 1}  # the counts, and the new webhook
         deliver(app, shard.event(shard.records(*(image() for _ in range(300)))))
-        assert faulty.calls == {"UpdateItem": 3, "BatchGetItem": 2}
+        assert dynamodb.calls == {"UpdateItem": 3, "BatchGetItem": 2}
         assert totals(aws) == {(ID, HOUR): 600}
 
     @pytest.mark.parametrize("event", [{}, {"Records": []}, Shard().event([]), {**Shard().event([]), "Records": []}])
@@ -218,7 +210,9 @@ class TestRepeats:
             deliver(app, local_event(records))
         assert totals(aws) == {(ID, HOUR): 2}
 
-    def test_another_invocation_may_count_the_same_records_meanwhile(self, aws: MockAws, faulty: FaultyService) -> None:
+    def test_another_invocation_may_count_the_same_records_meanwhile(
+        self, aws: MockAws, dynamodb: FaultyService
+    ) -> None:
         """An invocation that timed out may still be running when Lambda invokes again."""
         app, other, shard = aws.start("CountExecutionsFunction"), Shard(), Shard()
         records = shard.records(*(image() for _ in range(9)))
@@ -228,11 +222,11 @@ class TestRepeats:
         def count_before_the_read(request: AwsRequest) -> AwsResponse | None:
             if request.operation == "GetItem" and counting_first:
                 batch = counting_first.pop()
-                with faulty.breaking(count_before_the_read):
+                with dynamodb.breaking(count_before_the_read):
                     deliver(app, other.event(batch))
             return None
 
-        with faulty.breaking(count_before_the_read):
+        with dynamodb.breaking(count_before_the_read):
             deliver(app, shard.event(records))
         assert counting_first == []
         assert totals(aws) == {(ID, HOUR): 9}
@@ -280,12 +274,12 @@ BROKEN: dict[str, Callable[[Record], object]] = {
 
 
 class TestFaults:
-    def test_an_hour_without_dynamodb_loses_and_repeats_nothing(self, aws: MockAws, faulty: FaultyService) -> None:
+    def test_an_hour_without_dynamodb_loses_and_repeats_nothing(self, aws: MockAws, dynamodb: FaultyService) -> None:
         """Lambda repeats the batch, whole and bisected, and then the rest of the stream."""
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number % 5}") for number in range(20)))
         deliver(app, shard.event(records[:5]))
-        with faulty.breaking(denied):
+        with dynamodb.breaking(denied):
             for batch in (records[5:10], records[5:7], records[5:15]):
                 with pytest.raises(NotCounted):
                     app.lambda_handler(shard.event(batch), CONTEXT)
@@ -295,34 +289,34 @@ class TestFaults:
 
     @pytest.mark.parametrize("successes", [0, 1, 4, 7])
     def test_a_failure_between_two_items_repeats_only_the_others(
-        self, aws: MockAws, faulty: FaultyService, successes: int
+        self, aws: MockAws, dynamodb: FaultyService, successes: int
     ) -> None:
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number % 8}") for number in range(24)))
-        with faulty.breaking(after(successes, "UpdateItem", denied)), pytest.raises(NotCounted):
+        with dynamodb.breaking(after(successes, "UpdateItem", denied)), pytest.raises(NotCounted):
             app.lambda_handler(shard.event(records[:16]), CONTEXT)
         assert sum(totals(aws).values()) == 2 * successes
         deliver(app, shard.event(records))
         assert totals(aws) == {(f"acme.{number}", HOUR): 3 for number in range(8)}
 
-    def test_an_item_that_fails_does_not_stop_the_others(self, aws: MockAws, faulty: FaultyService) -> None:
+    def test_an_item_that_fails_does_not_stop_the_others(self, aws: MockAws, dynamodb: FaultyService) -> None:
         def refuse_one(request: AwsRequest) -> AwsResponse | None:
             return denied(request) if b"acme.3" in request.body and b"hour" in request.body else None
 
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number}") for number in range(6)))
-        with faulty.breaking(refuse_one), pytest.raises(NotCounted):
+        with dynamodb.breaking(refuse_one), pytest.raises(NotCounted):
             app.lambda_handler(shard.event(records), CONTEXT)
         assert set(totals(aws)) == {(f"acme.{number}", HOUR) for number in (0, 1, 2, 4, 5)}
 
     @pytest.mark.parametrize(("times", "failures"), [(1, 0), (4, 1)])
     def test_a_lost_response_is_not_counted_twice(
-        self, aws: MockAws, faulty: FaultyService, times: int, failures: int
+        self, aws: MockAws, dynamodb: FaultyService, times: int, failures: int
     ) -> None:
         """The SDK sends a request again if there is no response, and then Lambda the batch."""
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number % 4}") for number in range(12)))
-        with faulty.breaking(losing_responses(faulty, times)):
+        with dynamodb.breaking(losing_responses(dynamodb, times)):
             assert deliver_until_counted(app, shard.event(records[:8])) == failures
             assert totals(aws) == {(f"acme.{number}", HOUR): 2 for number in range(4)}
         deliver(app, shard.event(records))
@@ -356,11 +350,11 @@ class TestFaults:
         assert totals(aws) == {(ID, HOUR): 1}
 
     def test_a_batch_is_one_line_and_a_failed_one_says_why(
-        self, aws: MockAws, faulty: FaultyService, caplog: pytest.LogCaptureFixture
+        self, aws: MockAws, dynamodb: FaultyService, caplog: pytest.LogCaptureFixture
     ) -> None:
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number}") for number in range(3)))
-        with faulty.breaking(denied), pytest.raises(NotCounted):
+        with dynamodb.breaking(denied), pytest.raises(NotCounted):
             app.lambda_handler(shard.event(records), CONTEXT)
         failed, *_, batch = caplog.records
         assert (failed.__dict__["event"], failed.__dict__["calls"]) == ("executions_not_counted", 3)
@@ -376,7 +370,7 @@ class TestFaults:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_random_faults_and_repeats_change_no_count(aws: MockAws, faulty: FaultyService, seed: int) -> None:
+def test_random_faults_and_repeats_change_no_count(aws: MockAws, dynamodb: FaultyService, seed: int) -> None:
     """Model Lambda: each shard's batches in order, each until it succeeds, and old ones again at any time."""
     chosen = random.Random(seed)
     app = aws.start("CountExecutionsFunction")
@@ -391,8 +385,8 @@ def test_random_faults_and_repeats_change_no_count(aws: MockAws, faulty: FaultyS
     while positions != [40, 40, 40]:
         each = chosen.choice([each for each in range(3) if positions[each] < 40])
         begin, end = positions[each], min(40, positions[each] + chosen.randint(1, 25))
-        fault = chosen.choice([losing_responses(faulty, chosen.randint(1, 4)), denied])
-        with faulty.breaking(after(chosen.randrange(20), "UpdateItem", fault)):
+        fault = chosen.choice([losing_responses(dynamodb, chosen.randint(1, 4)), denied])
+        with dynamodb.breaking(after(chosen.randrange(20), "UpdateItem", fault)):
             try:
                 deliver(app, shards[each].event(streams[each][begin:end]))
             except NotCounted:
@@ -423,7 +417,7 @@ class TestSeenWebhooks:
         assert expiries == [0, 0, 0, 0, 24, 24, 49]
 
     def test_a_webhook_that_was_not_listed_is_listed_by_the_next_batch(
-        self, aws: MockAws, faulty: FaultyService
+        self, aws: MockAws, dynamodb: FaultyService
     ) -> None:
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(image(), image("acme.other"))
@@ -431,7 +425,7 @@ class TestSeenWebhooks:
         def refuse(request: AwsRequest) -> AwsResponse | None:
             return denied(request) if "SeenWebhooks" in request.body.decode() else None
 
-        with faulty.breaking(refuse), pytest.raises(NotCounted):
+        with dynamodb.breaking(refuse), pytest.raises(NotCounted):
             app.lambda_handler(shard.event(records), CONTEXT)
         assert aws.rows("SeenWebhooks") == []
         deliver(app, shard.event(records))

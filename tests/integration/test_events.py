@@ -1,7 +1,6 @@
 """Counted executions raise events, which reach the subscribers of an SNS topic."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -29,13 +28,6 @@ def counter(aws: MockAws) -> ModuleType:
 @pytest.fixture
 def publisher(aws: MockAws) -> ModuleType:
     return aws.start("PublishEventsFunction")
-
-
-@pytest.fixture
-def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-    with FaultyService(aws_endpoint) as faulty:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
-        yield faulty
 
 
 @pytest.fixture(autouse=True)
