@@ -1,6 +1,8 @@
 """Handlers, attached to the mock AWS's tables."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
@@ -10,6 +12,9 @@ from tests.faults import FaultyService
 from tests.history import Write, get_writer
 from tests.receiver import Receiver
 from tests.webhooks import Api
+
+HOUR_TEST_SECONDS = 20
+"""More than a test takes that must not see the hour turn."""
 
 
 @pytest.fixture
@@ -57,3 +62,12 @@ def sns(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultySe
     with FaultyService(aws_endpoint) as faulty:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", faulty.url)
         yield faulty
+
+
+@pytest.fixture
+def within_an_hour() -> None:
+    """Wait for the next hour in the last seconds of one, so that it does not turn during the test."""
+    now = datetime.now(UTC)
+    left = 3600 - (now.minute * 60 + now.second)
+    if left <= HOUR_TEST_SECONDS:
+        time.sleep(left)

@@ -19,6 +19,8 @@ from tests.receiver import Receiver
 from tests.stream import Image, Shard, failure, image
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
+pytestmark = pytest.mark.usefixtures("within_an_hour")
+
 
 @pytest.fixture
 def counter(aws: MockAws) -> ModuleType:

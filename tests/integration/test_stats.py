@@ -261,6 +261,7 @@ class TestSeen:
         assert third["last_execution"]["webhook_id"] == "acme.c"
         assert set(third["last_24_hours"].values()) == {0}
 
+    @pytest.mark.usefixtures("within_an_hour")
     def test_the_current_hour_and_the_23_before_count(self, log: Log, api: Api) -> None:
         now = datetime.now(UTC)
         for hours in (0, 23, 24):
