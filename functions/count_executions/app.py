@@ -1,4 +1,4 @@
-"""The function that counts the executions on the log's stream, and raises the events that follow."""
+"""The function that counts the executions of the log's stream and raises events."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The function that publishes the events that SNS did not accept before, or that were deferred."""
+"""The function that publishes events that SNS refused or that were deferred."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime

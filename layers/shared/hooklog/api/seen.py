@@ -16,9 +16,10 @@ _THREADS: Final = 8
 
 
 class Page(NamedTuple):
-    """IDs in order with their webhooks, or None if not registered, and the last ID if there are more."""
+    """A page of IDs in order, and its last one if there are more."""
 
     webhooks: dict[str, Webhook | None]
+    """By ID; None if not registered."""
     more_after: str | None
 
 
@@ -33,7 +34,7 @@ def list_registered_and_seen(patterns: Sequence[str], limit: int, after: str | N
 
 
 def read_activity(webhook_ids: Iterable[str], now: datetime) -> list[dict[str, Any]]:
-    """Read each webhook's last execution and the counts of its last 24 hours, in the order of the IDs."""
+    """Read the last execution and the last 24 hours' counts of each webhook, in order."""
 
     def read(webhook_id: str) -> dict[str, Any]:
         newest = list_executions(Query(webhook_id), 1, None).executions

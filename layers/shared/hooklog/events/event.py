@@ -54,13 +54,13 @@ def build_failing(webhook_id: str, hour: str, counts: "Counts", slot: str, at: d
 
 
 def build_recovered(webhook_id: str, hour: str, counts: "Counts", failing_since: str, slot: str, at: datetime) -> Event:
-    """Build the event of a failing webhook whose attempts in this hour succeeded again. See `build_failing`."""
+    """Build the event of a failing webhook that works again. See `build_failing`."""
     since = {"failing_since": _iso(failing_since)}
     return _build(EventType.RECOVERED, webhook_id, slot, at, hour=_iso(hour), **_count(counts), **since)
 
 
 def build_exhausted(execution: "StreamedExecution", at: datetime) -> Event:
-    """Build the event of a message that is not retried any more, from its last execution."""
+    """Build the event of a message from its last execution."""
     fields = {
         "message_id": execution.message_id,
         "event_type": execution.event_type,

@@ -1,8 +1,8 @@
-"""Decides from a webhook's counts when it fails and when it has recovered, without any access to AWS.
+"""Decide from a webhook's counts whether it is failing or has recovered.
 
-A webhook raises at most one event of a type in each hour of the clock. `webhook.failing` or `webhook.recovered` that
-comes too early for that is deferred to the next hour. If the opposite happens meanwhile, the deferred event is
-withdrawn, so that a webhook that flaps raises few events, and the last one published is true.
+Nothing here calls AWS. A webhook raises at most one event of a type in each hour of the clock. `webhook.failing` or
+`webhook.recovered` that comes too early for that is deferred to the next hour. If the opposite happens meanwhile, the
+deferred event is withdrawn, so that a webhook that flaps raises few events, and the last one published is true.
 """
 
 from collections.abc import Mapping
@@ -93,7 +93,7 @@ def evaluate(health: Health, webhook_id: str, hours: Mapping[str, "Counts"], now
 
 
 def add_exhausted(health: Health, execution: "StreamedExecution", now: datetime) -> Health:
-    """Raise `message.exhausted`, unless another message has done so in this hour of the clock."""
+    """Raise `message.exhausted`, at most once in each hour of the clock."""
     slot, hour = hour_of(now), hour_of_execution(execution.execution_id)
     if hour < hour_of(now - MAX_AGE) or health.last(EventType.EXHAUSTED).slot >= slot:
         return health

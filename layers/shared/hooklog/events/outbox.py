@@ -1,7 +1,8 @@
-"""The outbox: each webhook's health and its events that are not published yet, in its row of SeenWebhooks.
+"""The outbox: each webhook's health and its unpublished events.
 
-A change of the health and the events that follow from it are one conditional write. Events are published after it, and
-then removed. So an event is not lost if SNS fails or a function dies in between; it may be published twice.
+Both are in its row of SeenWebhooks. A change of the health and the events that follow from it are one conditional
+write. Events are published after it, and then removed. So an event is not lost if SNS fails or a function dies in
+between; it may be published twice.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -59,8 +59,9 @@ class EventPublisher(NamedTuple):
         now: datetime,
         seconds_left: Callable[[], float],
     ) -> Observed:
-        """Raise the events that follow from a batch's hours, while time allows. They are then pending.
+        """Raise the events that follow from a batch's hours, while time allows.
 
+        They are then pending.
         `rows`: the webhooks' rows, as they were read before. Costs nothing for webhooks that raise none. Idempotent:
         the same batch again raises nothing.
         """
@@ -80,9 +81,9 @@ class EventPublisher(NamedTuple):
         return Observed(updated, Counter(map(describe_error, errors.values())), must_come_again)
 
     def publish(self, webhooks: Mapping[str, Stored], now: datetime, seconds_left: Callable[[], float]) -> Published:
-        """Publish the due events of these webhooks, as far as time allows, and remove them from the outbox.
+        """Publish the due events of these webhooks and remove them from the outbox.
 
-        Never raises AWS's exceptions.
+        Stops if SNS fails or time is short. Never raises AWS's exceptions.
         """
         due = {pending.event["event_id"]: pending for each in webhooks.values() for pending in each.health.due(now)}
         unpublished = self.topic.publish((pending.event for pending in due.values()), seconds_left)
@@ -96,9 +97,9 @@ class EventPublisher(NamedTuple):
         )
 
     def publish_due(self, now: datetime, seconds_left: Callable[[], float]) -> Published:
-        """Publish the due events of every webhook, those that wait longest first, until SNS fails or time is short.
+        """Publish the due events of every webhook, those that wait longest first.
 
-        Raises pynamodb's exceptions.
+        Stops if SNS fails or time is short. Raises pynamodb's exceptions.
         """
         total, webhook_ids = Published(), outbox.list_due(now)
         while page := list(islice(webhook_ids, PAGE)):

@@ -1,4 +1,4 @@
-"""The filters of the history: their texts in the API and the command line, and what they select."""
+"""The filters of the history, as the API and the command line take them."""
 
 import re
 from collections.abc import Callable, Mapping

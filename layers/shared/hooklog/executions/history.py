@@ -122,7 +122,10 @@ def _read_chunk(query: Query, size: int, after: str | None) -> _Chunk:
 
 
 def _build_filter(filters: Filters) -> Condition | None:
-    """Build the filter expression, which DynamoDB applies after reading. `status=failure` is in the choice of index."""
+    """Build the filter expression, which DynamoDB applies after reading.
+
+    It omits `status=failure`, which selects the index.
+    """
     conditions: list[Condition] = []
     if filters.status is Status.SUCCESS:
         conditions.append(ExecutionRow.failed_id.does_not_exist())

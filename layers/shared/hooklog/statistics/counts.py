@@ -1,4 +1,6 @@
-"""The counts of each webhook and hour: the only module that reads and writes the table `ExecutionCounts`.
+"""The counts of each webhook and hour, in the table `ExecutionCounts`.
+
+No other module reads or writes the table.
 
 An item has only the counts that are not 0, and for each shard of the stream the last sequence number that it includes.
 The attributes are `succeeded`, `failed`, …; `d<n>` for bucket n of the durations; and `s_<shard>`.
@@ -70,7 +72,7 @@ class CountsRow(AttachedTable):
 
 
 def read_hours(webhook_id: str, first: str, last: str, *, consistent: bool = False) -> dict[str, Counts]:
-    """Read the counts from the hour `first` to `last`, such as `2026-11-28T18`, both included.
+    """Read the counts of the hours from `first` to `last`, both included.
 
     Hours without executions are left out. An hour has about 300 bytes, however many executions: 13 of them cost half a
     read unit, or one if `consistent`.

@@ -18,7 +18,7 @@ def bucket_of(milliseconds: int) -> int:
 
 
 def percentile(durations: Mapping[int, int], fraction: float) -> int | None:
-    """Estimate the shortest duration in ms that at least this fraction of the executions does not exceed.
+    """Estimate the duration in ms that this fraction of the executions does not exceed.
 
     `durations` maps buckets to numbers of executions; None without executions. The estimate is off by at most 12 % or
     1 ms, whichever is more: it is the harmonic mean of the shortest and the longest duration of the right bucket.

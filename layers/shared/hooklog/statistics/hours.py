@@ -1,4 +1,4 @@
-"""The hours of UTC that executions are counted by, as texts such as `2026-11-28T18`, which sort."""
+"""The hours that executions are counted by: UTC, such as `2026-11-28T18`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final

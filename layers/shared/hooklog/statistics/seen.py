@@ -87,12 +87,15 @@ def list_seen_ids(patterns: Sequence[str], limit: int, after: str | None) -> See
 
 
 def read(webhook_ids: Iterable[str]) -> dict[str, SeenRow]:
-    """Read the rows of these webhooks, consistently, for one read unit each. Raises pynamodb's exceptions."""
+    """Read the rows of these webhooks, consistently.
+
+    Costs one read unit each. Raises pynamodb's exceptions.
+    """
     return {row.webhook_id: row for row in SeenRow.batch_get(webhook_ids, consistent_read=True)}
 
 
 def find_expiring(rows: Mapping[str, SeenRow], expiries: Mapping[str, int]) -> dict[str, int]:
-    """Return those of these IDs, with their new expiries in Unix seconds, that must be written.
+    """Return the expiries that must be written, by webhook ID, in Unix seconds.
 
     A row is written at most once a day, so an expiry should be a day later than necessary.
     """

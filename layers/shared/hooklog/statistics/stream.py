@@ -93,9 +93,9 @@ def _parse_number(record: Mapping[str, Any]) -> str:
 
 
 def record(batch: Batch, days: int, has_time: Callable[[], bool]) -> Recorded:
-    """Count the executions of a batch, then list their webhooks, both until `days` after the execution.
+    """Count the executions of a batch, then list their webhooks.
 
-    Tries every item while `has_time`, even if others fail.
+    Both expire `days` after the execution. Tries every item while `has_time`, even if others fail.
     """
     expiries = {webhook_id: end_of(hour, days + 1) for webhook_id, hour in sorted(batch.hours)}
     with ThreadPoolExecutor(_THREADS) as pool:
