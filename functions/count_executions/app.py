@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.aws import Clients, connect_dynamodb
+from hooklog.aws import CONCURRENT_CALLS, Clients, connect_dynamodb
 from hooklog.errors import NotCounted
 from hooklog.events.publisher import EventPublisher, Observed, Published
 from hooklog.events.topic import EventTopic
@@ -26,9 +26,6 @@ topic = EventTopic(Clients(), settings.events_topic_arn)
 RESERVE_SECONDS = 20.0
 """Enough for the calls that are running to time out, and to log the batch."""
 
-THREADS = 8
-"""Concurrent calls of DynamoDB."""
-
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Count the executions of a batch.
@@ -43,7 +40,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     batch = parse(event)
     recorded = record(batch, settings.execution_retention_days, lambda: seconds_left() > 0)
     now = datetime.now(UTC)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
         publisher = EventPublisher(topic, pool)
         observed = publisher.observe(recorded.hours, recorded.rows, now, seconds_left)
         published = publisher.publish(observed.webhooks, now, seconds_left)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from hooklog.aws import Clients, connect_dynamodb
+from hooklog.aws import CONCURRENT_CALLS, Clients, connect_dynamodb
 from hooklog.events.publisher import EventPublisher
 from hooklog.events.topic import EventTopic
 from hooklog.metrics import NAMESPACE, Metric
@@ -22,14 +22,11 @@ topic = EventTopic(Clients(), settings.events_topic_arn)
 RESERVE_SECONDS = 10.0
 """Enough to remove a page of published events from the outbox."""
 
-THREADS = 8
-"""Concurrent calls of DynamoDB."""
-
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001 - Scheduler passes it
     """Publish the events that are due. What is left waits for the next run."""
     now = datetime.now(UTC)
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
         publisher = EventPublisher(topic, pool)
         result = publisher.publish_due(now, lambda: context.get_remaining_time_in_millis() / 1000 - RESERVE_SECONDS)
     if result.published:

@@ -24,6 +24,9 @@ DYNAMODB: Final = ClientLimits(1, 2, attempts=3)
 DYNAMODB_TIMEOUT_SECONDS: Final = 6.5
 """The longest that a request takes if DynamoDB does not respond: all attempts and the pauses between them."""
 
+CONCURRENT_CALLS: Final = 8
+"""Threads that call DynamoDB at once: fewer than the connections that botocore keeps open (10)."""
+
 SECRETS: Final = ClientLimits(1, 2, attempts=2)
 """Short, because API callers wait for the authorizer, which can use cached keys instead."""
 

@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from hooklog.aws import CONCURRENT_CALLS
 from hooklog.executions.history import Query, list_executions
 from hooklog.statistics.intervals import count_last_day
 from hooklog.statistics.seen import list_seen_ids
 from hooklog.webhooks.lists import list_covered
 from hooklog.webhooks.webhook import Webhook
-
-_THREADS: Final = 8
-"""Fewer than the connections that botocore keeps open (10)."""
 
 
 class Page(NamedTuple):
@@ -40,5 +38,5 @@ def read_activity(webhook_ids: Iterable[str], now: datetime) -> list[dict[str, A
         newest = list_executions(Query(webhook_id), 1, None).executions
         return {"last_execution": newest[0] if newest else None, "last_24_hours": count_last_day(webhook_id, now)}
 
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
         return list(pool.map(read, webhook_ids))

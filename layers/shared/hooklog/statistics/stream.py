@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
+from hooklog.aws import CONCURRENT_CALLS
 from hooklog.errors import NoTimeLeft, describe_error
 from hooklog.executions.rows import StreamedExecution, from_stream
 from hooklog.statistics import seen
@@ -15,9 +16,6 @@ from hooklog.statistics.hours import end_of, hour_of_execution
 from hooklog.statistics.seen import SeenRow
 
 T = TypeVar("T")
-
-_THREADS: Final = 8
-"""Concurrent calls of DynamoDB: fewer than the connections that its client keeps."""
 
 _MAX_DIGITS: Final = 40
 """The longest sequence number: the documentation of `StreamRecord`."""
@@ -98,7 +96,7 @@ def record(batch: Batch, days: int, has_time: Callable[[], bool]) -> Recorded:
     Both expire `days` after the execution. Tries every item while `has_time`, even if others fail.
     """
     expiries = {webhook_id: end_of(hour, days + 1) for webhook_id, hour in sorted(batch.hours)}
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(CONCURRENT_CALLS) as pool:
         counted = pool.map(partial(_try, has_time), (partial(_count, batch, hour, days) for hour in batch.hours))
         hours, failed = _split(counted)
         read, unread = _split([_try(has_time, partial(seen.read, expiries))])
