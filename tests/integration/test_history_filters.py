@@ -15,6 +15,7 @@ from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, iso_time
 from hooklog.executions.history import MAX_READ
 from hooklog.executions.log import Retention, build_summary_put
+from tests import dynalite
 from tests.aws import Endpoint, MockAws
 from tests.events import api_event
 from tests.history import START, Outcome, Write, execution, page, page_bodies, pages
@@ -211,6 +212,7 @@ def test_a_page_does_not_read_much_more_than_it_needs(write: Write, listing: End
     assert sum(counts) <= 200
 
 
+@pytest.mark.skipif(dynalite.IS_WANTED, reason="dynalite applies its limit of 1 MB to what the filter leaves")
 @pytest.mark.parametrize("limit", ["1", "5", "200"])
 def test_pages_that_dynamodb_ends_at_1_mb_are_continued(aws: MockAws, listing: Endpoint, limit: str) -> None:
     log = [execution(n, 200, event_type="order.paid" if n % 7 == 0 else "order.created") for n in range(60)]
