@@ -65,6 +65,8 @@ def test_a_missing_response_shows_its_reason(opened: Open, orders: str, page: Pa
     reasons = {
         "read_timeout": "0 · Timed out",
         "dns_failure": "0 · DNS failed",
+        "connection_refused": "0 · Connection refused",
+        "transformation_error": "0 · Not sent: transformation failed",
         "disabled_webhook": "0 · Not sent: webhook disabled",
         "a_later_type": "0 · No response",
     }
@@ -79,6 +81,10 @@ def test_a_missing_response_shows_its_reason(opened: Open, orders: str, page: Pa
     page.route("**/executions?*", answer)
     opened(orders, status="failure")
     expect(page.locator("tbody .badge")).to_have_text(list(reasons.values()))
+    for width in (1100, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        cells = page.locator("tbody td.result")
+        assert cells.evaluate_all("all => all.every(it => it.scrollWidth <= it.clientWidth)"), width
 
 
 def test_load_more_continues_to_the_oldest(opened: Open, orders: str) -> None:
