@@ -61,6 +61,16 @@ def lagging(request: AwsRequest) -> AwsResponse | None:
     return _json({"Items": [], "Count": 0, "ScannedCount": 0})
 
 
+def contended(table: str) -> Fault:
+    """Fail the conditions of a table's updates, as if another function had always been faster."""
+
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        is_hit = request.operation == "UpdateItem" and json.loads(request.body)["TableName"] == table
+        return _error(400, "ConditionalCheckFailedException") if is_hit else None
+
+    return fault
+
+
 def refusing_entries(request: AwsRequest) -> AwsResponse | None:
     """Refuse each entry of an SQS batch."""
     if request.operation != "SendMessageBatch":

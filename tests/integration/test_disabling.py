@@ -17,7 +17,7 @@ from hooklog.executions.failures import MAX_READ
 from tests.aws import MockAws
 from tests.event_schemas import check_event
 from tests.events import api_event, sqs_event
-from tests.faults import FaultyService, failing
+from tests.faults import Fault, FaultyService, contended, failing
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
@@ -453,6 +453,7 @@ class TestFaults:
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "events_pending"]
         assert (line.levelname, line.__dict__["pending"]) == ("WARNING", 1)
 
+    @pytest.mark.parametrize("fault", ["failing", "contended"])
     def test_an_event_that_can_be_neither_published_nor_kept_is_logged(
         self,
         api: Api,
@@ -461,14 +462,31 @@ class TestFaults:
         sns: FaultyService,
         dynamodb: FaultyService,
         caplog: pytest.LogCaptureFixture,
+        fault: str,
     ) -> None:
         api.put(url=receiver.url("/status/410"), enabled=True)
-        table = f'"{aws.refs["SeenWebhooks"]}"'.encode()
-        with sns.breaking(failing), dynamodb.breaking(lambda asked: failing(asked) if table in asked.body else None):
+        table = aws.refs["SeenWebhooks"]
+        faults: dict[str, Fault] = {
+            "failing": lambda asked: failing(asked) if f'"{table}"'.encode() in asked.body else None,
+            "contended": contended(table),
+        }
+        with sns.breaking(failing), dynamodb.breaking(faults[fault]):
             assert send(start(aws), {}) == []
         assert api.get()[1]["enabled"] is False
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "event_not_published"]
         assert (line.levelname, line.__dict__["webhook_id"]) == ("ERROR", ID)
+
+    def test_a_row_that_is_about_to_expire_keeps_the_event(
+        self, api: Api, aws: MockAws, receiver: Receiver, sns: FaultyService
+    ) -> None:
+        """Its last execution has almost expired, and executions are not counted any more."""
+        row: Any = {"webhook_id": {"S": ID}, "listed": {"S": "all"}, "expires_at": {"N": "1790000000"}}
+        aws.dynamodb.put_item(TableName=aws.refs["SeenWebhooks"], Item=row)
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        with sns.breaking(failing):
+            assert send(start(aws), {}) == []
+        (seen,) = aws.rows("SeenWebhooks")
+        assert int(seen["expires_at"]["N"]) > datetime.now(UTC).timestamp() + 86_400
 
     def test_an_event_that_is_published_costs_no_other_call(
         self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str, dynamodb: FaultyService

@@ -3,7 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
+from threading import Barrier, Lock
 from types import ModuleType
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 from tests.aws import MockAws
 from tests.event_schemas import check_event
 from tests.events import sqs_event
-from tests.faults import FaultyService, failing
+from tests.faults import Fault, FaultyService, failing
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
@@ -245,6 +245,19 @@ def make_due(aws: MockAws) -> None:
             aws.dynamodb.put_item(TableName=aws.refs["SeenWebhooks"], Item={**row, **changed})
 
 
+def refusing_first(sns: FaultyService) -> Fault:
+    """Say that the first entry of each request was refused."""
+    entry = "<Failed><member><Id>0</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member></Failed>"
+
+    def fault(asked: AwsRequest) -> AwsResponse:
+        answer = sns.forward(asked)
+        changed = answer.body.decode().replace("<Failed/>", entry).replace("<Failed></Failed>", entry)
+        assert entry in changed
+        return AwsResponse(answer.status, changed.encode(), answer.headers)
+
+    return fault
+
+
 class TestFaults:
     def test_counting_goes_on_without_sns_and_its_events_are_published_later(
         self, aws: MockAws, sns: FaultyService, caplog: pytest.LogCaptureFixture
@@ -298,23 +311,25 @@ class TestFaults:
     def test_an_event_that_sns_refuses_in_a_batch_stays_pending(self, aws: MockAws, sns: FaultyService) -> None:
         """The others of the batch are published, and not again."""
         counter, publisher = aws.start("CountExecutionsFunction"), aws.start("PublishEventsFunction")
-
-        def refuse_one(asked: AwsRequest) -> AwsResponse:
-            answer = sns.forward(asked)
-            succeeded, _, rest = answer.body.decode().partition("</member>")
-            failed = (
-                "<Failed><member><Id>0</Id><Code>InternalError</Code><SenderFault>false</SenderFault></member></Failed>"
-            )
-            changed = (succeeded + "</member>" + rest).replace("<Failed/>", failed).replace("<Failed></Failed>", failed)
-            assert failed in changed
-            return AwsResponse(answer.status, changed.encode(), answer.headers)
-
-        with sns.breaking(refuse_one):
+        with sns.breaking(refusing_first(sns)):
             tally(counter, *failures(webhook_id="acme.0"), *failures(webhook_id="acme.1"))
         (left,) = pending(aws)
         received(aws)
         publisher.lambda_handler({}, CONTEXT)
         assert (received(aws), pending(aws)) == ([left], [])
+
+    def test_an_event_that_sns_refuses_does_not_hold_up_others(
+        self, aws: MockAws, sns: FaultyService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One event of each request is refused."""
+        counter, publisher = aws.start("CountExecutionsFunction"), aws.start("PublishEventsFunction")
+        with sns.breaking(refusing_first(sns)):
+            tally(counter, *(each for number in range(12) for each in failures(webhook_id=f"acme.{number}")))
+            assert len(pending(aws)) == 2
+            monkeypatch.setattr("hooklog.events.publisher.PAGE", 1)
+            received(aws)
+            publisher.lambda_handler({}, CONTEXT)
+            assert len(received(aws)) == len(pending(aws)) == 2
 
     def test_a_batch_that_comes_again_after_a_crash_raises_its_events_once(
         self, aws: MockAws, dynamodb: FaultyService
@@ -348,13 +363,19 @@ class TestFaults:
         assert received(aws) == []
 
     def test_two_shards_at_once_raise_an_event_once(self, aws: MockAws, dynamodb: FaultyService) -> None:
-        """Both have read the webhook's row when they write it."""
+        """Both have read the webhook's row when they write it.
+
+        Writes are made one after another, because moto checks a condition and writes in two steps.
+        """
         both = [aws.start("CountExecutionsFunction") for _ in range(2)]
-        reached = Barrier(2, timeout=60)
+        reached, writing = Barrier(2, timeout=60), Lock()
 
         def wait_for_the_other(asked: AwsRequest) -> AwsResponse | None:
             if asked.operation == "BatchGetItem":
                 reached.wait()
+            if asked.operation == "UpdateItem":
+                with writing:
+                    return dynamodb.forward(asked)
             return None
 
         with dynamodb.breaking(wait_for_the_other), ThreadPoolExecutor() as pool:

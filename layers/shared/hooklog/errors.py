@@ -8,6 +8,7 @@ HooklogError
 ├── NotQueued            SQS or EventBridge Scheduler rejected a message
 ├── NoTimeLeft           the invocation has too little time left to finish
 ├── NotCounted           a batch of the log's stream could not be counted; Lambda invokes again
+├── RowContended         other functions changed a row at each try
 ├── KeysUnavailable      no keys are available to verify a token
 ├── EvaluatorUnavailable the process that evaluates transformations could not be started
 ├── RegistryUnavailable  a webhook or its signing key could not be read, and the cached copy is too old
@@ -126,6 +127,10 @@ class NotCounted(HooklogError):
 
     Lambda delivers their batch again.
     """
+
+
+class RowContended(HooklogError):
+    """Other functions changed a row at each try; the text is its webhook's ID."""
 
 
 class KeysUnavailable(HooklogError):

@@ -33,16 +33,16 @@ class EventType(StrEnum):
     DISABLED = "webhook.disabled"
 
 
-_NOT_WANTED: Final = frozenset({ErrorType.DISABLED_WEBHOOK, ErrorType.UNKNOWN_WEBHOOK})
+_UNEXPECTED: Final = frozenset({ErrorType.DISABLED_WEBHOOK, ErrorType.UNKNOWN_WEBHOOK})
 """Nobody expects these messages to arrive: their webhook is disabled or does not exist."""
 
 
 def is_exhausted(execution: "StreamedExecution") -> bool:
-    """Return whether its message is worth an event: its last attempt failed.
+    """Return whether `message.exhausted` should be raised for it: its message's last attempt failed.
 
-    Tests are not, nor messages to a disabled or unknown webhook.
+    False for webhook tests, and for messages to a disabled or unknown webhook.
     """
-    return execution.exhausted and execution.trigger != Trigger.TEST and execution.error_type not in _NOT_WANTED
+    return execution.exhausted and execution.trigger != Trigger.TEST and execution.error_type not in _UNEXPECTED
 
 
 def build_failing(webhook_id: str, hour: str, counts: "Counts", slot: str, at: datetime) -> Event:

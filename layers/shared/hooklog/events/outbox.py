@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import NotCounted
+from hooklog.errors import RowContended
 from hooklog.events.event import Event
 from hooklog.events.health import Health, PendingEvent, Raised
 from hooklog.executions.execution import compact_time, iso_time
@@ -24,8 +24,8 @@ from hooklog.tables import try_write
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
-UNAVAILABLE: Final = (BotoCoreError, ClientError, PynamoDBException)
-"""What the functions of this module raise if DynamoDB fails."""
+UNAVAILABLE: Final = (BotoCoreError, ClientError, PynamoDBException, RowContended)
+"""What the functions of this module raise if DynamoDB fails or others change the row all the time."""
 
 MAX_TRIES: Final = 20
 """How many times a change is tried if other functions change the row at the same time."""
@@ -37,6 +37,8 @@ class Stored(NamedTuple):
     health: Health = Health()
     version: int = 0
     """0 if it was never written."""
+    expires_at: int = 0
+    """When its row expires, in Unix seconds; 0 if there is none."""
 
 
 def read(webhook_ids: Iterable[str]) -> dict[str, Stored]:
@@ -46,28 +48,27 @@ def read(webhook_ids: Iterable[str]) -> dict[str, Stored]:
     return {webhook_id: to_stored(rows.get(webhook_id)) for webhook_id in ids}
 
 
-def change(
-    webhook_id: str, stored: Stored, change_health: Callable[[Health], Health], expires_at: int | None = None
-) -> Stored:
+def change(webhook_id: str, stored: Stored, change_health: Callable[[Health], Health], expires_at: int = 0) -> Stored:
     """Change a webhook's health, and return it as it is then stored.
 
-    Reads it and calls `change_health` again if the row has changed since it was read. A row that has no expiry gets
-    `expires_at`, in Unix seconds. Raises NotCounted if the row changes at each of MAX_TRIES.
+    Reads it and calls `change_health` again if the row has changed since it was read. The row does not expire before
+    `expires_at`, in Unix seconds. Raises RowContended if the row changes at each of MAX_TRIES.
     """
     for _ in range(MAX_TRIES):
         changed = change_health(stored.health)
         if changed == stored.health:
             return stored
-        if _write(webhook_id, changed, stored.version, expires_at):
-            return Stored(changed, stored.version + 1)
+        wanted = Stored(changed, stored.version + 1, max(stored.expires_at, expires_at))
+        if _write(webhook_id, stored, wanted):
+            return wanted
         stored = read([webhook_id])[webhook_id]
-    raise NotCounted("the row was changed by others at each try")
+    raise RowContended(webhook_id)
 
 
 def keep(event: Event, expires_at: int) -> None:
     """Keep an event that could not be published, so that it is published later.
 
-    `expires_at`: when its webhook's row expires if it has no executions, in Unix seconds.
+    Its webhook's row does not expire before `expires_at`, in Unix seconds. Raises one of UNAVAILABLE.
     """
     webhook_id = event["webhook_id"]
     stored = read([webhook_id])[webhook_id]
@@ -88,16 +89,17 @@ def to_stored(row: SeenRow | None) -> Stored:
     health = cast("dict[str, Any]", row.health or {})
     raised = {name: Raised(*values) for name, values in health.get("raised", {}).items()}
     pending = tuple(PendingEvent(each["event"], each["due_at"]) for each in row.pending_events or [])
-    return Stored(Health(health.get("failing_since", ""), raised, pending), int(row.outbox_version or 0))
+    version, expires_at = int(row.outbox_version or 0), int(row.expires_at or 0)
+    return Stored(Health(health.get("failing_since", ""), raised, pending), version, expires_at)
 
 
-def _write(webhook_id: str, health: Health, version: int, expires_at: int | None) -> bool:
-    """Write it if the row has this version; return whether it had."""
-    row, attribute = SeenRow(webhook_id), SeenRow.outbox_version
+def _write(webhook_id: str, stored: Stored, wanted: Stored) -> bool:
+    """Write what is wanted if the row still has the stored version; return whether it had."""
+    row, version, health = SeenRow(webhook_id), SeenRow.outbox_version, wanted.health
     raised = {str(event_type): list(last) for event_type, last in health.raised.items()}
     actions: list[Action] = [
         SeenRow.health.set({"failing_since": health.failing_since, "raised": raised}),
-        attribute.set(version + 1),
+        version.set(wanted.version),
     ]
     if health.pending:
         actions += [
@@ -107,7 +109,7 @@ def _write(webhook_id: str, health: Health, version: int, expires_at: int | None
         ]
     else:
         actions += [SeenRow.pending_events.remove(), SeenRow.outbox.remove(), SeenRow.due_at.remove()]
-    if expires_at is not None:
-        actions.append(SeenRow.expires_at.set(SeenRow.expires_at | expires_at))
-    unchanged = attribute == version if version else attribute.does_not_exist()
+    if wanted.expires_at != stored.expires_at:
+        actions.append(SeenRow.expires_at.set(wanted.expires_at))
+    unchanged = version == stored.version if stored.version else version.does_not_exist()
     return try_write(partial(row.update, actions, unchanged))

@@ -33,7 +33,9 @@ class Published(NamedTuple):
     cause: str = ""
     """Why they do."""
     waiting_since: str = ""
-    """When the first of them was due."""
+    """When the first of them was due; empty if none waits."""
+    has_stopped: bool = False
+    """Whether SNS failed or time was short, so that others may wait as well."""
 
 
 class Observed(NamedTuple):
@@ -43,7 +45,7 @@ class Observed(NamedTuple):
     causes: Counter[str]
     """Why the events of other webhooks could not be raised, and of how many."""
     must_come_again: bool
-    """Whether the same batch may raise them later. A mistake of ours must not stop the stream for a day."""
+    """Whether the same batch may raise them later. A bug of ours must not stop the stream for a day."""
 
 
 class EventPublisher(NamedTuple):
@@ -59,11 +61,10 @@ class EventPublisher(NamedTuple):
         now: datetime,
         seconds_left: Callable[[], float],
     ) -> Observed:
-        """Raise the events that follow from a batch's hours, while time allows.
+        """Raise the events that follow from a batch's hours, while time allows. They are then pending.
 
-        They are then pending.
-        `rows`: the webhooks' rows, as they were read before. Costs nothing for webhooks that raise none. Idempotent:
-        the same batch again raises nothing.
+        `rows`: the webhooks' rows, as they were read before. Costs nothing for webhooks that raise none. The same batch
+        again raises nothing new: at most `message.exhausted` with the same `event_id`, in a later hour.
         """
         webhooks: dict[str, list[CountedHour]] = defaultdict(list)
         for each in hours:
@@ -94,6 +95,7 @@ class EventPublisher(NamedTuple):
             pending=len(waiting),
             cause=unpublished.cause if unpublished else removed,
             waiting_since=min((due[event_id].due_at for event_id in waiting), default=""),
+            has_stopped=bool(unpublished and unpublished.has_stopped),
         )
 
     def publish_due(self, now: datetime, seconds_left: Callable[[], float]) -> Published:
@@ -103,9 +105,8 @@ class EventPublisher(NamedTuple):
         """
         total, webhook_ids = Published(), outbox.list_due(now)
         while page := list(islice(webhook_ids, PAGE)):
-            result = self.publish(outbox.read(page), now, seconds_left)
-            total = result._replace(published=total.published + result.published)
-            if result.cause:
+            total = _add(total, self.publish(outbox.read(page), now, seconds_left))
+            if total.has_stopped:
                 break
         return total
 
@@ -120,6 +121,17 @@ class EventPublisher(NamedTuple):
         ]
         errors = [error for future in futures if (error := future.exception())]
         return describe_error(errors[0]) if errors else ""
+
+
+def _add(one: Published, other: Published) -> Published:
+    waiting_since = min(filter(None, (one.waiting_since, other.waiting_since)), default="")
+    return Published(
+        one.published + other.published,
+        one.pending + other.pending,
+        one.cause or other.cause,
+        waiting_since,
+        one.has_stopped or other.has_stopped,
+    )
 
 
 def _update_health(webhook_id: str, stored: Stored, hours: Sequence[CountedHour], now: datetime) -> Stored:

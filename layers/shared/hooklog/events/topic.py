@@ -17,10 +17,12 @@ MAX_SUBJECT: Final = 100
 
 
 class Unpublished(NamedTuple):
-    """Events that SNS did not accept."""
+    """Events that were not published."""
 
     events: Sequence[Event]
     cause: str
+    has_stopped: bool
+    """Whether a request failed or time was short; otherwise SNS refused just these events."""
 
 
 class EventTopic(NamedTuple):
@@ -39,23 +41,27 @@ class EventTopic(NamedTuple):
 
         The first failed request ends the call, because each further one could time out during an outage.
         """
-        remaining = iter(events)
+        remaining, refused, cause = iter(events), list[Event](), ""
         while batch := list(islice(remaining, MAX_BATCH)):
             if seconds_left() < SERVICE_TIMEOUT_SECONDS:
-                return Unpublished([*batch, *remaining], "no time is left")
-            if unpublished := self._publish_batch(batch):
-                return unpublished._replace(events=[*unpublished.events, *remaining])
-        return None
+                return Unpublished([*refused, *batch, *remaining], "no time is left", has_stopped=True)
+            unpublished = self._publish_batch(batch)
+            if unpublished and unpublished.has_stopped:
+                return unpublished._replace(events=[*refused, *batch, *remaining])
+            if unpublished:
+                refused += unpublished.events
+                cause = unpublished.cause
+        return Unpublished(refused, cause, has_stopped=False) if refused else None
 
     def _publish_batch(self, batch: Sequence[Event]) -> Unpublished | None:
         entries = [_build_entry(str(number), event) for number, event in enumerate(batch)]
         try:
             response = self.clients.sns.publish_batch(TopicArn=self.arn, PublishBatchRequestEntries=entries)
         except Exception as error:  # noqa: BLE001 - whatever a broken response raises, the events must be kept
-            return Unpublished(batch, get_error_code(error))
+            return Unpublished(batch, get_error_code(error), has_stopped=True)
         if not (failed := response.get("Failed")):
             return None
-        return Unpublished([batch[int(each["Id"])] for each in failed], str(failed[0]["Code"]))
+        return Unpublished([batch[int(each["Id"])] for each in failed], str(failed[0]["Code"]), has_stopped=False)
 
 
 def _build_entry(entry_id: str, event: Event) -> dict[str, Any]:

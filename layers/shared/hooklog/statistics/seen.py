@@ -14,6 +14,7 @@ from pynamodb.indexes import GlobalSecondaryIndex, KeysOnlyProjection
 
 from hooklog.tables import AttachedTable
 from hooklog.webhooks.lists import iterate_ids
+from hooklog.webhooks.patterns import get_prefix
 
 LISTED: Final = "all"
 """The value of `listed` in every row."""
@@ -78,11 +79,13 @@ class SeenPage(NamedTuple):
 
 def list_seen_ids(patterns: Sequence[str], limit: int, after: str | None) -> SeenPage:
     """List the first `limit` IDs after the ID `after` that the patterns cover."""
+    names = {pattern for pattern in patterns if get_prefix(pattern) is None}  # the index has not shown that they exist
     candidates = iterate_ids(patterns, after or "", lambda bounds: _query_ids(bounds, limit + 1))
     found: list[str] = []
     while len(found) <= limit and (ids := list(islice(candidates, limit + 1 - len(found)))):
-        rows = SeenRow.batch_get(ids, attributes_to_get=["webhook_id", "listed"])
-        found += sorted(row.webhook_id for row in rows if row.listed)
+        rows = SeenRow.batch_get(names.intersection(ids), attributes_to_get=["webhook_id", "listed"])
+        missing = names.difference(row.webhook_id for row in rows if row.listed)
+        found += [webhook_id for webhook_id in ids if webhook_id not in missing]
     return SeenPage(found[:limit], found[limit - 1] if len(found) > limit else None)
 
 
