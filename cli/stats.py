@@ -97,7 +97,7 @@ def _format_counts(counts: Record) -> Iterator[str]:
 
 
 def _format_count(count: int) -> str:
-    """Format a count in at most seven characters, so that the table fits into 80 columns."""
+    """Format a count in at most seven characters: the table fits into 80 columns."""
     return f"{count:,}" if count < _MILLION else f"{count / _MILLION:,.4g}M"
 
 

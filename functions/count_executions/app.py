@@ -52,7 +52,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def report(batch: Batch, recorded: Recorded) -> None:
-    """Log the batch, what is no execution, and why calls failed."""
+    """Log the batch, its invalid records, and why calls failed."""
     if batch.invalid:
         event_id, cause = next(iter(batch.invalid.items()))
         logger.error(

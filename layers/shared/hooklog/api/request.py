@@ -127,7 +127,7 @@ class Request(NamedTuple):
 
     @property
     def webhooks_page(self) -> tuple[int, str | None, bool]:
-        """The limit, the ID after which the page begins, and whether to include webhooks that were only seen.
+        """The limit, the ID after which the page begins, and whether to list the seen.
 
         Raises InvalidRequest with all invalid parameters.
         """

@@ -32,7 +32,7 @@ def list_registered_and_seen(patterns: Sequence[str], limit: int, after: str | N
 
 
 def read_activity(webhook_ids: Iterable[str], now: datetime) -> list[dict[str, Any]]:
-    """Read the last execution and the last 24 hours' counts of each webhook, in order."""
+    """Read each webhook's last execution and counts of 24 hours, in order."""
 
     def read(webhook_id: str) -> dict[str, Any]:
         newest = list_executions(Query(webhook_id), 1, None).executions

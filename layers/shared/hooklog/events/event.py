@@ -38,9 +38,9 @@ _UNEXPECTED: Final = frozenset({ErrorType.DISABLED_WEBHOOK, ErrorType.UNKNOWN_WE
 
 
 def is_exhausted(execution: "StreamedExecution") -> bool:
-    """Return whether `message.exhausted` should be raised for it: its message's last attempt failed.
+    """Return whether `message.exhausted` should be raised for it.
 
-    False for webhook tests, and for messages to a disabled or unknown webhook.
+    True if its message's last attempt failed, except for webhook tests and messages to a disabled or unknown webhook.
     """
     return execution.exhausted and execution.trigger != Trigger.TEST and execution.error_type not in _UNEXPECTED
 

@@ -57,7 +57,7 @@ class PendingEvent(NamedTuple):
 
 
 class Health(NamedTuple):
-    """Whether a webhook is failing, as its events say, and the events that are not published yet."""
+    """Whether a webhook is failing, as its events say, and its unpublished events."""
 
     failing_since: str = ""
     """The hour; empty if it is not failing."""
@@ -107,7 +107,7 @@ def is_failing(counts: "Counts") -> bool:
 
 
 def _evaluate_hour(health: Health, webhook_id: str, hour: str, counts: "Counts", now: datetime) -> Health:
-    """Raise the event that follows from an hour, unless a later hour has said the opposite."""
+    """Raise the event that follows from an hour, unless a later one contradicts it."""
     if health.failing_since:
         if hour >= health.last(EventType.FAILING).hour and counts.attempts_succeeded > counts.attempts_failed:
             slot = _find_slot(health, EventType.RECOVERED, now)
@@ -136,7 +136,7 @@ def _change(health: Health, event_type: EventType, hour: str, slot: str, event: 
 
 
 def _find_slot(health: Health, event_type: EventType, now: datetime) -> str:
-    """Return the first hour of the clock in which another event of this type may be published."""
+    """Return the next hour of the clock in which such an event may be published."""
     last = health.last(event_type).slot
     return max(hour_of(now), _add_hour(last, _HOUR)) if last else hour_of(now)
 

@@ -94,7 +94,7 @@ def to_stored(row: SeenRow | None) -> Stored:
 
 
 def _write(webhook_id: str, stored: Stored, wanted: Stored) -> bool:
-    """Write what is wanted if the row still has the stored version; return whether it had."""
+    """Write what is wanted, unless the row has changed; return whether it was."""
     row, version, health = SeenRow(webhook_id), SeenRow.outbox_version, wanted.health
     raised = {str(event_type): list(last) for event_type, last in health.raised.items()}
     actions: list[Action] = [

@@ -62,8 +62,8 @@ class Filters(NamedTuple):
         return self.status is Status.FAILURE or self.error_type is not None or is_failed_result
 
     @property
-    def contradict(self) -> bool:
-        """Whether no execution can have all of this: a success with an error type, a failure with the result 200."""
+    def are_contradictory(self) -> bool:
+        """Whether no execution can match, such as a success with an error type."""
         select_successes = self.status is Status.SUCCESS or self._select_2xx
         has_error_and_status = self.error_type is not None and self.result not in (None, _NO_RESPONSE)
         return has_error_and_status or (select_successes and self.select_failures)
@@ -73,7 +73,10 @@ class Filters(NamedTuple):
         return self.result is not None and _SUCCESSES.include(self.result.lowest)
 
     def accept_failure(self, fields: Mapping[str, Any]) -> bool:
-        """Return whether they select the failure with these fields of its summary or log line."""
+        """Return whether they select a failure with these fields.
+
+        `fields` are those of its summary or log line.
+        """
         return (
             self.status is not Status.SUCCESS
             and (self.event_type is None or self.event_type.include(fields.get("event_type")))

@@ -44,7 +44,7 @@ class Query(NamedTuple):
     def is_empty(self) -> bool:
         """Whether no execution can match. DynamoDB rejects bounds in the wrong order."""
         is_backwards = self.since is not None and self.until is not None and self.since >= self.until
-        return is_backwards or self.filters.contradict
+        return is_backwards or self.filters.are_contradictory
 
 
 class Page(NamedTuple):

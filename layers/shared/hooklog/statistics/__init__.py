@@ -1,4 +1,4 @@
-"""Counts of executions per webhook and hour, and the webhooks that have executions.
+"""Counts of executions per webhook and hour, and the webhooks that have some.
 
 In order: hours, durations, counts, intervals, seen, stream.
 """

@@ -150,7 +150,7 @@ def tally(executions: Iterable[StreamedExecution]) -> Counts:
 
 
 def _kinds(execution: StreamedExecution) -> Iterator[str]:
-    """Yield the counts that an execution belongs to: one of the first three, and others."""
+    """Yield the names of the counts that an execution adds to."""
     is_test = execution.trigger == Trigger.TEST
     if execution.skipped:
         yield "skipped"

@@ -1,7 +1,7 @@
-"""Histograms of durations in buckets that grow by a quarter, so that they can be added.
+"""Histograms of durations, which can be added.
 
-Bucket n contains the whole milliseconds in (1.25^(n-1), 1.25^n]. Bucket 0 also contains 0, and the last bucket
-everything longer.
+Buckets grow by a quarter: bucket n contains the whole milliseconds in (1.25^(n-1), 1.25^n]. Bucket 0 also contains 0,
+and the last bucket everything longer.
 """
 
 from bisect import bisect_left
@@ -18,9 +18,10 @@ def bucket_of(milliseconds: int) -> int:
 
 
 def percentile(durations: Mapping[int, int], fraction: float) -> int | None:
-    """Estimate the duration in ms that this fraction of the executions does not exceed.
+    """Estimate a percentile of the durations in ms.
 
-    `durations` maps buckets to numbers of executions; None without executions. The estimate is off by at most 12 % or
+    `durations` maps buckets to numbers of executions. Returns what the `fraction` of them does not exceed; None without
+    executions. The estimate is off by at most 12 % or
     1 ms, whichever is more: it is the harmonic mean of the shortest and the longest duration of the right bucket.
     """
     rank = fraction * sum(durations.values())

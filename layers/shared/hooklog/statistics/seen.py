@@ -48,7 +48,7 @@ class PendingIndex(GlobalSecondaryIndex["SeenRow"]):  # type: ignore[no-untyped-
 
 
 class SeenRow(AttachedTable):
-    """A webhook that has executions, with its health and its events that are not published yet."""
+    """A webhook that has executions, with its health and its unpublished events."""
 
     class Meta:
         table_name = ""

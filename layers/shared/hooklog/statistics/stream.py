@@ -33,7 +33,7 @@ class Batch:
     hours: dict[Hour, dict[str, StreamedExecution]] = field(default_factory=dict)
     """The executions by their sequence numbers, which are padded so that they sort."""
     invalid: dict[str, str] = field(default_factory=dict)
-    """Event IDs and causes of records that are no executions."""
+    """Event IDs of records that are not executions, and why."""
     ignored: int = 0
     """How many records are no new items."""
 
