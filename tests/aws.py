@@ -27,6 +27,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
+import hooklog.aws
 from hooklog.access.routes import ROUTES, Route
 from tests import dynalite, leaks, template
 
@@ -169,8 +170,17 @@ class MockAws:
         return sum(map(int, attributes.values()))
 
     def start(self, function: str, **overrides: str) -> ModuleType:
-        """Import a function's app.py as Lambda does, with the template's environment."""
-        with patch.dict(os.environ, self.environment(function, **overrides)):
+        """Import a function's app.py as Lambda does, with the template's environment.
+
+        Its client of DynamoDB waits for long, because a mock on a busy machine does. A repeated write would fail its
+        condition. A DynamoDB that a test can break has the deployed limits.
+        """
+        patient = hooklog.aws.DYNAMODB._replace(connect_seconds=60, read_seconds=60)
+        limits = hooklog.aws.DYNAMODB if "AWS_ENDPOINT_URL_DYNAMODB" in os.environ else patient
+        with (
+            patch.dict(os.environ, self.environment(function, **overrides)),
+            patch.object(hooklog.aws, "DYNAMODB", limits),
+        ):
             module = load_app(function)
         module.__dict__["lambda_handler"] = leaks.watched(module.lambda_handler)
         return module

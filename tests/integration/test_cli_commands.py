@@ -20,8 +20,6 @@ from cli.top import Window
 from tests.fake_api import FakeApi, fake_api
 from tests.leaks import SIGNING_KEY
 
-NOW = datetime.now(UTC)
-
 
 @pytest.fixture
 def api() -> Iterator[FakeApi]:
@@ -33,11 +31,12 @@ class Logs:
     """The sender's log group: returns pages of events and records the requests."""
 
     def __init__(self, *lines: dict[str, Any], ages: tuple[int, ...] = ()) -> None:
+        self.now = datetime.now(UTC)
         self.requests: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = [
             {
                 "eventId": str(number),
-                "timestamp": _milliseconds(NOW - timedelta(seconds=age)),
+                "timestamp": _milliseconds(self.now - timedelta(seconds=age)),
                 "message": json.dumps(line),
             }
             for number, (line, age) in enumerate(zip(lines, ages or len(lines) * (0,), strict=True))
@@ -237,9 +236,9 @@ def test_top_reads_the_lines_of_its_window(capsys: pytest.CaptureFixture[str]) -
 def test_top_counts_each_line_once_while_it_is_in_the_window() -> None:
     logs, window = Logs({"n": 1}, {"n": 2}, ages=(50, 1)), Window(timedelta(seconds=60))
     log = SenderLog(logs, "sender")
-    assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
-    assert [line["n"] for line in window.refresh(log, NOW)] == [1, 2]
-    assert [line["n"] for line in window.refresh(log, NOW + timedelta(seconds=20))] == [2]
+    assert [line["n"] for line in window.refresh(log, logs.now)] == [1, 2]
+    assert [line["n"] for line in window.refresh(log, logs.now)] == [1, 2]
+    assert [line["n"] for line in window.refresh(log, logs.now + timedelta(seconds=20))] == [2]
     assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.requests[1:]] == [-30_000, -30_000]
 
 
