@@ -11,13 +11,13 @@ from typing import Any, Final
 from rich.text import Text
 
 from cli.api import Api, quote_segment
-from cli.failure import CliFailure
+from cli.failure import CliFailure, ExitCode
 from cli.output import Column, Output, Record
 from cli.sender_log import EXECUTION_FAILED, SenderLog
 from cli.stack import Stack
 from cli.times import executed_at
 from hooklog.errors import ErrorType
-from hooklog.executions.filters import PARSERS, Filters
+from hooklog.executions.filters import PARSERS, Filters, Status
 
 _POLL_SECONDS: Final = 1.0
 LABELS: Final[Mapping[str, str]] = {
@@ -141,14 +141,22 @@ def _indent_body(name: str, value: Any) -> Any:
 def failures(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Print the failed executions that the filters select, newest first.
 
-    One webhook's come from the API, all webhooks' from the sender's log group.
+    One webhook's come from the API, all webhooks' from the sender's log group. Raises CliFailure if no failure can
+    match the filters.
     """
     given = {name: getattr(arguments, name) for name in FAILURE_FILTERS}
     filters = {name: text for name, text in given.items() if text is not None}
+    if _parse_filters(filters).are_contradictory:
+        options = " ".join(f"--{name.replace('_', '-')} {text}" for name, text in filters.items())
+        raise CliFailure(f"no failure can match {options}", ExitCode.USAGE)
     found = (_read_api if arguments.webhook else _read_log)(stack, arguments, filters, output)
     output.print_table(FAILURE_COLUMNS, list(islice(found, arguments.limit)))
     if next(found, None):
         output.print_note(f"There are more than {arguments.limit}: raise --limit or shorten --since")
+
+
+def _parse_filters(filters: Mapping[str, str]) -> Filters:
+    return Filters(Status.FAILURE, **{name: PARSERS[name](text) for name, text in filters.items()})
 
 
 def _read_api(stack: Stack, arguments: argparse.Namespace, filters: Mapping[str, str], _: Output) -> Iterator[Record]:
@@ -161,7 +169,7 @@ def _read_log(
     stack: Stack, arguments: argparse.Namespace, filters: Mapping[str, str], output: Output
 ) -> Iterator[Record]:
     log = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"])
-    selected = Filters(**{name: PARSERS[name](text) for name, text in filters.items()})
+    selected = _parse_filters(filters)
     with output.stderr.status("reading the sender's log") as status:
         lines = []
         for event in log.read_lines(arguments.since, EXECUTION_FAILED):

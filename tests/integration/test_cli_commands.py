@@ -181,6 +181,14 @@ def test_stats_of_a_period_that_the_api_refuses_is_wrong_usage(api: FakeApi) -> 
     assert failure.value.code == ExitCode.USAGE
 
 
+@pytest.mark.parametrize("filters", ["--result 200", "--result 2xx", "--result 500 --error-type dns_failure"])
+@pytest.mark.parametrize("webhook", ["acme.orders", ""])
+def test_filters_that_no_failure_can_match_are_wrong_usage(api: FakeApi, webhook: str, filters: str) -> None:
+    with pytest.raises(CliFailure, match=f"no failure can match {filters}") as failure:
+        run(f"failures {webhook} {filters}", api)
+    assert (failure.value.code, api.requests) == (ExitCode.USAGE, [])
+
+
 def test_failures_of_one_webhook_are_filtered_by_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.responses = [
         (200, {"executions": [], "next_cursor": "next", "searched_to": "2026-11-24T03:00:00.000000Z"}),
@@ -214,7 +222,6 @@ LOGGED: list[dict[str, Any]] = [
         ("--error-type read_timeout", [2, 4]),
         ("--error-type tls_error --event-type order --result 0", [3]),
         ("--error-type tls_error --event-type order.*", []),
-        ("--error-type tls_error --result 503", []),
     ],
 )
 def test_failures_of_all_webhooks_are_filtered(
