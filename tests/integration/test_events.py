@@ -331,6 +331,19 @@ class TestFaults:
             publisher.lambda_handler({}, CONTEXT)
             assert len(received(aws)) == len(pending(aws)) == 2
 
+    def test_an_outage_of_sns_is_not_waited_for_with_each_webhook(
+        self, aws: MockAws, sns: FaultyService, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counter, publisher = aws.start("CountExecutionsFunction"), aws.start("PublishEventsFunction")
+        with sns.breaking(failing):
+            for number in range(3):
+                tally(counter, *failures(webhook_id=f"acme.{number}"))
+            monkeypatch.setattr("hooklog.events.publisher.PAGE", 1)
+            before = sns.calls.total()
+            publisher.lambda_handler({}, CONTEXT)
+            assert sns.calls.total() - before == 1
+        assert len(pending(aws)) == 3
+
     def test_a_batch_that_comes_again_after_a_crash_raises_its_events_once(
         self, aws: MockAws, dynamodb: FaultyService
     ) -> None:
