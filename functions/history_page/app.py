@@ -18,11 +18,7 @@ from hooklog.errors import ApiError
 logger = Logger()
 
 PAGE = "index.html"
-CONTENT_TYPES = {
-    "index.html": "text/html; charset=utf-8",
-    "webhook-history.js": "text/javascript; charset=utf-8",
-    "webhook-history.css": "text/css; charset=utf-8",
-}
+CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -58,10 +54,12 @@ class Asset(NamedTuple):
     def read(cls, name: str) -> "Asset":
         body = (Path(__file__).parent / name).read_text(encoding="utf-8")
         digest = base64.urlsafe_b64encode(hashlib.sha256(body.encode()).digest()[:12]).decode()
-        return cls(body, CONTENT_TYPES[name], f'"{digest}"')
+        return cls(body, f"{CONTENT_TYPES[Path(name).suffix]}; charset=utf-8", f'"{digest}"')
 
 
-ASSETS = {name: Asset.read(name) for name in CONTENT_TYPES}
+ASSETS = {
+    path.name: Asset.read(path.name) for path in sorted(Path(__file__).parent.iterdir()) if path.suffix in CONTENT_TYPES
+}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

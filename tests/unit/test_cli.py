@@ -356,9 +356,8 @@ def test_a_followed_execution_has_its_outcome(change: dict[str, Any], outcome: s
 
 
 def test_the_history_page_has_the_same_labels() -> None:
-    script = (ROOT / "functions/history_page/webhook-history.js").read_text()
-    table = script.partition("const NO_RESPONSE = {")[2].partition("};")[0]
-    assert dict(re.findall(r'(\w+): "(.+)",', table)) == LABELS
+    texts = dict(re.findall(r'"result\.(\w+)": "(.+)",', (ROOT / "functions/history_page/texts.js").read_text()))
+    assert {error_type: texts[error_type] for error_type in LABELS} == LABELS
     assert LABELS.keys() == set(ErrorType)
 
 

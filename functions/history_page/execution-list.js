@@ -1,0 +1,203 @@
+/** The list of a webhook's executions. */
+
+import {
+	buildQuery, EMPTY_FILTER, FILTER_NAMES, matchesFilter, readAddress, sortDays, writeAddress,
+} from "./address.js";
+import { createBlock } from "./body.js";
+import { createChart } from "./chart.js";
+import { parseTime } from "./clock.js";
+import { announce, createButton, createSwitch, fill, h, isolate } from "./elements.js";
+import { createRow, createTable } from "./execution-row.js";
+import { createFilterForm } from "./filter-form.js";
+import { createNotice } from "./notices.js";
+import { PagedList } from "./paged-list.js";
+import { quoteForShell } from "./shell.js";
+
+const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES] = [50, 200, 5];
+// an execution is logged when it ends, at most this long after its start
+const LATEST_LOG_MS = 35_000;
+const LIVE_UPDATE_MS = 3_000;
+
+function createFirstMessageNotice(locale, webhook) {
+	const url = "https://example.com/webhooks";
+	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
+	const group = `--message-group-id ${quoteForShell(webhook)}`;
+	const body = `--message-body ${quoteForShell(JSON.stringify(message, null, 2))}`;
+	const command = `aws sqs send-message --queue-url "$QUEUE_URL" ${group} \\\n  ${body}`;
+	const block = createBlock(locale, locale.text("executions.empty.command"), { content: command }, command);
+	return createNotice([locale.text("executions.empty.title"), locale.text("executions.empty.text")], block);
+}
+
+export class ExecutionList extends PagedList {
+	name = "executions";
+
+	#filter;
+	#listed = [];
+	#timer;
+	#title = h("h2.webhook");
+	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
+	#tools = h("div");
+	#chart = h("div");
+	#rows = h("tbody", { role: "rowgroup" });
+	#table = createTable(this.locale, this.#rows);
+
+	constructor(locale, api, view) {
+		super(locale, api, view);
+		this.build(this.#tools, this.#chart, this.#table);
+	}
+
+	start() {
+		this.#filter = readAddress();
+		fill(this.#title, isolate(this.api.webhook));
+		const live = h("label.live", this.#live, this.text("live"));
+		const head = h("div.head", this.#title, live, createButton(this.text("refresh"), () => this.refresh()));
+		fill(this.#tools, head, createFilterForm(this.locale, this.#filter, this.#filterChanged));
+		this.load();
+		this.#scheduleLive();
+	}
+
+	stop() {
+		super.stop();
+		clearTimeout(this.#timer);
+	}
+
+	refresh() {
+		return this.#listed.length && this.state.hidden ? this.#addNew() : this.load();
+	}
+
+	#filterChanged = (event) => {
+		const { status, from, to, message } = event.currentTarget.elements;
+		const given = { status: status.value, ...sortDays(from.value, to.value), message: message.value.trim() };
+		from.value = given.from;
+		to.value = given.to;
+		if (FILTER_NAMES.every((name) => this.#filter[name] === given[name])) return;
+		this.#filter = given;
+		writeAddress(given);
+		this.load();
+	};
+
+	#showAll = () => {
+		writeAddress(EMPTY_FILTER);
+		this.start();
+		this.#tools.querySelector("form input").focus();
+	};
+
+	load() {
+		this.#listed = [];
+		fill(this.#rows);
+		this.#showTable();
+		this.#tools.hidden = !this.api.isReady;
+		if (this.api.isReady) return super.load();
+		this.stop();
+		this.offerMore();
+		this.showState(this.#createNotice(this.api.webhook ? "token.missing" : "webhook.missing"));
+	}
+
+	/** Skips empty pages: a filtered page may be empty although more follow. */
+	async loadOlder(signal) {
+		if (this.#filter.message) return this.#loadAttempts(signal);
+		const limit = this.#listed.length ? LATER_PAGE_SIZE : FIRST_PAGE_SIZE;
+		do {
+			const page = await this.#loadExecutions({ limit }, this.cursor, signal);
+			this.cursor = page.next_cursor;
+			if (page.executions.length || !this.cursor) return page.executions;
+		} while (!signal.aborted);
+		return [];
+	}
+
+	async #loadNewer(signal) {
+		if (this.#filter.message) return this.#loadAttempts(signal);
+		const since = new Date(parseTime(this.#listed[0]) - LATEST_LOG_MS).toISOString();
+		const { from = since } = buildQuery(this.#filter);
+		const found = [];
+		let cursor = null;
+		for (let pages = 0; pages < MAX_NEW_PAGES; pages++) {
+			const query = { from: from > since ? from : since, limit: LATER_PAGE_SIZE };
+			const page = await this.#loadExecutions(query, cursor, signal);
+			found.push(...page.executions);
+			cursor = page.next_cursor;
+			if (!cursor) return found;
+		}
+		return null;
+	}
+
+	#loadExecutions(query, cursor, signal) {
+		const parameters = new URLSearchParams({ ...buildQuery(this.#filter), ...query, ...(cursor && { cursor }) });
+		return this.api.request("GET", `${this.api.executions}?${parameters}`, signal);
+	}
+
+	async #loadAttempts(signal) {
+		const attempts = await this.api.listAttempts(this.#filter.message, signal);
+		return attempts.filter((execution) => matchesFilter(execution, this.#filter)).reverse();
+	}
+
+	#scheduleLive = () => {
+		clearTimeout(this.#timer);
+		if (!this.#live.checked || !this.element.isConnected) return;
+		const update = () => (document.hidden ? this.#scheduleLive() : this.#addNew().then(this.#scheduleLive));
+		this.#timer = setTimeout(update, LIVE_UPDATE_MS);
+	};
+
+	async #addNew() {
+		const { signal } = this.loading;
+		if (this.busy || !this.api.isReady) return;
+		try {
+			const found = await (this.#listed.length ? this.#loadNewer(signal) : this.loadOlder(signal));
+			if (signal.aborted) return;
+			if (found === null) await this.load();
+			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#showCount();
+			else this.announceCount(this.#listed.length);
+		} catch (error) {
+			if (signal.aborted) return;
+			const passes = [0, 429].includes(error.status) || error.status >= 500;
+			if (passes && this.#live.checked) return announce(this.said, this.text("live.retrying"));
+			this.#live.checked = false;
+			this.showProblem(error, () => this.#addNew());
+		}
+	}
+
+	show(found, wasOnMore) {
+		const rows = this.#add(found);
+		this.#showCount();
+		if (wasOnMore && !this.cursor) (rows[0] ?? this.#rows.lastElementChild)?.querySelector("button").focus();
+	}
+
+	#add(found, look = "") {
+		const rows = [];
+		let at = 0;
+		for (const execution of found) {
+			const { execution_id: id } = execution;
+			while (this.#listed[at]?.execution_id > id) at++;
+			if (this.#listed[at]?.execution_id === id) continue;
+			const added = createRow(this.locale, execution, this.open);
+			added.className = look;
+			this.#rows.insertBefore(added, this.#rows.children[at] ?? null);
+			this.#listed.splice(at, 0, execution);
+			rows.push(added);
+		}
+		return rows;
+	}
+
+	#showCount() {
+		this.#showTable();
+		this.offerMore(this.cursor);
+		this.showState(this.#listed.length ? [] : this.#createNothingNotice());
+		this.announceCount(this.#listed.length);
+	}
+
+	#showTable() {
+		this.#table.hidden = !this.#listed.length;
+		this.#chart.hidden = this.#listed.length < 2;
+		fill(this.#chart, this.#chart.hidden ? [] : createChart(this.locale, this.#listed));
+	}
+
+	#createNothingNotice() {
+		if (FILTER_NAMES.every((name) => !this.#filter[name])) return createFirstMessageNotice(this.locale, this.api.webhook);
+		const key = this.#filter.message ? "executions.noMessage" : "executions.noMatch";
+		return this.#createNotice(key, createButton(this.text("executions.showAll"), this.#showAll));
+	}
+
+	#createNotice(key, ...more) {
+		return createNotice([this.text(`${key}.title`), this.text(`${key}.text`)], ...more);
+	}
+}
