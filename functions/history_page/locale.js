@@ -7,6 +7,37 @@ import { ENGLISH } from "./texts.js";
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const TIME_UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
 
+/** Modules of languages other than English, by primary tag. */
+const TRANSLATIONS = { de: () => import("./texts-de.js") };
+
+/**
+ * The locale of a language, with the built-in texts of that language if there are any, and English texts otherwise.
+ *
+ * @param {string} language a BCP 47 tag
+ * @param {Record<string, any>} [texts] replaces texts, key by key
+ */
+export async function loadLocale(language, texts) {
+	const load = TRANSLATIONS[getPrimaryTag(language)];
+	const { TEXTS } = (await load?.().catch(() => null)) ?? { TEXTS: {} };
+	return new Locale(language, { ...TEXTS, ...texts });
+}
+
+const getPrimaryTag = (language) => language.toLowerCase().split("-")[0];
+
+/** The viewer's own variant of a language (en-GB for en), for dates and numbers. */
+function findVariant(language) {
+	const isVariant = (own) => getPrimaryTag(own) === language.toLowerCase();
+	return navigator.languages.find(isVariant) ?? language;
+}
+
+function isValid(language) {
+	try {
+		return Intl.getCanonicalLocales(language).length === 1;
+	} catch {
+		return false;
+	}
+}
+
 export class Locale {
 	#plurals;
 	#relative;
@@ -16,18 +47,18 @@ export class Locale {
 	#decimals;
 
 	/**
-	 * @param {string} [language] a BCP 47 tag
-	 * @param {Record<string, any>} [texts] replaces English texts, key by key
+	 * @param {string} language a BCP 47 tag
+	 * @param {Record<string, any>} texts replaces English texts, key by key
 	 */
-	constructor(language = "en", texts = {}) {
-		this.language = language;
+	constructor(language, texts) {
+		this.language = isValid(language) ? findVariant(language) : "en";
 		this.texts = { ...ENGLISH, ...texts };
-		this.#plurals = new Intl.PluralRules(language);
-		this.#relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
-		this.#exact = new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "long" });
-		this.#short = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
-		this.#numbers = new Intl.NumberFormat(language);
-		this.#decimals = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+		this.#plurals = new Intl.PluralRules(this.language);
+		this.#relative = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
+		this.#exact = new Intl.DateTimeFormat(this.language, { dateStyle: "full", timeStyle: "long" });
+		this.#short = new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" });
+		this.#numbers = new Intl.NumberFormat(this.language);
+		this.#decimals = new Intl.NumberFormat(this.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 	}
 
 	/** The text of a key; a plural takes its form from `count`. */

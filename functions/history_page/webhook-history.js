@@ -8,7 +8,7 @@ import { EMPTY_FILTER, readAddress, readFragment, writeAddress } from "./address
 import { Api, MANAGE } from "./api.js";
 import { createButton, createRadioGroup, fill, h, reveal } from "./elements.js";
 import { ExecutionList } from "./execution-list.js";
-import { Locale } from "./locale.js";
+import { loadLocale } from "./locale.js";
 import { createNotice } from "./notices.js";
 import { haveSameAccess, isUnexpired, storeToken, takeToken } from "./token.js";
 
@@ -25,6 +25,8 @@ class WebhookHistory extends HTMLElement {
 	#views;
 	#question = h("div", { role: "alert", hidden: true });
 	#parts = h("div");
+	#texts = {};
+	#building;
 	#showsWebhooks = false;
 	#clocks;
 
@@ -32,7 +34,9 @@ class WebhookHistory extends HTMLElement {
 		super();
 		// the front end may have set it before the component was defined
 		this.#api.renewToken = this.renewToken;
+		this.#texts = this.texts;
 		delete this.renewToken;
+		delete this.texts;
 		const href = new URL("webhook-history.css", import.meta.url);
 		const show = () => (whole.hidden = false);
 		const whole = h("div.history", { hidden: true, tabindex: "-1", submit: (event) => event.preventDefault() },
@@ -47,7 +51,17 @@ class WebhookHistory extends HTMLElement {
 
 	set renewToken(renew) {
 		this.#api.renewToken = renew;
-		if (this.#clocks && !this.#api.token) this.#start();
+		if (this.#list && !this.#api.token) this.#start();
+	}
+
+	get texts() {
+		return this.#texts;
+	}
+
+	/** Replaces texts, key by key: see texts.js. */
+	set texts(texts) {
+		this.#texts = texts;
+		if (this.#clocks) this.#build();
 	}
 
 	connectedCallback() {
@@ -55,19 +69,19 @@ class WebhookHistory extends HTMLElement {
 		const tick = () => [this.#list, this.#webhooks].forEach((list) => list?.tick());
 		this.#clocks = [setInterval(tick, TIMES_UPDATE_MS), setInterval(() => this.#dialog?.tick(), 1000)];
 		this.#build();
-		this.#start();
 	}
 
 	disconnectedCallback() {
 		removeEventListener("hashchange", this.#addressChanged);
 		this.#clocks.forEach(clearInterval);
-		this.#clocks = null;
+		this.#clocks = this.#building = null;
 		this.#stop();
 	}
 
 	attributeChangedCallback(name, before, after) {
 		if (!this.#clocks || before === after) return;
-		if (name === "lang") this.#build();
+		if (name === "lang") return this.#build();
+		if (!this.#list) return;
 		if (name !== "token" || !before || !after) return this.#start();
 		this.#api.token = after;
 		this.#api.renewed();
@@ -75,13 +89,17 @@ class WebhookHistory extends HTMLElement {
 	}
 
 	#addressChanged = () => {
-		if (readFragment().has("token")) this.#start();
+		if (this.#list && readFragment().has("token")) this.#start();
 	};
 
 	/** Creates everything that shows text. */
-	#build() {
+	async #build() {
+		const building = (this.#building = {});
+		const language = this.closest("[lang]")?.getAttribute("lang") || "en";
+		const locale = await loadLocale(language, this.#texts);
+		if (this.#building !== building) return;
 		this.#stop();
-		this.#locale = new Locale(this.lang || undefined);
+		this.#locale = locale;
 		this.#list = new ExecutionList(this.#locale, this.#api, (id) => this.#openExecution(id));
 		this.#webhooks = this.#dialog = null;
 		const [label, history, webhooks] = ["label", "history", "webhooks"].map((part) =>
@@ -91,6 +109,7 @@ class WebhookHistory extends HTMLElement {
 			createRadioGroup(label, "view", "", ["", history], ["webhooks", webhooks]),
 		);
 		fill(this.#parts, this.#views, this.#list.element);
+		this.#start();
 	}
 
 	#stop() {
