@@ -15,7 +15,7 @@ export class DetailsDialog {
 	element = h("dialog", {
 		"aria-labelledby": "viewed",
 		close: () => this.onClose(),
-		mousedown: ({ target, offsetX: x }) => target === this.element && x < 0 && target.close(),
+		mousedown: ({ target, offsetX: x }) => target === this.element && (x < 0 || x > target.clientWidth) && target.close(),
 	});
 
 	#said = createLiveRegion(this.element, "unseen");

@@ -1,5 +1,11 @@
 /** Elements, without HTML from text, and announcements for screen readers. */
 
+/** Names and classes that the host may style with ::part. */
+const PARTS = new Set([
+	"badge", "button", "chart", "dialog", "filter", "head", "input", "notice", "primary", "row", "table", "views",
+	"success", "failure", "unreached",
+]);
+
 /**
  * Creates an element: "p.look" is its name and classes; attributes that are functions are event listeners.
  *
@@ -17,6 +23,7 @@ export function h(kind, ...given) {
 		else if (value !== false && value != null) made.setAttribute(key, value === true ? "" : value);
 	}
 	made.append(...given.flat(Infinity));
+	made.part.add(...[name, ...made.classList].filter((part) => PARTS.has(part)));
 	return made;
 }
 
@@ -34,6 +41,9 @@ export const createSwitch = (more) => h("input", { type: "checkbox", role: "swit
 export const NO_AUTOCOMPLETE = { autocomplete: "off", spellcheck: "false" };
 /** Text from others, whose direction must not affect the text around it. */
 export const isolate = (text) => h("bdi", String(text));
+/** Like `isolate`, for names such as order.item_added, which break after punctuation. */
+export const isolateName = (name) =>
+	h("bdi", String(name).split(/(?<=[._:/-])(?=\w)/).flatMap((part, at) => (at ? [h("wbr"), part] : [part])));
 export const createRemark = (text) => h("p.remark", text);
 export const createSkeleton = (lines) => h("div.skeleton", Array.from({ length: lines }, () => h("div.bar")));
 

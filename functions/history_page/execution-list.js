@@ -37,7 +37,7 @@ export class ExecutionList extends PagedList {
 	#title = h("h2.webhook");
 	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
 	#tools = h("div");
-	#chart = h("div");
+	#chart = h("div.chart");
 	#rows = h("tbody", { role: "rowgroup" });
 	#table = createTable(this.locale, this.#rows);
 

@@ -1,6 +1,6 @@
 /** A row of the list of executions, and the table around the rows. */
 
-import { createButton, h, isolate } from "./elements.js";
+import { createButton, h, isolate, isolateName } from "./elements.js";
 import { createBadge, describeAttempt, describeResult } from "./result.js";
 
 const COLUMNS = ["time", "result", "event", "attempt", "duration", "next", "view"];
@@ -23,10 +23,10 @@ export function createRow(locale, execution, view) {
 		time: locale.exactTime(at),
 	});
 	const open = createButton(locale.text("view"), () => view(id), "view", { "aria-label": name });
-	return h("tr", { role: "row" },
+	return h("tr.row", { role: "row" },
 		createCell("time", locale.createTime(at)),
 		createCell("result", createBadge(locale, execution)),
-		createCell("event", isolate(event), h("bdi.id", execution.message_id)),
+		createCell("event", isolateName(event), h("span.id", isolateName(execution.message_id))),
 		createCell("attempt", isolate(describeAttempt(locale, execution))),
 		createCell("duration", locale.duration(execution.duration_ms)),
 		createCell("next", createNextAttempt(locale, execution)),

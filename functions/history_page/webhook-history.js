@@ -14,6 +14,13 @@ import { haveSameAccess, isUnexpired, storeToken, takeToken } from "./token.js";
 
 const TIMES_UPDATE_MS = 15_000;
 
+/** A length that only the component sets: see its stylesheet. */
+try {
+	CSS.registerProperty({ name: "--hooklog-unit", syntax: "<length>", inherits: true, initialValue: "16px" });
+} catch {
+	// another version of this script has registered it, or the browser can't: sizes then follow each rule's font
+}
+
 class WebhookHistory extends HTMLElement {
 	static observedAttributes = ["api", "webhook", "token", "lang"];
 
