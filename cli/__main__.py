@@ -1,67 +1,43 @@
-"""Entry point of `hooklog COMMAND …`."""
+"""Entry point of `hooklog COMMAND …`.
 
-import argparse
+Parses the arguments before it imports what a command needs, because `--help` and completion must not wait for that.
+"""
+
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
-
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ProfileNotFound
 
 from cli.arguments import build_parser
-from cli.credentials import NO_CREDENTIALS, is_denied, is_not_signed_in
-from cli.failure import CliFailure, ExitCode
-from cli.output import Output
-from cli.stack import Stack, find_deployed_stack, find_local_stack
-from hooklog.errors import NotQueued
-from local.failure import LocalFailure
-
-_NOT_FOUND: Final = ("ResourceNotFound", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue")
+from cli.failure import ExitCode
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    arguments = build_parser().parse_args(words)
-    output = Output(as_json=bool(arguments.json))
+    _escape_what_the_encoding_lacks()
     try:
-        arguments.run(_find_stack(arguments), arguments, output)
-    except (CliFailure, LocalFailure, NotQueued, BotoCoreError, ClientError) as failure:
-        output.print_note(_describe(failure))
-        return _exit_code(failure)
+        return _run(words)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.OK
+        return ExitCode.OK
 
 
-def _find_stack(arguments: argparse.Namespace) -> Stack:
-    if arguments.stack:
-        return find_deployed_stack(arguments.stack, arguments.region, arguments.profile)
-    return find_local_stack()
+def _run(words: Sequence[str] | None) -> int:
+    arguments = build_parser().parse_args(words)
+    if arguments.run is None:
+        sys.stdout.write(arguments.text(arguments))
+        sys.stdout.flush()
+        return ExitCode.OK
+    from cli.runner import run_command  # late: imports boto3
+
+    return run_command(arguments)
 
 
-def _describe(failure: Exception) -> str:
-    if isinstance(failure, NotQueued):
-        return f"SQS did not accept every message: {failure}"
-    return str(failure)
-
-
-def _exit_code(failure: Exception) -> ExitCode:
-    match failure:
-        case CliFailure():
-            return failure.code
-        case _ if isinstance(failure, NO_CREDENTIALS) or is_denied(failure) or is_not_signed_in(failure):
-            return ExitCode.NOT_ALLOWED
-        case NoRegionError() | ProfileNotFound():
-            return ExitCode.USAGE
-        case ClientError():
-            return _exit_code_of_aws(str(failure.response["Error"]["Code"]))
-        case _:
-            return ExitCode.FAILED
-
-
-def _exit_code_of_aws(error_code: str) -> ExitCode:
-    return ExitCode.NOT_FOUND if error_code.startswith(_NOT_FOUND) else ExitCode.FAILED
+def _escape_what_the_encoding_lacks() -> None:
+    """Print a character as an escape if the stream's encoding does not have it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

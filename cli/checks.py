@@ -10,7 +10,7 @@ import requests
 
 from cli.concurrency import OTHERS, UNRESERVED, Account, Demand, count_reserved, find_shortfall, quota_command
 from cli.findings import CheckedStack, Finding, Status
-from cli.redrive import QUEUES
+from cli.queues import QUEUES
 
 RECURSIVE: Final = ("SendWebhooksFunction", "RunRecoveryFunction")
 """The functions that send to their own event source: those with `RecursiveLoop: Allow` in template.yaml."""

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from cli.failure import CliFailure
 from cli.output import Output
+from cli.queues import QUEUES
 from cli.stack import Stack
 from hooklog.queues.dead_letters import ID_ATTRIBUTE, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, TRACE_ATTRIBUTE
 from hooklog.queues.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
@@ -20,13 +21,6 @@ _POLL_SECONDS: Final = 1.0
 _RECEIVE_SECONDS: Final = 2
 
 Letter = Mapping[str, Any]
-
-QUEUES: Final = {
-    "webhooks": ("webhook queue", "DeadLetterQueueUrl", "QueueUrl"),
-    "log": ("queue of executions to be logged", "UnloggedDeadLetterQueueUrl", "UnloggedQueueUrl"),
-    "recoveries": ("queue of recoveries", "RecoveryDeadLetterQueueUrl", "RecoveryQueueUrl"),
-}
-"""Each queue's description, and the stack's outputs that name its dead-letter queue and the queue itself."""
 
 
 def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:

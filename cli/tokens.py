@@ -7,7 +7,7 @@ from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from cli.stack import Stack
 from cli.times import format_time
-from hooklog.access.grants import Grant, Scope
+from hooklog.access.grants import Grant
 from hooklog.errors import Unauthorized
 
 
@@ -16,8 +16,6 @@ def token(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
     It is signed with the stack's key.
     """
-    if unknown := sorted(set(arguments.scope) - set(Scope)):
-        raise CliFailure(f"{unknown[0]!r} is not a scope. Use any of {', '.join(Scope)}.", ExitCode.USAGE)
     claims = {"webhooks": arguments.webhooks, "scope": " ".join(arguments.scope)}
     if arguments.topics:
         claims["topics"] = arguments.topics

@@ -41,7 +41,8 @@ def hooklog(
         check=False,
         timeout=90,
         cwd="/",
-        env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | environment,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "HOOKLOG_STACK"))}
+        | environment,
     )
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr

@@ -5,6 +5,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +20,7 @@ from rich.console import Console
 
 from cli.__main__ import main
 from cli.arguments import build_parser
+from cli.command_group import STACK_VARIABLE, LateFunction
 from cli.failure import ExitCode
 from cli.history import FAILURE_COLUMNS, LABELS, TAIL_COLUMNS
 from cli.output import Output
@@ -26,6 +29,7 @@ from cli.stats import build_table, draw_sparklines
 from cli.times import executed_at, format_time, parse_duration, parse_time
 from cli.top import render, summarise
 from hooklog.errors import ErrorType
+from hooklog.version import __version__
 from tests.template import ROOT
 
 
@@ -83,7 +87,6 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
 @pytest.mark.parametrize(
     "words",
     [
-        "",
         "nothing",
         "show acme.orders",
         "recover acme.orders",
@@ -94,6 +97,7 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
         "stats acme.orders --interval week",
         "send --header X-Shop",
         "send --timeout soon",
+        "token acme.* --scope executions:write",
         "failures --result 5XX",
         "failures acme.orders --event-type order.*.x",
         "failures --error-type timeout",
@@ -104,6 +108,74 @@ def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: 
         main(words.split())
     assert ended.value.code == ExitCode.USAGE
     assert "usage: hooklog" in capsys.readouterr().err
+
+
+HELP = [[], ["--help"], ["--version"], ["show", "--help"], ["--json"], ["doctor", "-h"]]
+
+
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_imports_no_library(words: list[str]) -> None:
+    """Each library takes longer to import than all of this may take: 0.3 s of CPU."""
+    loaded = "print(*sorted(sys.modules), file=sys.stderr)"
+    command = f"import sys, atexit; atexit.register(lambda: {loaded}); from cli.__main__ import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", command, *words],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/shared'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert ended.stdout.startswith(("usage: hooklog ", f"hooklog {__version__}\n"))
+    packages = {name.partition(".")[0] for name in ended.stderr.split()}
+    assert packages.isdisjoint(
+        {"boto3", "botocore", "requests", "urllib3", "rich", "jwt", "pynamodb", "local", "asyncio"}
+    )
+    ours = {name for name in ended.stderr.split() if name.startswith(("cli.", "hooklog.executions", "hooklog.sending"))}
+    parsing = {"__main__", "arguments", "command_group", "failure", "option_types", "queues", "times"}
+    assert ours <= {f"cli.{name}" for name in parsing}
+
+
+def test_every_command_can_be_loaded() -> None:
+    """Commands are named by strings, which no type checker reads."""
+    for command, parser in commands_of(build_parser()):
+        function = parser.get_default("run") or parser.get_default("text")
+        assert callable(function.load() if isinstance(function, LateFunction) else function), command
+
+
+def commands_of(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """Yield each command and subcommand with its parser."""
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other list
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for name, command in action.choices.items():
+                yield name, command
+                yield from ((f"{name} {below}", each) for below, each in commands_of(command))
+
+
+def test_every_option_says_what_it_does_and_what_it_takes() -> None:
+    for command, parser in [("hooklog", build_parser()), *commands_of(build_parser())]:
+        assert parser.description, command
+        for action in parser._actions:  # noqa: SLF001
+            assert action.help or isinstance(action, argparse._SubParsersAction), (command, action)  # noqa: SLF001
+            assert action.nargs == 0 or action.metavar or action.choices, (command, action)
+
+
+@pytest.mark.parametrize(
+    ("variable", "words", "stack"),
+    [
+        ("prod", "top", "prod"),
+        ("prod", "--stack staging top", "staging"),
+        ("prod", "top --stack staging", "staging"),
+        ("prod", "--stack= top", ""),
+        ("", "top", ""),
+        ("", "top --stack staging", "staging"),
+    ],
+)
+def test_the_stack_can_be_set_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, variable: str, words: str, stack: str
+) -> None:
+    monkeypatch.setenv(STACK_VARIABLE, variable)
+    assert build_parser().parse_args(words.split()).stack == stack
 
 
 class CloudFormation(BaseHTTPRequestHandler):
@@ -199,8 +271,7 @@ def test_missing_and_expired_credentials_have_their_exit_code(
 
 def test_every_command_is_documented() -> None:
     document = (ROOT / "docs/cli.md").read_text()
-    (commands,) = [action for action in build_parser()._actions if isinstance(action.choices, dict)]  # noqa: SLF001
-    assert [name for name in commands.choices or () if f"hooklog {name}" not in document] == []
+    assert [name for name, _ in commands_of(build_parser()) if f"hooklog {name}" not in document] == []
 
 
 def test_every_exit_code_is_in_the_help_and_documented() -> None:

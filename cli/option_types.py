@@ -1,0 +1,57 @@
+"""How the values of options are parsed.
+
+Each function raises argparse.ArgumentTypeError, whose text says what to write instead.
+"""
+
+import argparse
+from collections.abc import Callable
+from typing import Final
+
+from hooklog.errors import InvalidMessage, InvalidRequest
+from hooklog.messages.fields import read_url
+
+_MAX_COUNT: Final = 1_000_000
+
+
+def parse_header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} has no colon: write it as 'X-Shop: berlin'")
+    return name.strip(), value.strip()
+
+
+def parse_seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+
+
+def parse_count(text: str) -> int:
+    """Parse a whole number from 1 to a million."""
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MAX_COUNT):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MAX_COUNT}")
+    return int(text)
+
+
+def parse_url(text: str) -> str:
+    """Return the URL if a webhook could be sent to it."""
+    try:
+        return read_url({"url": text})
+    except InvalidMessage as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def check_filter(name: str) -> Callable[[str], str]:
+    """Return a check of a filter's text, which the API would reject too."""
+
+    def check(text: str) -> str:
+        from hooklog.executions.filters import PARSERS  # late, because only a filter needs it
+
+        try:
+            PARSERS[name](text)
+        except InvalidRequest as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return check

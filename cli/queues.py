@@ -1,0 +1,10 @@
+"""The queues that have dead letters, as users name them."""
+
+from typing import Final
+
+QUEUES: Final = {
+    "webhooks": ("webhook queue", "DeadLetterQueueUrl", "QueueUrl"),
+    "log": ("queue of executions to be logged", "UnloggedDeadLetterQueueUrl", "UnloggedQueueUrl"),
+    "recoveries": ("queue of recoveries", "RecoveryDeadLetterQueueUrl", "RecoveryQueueUrl"),
+}
+"""Each queue's description, and the stack's outputs that name its dead-letter queue and the queue itself."""
