@@ -1,5 +1,6 @@
 """API requests are parsed as documented or refused with the reason."""
 
+import base64
 import contextlib
 import json
 import re
@@ -156,6 +157,21 @@ def test_a_body_may_have_128_kib() -> None:
     body = f'{{"since": "{since}"}}'
     assert request({}, body=body.ljust(MAX_BODY_LENGTH)).period(datetime.now(UTC))
     assert "131,072" in refusal(body.ljust(MAX_BODY_LENGTH + 1))
+
+
+@pytest.mark.parametrize("filler", [" ", "\u00a0", "\u2003", "\U0001f600"])
+def test_a_body_in_base64_has_the_same_limit(filler: str) -> None:
+    """API Gateway encodes every body, because the API has the binary media type */*."""
+
+    def event(characters: int) -> dict[str, Any]:
+        text = json.dumps({"a": ""}, ensure_ascii=False)
+        text = text[:-2] + filler * (characters - len(text)) + text[-2:]
+        body = base64.b64encode(text.encode()).decode()
+        return {**api_event({"webhook_id": "acme.orders"}), "body": body, "isBase64Encoded": True}
+
+    assert Request.parse(event(MAX_BODY_LENGTH)).document["a"].strip(filler) == ""
+    with pytest.raises(InvalidRequest, match="131,072"):
+        Request.parse(event(MAX_BODY_LENGTH + 1))
 
 
 @pytest.mark.parametrize("body", ["[" * 100_000, '{"a":' * 20_000, "1" * 5000, "nul", "", None, "[]", "NaN"])

@@ -241,9 +241,10 @@ def _read_time(text: object, name: str) -> datetime:
 
 def _decoded_body(event: Event) -> str:
     body = event.get("body") or ""
-    if len(body) > MAX_BODY_LENGTH:
-        raise InvalidRequest(f"the body must have at most {MAX_BODY_LENGTH:,} characters", BODY)
     try:
-        return base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
+        text = base64.b64decode(body).decode() if event.get("isBase64Encoded") else body
     except ValueError:
         raise InvalidRequest("the body must be UTF-8", BODY) from None
+    if len(text) > MAX_BODY_LENGTH:
+        raise InvalidRequest(f"the body must have at most {MAX_BODY_LENGTH:,} characters", BODY)
+    return text
