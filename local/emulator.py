@@ -1,9 +1,9 @@
 """MiniStack with patches and with IAM enforced (AUTH=true).
 
-Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM or the EventBridge Scheduler of
-MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack also extracts the layer for
-each process of a function: a second of CPU that holds up everything else. And it waits 50 ms for the log lines of each
-invocation that has none.
+Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler or
+the API Gateway of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack also
+extracts the layer for each process of a function: a second of CPU that holds up everything else. And it waits 50 ms for
+the log lines of each invocation that has none.
 """
 
 import array
@@ -26,7 +26,7 @@ import boto3
 from ministack import app  # type: ignore[import-not-found]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # type: ignore[import-not-found]
 from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-not-found]
-from ministack.services import eventbridge, scheduler  # type: ignore[import-not-found]
+from ministack.services import apigateway_v1, eventbridge, scheduler  # type: ignore[import-not-found]
 
 SEND_MESSAGE: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 TICK_SECONDS: Final = 1
@@ -128,6 +128,11 @@ def _session(role_arn: str) -> boto3.Session:
     return boto3.Session(**{name.lower(): value for name, value in credentials.items()})
 
 
+def matches_media_type(original: Any, media_type: str, binary_media_types: list[str]) -> bool:
+    """Compare with binary media types as CloudFormation has them: it requires `~1` for each slash."""
+    return bool(original(media_type, [each.replace("~1", "/") for each in binary_media_types]))
+
+
 def read_log(worker: Any) -> str:
     """Return the lines that a function's process has logged during an invocation.
 
@@ -154,6 +159,7 @@ def fix_ministack() -> None:
         (scheduler, "handle_request", handle_schedules),
         (eventbridge, "_invoke_target", invoke_target),
         (app, "pin_request_origin", pin_request_origin),
+        (apigateway_v1, "_media_type_matches", matches_media_type),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
     lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001

@@ -58,26 +58,12 @@ def _restrict_publishing(topic: str) -> None:
 
 
 def _complete_api(api_id: str, body: Mapping[str, Any]) -> None:
-    """Add gateway responses and the responses of mock integrations.
-
-    MiniStack ignores both in an OpenAPI body.
-    """
+    """Add gateway responses, which MiniStack ignores in an OpenAPI body."""
     gateway = aws.client("apigateway")
     for response_type, response in body.get("x-amazon-apigateway-gateway-responses", {}).items():
         gateway.put_gateway_response(restApiId=api_id, responseType=response_type, **_stringify_status(response))
-    resource_ids = {item["path"]: item["id"] for item in gateway.get_resources(restApiId=api_id, limit=500)["items"]}
-    for path, response in _preflight_responses(body):
-        gateway.put_integration_response(
-            restApiId=api_id, resourceId=resource_ids[path], httpMethod="OPTIONS", **_stringify_status(response)
-        )
     for stage in gateway.get_stages(restApiId=api_id)["item"]:
         gateway.create_deployment(restApiId=api_id, stageName=stage["stageName"])
-
-
-def _preflight_responses(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for path, methods in body["paths"].items():
-        if "options" in methods:
-            yield path, methods["options"]["x-amazon-apigateway-integration"]["responses"]["default"]
 
 
 def _stringify_status(response: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,24 +1,47 @@
-"""The function that serves the History page, its script and its stylesheet.
+"""The function that serves the History page, its modules and its stylesheet, and answers CORS preflights.
 
-It handles GET /history and /history/{asset}.
+It handles GET of /history, /history/{asset} and /history/{asset}/{file}, and OPTIONS of every path.
 """
 
 import base64
+import gzip
 import hashlib
 import json
+import re
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from hooklog.access.headers import read_header
 from hooklog.access.loops import refuse_attempts
 from hooklog.errors import ApiError
+from hooklog.settings import HistoryPageSettings
 
 logger = Logger()
+settings = HistoryPageSettings.from_environment()
 
 PAGE = "index.html"
+ENTRY = "webhook-history.js"
+"""The address that front ends embed."""
+
 CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+FILES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in sorted(Path(__file__).parent.iterdir())
+    if path.suffix in CONTENT_TYPES
+}
+VERSION = hashlib.sha256("\0".join(part for file in FILES.items() for part in file).encode()).hexdigest()[:16]
+"""Of all files. Their addresses contain it, so that a browser never combines files of two deployments."""
+
+IMPORT = re.compile(r'^(?:import|export)\b[^"]*?"\./([^"]+)";', re.MULTILINE)
+"""Not of import(), which loads on demand."""
+
+REVALIDATED = "no-cache"
+IMMUTABLE = "public, max-age=31536000, immutable"
+
 POLICY = "; ".join(
     [
         "default-src 'none'",
@@ -28,7 +51,7 @@ POLICY = "; ".join(
         "img-src data:",
         "base-uri 'none'",
         "form-action 'none'",
-        "frame-ancestors 'none'",
+        f"frame-ancestors {settings.frame_ancestors}",
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     ]
@@ -43,23 +66,27 @@ SHARED_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Pol
 """Let front ends on other origins load the component. None of these files is secret."""
 
 
-class Asset(NamedTuple):
-    """A file as it is served. Its `etag` depends only on its content."""
+class Asset:
+    """A file as it is served. What depends only on its content is computed once."""
 
-    body: str
-    content_type: str
-    etag: str
+    def __init__(self, name: str, text: str, caching: str) -> None:
+        self.text = text
+        self.headers = {
+            "Content-Type": f"{CONTENT_TYPES[Path(name).suffix]}; charset=utf-8",
+            "Cache-Control": caching,
+            "Vary": "Accept-Encoding",
+            **SECURITY_HEADERS,
+            **({} if name == PAGE else SHARED_HEADERS),
+        }
 
-    @classmethod
-    def read(cls, name: str) -> "Asset":
-        body = (Path(__file__).parent / name).read_text(encoding="utf-8")
-        digest = base64.urlsafe_b64encode(hashlib.sha256(body.encode()).digest()[:12]).decode()
-        return cls(body, f"{CONTENT_TYPES[Path(name).suffix]}; charset=utf-8", f'"{digest}"')
+    @cached_property
+    def tag(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
-
-ASSETS = {
-    path.name: Asset.read(path.name) for path in sorted(Path(__file__).parent.iterdir()) if path.suffix in CONTENT_TYPES
-}
+    @cached_property
+    def gzipped(self) -> str:
+        """The compressed file in base64, in which Lambda returns bytes to API Gateway."""
+        return base64.b64encode(gzip.compress(self.text.encode(), mtime=0)).decode()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -67,30 +94,76 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
         refuse_attempts(event)
     except ApiError as refusal:
         return refused(refusal.status, refusal.code, str(refusal))
-    name = (event.get("pathParameters") or {}).get("asset")
-    asset = ASSETS.get(PAGE if name is None else name)
-    if asset is None or name == PAGE:
+    if event.get("httpMethod") == "OPTIONS":
+        headers = settings.allowed_origins.build_preflight_headers(event)
+        return {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": ""}
+    path = event.get("pathParameters") or {}
+    asset = find(path.get("asset"), path.get("file"))
+    if asset is None:
         logger.info("no such asset", event="asset_not_found")
         return refused(HTTPStatus.NOT_FOUND, "not_found", "There is no such page.")
-    return serve(asset, if_none_match(event))
+    return serve(asset, event)
 
 
-def serve(asset: Asset, known: str) -> dict[str, Any]:
-    """Return the asset, or 304 if the browser has it.
+@lru_cache(maxsize=200)
+def find(asset: str | None, file: str | None) -> Asset | None:
+    """Return the page, a file of this version, or what replaces it at another address.
 
-    Names do not change between deployments, so it always asks.
+    `asset` is a file's name, or the version before it. A page that was opened before a deployment loads modules on
+    demand from the addresses of its own version, and a deployment replaces the function's environments one by one. So
+    a module of another version is a module that exports this version's: all that it imports has this version, too. The
+    addresses without a version are such modules.
     """
-    headers = {"Content-Type": asset.content_type, "Cache-Control": "no-cache", "ETag": asset.etag, **SECURITY_HEADERS}
-    if asset is not ASSETS[PAGE]:
-        headers |= SHARED_HEADERS
-    if asset.etag in known:
+    if asset is None:
+        return Asset(PAGE, build_page(), REVALIDATED)
+    version, name, folder = (None, asset, ".") if file is None else (asset, file, "..")
+    if name == PAGE or name not in FILES or (version is not None and not re.fullmatch("[0-9a-f]{16}", version)):
+        return None
+    if version == VERSION:
+        return Asset(name, FILES[name], IMMUTABLE)
+    text = f'export * from "{folder}/{VERSION}/{name}";\n' if name.endswith(".js") else FILES[name]
+    return Asset(name, text, REVALIDATED)
+
+
+def build_page() -> str:
+    """Insert the version into index.html, and links that load all modules of the first list at once."""
+    links = (f'<link rel="modulepreload" href="history/{name}">\n  ' for name in list_imports(ENTRY))
+    page = FILES[PAGE].replace("<script ", "".join(links) + "<script ", 1)
+    return page.replace('="history/', f'="history/{VERSION}/')
+
+
+def list_imports(name: str) -> list[str]:
+    """List a module and all that it imports, without those that it loads on demand."""
+    found = [name]
+    for each in found:
+        found += [name for name in IMPORT.findall(FILES[each]) if name not in found]
+    return found
+
+
+def serve(asset: Asset, event: dict[str, Any]) -> dict[str, Any]:
+    """Return the asset, or 304 if the browser has it."""
+    compressed = accepts_gzip(event)
+    etag = f'"{asset.tag}-gzip"' if compressed else f'"{asset.tag}"'
+    headers = asset.headers | {"ETag": etag}
+    if etag in read_header(event, "if-none-match"):
         return {"statusCode": int(HTTPStatus.NOT_MODIFIED), "headers": headers, "body": ""}
-    return {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": asset.body}
+    response = {"statusCode": int(HTTPStatus.OK), "headers": headers, "body": asset.text}
+    if compressed:
+        headers["Content-Encoding"] = "gzip"
+        response |= {"body": asset.gzipped, "isBase64Encoded": True}
+    return response
 
 
-def if_none_match(event: dict[str, Any]) -> str:
-    headers = event.get("headers") or {}
-    return next((value for name, value in headers.items() if name.lower() == "if-none-match"), "")
+def accepts_gzip(event: dict[str, Any]) -> bool:
+    """Return whether the client accepts gzip.
+
+    API Gateway decodes a body in base64 only if the request's Accept matches the API's BinaryMediaTypes. These contain
+    `*/*`, which every Accept matches, but not a missing one.
+    """
+    codings = (each.partition(";") for each in read_header(event, "accept-encoding").lower().split(","))
+    weights = {coding.strip(): weight.replace(" ", "") for coding, _, weight in codings}
+    weight = weights.get("gzip", weights.get("*", "q=0"))
+    return bool(read_header(event, "accept")) and not re.fullmatch(r"q=0(\.0*)?", weight)
 
 
 def refused(status: int, code: str, message: str) -> dict[str, Any]:

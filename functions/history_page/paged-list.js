@@ -91,11 +91,10 @@ export class PagedList {
 		}
 	}
 
-	/** @param {string} [text] of the button, in the place of "Load more" */
-	offerMore(more, text = this.text("list.more")) {
+	offerMore(more) {
 		this.#moreButton.hidden = !more;
 		this.#moreButton.removeAttribute("aria-disabled");
-		fill(this.#moreButton, text);
+		fill(this.#moreButton, this.text("list.more"));
 	}
 
 	showProblem(error, load) {

@@ -44,7 +44,7 @@ LOOK_UP_SECONDS = 2
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    return respond(event, HANDLERS, settings.allowed_origin, logger)
+    return respond(event, HANDLERS, settings.allowed_origins, logger)
 
 
 def put_webhook(request: Request) -> Response:

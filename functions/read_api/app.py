@@ -29,7 +29,7 @@ DetailsRow.attach(connection, settings.execution_details_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    return respond(event, HANDLERS, settings.allowed_origin, logger)
+    return respond(event, HANDLERS, settings.allowed_origins, logger)
 
 
 def list_executions(request: Request) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ recoveries = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
-    return respond(event, HANDLERS, settings.allowed_origin, logger)
+    return respond(event, HANDLERS, settings.allowed_origins, logger)
 
 
 def resend_execution(request: Request) -> Response:

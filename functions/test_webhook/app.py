@@ -71,7 +71,7 @@ tester = WebhookTester(dispatcher, Transformer())
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     limit = time_limit.compute_time_limit(event, context)
-    return respond(event, {"test_webhook": partial(test_webhook, limit)}, settings.allowed_origin, logger)
+    return respond(event, {"test_webhook": partial(test_webhook, limit)}, settings.allowed_origins, logger)
 
 
 def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:

@@ -5,9 +5,11 @@ They include its routing, the authorizer's policy and the functions.
 
 import http.client
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,6 +18,7 @@ import requests
 
 from local import aws
 from local import deployment as deployed_stack
+from tests.browser.chromium import chromium
 from tests.deployment import Deployment, Receiver, mint, until
 from tests.issuer import Issuer, ec_jwk, ec_key, rsa_jwk, rsa_key
 from tests.issuer import mint as mint_at_issuer
@@ -231,3 +234,67 @@ def test_an_issuers_tokens_grant_their_claims(deployment: Deployment) -> None:
         assert status_of(deployment, own, mint_at_issuer(rsa_key("stranger"), "RS256", "rsa-1")) == 401
         assert status_of(deployment, own, mint(deployment.outputs["SigningKey"])) == 200
     assert status_of(deployment, own, mint_at_issuer(rsa_key("rsa-1"), "RS256", "rsa-1")) == 401
+
+
+CALLS = """async ([api, token]) => {
+    const headers = { Authorization: `Bearer ${token}` };
+    const read = async (path, options) => {
+        try {
+            const response = await fetch(api + path, options);
+            return [response.status, Object.keys(await response.json())[0]];
+        } catch (error) {
+            return error.name;
+        }
+    };
+    const body = JSON.stringify({ since: "never" });
+    return [
+        await read("/webhooks/wh_a/executions?limit=1", { headers }),
+        await read("/webhooks/wh_a/recover", { method: "POST", headers, body }),
+        await read("/webhooks/wh_a/executions"),
+        await read("/webhooks/wh_a/executions", { headers: { Authorization: "Bearer wrong" } }),
+    ];
+}"""
+"""A read and a write through their preflights, and responses that API Gateway makes itself."""
+
+
+@contextmanager
+def front_end(html: str) -> Iterator[int]:
+    """Serve a page on every loopback name, which are different origins for a browser. Yields its port."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_only_the_listed_origins_may_call_the_api_and_frame_the_page(deployment: Deployment) -> None:
+    """Two origins are allowed to call the API, one of them may show the page in an iframe."""
+    api = deployment.outputs["ApiUrl"]
+    with front_end(f'<!doctype html><iframe src="{api}/history"></iframe>') as port:
+        framing, calling, other = (f"http://{host}:{port}" for host in ("a.localhost", "127.0.0.1", "localhost"))
+        origins = {"ALLOWED_ORIGINS": f"{framing},{calling}"}
+        with (
+            changed_environment("ReadApiFunction", **origins),
+            changed_environment("ResendApiFunction", **origins),
+            changed_environment("HistoryPageFunction", **origins, FRAME_ANCESTORS=f"'self' {framing}"),
+            chromium() as browser,
+        ):
+            page = browser.new_page()
+            for origin, framed in ((framing, True), (calling, False), (other, False)):
+                page.goto(origin)
+                read = page.evaluate(CALLS, [api, deployment.outputs["Token"]])
+                allowed = [[200, "executions"], [400, "error"]] if origin != other else ["TypeError", "TypeError"]
+                invalid = [401, "error"] if origin != other else "TypeError"
+                assert read == [*allowed, [401, "error"], invalid], origin
+                assert page.frames[1].locator("webhook-history").count() == int(framed), origin

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from collections import Counter
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import requests
 
 from cli.redrive import move_dead_letters
+from hooklog.access.routes import ROUTES
 from hooklog.version import __version__
 from local import aws
 from tests.deployment import Deployment, Receiver, headers_of, received, until
@@ -273,14 +275,35 @@ def test_errors_have_the_form_of_the_contract(deployment: Deployment, path: str,
 
 
 def test_cors_allows_a_front_end_on_another_origin(deployment: Deployment) -> None:
-    url = f"{deployment.outputs['ApiUrl']}/webhooks/wh_1/executions"
-    asking = {"Origin": "https://app.acme.example", "Access-Control-Request-Method": "GET"}
-    preflight = requests.options(url, headers=asking, timeout=60)
-    assert preflight.status_code == 200
-    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
-    assert "DELETE" in preflight.headers["Access-Control-Allow-Methods"]
-    assert deployment.get("/webhooks/wh_1/executions").headers["Access-Control-Allow-Origin"] == "*"
+    """Each route's preflight is answered, by a path that has no other method."""
+    for route in ROUTES:
+        url = f"{deployment.outputs['ApiUrl']}{route.resource.replace('{', '').replace('}', '')}"
+        asking = {"Origin": "https://app.acme.example", "Access-Control-Request-Method": route.method}
+        preflight = requests.options(url, headers=asking, timeout=60)
+        assert preflight.status_code == 200
+        assert preflight.headers["Access-Control-Allow-Origin"] == "*"
+        assert "authorization" in preflight.headers["Access-Control-Allow-Headers"].lower()
+        assert route.method in preflight.headers["Access-Control-Allow-Methods"]
+    for response in (deployment.get("/webhooks/wh_1/executions"), requests.get(url, timeout=60)):
+        assert response.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/css,*/*;q=0.1", "text/html,application/xhtml+xml,*/*;q=0.8"])
+def test_browsers_get_the_page_compressed(deployment: Deployment, accept: str) -> None:
+    """API Gateway decodes the function's base64. Clients without gzip get text."""
+    url = f"{deployment.outputs['ApiUrl']}/history"
+    compressed = requests.get(url, headers={"Accept": accept, "Accept-Encoding": "gzip, br"}, timeout=60)
+    plain = requests.get(url, headers={"Accept": accept, "Accept-Encoding": "identity"}, timeout=60)
+    assert compressed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert compressed.text == plain.text
+    assert "<webhook-history" in plain.text
+    known = {"Accept": accept, "Accept-Encoding": "gzip, br", "If-None-Match": compressed.headers["ETag"]}
+    assert requests.get(url, headers=known, timeout=60).status_code == 304
+    (script,) = re.findall(r'src="(history/[0-9a-f]+/[^"]+)"', plain.text)
+    module = requests.get(url.removesuffix("history") + script, headers={"Accept": accept}, timeout=60)
+    assert module.headers["Content-Encoding"] == "gzip"
+    assert "customElements" in module.text
 
 
 def test_secrets_are_masked_and_details_can_be_erased(

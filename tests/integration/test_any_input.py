@@ -60,13 +60,13 @@ PARAMETERS = st.dictionaries(
 def routes() -> dict[str, tuple[str, str]]:
     """Return the method and path of each function of the API.
 
-    The History page is left out: its only parameter is a file name.
+    The History page's is left out: its only parameters are file names.
     """
     return {
         function: (event["Properties"]["Method"].upper(), event["Properties"]["Path"])
         for function, properties in template.functions().items()
         for event in properties.get("Events", {}).values()
-        if event["Type"] == "Api" and not event["Properties"]["Path"].startswith("/history")
+        if event["Type"] == "Api" and function != "HistoryPageFunction"
     }
 
 

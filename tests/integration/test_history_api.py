@@ -274,12 +274,29 @@ def test_an_internal_error_is_a_plain_500(listing: Endpoint, aws: MockAws, caplo
     assert "api_call_failed" in logged_events(caplog)
 
 
-def test_every_response_allows_only_the_front_ends_origin(aws: MockAws) -> None:
-    app = aws.endpoint("list_executions", ALLOWED_ORIGIN="https://app.acme.example")
-    headers = app.lambda_handler(api_event({"webhook_id": "w"}), None)["headers"]
-    assert headers["Access-Control-Allow-Origin"] == "https://app.acme.example"
-    assert headers["Access-Control-Expose-Headers"] == "Date"
-    assert headers["Cache-Control"] == "no-store"
+@pytest.mark.parametrize("handler", ["list_executions", "resend_execution", "get_webhook_secret", "test_webhook"])
+def test_every_response_allows_only_the_front_ends_origins(aws: MockAws, handler: str) -> None:
+    app = aws.endpoint(handler, ALLOWED_ORIGINS="https://app.acme.example, HTTP://localhost:80,https://b.example:8443")
+    for origin, allowed in {
+        "https://app.acme.example": True,
+        "http://localhost": True,
+        "https://b.example:8443": True,
+        "https://b.example": False,
+        "http://app.acme.example": False,
+        "https://app.acme.example.evil.example": False,
+        "null": False,
+        "*": False,
+        None: False,
+    }.items():
+        event = {
+            **api_event({"webhook_id": "w", "execution_id": "x"}),
+            "headers": {"origin": origin} if origin else None,
+        }
+        headers = app.lambda_handler(event, None)["headers"]
+        assert headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
+        assert headers["Vary"] == "Origin"
+        assert headers["Access-Control-Expose-Headers"] == "Date"
+        assert headers["Cache-Control"] == "no-store"
 
 
 def test_a_function_does_not_start_without_a_required_setting(aws: MockAws) -> None:

@@ -20,11 +20,6 @@ from hooklog.statistics.seen import SeenRow
 from hooklog.webhooks.rows import WebhookRow
 from tests import template
 
-
-def no_settings(environment: Mapping[str, str]) -> None:
-    """Read nothing: the function's settings are the same in every deployment."""
-
-
 SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "SendWebhooksFunction": settings.SenderSettings.from_environment,
     "ReadApiFunction": settings.ReadSettings.from_environment,
@@ -36,8 +31,12 @@ SETTINGS: dict[str, Callable[[Mapping[str, str]], Any]] = {
     "CountExecutionsFunction": settings.CountExecutionsSettings.from_environment,
     "PublishEventsFunction": settings.PublishEventsSettings.from_environment,
     "TestWebhookFunction": settings.WebhookTestSettings.from_environment,
-    "HistoryPageFunction": no_settings,
+    "HistoryPageFunction": settings.HistoryPageSettings.from_environment,
 }
+
+
+WRONG_ORIGINS = ["https://", "app.example.com", "https://a.example/", "https://a.example/b", "https://*.a.example"]
+WRONG_ORIGINS += ["https://a@b.example", "https://a.example:port", "null", "https://a.example;", "data:", "http://[::1"]
 
 
 class _RecordingEnvironment(dict[str, str]):
@@ -77,6 +76,12 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         ("SendWebhooksFunction", "ALLOWED_NETWORKS", ["10.0.0.0", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "all"]),
         ("ManageApiFunction", "MAX_WEBHOOKS_PER_PREFIX", ["", "0", "5001", "1,000"]),
         ("AuthorizeFunction", "SIGNING_KEY_SECRET", [""]),
+        ("ReadApiFunction", "ALLOWED_ORIGINS", ["", *WRONG_ORIGINS, "*,https://a.example", "https://a.example,*"]),
+        (
+            "HistoryPageFunction",
+            "FRAME_ANCESTORS",
+            [*WRONG_ORIGINS, "self", "*", "'none'; script-src *", "'unsafe-inline'"],
+        ),
     ],
 )
 def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[str]) -> None:
@@ -384,6 +389,44 @@ def test_every_method_of_the_api_is_throttled() -> None:
     assert (all_methods["ResourcePath"], all_methods["HttpMethod"]) == ("/*", "*")
     assert all_methods["ThrottlingRateLimit"] == {"Ref": "ApiRateLimit"}
     assert all_methods["ThrottlingBurstLimit"] == {"Ref": "ApiBurstLimit"}
+
+
+ORIGINS = ["https://app.example.com", "http://localhost:3000", "http://127.0.0.1", "http://[::1]:8080"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "function", "name", "right", "wrong"),
+    [
+        ("AllowedOrigins", "ReadApiFunction", "ALLOWED_ORIGINS", ["*", *ORIGINS, ", ".join(ORIGINS)], ["*,http://a"]),
+        (
+            "FrameAncestors",
+            "HistoryPageFunction",
+            "FRAME_ANCESTORS",
+            ["'self'", *ORIGINS, f"'self' {ORIGINS[1]}"],
+            ["*"],
+        ),
+    ],
+)
+def test_origins_are_what_their_parameter_accepts(
+    parameter: str, function: str, name: str, right: list[str], wrong: list[str]
+) -> None:
+    pattern = template.TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    for value in [*right, ""]:
+        assert re.fullmatch(pattern, value), value
+    for value in right:
+        SETTINGS[function]({**defaults(function), name: value})
+    assert [value for value in [*wrong, *WRONG_ORIGINS, f"{ORIGINS[0]}\nx: y"] if re.fullmatch(pattern, value)] == []
+
+
+def test_a_deployment_with_the_earlier_parameter_keeps_its_origin() -> None:
+    """`sam deploy` ignores parameters that a template does not have, and would then open the API to every origin."""
+    for function in template.functions():
+        if "ALLOWED_ORIGINS" in template.environment(function):
+            value = template.environment(function)["ALLOWED_ORIGINS"]
+            origins = {"AllowedOrigin": "https://one.example"}
+            assert template.default(value) == "*"
+            assert template.default(value, **origins) == "https://one.example"
+            assert template.default(value, **origins, AllowedOrigins="https://two.example") == "https://two.example"
 
 
 def test_every_parameter_is_documented() -> None:

@@ -64,7 +64,7 @@ def test_each_api_method_invokes_an_existing_function_that_permits_it(
         if each["Type"] == "AWS::Lambda::Permission"
     }
     methods = list(invoked(after))
-    assert len(methods) == len(ROUTES) + 2  # the page and its assets
+    assert len(methods) == len(ROUTES) + 4  # the page, its assets with and without a version, and preflights
     for function, call in methods:
         assert after[function]["Type"] == "AWS::Lambda::Function"
         assert any(name == function and source.endswith(call) for name, source in permissions), call
@@ -77,7 +77,7 @@ def invoked(resources: Resources) -> Iterator[tuple[str, str]]:
             uri = operation["x-amazon-apigateway-integration"].get("uri")
             if uri:
                 (function,) = re.findall(r"\$\{(\w+)\.Arn\}", uri["Fn::Sub"])
-                yield function, "/" + method.upper() + re.sub(r"\{\w+\}", "*", path)
+                yield function, "/" + method.upper() + re.sub(r"\{\w+\+?\}", "*", path)
 
 
 def test_an_update_needs_no_new_parameter() -> None:

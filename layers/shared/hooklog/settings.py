@@ -1,20 +1,25 @@
 """The settings of each function: the only module that reads the environment.
 
 Each class has exactly the variables that template.yaml sets for its function. A missing or malformed one raises
-InvalidSetting when the function starts, before anything is sent.
+InvalidSetting when the function starts, before anything is sent. A function imports only the types that it reads.
 """
+
+from __future__ import annotations
 
 import os
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, Self, dataclass_transform
+from typing import TYPE_CHECKING, Any, Final, Self, dataclass_transform
 
-from hooklog.delivery.networks import Network, parse_networks
 from hooklog.errors import InvalidSetting
-from hooklog.executions.execution import DetailsOf
-from hooklog.executions.masking import SensitiveHeaders
-from hooklog.webhooks.retry import RetrySchedule
+
+if TYPE_CHECKING:
+    from hooklog.access.cors import AllowedOrigins
+    from hooklog.delivery.networks import Network
+    from hooklog.executions.execution import DetailsOf
+    from hooklog.executions.masking import SensitiveHeaders
+    from hooklog.webhooks.retry import RetrySchedule
 
 _JWKS_URL: Final = re.compile(r"https://[^\s/@]+/\S*|http://127\.0\.0\.1:\d{1,5}/\S*")
 """https://, or 127.0.0.1 for tests: nothing listens there on Lambda."""
@@ -111,7 +116,7 @@ class ReadSettings(_Settings):
     seen_webhooks_table: str
     count_executions: bool
     sensitive_headers: SensitiveHeaders
-    allowed_origin: str
+    allowed_origins: AllowedOrigins
 
 
 class ResendSettings(_Settings):
@@ -122,7 +127,7 @@ class ResendSettings(_Settings):
     recoveries_table: str
     queue_url: str
     recovery_queue_url: str
-    allowed_origin: str
+    allowed_origins: AllowedOrigins
 
 
 class ManageSettings(_Settings):
@@ -135,7 +140,7 @@ class ManageSettings(_Settings):
     allow_http: bool
     allowed_networks: tuple[Network, ...]
     max_webhooks_per_prefix: int
-    allowed_origin: str
+    allowed_origins: AllowedOrigins
 
 
 class WebhookTestSettings(_Settings):
@@ -154,7 +159,14 @@ class WebhookTestSettings(_Settings):
     allow_http: bool
     allowed_networks: tuple[Network, ...]
     sensitive_headers: SensitiveHeaders
-    allowed_origin: str
+    allowed_origins: AllowedOrigins
+
+
+class HistoryPageSettings(_Settings):
+    """Settings of history_page."""
+
+    allowed_origins: AllowedOrigins
+    frame_ancestors: str
 
 
 class OidcSettings(_Settings):
@@ -213,19 +225,64 @@ def _read_choice(environ: Mapping[str, str], name: str, choices: tuple[str, ...]
     return value
 
 
+def _read_schedule(environ: Mapping[str, str], name: str) -> RetrySchedule:
+    from hooklog.webhooks.retry import RetrySchedule
+
+    return RetrySchedule.parse(environ.get(name) or "")
+
+
+def _read_details_of(environ: Mapping[str, str], name: str) -> DetailsOf:
+    from hooklog.executions.execution import DetailsOf
+
+    return DetailsOf(_read_choice(environ, name, tuple(DetailsOf)))
+
+
+def _read_networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
+    from hooklog.delivery.networks import parse_networks
+
+    return parse_networks(environ.get(name) or "")
+
+
+def _read_sensitive_headers(environ: Mapping[str, str], name: str) -> SensitiveHeaders:
+    from hooklog.executions.masking import SensitiveHeaders
+
+    return SensitiveHeaders.parse(environ.get(name) or "")
+
+
+def _read_origins(environ: Mapping[str, str], name: str) -> AllowedOrigins:
+    from hooklog.access.cors import AllowedOrigins
+
+    try:
+        return AllowedOrigins.parse(_read_text(environ, name))
+    except ValueError as error:
+        raise InvalidSetting(f"{name}: {error}") from None
+
+
+def _read_ancestors(environ: Mapping[str, str], name: str) -> str:
+    """Read sources of a Content-Security-Policy's frame-ancestors, separated by spaces."""
+    from hooklog.access.cors import ORIGIN
+
+    sources = (environ.get(name) or "").split() or ["'none'"]
+    if wrong := [each for each in sources if each not in ("'self'", "'none'") and not ORIGIN.fullmatch(each.lower())]:
+        raise InvalidSetting(f"{name}: not 'self' or an origin such as https://app.example.com: {wrong[0]!r}")
+    return " ".join(sources)
+
+
 _Reader = Callable[[Mapping[str, str], str], Any]
 
 _READERS: Final[Mapping[str, _Reader]] = {
     "disable_after_days": partial(_read_integer, minimum=0, maximum=30),
-    "retry_schedule": lambda environ, name: RetrySchedule.parse(environ.get(name) or ""),
+    "retry_schedule": _read_schedule,
     "execution_retention_days": partial(_read_integer, minimum=2, maximum=3650),
     "details_retention_days": partial(_read_integer, minimum=2, maximum=3650),
-    "details_of": lambda environ, name: DetailsOf(_read_choice(environ, name, tuple(DetailsOf))),
+    "details_of": _read_details_of,
     "capture_limit_bytes": partial(_read_integer, minimum=0, maximum=262_144),
     "allow_http": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
     "count_executions": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
-    "allowed_networks": lambda environ, name: parse_networks(environ.get(name) or ""),
-    "sensitive_headers": lambda environ, name: SensitiveHeaders.parse(environ.get(name) or ""),
+    "allowed_networks": _read_networks,
+    "sensitive_headers": _read_sensitive_headers,
+    "allowed_origins": _read_origins,
+    "frame_ancestors": _read_ancestors,
     "batch_size": partial(_read_integer, minimum=1, maximum=25),
     "debug_sample_rate": _read_fraction,
     "max_webhooks_per_prefix": partial(_read_integer, minimum=1, maximum=5000),

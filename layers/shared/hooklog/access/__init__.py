@@ -1,4 +1,4 @@
 """Authentication and authorization of API calls.
 
-In order: loops, grants, routes, keys, issuer, tokens.
+In order: headers, cors, loops, grants, routes, keys, issuer, tokens.
 """

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple, Protocol
 
+from hooklog.access.cors import AllowedOrigins
 from hooklog.access.loops import refuse_attempts
 from hooklog.access.routes import ROUTES
 from hooklog.api.request import Event, Request
@@ -35,7 +36,7 @@ Handler = Callable[[Request], _Result]
 """Returns the body of a 200, a response with another status, or None for a 204."""
 
 
-def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: Logger) -> dict[str, Any]:
+def respond(event: Event, handlers: Mapping[str, Handler], origins: AllowedOrigins, logger: Logger) -> dict[str, Any]:
     """Call the handler of the event's route and build the response.
 
     Other exceptions than ApiError are logged as a 500.
@@ -43,16 +44,17 @@ def respond(event: Event, handlers: Mapping[str, Handler], origin: str, logger: 
     Calls that webhooks make are rejected first. Before the handler runs, the route's scope is checked, and that the
     token covers the webhook in the path.
     """
+    cors = origins.build_headers(event)
     try:
         refuse_attempts(event)
-        return _build_response(_handle(event, handlers), origin)
+        return _build_response(_handle(event, handlers), cors)
     except ApiError as error:
-        return _build_json(error.status, _build_error(error.code, str(error), error.details), origin)
+        return _build_json(error.status, _build_error(error.code, str(error), error.details), cors)
     except Exception as error:  # noqa: BLE001 - the caller must get a response
         call, cause = f"{event.get('httpMethod')} {event.get('resource')}", describe_error(error)
         logger.error("an API call failed", event="api_call_failed", call=call, cause=cause)  # noqa: TRY400 - its text may quote what was sent
         body = _build_error("internal_error", "Something failed on our side; try again.")
-        return _build_json(HTTPStatus.INTERNAL_SERVER_ERROR, body, origin)
+        return _build_json(HTTPStatus.INTERNAL_SERVER_ERROR, body, cors)
 
 
 def _handle(event: Event, handlers: Mapping[str, Handler]) -> _Result:
@@ -68,11 +70,11 @@ def _handle(event: Event, handlers: Mapping[str, Handler]) -> _Result:
     return handlers[route.handler](request)
 
 
-def _build_response(result: _Result, origin: str) -> dict[str, Any]:
+def _build_response(result: _Result, cors: Mapping[str, str]) -> dict[str, Any]:
     if result is None:
-        return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _build_headers(origin), "body": ""}
+        return {"statusCode": int(HTTPStatus.NO_CONTENT), "headers": _build_headers(cors), "body": ""}
     response = result if isinstance(result, Response) else Response(HTTPStatus.OK, result)
-    return _build_json(response.status, response.body, origin)
+    return _build_json(response.status, response.body, cors)
 
 
 def truncate_list(items: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -89,16 +91,16 @@ def _build_error(code: str, message: str, details: Mapping[str, Any] | None = No
     return {"error": {"code": code, "message": message, **(details or {})}}
 
 
-def _build_json(status: int, body: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    headers = {"Content-Type": "application/json", **_build_headers(origin)}
+def _build_json(status: int, body: Mapping[str, Any], cors: Mapping[str, str]) -> dict[str, Any]:
+    headers = {"Content-Type": "application/json", **_build_headers(cors)}
     text = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
     return {"statusCode": int(status), "headers": headers, "body": text}
 
 
-def _build_headers(origin: str) -> dict[str, str]:
+def _build_headers(cors: Mapping[str, str]) -> dict[str, str]:
     return {
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        "Access-Control-Allow-Origin": origin,
         "Access-Control-Expose-Headers": "Date",
+        **cors,
     }
