@@ -25,7 +25,7 @@ LABELS: Final[Mapping[str, str]] = {
     ErrorType.CONNECTION_REFUSED: "Connection refused",
     ErrorType.CONNECT_TIMEOUT: "Timed out",
     ErrorType.TLS_ERROR: "TLS failed",
-    ErrorType.BLOCKED_ADDRESS: "Blocked address",
+    ErrorType.BLOCKED_ADDRESS: "Blocked",
     ErrorType.INVALID_URL: "Not sent: invalid URL",
     ErrorType.READ_TIMEOUT: "Timed out",
     ErrorType.DEADLINE_EXCEEDED: "Timed out",
@@ -33,7 +33,7 @@ LABELS: Final[Mapping[str, str]] = {
     ErrorType.PROTOCOL_ERROR: "Invalid response",
     ErrorType.TRANSFORMATION_ERROR: "Not sent: transformation failed",
     ErrorType.UNKNOWN_WEBHOOK: "Not sent: unknown webhook",
-    ErrorType.DISABLED_WEBHOOK: "Not sent: webhook disabled",
+    ErrorType.DISABLED_WEBHOOK: "Not sent: webhook is off",
 }
 """What tables show instead of a hard error's result, which is 0. The History page has the same labels."""
 

@@ -2,12 +2,12 @@
 
 import { createBodyBlock, createHeaderBlock } from "./body.js";
 import { createCopyButton, createRemark, h, isolate } from "./elements.js";
-import { createBadge, describeAttempt } from "./result.js";
+import { createBadge, describeAttempt, describeCode } from "./result.js";
 
 function* listFacts(locale, execution) {
 	const { error, url, executed_at: at } = execution;
 	const isWide = execution.result === 0 && !execution.skipped;
-	yield ["result", createBadge(locale, execution), execution.result, isWide && "wide"];
+	yield ["result", createBadge(locale, execution, describeCode), execution.result, isWide && "wide"];
 	if (!execution.success) yield ["hardError", ...Array(2).fill(locale.text(execution.hard_error ? "yes" : "no"))];
 	yield ["attempt", isolate(describeAttempt(locale, execution))];
 	yield ["duration", locale.duration(execution.duration_ms)];

@@ -1,19 +1,18 @@
 /** The list of a webhook's executions. */
 
-import {
-	buildQuery, EMPTY_FILTER, FILTER_NAMES, matchesFilter, readAddress, sortDays, writeAddress,
-} from "./address.js";
+import { readAddress, writeAddress } from "./address.js";
 import { createBlock } from "./body.js";
 import { createChart } from "./chart.js";
 import { parseTime } from "./clock.js";
 import { announce, createButton, createSwitch, fill, h, isolate } from "./elements.js";
 import { createRow, createTable } from "./execution-row.js";
-import { createFilterForm } from "./filter-form.js";
+import { areEqual, buildQuery, EMPTY_FILTER, FILTER_NAMES, isEmpty, isSearch, matchesFilter } from "./filter.js";
+import { FilterForm } from "./filter-form.js";
 import { createNotice } from "./notices.js";
 import { PagedList } from "./paged-list.js";
 import { quoteForShell } from "./shell.js";
 
-const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES] = [50, 200, 5];
+const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES, MAX_EMPTY_PAGES] = [50, 200, 5, 5];
 // an execution is logged when it ends, at most this long after its start
 const LATEST_LOG_MS = 35_000;
 const LIVE_UPDATE_MS = 3_000;
@@ -31,7 +30,11 @@ function createFirstMessageNotice(locale, webhook) {
 export class ExecutionList extends PagedList {
 	name = "executions";
 
-	#filter;
+	#filter = EMPTY_FILTER;
+	/** The parameters of the API while the list grows: a cursor belongs to its query. */
+	#query = {};
+	/** How far the API has searched for matches. */
+	#searchedTo;
 	#listed = [];
 	#timer;
 	#title = h("h2.webhook");
@@ -47,11 +50,12 @@ export class ExecutionList extends PagedList {
 	}
 
 	start() {
-		this.#filter = readAddress();
+		const address = readAddress();
+		this.#filter = Object.fromEntries(FILTER_NAMES.map((name) => [name, address[name]]));
 		fill(this.#title, isolate(this.api.webhook));
 		const live = h("label.live", this.#live, this.text("live"));
 		const head = h("div.head", this.#title, live, createButton(this.text("refresh"), () => this.refresh()));
-		fill(this.#tools, head, createFilterForm(this.locale, this.#filter, this.#filterChanged));
+		fill(this.#tools, head, new FilterForm(this.locale, this.#filter, this.#filterChanged).element);
 		this.load();
 		this.#scheduleLive();
 	}
@@ -65,14 +69,10 @@ export class ExecutionList extends PagedList {
 		return this.#listed.length && this.state.hidden ? this.#addNew() : this.load();
 	}
 
-	#filterChanged = (event) => {
-		const { status, from, to, message } = event.currentTarget.elements;
-		const given = { status: status.value, ...sortDays(from.value, to.value), message: message.value.trim() };
-		from.value = given.from;
-		to.value = given.to;
-		if (FILTER_NAMES.every((name) => this.#filter[name] === given[name])) return;
-		this.#filter = given;
-		writeAddress(given);
+	#filterChanged = (filter) => {
+		if (areEqual(this.#filter, filter)) return;
+		this.#filter = filter;
+		writeAddress(filter);
 		this.load();
 	};
 
@@ -84,6 +84,8 @@ export class ExecutionList extends PagedList {
 
 	load() {
 		this.#listed = [];
+		this.#query = buildQuery(this.#filter);
+		this.#searchedTo = undefined;
 		fill(this.#rows);
 		this.#showTable();
 		this.#tools.hidden = !this.api.isReady;
@@ -93,22 +95,31 @@ export class ExecutionList extends PagedList {
 		this.showState(this.#createNotice(this.api.webhook ? "token.missing" : "webhook.missing"));
 	}
 
-	/** Skips empty pages: a filtered page may be empty although more follow. */
+	/** Skips empty pages: a filtered page may be empty although more follow. The viewer continues a long search. */
 	async loadOlder(signal) {
 		if (this.#filter.message) return this.#loadAttempts(signal);
 		const limit = this.#listed.length ? LATER_PAGE_SIZE : FIRST_PAGE_SIZE;
-		do {
+		for (let pages = 1; ; pages++) {
 			const page = await this.#loadExecutions({ limit }, this.cursor, signal);
-			this.cursor = page.next_cursor;
-			if (page.executions.length || !this.cursor) return page.executions;
-		} while (!signal.aborted);
-		return [];
+			[this.cursor, this.#searchedTo] = [page.next_cursor, page.searched_to];
+			if (page.executions.length || !this.cursor || pages === MAX_EMPTY_PAGES) return page.executions;
+			if (this.#searchedTo) announce(this.said, this.text("executions.searching", this.#describeSearch()));
+		}
+	}
+
+	#describeSearch() {
+		return { time: this.locale.shortTime(Date.parse(this.#searchedTo)) };
+	}
+
+	/** Whether the API has not yet searched the whole range. */
+	get #isSearching() {
+		return Boolean(this.cursor && this.#searchedTo && isSearch(this.#filter));
 	}
 
 	async #loadNewer(signal) {
 		if (this.#filter.message) return this.#loadAttempts(signal);
 		const since = new Date(parseTime(this.#listed[0]) - LATEST_LOG_MS).toISOString();
-		const { from = since } = buildQuery(this.#filter);
+		const { from = since } = this.#query;
 		const found = [];
 		let cursor = null;
 		for (let pages = 0; pages < MAX_NEW_PAGES; pages++) {
@@ -122,7 +133,7 @@ export class ExecutionList extends PagedList {
 	}
 
 	#loadExecutions(query, cursor, signal) {
-		const parameters = new URLSearchParams({ ...buildQuery(this.#filter), ...query, ...(cursor && { cursor }) });
+		const parameters = new URLSearchParams({ ...this.#query, ...query, ...(cursor && { cursor }) });
 		return this.api.request("GET", `${this.api.executions}?${parameters}`, signal);
 	}
 
@@ -180,7 +191,7 @@ export class ExecutionList extends PagedList {
 
 	#showCount() {
 		this.#showTable();
-		this.offerMore(this.cursor);
+		this.offerMore(this.cursor, this.#isSearching ? this.text("executions.continue") : undefined);
 		this.showState(this.#listed.length ? [] : this.#createNothingNotice());
 		this.announceCount(this.#listed.length);
 	}
@@ -192,9 +203,19 @@ export class ExecutionList extends PagedList {
 	}
 
 	#createNothingNotice() {
-		if (FILTER_NAMES.every((name) => !this.#filter[name])) return createFirstMessageNotice(this.locale, this.api.webhook);
+		if (isEmpty(this.#filter)) return createFirstMessageNotice(this.locale, this.api.webhook);
+		if (this.#isSearching) {
+			const texts = ["title", "text"].map((part) => this.text(`executions.noMatchYet.${part}`, this.#describeSearch()));
+			return createNotice(texts);
+		}
 		const key = this.#filter.message ? "executions.noMessage" : "executions.noMatch";
 		return this.#createNotice(key, createButton(this.text("executions.showAll"), this.#showAll));
+	}
+
+	announceCount(count) {
+		if (!this.#isSearching) return super.announceCount(count);
+		const key = count ? "executions.counted.searched" : "executions.noMatchYet.title";
+		announce(this.said, this.text(key, { count, ...this.#describeSearch() }));
 	}
 
 	#createNotice(key, ...more) {

@@ -2,10 +2,11 @@
 
 import { getApiTime } from "./clock.js";
 import { h } from "./elements.js";
+import { isRepeated } from "./ranges.js";
 import { ENGLISH } from "./texts.js";
 
-/** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-const TIME_UNITS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
+/** Of times within a day; others are absolute. @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const TIME_UNITS = [["second", 60], ["minute", 60], ["hour", 24]];
 
 /** Modules of languages other than English, by primary tag. */
 const TRANSLATIONS = { de: () => import("./texts-de.js") };
@@ -43,6 +44,7 @@ export class Locale {
 	#relative;
 	#exact;
 	#short;
+	#zoned;
 	#numbers;
 	#decimals;
 
@@ -57,6 +59,9 @@ export class Locale {
 		this.#relative = new Intl.RelativeTimeFormat(this.language, { numeric: "auto" });
 		this.#exact = new Intl.DateTimeFormat(this.language, { dateStyle: "full", timeStyle: "long" });
 		this.#short = new Intl.DateTimeFormat(this.language, { dateStyle: "medium", timeStyle: "short" });
+		this.#zoned = new Intl.DateTimeFormat(this.language, {
+			year: "numeric", month: "short", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short",
+		});
 		this.#numbers = new Intl.NumberFormat(this.language);
 		this.#decimals = new Intl.NumberFormat(this.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 	}
@@ -128,12 +133,13 @@ export class Locale {
 		return this.#exact.format(Date.parse(iso));
 	}
 
+	/** With the zone where a clock change gives two times the same name. */
 	shortTime(time) {
-		return this.#short.format(time);
+		return (isRepeated(time) ? this.#zoned : this.#short).format(time);
 	}
 
 	shortRange(from, to) {
-		return this.#short.formatRange(from, to);
+		return (isRepeated(from) || isRepeated(to) ? this.#zoned : this.#short).formatRange(from, to);
 	}
 
 	/** An element that shows how long ago a time was, and the time itself on hover. */

@@ -91,10 +91,11 @@ export class PagedList {
 		}
 	}
 
-	offerMore(more) {
+	/** @param {string} [text] of the button, in the place of "Load more" */
+	offerMore(more, text = this.text("list.more")) {
 		this.#moreButton.hidden = !more;
 		this.#moreButton.removeAttribute("aria-disabled");
-		fill(this.#moreButton, this.text("list.more"));
+		fill(this.#moreButton, text);
 	}
 
 	showProblem(error, load) {

@@ -4,10 +4,11 @@
  * Text from receivers, producers and links is never HTML.
  */
 
-import { EMPTY_FILTER, readAddress, readFragment, writeAddress } from "./address.js";
+import { readAddress, readFragment, writeAddress } from "./address.js";
 import { Api, MANAGE } from "./api.js";
 import { createButton, createRadioGroup, fill, h, reveal } from "./elements.js";
 import { ExecutionList } from "./execution-list.js";
+import { EMPTY_FILTER } from "./filter.js";
 import { loadLocale } from "./locale.js";
 import { createNotice } from "./notices.js";
 import { haveSameAccess, isUnexpired, storeToken, takeToken } from "./token.js";

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from local.demo import run_demo
 from tests.browser.conftest import Open, Stack, url_of
@@ -41,7 +41,7 @@ def test_the_url_that_make_run_prints_shows_its_executions(
     expect(page.get_by_role("heading", name="demo.orders")).to_be_visible()
     expect(page.locator("tbody tr").nth(2)).to_be_visible()
     shown = page.locator("tbody .badge").all_text_contents()[:3]
-    assert sorted(shown) == ["0 · Connection refused", "200", "500"]
+    assert sorted(shown) == ["200", "500", "Connection refused"]
 
 
 def test_times_are_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
@@ -55,32 +55,42 @@ def test_times_are_relative_and_exact_on_hover_in_the_viewers_zone(opened: Open,
     expect(shown).to_have_attribute("title", said)
 
 
-def test_a_result_of_0_says_why_there_was_no_response(opened: Open, orders: str) -> None:
-    page = opened(orders, status="failure")
-    expect(page.locator(".badge.unreached")).to_have_text("0 · Connection refused")
-    expect(page.locator(".badge.unreached")).to_have_css("background-color", "rgb(255, 236, 204)")
-
-
-def test_a_missing_response_shows_its_reason(opened: Open, orders: str, page: Page) -> None:
-    reasons = {
-        "read_timeout": "0 · Timed out",
-        "dns_failure": "0 · DNS failed",
-        "connection_refused": "0 · Connection refused",
-        "transformation_error": "0 · Not sent: transformation failed",
-        "disabled_webhook": "0 · Not sent: webhook disabled",
-        "a_later_type": "0 · No response",
+def test_the_list_says_what_kind_of_failure_it_is(opened: Open, orders: str, page: Page) -> None:
+    kinds = {
+        "dns_failure": "DNS failed",
+        "connection_refused": "Connection refused",
+        "connect_timeout": "Timed out",
+        "tls_error": "TLS failed",
+        "blocked_address": "Blocked",
+        "invalid_url": "Not sent: invalid URL",
+        "read_timeout": "Timed out",
+        "deadline_exceeded": "Timed out",
+        "connection_reset": "Connection closed",
+        "protocol_error": "Invalid response",
+        "transformation_error": "Not sent: transformation failed",
+        "unknown_webhook": "Not sent: unknown webhook",
+        "disabled_webhook": "Not sent: webhook is off",
+        "a_later_type": "No response",
     }
+    listed = [{"result": 0, "error_type": kind} for kind in kinds] + [{"result": 0}, {"result": 503}]
 
     def answer(route: Route) -> None:
-        listed = route.fetch().json()
-        listed["executions"] = [listed["executions"][0] | {"result": 0, "success": False} for _ in reasons]
-        for number, (summary, error_type) in enumerate(zip(listed["executions"], reasons, strict=True)):
-            summary |= {"execution_id": f"20261128T163000.{9 - number}", "error_type": error_type}
-        route.fulfill(json=listed)
+        body = route.fetch().json()
+        body["executions"] = [
+            body["executions"][0]
+            | {"execution_id": f"20261128T163000.{99 - number}", "success": False, "hard_error": result["result"] == 0}
+            | result
+            for number, result in enumerate(listed)
+        ]
+        route.fulfill(json=body)
 
     page.route("**/executions?*", answer)
-    opened(orders, status="failure")
-    expect(page.locator("tbody .badge")).to_have_text(list(reasons.values()))
+    opened(orders)
+    badges = page.locator("tbody .badge")
+    expect(badges).to_have_text([*kinds.values(), "No response", "503"])
+    expect(badges.first).to_have_css("background-color", "rgb(255, 236, 204)")
+    expect(badges.last).to_have_css("background-color", "rgb(253, 228, 228)")
+    expect(page.get_by_role("button", name=re.compile(r"^View .*, Not sent: webhook is off, "))).to_have_count(1)
     for width in (1100, 360):
         page.set_viewport_size({"width": width, "height": 900})
         cells = page.locator("tbody td.result")
@@ -129,27 +139,116 @@ def test_the_filter_is_kept_in_the_address(opened: Open, orders: str) -> None:
     expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
 
 
-def test_a_range_includes_both_days_of_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
+def test_filters_by_event_type_result_and_error_can_be_combined(opened: Open, stack: Stack, orders: str) -> None:
+    page = opened(orders)
+    rows = page.locator("tbody tr")
+
+    def expect_rows(count: int) -> None:
+        expect(rows).to_have_count(count)
+
+    expect_rows(50)
+    page.get_by_label("Event type").fill(" order.* ")
+    page.get_by_label("Event type").press("Enter")
+    expect(page.get_by_label("Event type")).to_have_value("order.*")
+    page.get_by_label("Result").select_option("5xx")
+    expect_rows(1)
+    expect(rows.locator(".badge")).to_have_text("500")
+    page.get_by_label("Result").select_option("Exact code…")
+    page.get_by_label("Status code").fill("500")
+    page.get_by_label("Status code").press("Enter")
+    expect(page).to_have_url(re.compile(r"event=order\.\*&result=500$"))
+    page.reload()
+    expect_rows(1)
+    expect(page.get_by_label("Status code")).to_have_value("500")
+    page.get_by_label("Result").select_option("No response")
+    expect(rows.locator(".badge")).to_have_text("Connection refused")
+    page.get_by_label("Error").select_option("Connection refused")
+    expect(page).to_have_url(re.compile(r"event=order\.\*&result=0&error=connection_refused$"))
+    expect_rows(1)
+    page.get_by_label("Error").select_option("DNS failed")
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    page.goto(
+        stack.page_url(orders, result="teapot", error="none", status="maybe", **{"from": "now", "to": "2026-99-99"})
+    )
+    expect_rows(50)
+
+
+def test_a_long_search_says_how_far_it_looked_and_continues(opened: Open, orders: str, page: Page) -> None:
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        searched_to = f"2026-01-{30 - len(asked):02}T12:00:00.000000Z"
+        cursor = "more" if len(asked) < 7 else None
+        route.fulfill(json={"executions": [], "next_cursor": cursor, "searched_to": searched_to})
+
+    page.route("**/executions?event_type=nothing&*", answer)
+    opened(orders, event="nothing")
+    expect(page.get_by_role("heading", name="No match since Jan 25, 2026, 5:45 PM")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("No match since Jan 25, 2026, 5:45 PM")
+    assert len(asked) == 5
+    page.get_by_role("button", name="Continue searching").click()
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    assert len(asked) == 7
+
+
+def test_a_range_has_presets_days_and_times_of_day_in_the_viewers_zone(opened: Open, orders: str, page: Page) -> None:
     opened(orders)
     newest = page.locator("tbody time").first.get_attribute("datetime")
     day = page.evaluate("iso => new Date(iso).toLocaleDateString('sv')", newest)
     before, after = ((datetime.fromisoformat(day) + timedelta(days=days)).date().isoformat() for days in (-1, 1))
-    page.get_by_label("From").fill(day)
-    with page.expect_request(re.compile(f"from={before}T18%3A15.*&to={day}T18%3A15")):
-        page.get_by_label("To", exact=True).fill(day)
+    page.get_by_label("From").fill(f"{day}T00:00")
+    page.get_by_label("From").blur()
+    expect(page.get_by_role("radio", name="Custom")).to_be_checked()
+    with page.expect_request(re.compile(rf"from={before}T18%3A15.*&to={day}T18%3A15")):
+        page.get_by_label("To", exact=True).fill(f"{after}T00:00")
+        page.get_by_label("To", exact=True).blur()
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page).to_have_url(re.compile(rf"from={day}&to={day}$"))
-    page.get_by_label("To", exact=True).fill(after)
-    page.get_by_label("From").fill(after)
-    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"from={before}T18%3A15Z&to={day}T18%3A15Z$"))
+    with page.expect_request(re.compile(r"executions\?from=")) as asked:
+        page.get_by_role("radio", name="7 d").check(force=True)
+    start = re.search("from=([^&]+)Z", asked.value.url.replace("%3A", ":"))
+    assert start
+    assert "to=" not in asked.value.url
+    age = datetime.now(UTC) - datetime.fromisoformat(start[1] + "+00:00")
+    assert timedelta(days=7) <= age < timedelta(days=7, minutes=5)
+    expect(page).to_have_url(re.compile(r"from=7d$"))
+    expect(page.locator("tbody tr")).to_have_count(50)
 
 
-def test_a_reversed_range_is_corrected(opened: Open, orders: str) -> None:
+def test_a_link_may_give_days_and_a_reversed_range_is_corrected(opened: Open, orders: str) -> None:
     page = opened(orders, **{"from": "2099-01-01", "to": "2020-01-01"})
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page.get_by_label("From")).to_have_value("2020-01-01")
-    page.get_by_label("To", exact=True).fill("2019-01-01")
-    expect(page.get_by_label("From")).to_have_value("2019-01-01")
+    expect(page.get_by_label("From")).to_have_value("2020-01-01T00:00")
+    expect(page.get_by_label("To", exact=True)).to_have_value("2099-01-02T00:00")
+    page.get_by_label("To", exact=True).fill("2019-01-01T12:30")
+    page.get_by_label("To", exact=True).blur()
+    expect(page.get_by_label("From")).to_have_value("2019-01-01T12:30")
+
+
+def test_both_times_of_a_clock_change_can_be_told_apart(browser: Browser, stack: Stack, webhook_id: str) -> None:
+    """Clocks in Berlin go back from 3:00 to 2:00 on October 25, 2026."""
+    times = [datetime.fromisoformat(f"2026-10-25T{hour:02}:30:00Z") for hour in (0, 1, 4)]
+    stack.seed(webhook_id, [{"result": 200, "at": at} for at in times])
+    page = browser.new_page(timezone_id="Europe/Berlin", locale="en-US")
+    page.goto(stack.page_url(webhook_id, **{"from": "2026-10-25T01:00Z", "to": "2026-10-25"}))
+    shown = page.locator("tbody td.time")
+    expect(shown).to_have_text(["Oct 25, 2026, 5:30 AM", "Oct 25, 2026, 2:30 AM GMT+1"])
+    expect(page.get_by_label("From")).to_have_value("2026-10-25T02:00")
+    page.get_by_role("radio", name="Any time").check(force=True)
+    expect(shown.last).to_have_text("Oct 25, 2026, 2:30 AM GMT+2")
+    page.close()
+
+
+def test_times_are_absolute_from_one_day_on(opened: Open, stack: Stack, page: Page, webhook_id: str) -> None:
+    now = datetime.now(UTC)
+    ages = [timedelta(hours=23), timedelta(hours=24, minutes=1), timedelta(days=3)]
+    stack.seed(webhook_id, [{"result": 200, "at": now - age} for age in ages])
+    opened(webhook_id)
+    shown = page.locator("tbody td.time")
+    expect(shown.nth(0)).to_have_text("23 hours ago")
+    for at in (1, 2):
+        expect(shown.nth(at)).to_have_text(re.compile(r"^\w{3} \d+, 20\d\d, \d+:\d\d [AP]M$"))
 
 
 def test_refresh_adds_new_executions(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
@@ -192,7 +291,8 @@ def test_the_filter_applies_to_the_attempts_of_a_message(opened: Open, stack: St
     stack.seed(webhook_id, [third | message])
     page.get_by_role("button", name="Refresh").click()
     expect(page.locator("tbody .badge")).to_have_text(["201", "200", "500"])
-    page.get_by_label("To", exact=True).fill("2020-01-01")
+    page.get_by_label("To", exact=True).fill("2020-01-01T00:00")
+    page.get_by_label("To", exact=True).blur()
     expect(page.get_by_text("This webhook has no execution of that message")).to_be_visible()
 
 

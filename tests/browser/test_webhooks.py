@@ -335,7 +335,7 @@ def test_without_the_scope_to_read_executions_there_is_no_activity(opened: Open,
             (1, 2, 3),
             "Skipped 24 hours: 1 succeeded, 2 failed, 3 skipped",
         ),
-        ({"result": 0, "success": False, "error_type": "dns_failure"}, (0, 0, 0), "0 · DNS failed 24 hours: none"),
+        ({"result": 0, "success": False, "error_type": "dns_failure"}, (0, 0, 0), "DNS failed 24 hours: none"),
     ],
 )
 def test_the_last_execution_and_the_counts_are_in_words(

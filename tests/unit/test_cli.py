@@ -413,7 +413,7 @@ def test_a_failure_has_a_reason(change: dict[str, Any], why: str) -> None:
     [
         ({}, "  0  DNS failed  87 ms"),
         ({"error_type": "deadline_exceeded"}, "  0  Timed out  87 ms"),
-        ({"error_type": "disabled_webhook"}, "  0  Not sent: webhook disabled  87 ms"),
+        ({"error_type": "disabled_webhook"}, "  0  Not sent: webhook is off  87 ms"),
         ({"error_type": None}, "  0  hard error  87 ms"),
         ({"result": 503, "hard_error": False, "error_type": None}, "503  failure  87 ms"),
         ({"result": 204, "hard_error": False, "error_type": None, "success": True}, "204  success  87 ms"),
