@@ -86,8 +86,7 @@ class Api:
             ) from error
         if not response.ok:
             raise CliFailure(_describe_error(response), _EXIT_CODES.get(response.status_code, ExitCode.FAILED))
-        body: dict[str, Any] = response.json() if response.content else {}
-        return body
+        return _read_object(response) if response.content else {}
 
     def _fresh_token(self) -> str:
         if time.monotonic() >= self._renew_at:
@@ -101,6 +100,15 @@ def quote_segment(value: str) -> str:
     return quote(value, safe="")
 
 
+def _read_object(response: requests.Response) -> dict[str, Any]:
+    try:
+        if isinstance(body := response.json(), dict):
+            return body
+    except (ValueError, RecursionError):
+        pass  # a proxy's page, or nested more deeply than any answer of the API
+    raise CliFailure(f"The API answered {response.status_code} without a JSON object")
+
+
 def _describe_error(response: requests.Response) -> str:
     """Return the API's error message, or a line for each wrong field.
 
@@ -111,5 +119,5 @@ def _describe_error(response: requests.Response) -> str:
         error = response.json()["error"]
         fields = [f"\n  {each['field']}: {each['message']}" for each in error.get("errors", [])]
         return f"{status}:{''.join(fields)}" if len(fields) > 1 else f"{status}: {error['message']}"
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return f"{status} {response.reason}"

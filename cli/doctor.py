@@ -12,8 +12,8 @@ from rich.text import Text
 from cli.checks import CHECKS, Check
 from cli.credentials import is_denied, is_not_signed_in
 from cli.failure import CliFailure
-from cli.findings import MARKS, CheckedStack, Finding, MissingResource, Status
-from cli.output import Output, escape_controls
+from cli.findings import ASCII_MARKS, MARKS, CheckedStack, Finding, MissingResource, Status
+from cli.output import Output, to_text
 from cli.progress import create_progress
 from cli.round_trip import check_round_trip
 from cli.stack import Stack
@@ -35,6 +35,8 @@ def doctor(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         failed += finding.status is Status.FAILED
         if output.as_json:
             output.print_json_lines([{"check": name, **finding._asdict()}])
+        elif output.is_plain:
+            output.print_values([finding.status, name, finding.found, finding.advice])
         else:
             _print_row(output, name, finding)
     if failed:
@@ -103,7 +105,9 @@ def _print_row(output: Output, name: str, finding: Finding) -> None:
     row.add_column(width=1)
     row.add_column(width=_NAME_WIDTH, no_wrap=True)
     row.add_column(overflow="fold")
-    row.add_row(Text(MARKS[finding.status], colour), name, Text(escape_controls(finding.found)))
+    row.add_row(
+        Text((MARKS if output.is_unicode else ASCII_MARKS)[finding.status], colour), name, to_text(finding.found)
+    )
     output.console.print(row)
     for line in finding.advice.splitlines():
-        output.console.print(Text(f"   {escape_controls(line)}", "bold"), soft_wrap=True)
+        output.console.print(Text("   ").append_text(to_text(line)), style="bold", soft_wrap=True)

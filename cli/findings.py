@@ -21,6 +21,8 @@ class Status(StrEnum):
 
 MARKS: Final = {Status.OK: "✓", Status.WARNING: "!", Status.FAILED: "✗", Status.UNKNOWN: "–"}  # noqa: RUF001 - as designed
 
+ASCII_MARKS: Final = {Status.OK: "+", Status.WARNING: "!", Status.FAILED: "x", Status.UNKNOWN: "-"}
+
 
 class Finding(NamedTuple):
     """The result of a check, and what to do about it.

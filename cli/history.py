@@ -1,7 +1,6 @@
 """The commands tail, show and failures."""
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,14 +11,17 @@ from rich.text import Text
 
 from cli.api import Api, quote_segment
 from cli.failure import CliFailure, ExitCode
+from cli.json_text import indent_json
 from cli.output import Column, Output, Record
 from cli.sender_log import EXECUTION_FAILED, SenderLog
 from cli.stack import Stack
 from cli.times import executed_at
+from hooklog.access.grants import Scope
 from hooklog.errors import ErrorType
 from hooklog.executions.filters import PARSERS, Filters, Status
 
 _POLL_SECONDS: Final = 1.0
+_FOLLOWING: Final = f"{Scope.EXECUTIONS_READ} {Scope.WEBHOOKS_READ}"
 LABELS: Final[Mapping[str, str]] = {
     ErrorType.DNS_FAILURE: "DNS failed",
     ErrorType.CONNECTION_REFUSED: "Connection refused",
@@ -66,21 +68,21 @@ def format_attempt(record: Record) -> str:
 
 
 TAIL_COLUMNS: Final[tuple[Column, ...]] = (
-    ("Executed at", lambda one: one["executed_at"]),
-    ("Execution", lambda one: one["execution_id"]),
-    ("Event", lambda one: f"{one.get('event_type') or '-':<20}"),
-    ("Attempt", lambda one: f"{format_attempt(one):<9}"),
-    ("Result", lambda one: f"{one['result']:>3}"),
-    ("Outcome", format_outcome),
-    ("Duration", lambda one: f"{one['duration_ms']} ms"),
+    Column("Executed at", lambda one: one["executed_at"], width=27),
+    Column("Execution", lambda one: one["execution_id"], width=32),
+    Column("Event", lambda one: one.get("event_type") or "-", width=20),
+    Column("Attempt", format_attempt, width=9),
+    Column("Result", lambda one: one["result"], width=-3),
+    Column("Outcome", format_outcome, width=7),
+    Column("Duration", lambda one: f"{one['duration_ms']} ms"),
 )
 FAILURE_COLUMNS: Final[tuple[Column, ...]] = (
-    ("Executed at", lambda one: one["executed_at"]),
-    ("Webhook", lambda one: one["webhook_id"]),
-    ("Execution", lambda one: one["execution_id"]),
-    ("Attempt", format_attempt),
-    ("Reason", _format_reason),
-    ("Duration", lambda one: f"{one['duration_ms']} ms"),
+    Column("Executed at", lambda one: one["executed_at"]),
+    Column("Webhook", lambda one: one["webhook_id"]),
+    Column("Execution", lambda one: one["execution_id"]),
+    Column("Attempt", format_attempt),
+    Column("Reason", _format_reason, folds=True),
+    Column("Duration", lambda one: f"{one['duration_ms']} ms"),
 )
 
 
@@ -89,16 +91,32 @@ def tail(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
 
     Stops when --within has passed, --count are printed, or the user interrupts.
     """
-    api = Api(stack)
+    api = Api(stack, _FOLLOWING)
     ends = time.monotonic() + arguments.within.total_seconds() if arguments.within else None
     printed = 0
+    if not arguments.count and (missing := _describe_missing(api, arguments.webhook)):
+        output.print_note(f"{missing} Waiting for the first one.")
     for execution in _follow(api, arguments.webhook, arguments.last, ends):
         output.print_row(TAIL_COLUMNS, execution)
         printed += 1
         if printed == arguments.count:
             return
     if arguments.count:
-        raise CliFailure(f"Only {printed} of {arguments.count} executions arrived in time")
+        missing = _describe_missing(api, arguments.webhook)
+        raise CliFailure(f"Only {printed} of {arguments.count} executions arrived in time. {missing}".rstrip())
+
+
+def _describe_missing(api: Api, webhook_id: str) -> str:
+    """Say that a webhook has no executions, and whether it exists. Returns "" if it has some."""
+    if next(api.list_executions(webhook_id, limit=1), None):
+        return ""
+    try:
+        api.get(f"/webhooks/{quote_segment(webhook_id)}")
+    except CliFailure as failure:
+        if failure.code == ExitCode.NOT_FOUND:
+            return f"{webhook_id} is not registered and has no executions: check the ID."
+        raise
+    return f"{webhook_id} has no executions yet."
 
 
 def _follow(api: Api, webhook_id: str, last: int, ends: float | None) -> Iterator[dict[str, Any]]:
@@ -120,22 +138,13 @@ def show(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Print one execution with its details."""
     webhook_id, execution_id = quote_segment(arguments.webhook), quote_segment(arguments.execution)
     execution = Api(stack).get(f"/webhooks/{webhook_id}/executions/{execution_id}")
-    if not output.as_json:
+    if not (output.as_json or output.is_plain):
         execution = {name: _indent_body(name, value) for name, value in execution.items()}
     output.print_fields(execution)
 
 
 def _indent_body(name: str, value: Any) -> Any:
-    """Indent a JSON body.
-
-    Returns any other value, and JSON that is nested too deeply, unchanged.
-    """
-    if not (name.endswith("_body") and isinstance(value, str)):
-        return value
-    try:
-        return json.dumps(json.loads(value), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return value
+    return indent_json(value) if name.endswith("_body") and isinstance(value, str) else value
 
 
 def failures(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
@@ -170,7 +179,7 @@ def _read_log(
 ) -> Iterator[Record]:
     log = SenderLog(stack.client("logs"), stack.outputs["SenderLogGroup"])
     selected = _parse_filters(filters)
-    with output.stderr.status("reading the sender's log") as status:
+    with output.stderr.status("reading the sender's log", spinner="line") as status:
         lines = []
         for event in log.read_lines(arguments.since, EXECUTION_FAILED):
             if selected.accept_failure(event.line):

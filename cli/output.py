@@ -1,23 +1,39 @@
-"""Terminal output: tables for people, JSON lines for scripts."""
+"""Output: tables on a terminal, tab-separated lines in a pipe, JSON lines for scripts."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from cli.escaping import escape_json, escape_line, escape_text
+from cli.failure import CliFailure
+
 Record = Mapping[str, Any]
-Column = tuple[str, Callable[[Record], object]]
 
 _PIPED_WIDTH: Final = 200
 _WIDEST: Final = 10_000
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters by which a response could control the terminal, or that cannot be printed. Tabs and newlines are fine."""
+_INDENT: Final = 4
+_GAP: Final = 2
+
+
+class Column(NamedTuple):
+    """A column of a table or a stream."""
+
+    name: str
+    value: Callable[[Record], object]
+    width: int = 0
+    """How wide it is at least, so that the rows of a stream line up. A negative width aligns to the right."""
+    folds: bool = False
+    """Whether a value may be broken into lines. An ID may not: it could not be copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +44,96 @@ class Output:
     console: Console = field(default_factory=lambda: _create_console(sys.stdout))
     stderr: Console = field(default_factory=lambda: _create_console(sys.stderr))
 
-    def print_table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
-        """Print a table, or one line per record if the terminal is too narrow.
+    @property
+    def is_plain(self) -> bool:
+        """Whether to print tab-separated lines, because standard output is not a terminal."""
+        return not self.console.is_terminal
 
-        No ID is cut.
+    @property
+    def is_unicode(self) -> bool:
+        """Whether the terminal can show more than ASCII."""
+        return self.console.encoding.lower().startswith("utf")
+
+    def print_table(self, columns: Sequence[Column], records: Sequence[Record]) -> None:
+        """Print a table, or several lines per record if the terminal is too narrow.
+
+        No ID is cut. In a pipe there is no heading.
         """
-        if self.as_json:
-            self.print_json_lines(records)
+        if self.as_json or self.is_plain:
+            for record in records:
+                self.print_row(columns, record)
             return
         table = Table()
-        for name, _ in columns:
-            table.add_column(name, no_wrap=True)
-        for record in records:
-            table.add_row(*(to_text(value(record)) for _, value in columns))
+        for column in columns:
+            table.add_column(column.name, no_wrap=True)
+        rows = [[to_text(column.value(record)) for column in columns] for record in records]
+        for row in rows:
+            table.add_row(*row)
         if self._fits(table):
             self.console.print(table)
-            return
-        for record in records:
-            self.print_row(columns, record)
+        else:
+            self._print_narrow(columns, rows)
 
     def _fits(self, table: Table) -> bool:
         unbounded = self.console.options.update(max_width=_WIDEST)
         return self.console.measure(table, options=unbounded).maximum <= self.console.width
 
+    def _print_narrow(self, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
+        """Print each record on several lines, with each column in the same place."""
+        heading = [Text(column.name, "bold") for column in columns]
+        widths = [max(map(_measure, cells)) for cells in zip(heading, *rows, strict=True)]
+        lines = _arrange(widths, self.console.width)
+        for row in (heading, *rows):
+            for number, line in enumerate(lines):
+                self._print_cells(row[line], widths[line], columns[line], indent=_INDENT if number else 0)
+
+    def _print_cells(
+        self, cells: Sequence[Text], widths: Sequence[int], columns: Sequence[Column], indent: int
+    ) -> None:
+        room = self.console.width - indent
+        if max(widths) > room and not columns[0].folds:  # a long ID on its own line, which the terminal wraps
+            self.console.print(Text(" " * indent).append_text(cells[0]), soft_wrap=True)
+            return
+        grid = Table.grid(padding=(0, _GAP, 0, 0))
+        for width in widths:
+            grid.add_column(width=min(width, room), overflow="fold")
+        grid.add_row(*cells)
+        self.console.print(Padding(grid, (0, 0, 0, indent), expand=False))
+
     def print_row(self, columns: Sequence[Column], record: Record) -> None:
-        """Print one record of a stream on one line."""
+        """Print one record of a table without borders, or of a stream."""
         if self.as_json:
             self.print_json_lines([record])
+        elif self.is_plain:
+            self.print_values([column.value(record) for column in columns])
         else:
-            _print_lines(self.console, Text("  ").join(to_text(value(record)) for _, value in columns), indent=4)
+            cells = [to_text(column.value(record)) for column in columns]
+            for cell, column in zip(cells, columns, strict=True):
+                pad = cell.pad_left if column.width < 0 else cell.pad_right
+                pad(max(abs(column.width) - cell.cell_len, 0))
+            for number, line in enumerate(_arrange([abs(column.width) for column in columns], self.console.width)):
+                indent = Text(" " * _INDENT if number else "")
+                _print_lines(self.console, indent.append_text(Text(" " * _GAP).join(cells[line])), _INDENT)
 
     def print_fields(self, record: Record) -> None:
         """Print one record, one row per field."""
         if self.as_json:
             self.print_json_lines([record])
             return
+        if self.is_plain:
+            for name, value in record.items():
+                self.print_values([name, value])
+            return
         table = Table(show_header=False)
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in record.items():
-            table.add_row(name, to_text(value))
+            table.add_row(to_text(name), to_text(value))
         self.console.print(table)
+
+    def print_values(self, values: Iterable[object]) -> None:
+        """Print one line of values separated by tabs. A tab or newline in a value becomes an escape."""
+        self._write("\t".join(escape_line(_to_string(value)) for value in values))
 
     def print_json_lines(self, records: Iterable[Record]) -> None:
         """Print each record as a line of JSON.
@@ -76,20 +141,44 @@ class Output:
         Flushes each line, so that the reader of a pipe gets it at once.
         """
         for record in records:
-            line = json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace")  # unpaired surrogates
-            sys.stdout.write(line.decode() + "\n")
-            sys.stdout.flush()
+            self._write(escape_json(_dump(record)))
 
     def print_result(self, sentence: str, record: Record) -> None:
         """Print what was done: `sentence` for people, `record` for scripts."""
         if self.as_json:
             self.print_json_lines([record])
+        elif self.is_plain:
+            self._write(escape_line(sentence))
         else:
-            _print_lines(self.console, Text(escape_controls(sentence)))
+            _print_lines(self.console, to_text(sentence))
 
     def print_note(self, sentence: str) -> None:
         """Print a note or an error to standard error."""
-        _print_lines(self.stderr, Text(escape_controls(sentence)))
+        _print_lines(self.stderr, to_text(sentence))
+
+    def _write(self, line: str) -> None:
+        try:
+            self.console.file.write(f"{line}\n")
+            self.console.file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise CliFailure(f"Cannot write to standard output: {error.strerror}") from None
+
+
+def _arrange(widths: Sequence[int], limit: int) -> list[slice]:
+    """Return which columns share a line of at most `limit` terminal columns. All lines but the first are indented."""
+    lines, start, used = [], 0, 0
+    for number, width in enumerate(widths):
+        if number > start and used + width > limit:
+            lines.append(slice(start, number))
+            start, used = number, _INDENT
+        used += width + _GAP
+    return [*lines, slice(start, len(widths))]
+
+
+def _measure(cell: Text) -> int:
+    return max((line.cell_len for line in cell.split("\n", allow_blank=True)), default=0)
 
 
 def _print_lines(console: Console, text: Text, indent: int = 0) -> None:
@@ -97,9 +186,12 @@ def _print_lines(console: Console, text: Text, indent: int = 0) -> None:
 
     An ID stays whole. Lines into a pipe are unchanged.
     """
+    if not console.is_terminal:
+        console.file.write(f"{text.plain}\n")
+        console.file.flush()
+        return
     for line in text.split("\n", allow_blank=True):
-        breaks = _find_breaks(line.plain, console.width - indent) if console.is_terminal else ()
-        for number, part in enumerate(line.divide(breaks)):
+        for number, part in enumerate(line.divide(_find_breaks(line.plain, console.width - indent))):
             part.rstrip()
             console.print(Text(" " * indent if number else "").append_text(part), soft_wrap=True)
 
@@ -107,31 +199,47 @@ def _print_lines(console: Console, text: Text, indent: int = 0) -> None:
 def _find_breaks(line: str, width: int) -> Iterator[int]:
     start = 0
     for word in re.finditer(r"\S+", line):
-        if word.end() - start > width and word.start() > start:
+        if cell_len(line[start : word.end()]) > width and line[start : word.start()].strip():
             start = word.start()
             yield start
 
 
 def to_text(value: object) -> Text:
-    """Convert a value for the terminal: strings as they are, other values as JSON."""
+    """Convert a value for a terminal: strings as they are, other values as indented JSON."""
     if isinstance(value, Text):
         return value
-    return Text(escape_controls(value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)))
+    return Text(escape_text(value if isinstance(value, str) else _dump(value, indent=2)))
 
 
-def escape_controls(text: str) -> str:
-    """Replace control characters by escapes.
+def _to_string(value: object) -> str:
+    """Convert a value for a pipe: strings as they are, other values as JSON on one line."""
+    if isinstance(value, Text):
+        return value.plain
+    return value if isinstance(value, str) else _dump(value)
 
-    Otherwise a receiver's text could control the terminal.
+
+def _dump(value: object, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, indent=indent, ensure_ascii=False)
+    except RecursionError:  # indenting recurses sooner
+        if indent is None:
+            raise CliFailure("The API's answer is nested too deeply") from None
+        return _dump(value)
+
+
+def _create_console(stream: TextIO) -> Console:
+    """Create a console without colours if NO_COLOR is set or the terminal is dumb.
+
+    Decides by the stream only whether it is a terminal: FORCE_COLOR does not change what is piped.
     """
-    return _CONTROL.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    code = ord(found[0])
-    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}"
-
-
-def _create_console(stream: Any) -> Console:
-    console = Console(file=stream, highlight=False)
-    return console if console.is_terminal else Console(file=stream, highlight=False, width=_PIPED_WIDTH)
+    is_terminal = stream.isatty()
+    is_colourless = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in {"dumb", "unknown"}
+    return Console(
+        file=stream,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=is_terminal,
+        color_system=None if is_colourless or not is_terminal else "auto",
+        width=None if is_terminal else _PIPED_WIDTH,
+    )

@@ -40,10 +40,9 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         output.print_json_lines(
             {name: one[name] for name in (*_ADDRESSES, "message_id") if name in one} for one in messages
         )
-    elif len(messages) == 1:
-        output.console.print(f"Queued as {messages[0]['message_id']}", soft_wrap=True)
     else:
-        output.console.print(f"Queued {len(messages)} messages")
+        queued = f"as {messages[0]['message_id']}" if len(messages) == 1 else f"{len(messages)} messages"
+        output.print_result(f"Queued {queued}", {})
 
 
 def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
@@ -69,7 +68,7 @@ def _parse_messages(text: str) -> list[Any]:
     try:
         whole = json.loads(text)
         return whole if isinstance(whole, list) else [whole]
-    except ValueError:
+    except (ValueError, RecursionError):
         return [_parse_json(line, f"Line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
@@ -92,7 +91,7 @@ def _build_message(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _read_text(name: str) -> str:
     try:
-        return sys.stdin.read() if name == _STDIN else Path(name).read_text(encoding="utf-8")
+        return sys.stdin.buffer.read().decode() if name == _STDIN else Path(name).read_text(encoding="utf-8")
     except OSError as error:
         raise CliFailure(f"Cannot read {name}: {error.strerror}", ExitCode.USAGE) from None
     except UnicodeDecodeError:
@@ -103,7 +102,8 @@ def _parse_json(text: str, what: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CliFailure(f"{what} is not valid JSON: {error}", ExitCode.USAGE) from None
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise CliFailure(f"{what} is not valid JSON: {reason}", ExitCode.USAGE) from None
 
 
 def _check(number: int, fields: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from hooklog.access.grants import Scope
 _BY_DAY_FROM: Final = timedelta(days=3)
 """From this period on, the default is one row per day."""
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
+_ASCII_LEVELS: Final = "._-=+*%#"
 _MARGIN: Final = 24
 """Columns next to a sparkline: its name and its maximum."""
 _COLUMNS: Final = ("Succeeded", "Failed", "Failed\n%", "Hard\nerrors", "Skipped", "p50", "p95")
@@ -36,8 +37,15 @@ def stats(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     if output.as_json:
         output.print_json_lines(found["intervals"])
         return
+    if output.is_plain:
+        for one in found["intervals"]:
+            output.print_values([_format_start(interval, one), *_list_counts(one)])
+        output.print_note(LAG)
+        return
     heading = describe_period(arguments.webhook, interval, found["intervals"])
-    sparklines = draw_sparklines(found["intervals"], output.console.width)
+    sparklines = draw_sparklines(
+        found["intervals"], output.console.width, _LEVELS if output.is_unicode else _ASCII_LEVELS
+    )
     if _count_all(found["total"]):
         output.console.print(Group(to_text(heading), *sparklines, "", build_table(interval, found)))
     else:
@@ -50,7 +58,7 @@ def describe_period(webhook_id: str, interval: str, intervals: Sequence[Record])
     return f"{webhook_id} by {interval}, {first} to {last} UTC"
 
 
-def draw_sparklines(intervals: Sequence[Record], width: int) -> Iterator[Text]:
+def draw_sparklines(intervals: Sequence[Record], width: int, levels: str = _LEVELS) -> Iterator[Text]:
     """Draw executions and failures, each in proportion to its own maximum.
 
     A bar stands for several intervals if there are more than fit into the width.
@@ -62,17 +70,17 @@ def draw_sparklines(intervals: Sequence[Record], width: int) -> Iterator[Text]:
     }
     for name, style in (("executions", ""), ("failures", "red")):
         bars = [sum(counts[name][at : at + size]) for at in range(0, len(intervals), size)]
-        yield Text.assemble(f"{name:<12}", (_draw_bars(bars), style), f"  max {max(bars):,}")
+        yield Text.assemble(f"{name:<12}", (_draw_bars(bars, levels), style), f"  max {max(bars):,}")
 
 
 def _count_all(counts: Mapping[str, Any]) -> int:
     return int(counts["succeeded"] + counts["failed"] + counts["skipped"])
 
 
-def _draw_bars(values: Sequence[int]) -> str:
+def _draw_bars(values: Sequence[int], levels: str) -> str:
     """Draw a bar for each value; a blank is 0."""
     most = max(values)
-    return "".join(_LEVELS[(len(_LEVELS) * value - 1) // most] if value else " " for value in values)
+    return "".join(levels[(len(levels) * value - 1) // most] if value else " " for value in values)
 
 
 def build_table(interval: str, found: Mapping[str, Any]) -> Table:
@@ -88,12 +96,28 @@ def build_table(interval: str, found: Mapping[str, Any]) -> Table:
 def _format_counts(counts: Record) -> Iterator[str]:
     for name in ("succeeded", "failed"):
         yield _format_count(counts[name])
-    ended = counts["succeeded"] + counts["failed"]
-    yield f"{100 * counts['failed'] / ended:.1f}" if ended else "-"
+    yield _format_failed_percent(counts)
     for name in ("hard_errors", "skipped"):
         yield _format_count(counts[name])
     for name in ("p50", "p95"):
         yield _format_duration(counts["duration_ms"][name])
+
+
+def _list_counts(counts: Record) -> Iterator[object]:
+    """Yield the same columns as numbers, with durations in milliseconds."""
+    for name in ("succeeded", "failed"):
+        yield counts[name]
+    yield _format_failed_percent(counts)
+    for name in ("hard_errors", "skipped"):
+        yield counts[name]
+    for name in ("p50", "p95"):
+        milliseconds = counts["duration_ms"][name]
+        yield "-" if milliseconds is None else milliseconds
+
+
+def _format_failed_percent(counts: Record) -> str:
+    ended = counts["succeeded"] + counts["failed"]
+    return f"{100 * counts['failed'] / ended:.1f}" if ended else "-"
 
 
 def _format_count(count: int) -> str:

@@ -6,7 +6,7 @@ The figures come from the sender's log lines.
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -66,13 +66,34 @@ def top(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         while not arguments.once:
             time.sleep(arguments.every.total_seconds())
             output.print_json_lines([figures()])
-    elif arguments.once:
-        output.console.print(render(stack.name, figures(), arguments.rows))
+    elif output.is_plain or output.console.is_dumb_terminal or arguments.once:
+        _print_figures(output, stack.name, figures(), arguments.rows)
+        while not arguments.once:
+            time.sleep(arguments.every.total_seconds())
+            _print_figures(output, stack.name, figures(), arguments.rows)
     else:
         with Live(console=output.console, screen=output.console.is_terminal, auto_refresh=False) as live:
             while True:
                 live.update(render(stack.name, figures(), arguments.rows), refresh=True)
                 time.sleep(arguments.every.total_seconds())
+
+
+def _print_figures(output: Output, name: str, figures: Mapping[str, Any], rows: int) -> None:
+    if not output.is_plain:
+        output.console.print(render(name, figures, rows))
+        return
+    output.print_values(["stack", name])
+    for label, value in _list_overall(figures):
+        output.print_values([label, value])
+    for one in figures["webhooks"][:rows]:
+        output.print_values(["failing webhook", one["webhook_id"], one["failures"], _format_reasons(one["reasons"])])
+
+
+def _list_overall(figures: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    yield "sent", figures["delivered"] + figures["failed"]
+    yield "success rate", _format_rate(figures["success_rate"])
+    yield "delivery time", _format_percentiles(figures["delivery_ms"])
+    yield "wait in queue", _format_percentiles(figures["queue_ms"])
 
 
 def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -118,20 +139,17 @@ def _percentiles(values: list[float]) -> dict[str, float] | None:
 
 
 def render(name: str, figures: Mapping[str, Any], rows: int) -> Group:
-    sent, rate = figures["delivered"] + figures["failed"], figures["success_rate"]
     heading = f"{name}, last {timedelta(seconds=figures['window_seconds'])}, at {datetime.now(UTC):%H:%M:%S} UTC"
     overall = Table(show_header=False)
-    overall.add_row("sent", to_text(sent))
-    overall.add_row("success rate", _format_rate(rate))
-    overall.add_row("delivery time", _format_percentiles(figures["delivery_ms"]))
-    overall.add_row("wait in queue", _format_percentiles(figures["queue_ms"]))
+    for label, value in _list_overall(figures):
+        overall.add_row(label, to_text(value))
     worst = Table(title=f"Failing webhooks: {len(figures['webhooks'])}", title_justify="left")
-    for column in ("Webhook", "Failures"):
-        worst.add_column(column, no_wrap=True)
-    worst.add_column("Reasons")
+    worst.add_column("Webhook", overflow="fold")
+    worst.add_column("Failures", no_wrap=True)
+    worst.add_column("Reasons", overflow="fold")
     for one in figures["webhooks"][:rows]:
         worst.add_row(to_text(one["webhook_id"]), to_text(one["failures"]), to_text(_format_reasons(one["reasons"])))
-    return Group(Text(heading), overall, *([worst] if figures["webhooks"] else []))
+    return Group(to_text(heading), overall, *([worst] if figures["webhooks"] else []))
 
 
 def _format_reasons(reasons: Mapping[str, int]) -> str:

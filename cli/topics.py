@@ -10,10 +10,10 @@ from cli.stack import Stack
 from hooklog.access.grants import Scope
 
 FOREIGN_COLUMNS: Final[tuple[Column, ...]] = (
-    ("Webhook", lambda one: one["webhook_id"]),
-    ("Topic", lambda one: one["topic"]),
-    ("State", lambda one: "enabled" if one["enabled"] else "disabled"),
-    ("URL", lambda one: one["url"]),
+    Column("Webhook", lambda one: one["webhook_id"]),
+    Column("Topic", lambda one: one["topic"]),
+    Column("State", lambda one: "enabled" if one["enabled"] else "disabled"),
+    Column("URL", lambda one: one["url"], folds=True),
 )
 
 

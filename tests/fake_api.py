@@ -10,11 +10,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 class FakeApi(ThreadingHTTPServer):
-    """Returns `responses` in order, and records `requests`."""
+    """Returns `responses` in order, then by path what `pages` has, and records `requests`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.responses: list[tuple[int, dict[str, Any]]] = []
+        self.pages: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
 
@@ -25,12 +26,19 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.requests.append((url.path, dict(parse_qsl(url.query)), json.loads(content or b"{}")))
-        status, body = self.server.responses.pop(0)
+        status, body = self._find(url.path)
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def _find(self, path: str) -> tuple[int, dict[str, Any]]:
+        if self.server.responses or not self.server.pages:
+            return self.server.responses.pop(0)
+        if path in self.server.pages:
+            return 200, self.server.pages[path]
+        return 404, {"error": {"code": "not_found", "message": "there is no such thing"}}
 
     do_POST = do_DELETE = do_GET  # noqa: N815 - the base class says so
 

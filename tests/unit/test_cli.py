@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from cli.__main__ import main
@@ -23,6 +24,7 @@ from cli.arguments import build_parser
 from cli.command_group import STACK_VARIABLE, LateFunction
 from cli.failure import ExitCode
 from cli.history import FAILURE_COLUMNS, LABELS, TAIL_COLUMNS
+from cli.json_text import indent_json
 from cli.output import Output
 from cli.sender_log import EXECUTION_FAILED
 from cli.stats import build_table, draw_sparklines
@@ -336,7 +338,8 @@ def test_a_table_contains_every_value(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def terminal(width: int) -> Output:
-    return Output(as_json=False, console=Console(file=io.StringIO(), width=width, highlight=False))
+    console = Console(file=io.StringIO(), width=width, highlight=False, force_terminal=True, color_system=None)
+    return Output(as_json=False, console=console)
 
 
 def printed(output: Output) -> str:
@@ -363,7 +366,7 @@ def test_a_line_is_wrapped_between_words_on_a_terminal_and_not_in_a_pipe() -> No
     assert long_id in lines
     assert {word for line in lines if line != long_id for word in line.split()} == {"Queued", "again"}
     assert all(len(line) <= 40 for line in lines if line != long_id)
-    piped = terminal(40)
+    piped = Output(as_json=False, console=Console(file=io.StringIO(), width=40))
     piped.print_result(sentence, {})
     assert printed(piped).count("\n") == 1
 
@@ -430,6 +433,38 @@ def test_the_history_page_has_the_same_labels() -> None:
     texts = dict(re.findall(r'"result\.(\w+)": "(.+)",', (ROOT / "functions/history_page/texts.js").read_text()))
     assert {error_type: texts[error_type] for error_type in LABELS} == LABELS
     assert LABELS.keys() == set(ErrorType)
+
+
+@pytest.mark.parametrize(
+    ("received", "shown"),
+    [
+        ('{"a":[1.10,1E400,{}],"a":[]}', '{\n  "a": [\n    1.10,\n    1E400,\n    {}\n  ],\n  "a": []\n}'),
+        (' [ "a,{\\"b" , null ] ', '[\n  "a,{\\"b",\n  null\n]'),
+        ('"\\ud800"', '"\\ud800"'),
+        (5_000 * "9", 5_000 * "9"),
+        (3_000 * "[" + 3_000 * "]", 3_000 * "[" + 3_000 * "]"),
+        ("[1,2", "[1,2"),
+        ("out of stock", "out of stock"),
+        ("", ""),
+    ],
+)
+def test_json_is_indented_and_keeps_its_tokens(received: str, shown: str) -> None:
+    assert indent_json(received) == shown
+
+
+@pytest.mark.parametrize("width", [40, 80, 100])
+def test_a_table_that_is_too_wide_has_each_column_in_one_place(width: int) -> None:
+    output = terminal(width)
+    records = [FAILURE, {**FAILURE, "webhook_id": "a", "error_type": "日本語" * 20}, {**FAILURE, "trigger": "event"}]
+    output.print_table(FAILURE_COLUMNS, records)
+    lines = printed(output).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    places = [
+        {line.index(name) for line in lines if name in line}
+        for name in ("87 ms", "Execution ", FAILURE["execution_id"])
+    ]
+    assert [len(place) for place in places] == [1, 1, 1]
+    assert places[1] == places[2]
 
 
 def test_json_is_one_record_per_line(capsys: pytest.CaptureFixture[str]) -> None:

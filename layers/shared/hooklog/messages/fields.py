@@ -37,12 +37,13 @@ MAX_HEADERS_LENGTH: Final = 16_384
 """Of all names and values together. Common servers answer 431 above it."""
 
 _GRAPHIC_ASCII = re.compile(r"[!-~]*")
-_INVISIBLE: Final = (  # not compiled, so that cold starts do not pay for it
+INVISIBLE: Final = (  # not compiled, so that cold starts do not pay for it
     # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, as far as it is not of category Cf
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
     # Noncharacters, blank symbols and fillers
     "\ufdd0-\ufdef\ufffe\uffff\u2800\ufffc\U00016fe4\U0001d159]"
 )
+"""A regular expression: invisible characters besides those of the categories control, format and separator."""
 _INVISIBLE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
 _CONTROL_NAMES: Final[Mapping[str, str]] = {
     "\0": "NULL",
@@ -148,7 +149,7 @@ def _reject_invisible(url: str, offset: int) -> None:
     from unicodedata import category, name
 
     for position, character in enumerate(url, start=offset + 1):
-        if category(character) in _INVISIBLE_CATEGORIES or re.match(_INVISIBLE, character):
+        if category(character) in _INVISIBLE_CATEGORIES or re.match(INVISIBLE, character):
             character_name = name(character, _CONTROL_NAMES.get(character, "UNNAMED CHARACTER"))
             raise InvalidMessage(
                 f"url contains U+{ord(character):04X} {character_name} at position {position}; "
