@@ -7,6 +7,7 @@ user's credentials do not allow is skipped with a note.
 """
 
 import argparse
+import difflib
 import os
 import re
 import subprocess
@@ -107,6 +108,7 @@ def _run_checks(section: str, *, no_bytecode: bool) -> Iterator[Refusal]:
     if isinstance(deployment, Refusal):
         yield deployment
         return
+    yield from _check_names(deployment)
     try:
         session: Any = boto3.Session(region_name=deployment.region, profile_name=deployment.profile)
         if not session.region_name:  # botocore accepts an empty name
@@ -139,6 +141,15 @@ def _read_version(python: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return result.stdout.strip() if result.returncode == 0 else ""
+
+
+def _check_names(deployment: Deployment) -> Iterator[Refusal]:
+    """Check that the template has each parameter: `sam deploy` would ignore a misspelled one, and use its default."""
+    known = _read_template_parameters().keys()
+    for name in deployment.overrides.keys() - known:
+        similar = difflib.get_close_matches(name, known, 1)
+        hint = f" Did you mean {similar[0]}?" if similar else " docs/parameters.md lists all."
+        yield Refusal(f"samconfig.toml, [{deployment.section}.deploy.parameters]: no parameter {name}.{hint}", ())
 
 
 def _check_concurrency(session: Any, deployment: Deployment) -> Iterator[Refusal]:
@@ -174,10 +185,14 @@ def _read_deployed_parameters(session: Any, stack: str) -> dict[str, str]:
     return {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
 
 
-def _read_defaults() -> dict[str, str]:
+def _read_template_parameters() -> dict[str, dict[str, Any]]:
     section = re.search(r"^Parameters:\n(?:(?: .*)?\n)*", _TEMPLATE.read_text(), re.MULTILINE)
-    parameters = yaml.safe_load(section[0])["Parameters"] if section else {}
-    return {name: str(each["Default"]) for name, each in parameters.items() if "Default" in each}
+    parameters: dict[str, dict[str, Any]] = yaml.safe_load(section[0])["Parameters"] if section else {}
+    return parameters
+
+
+def _read_defaults() -> dict[str, str]:
+    return {name: str(each["Default"]) for name, each in _read_template_parameters().items() if "Default" in each}
 
 
 def _refuse_concurrency(

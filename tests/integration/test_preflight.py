@@ -55,6 +55,10 @@ def account(an_account: Account) -> Account:
     return an_account
 
 
+def toml(value: Any) -> str:
+    return json.dumps(value).replace('": ', '" = ') if isinstance(value, dict) else json.dumps(value)
+
+
 @dataclass
 class Checkout:
     """A folder with a samconfig.toml, in which the checks run."""
@@ -65,7 +69,7 @@ class Checkout:
     environment: dict[str, str] = field(default_factory=dict)
 
     def configure(self, **parameters: Any) -> None:
-        lines = [f"{name} = {json.dumps(value)}" for name, value in {"stack_name": "hooklog-x", **parameters}.items()]
+        lines = [f"{name} = {toml(value)}" for name, value in {"stack_name": "hooklog-x", **parameters}.items()]
         section = "\n".join(["version = 0.1", "[prod.deploy.parameters]", *lines])
         (self.folder / "samconfig.toml").write_text(section)
 
@@ -122,6 +126,29 @@ def deployed(aws_endpoint: str) -> Iterator[None]:
     cloudformation.create_stack(StackName="hooklog-x", TemplateBody=json.dumps(body), Parameters=parameters)
     yield
     cloudformation.delete_stack(StackName="hooklog-x")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name", "hint"),
+    [
+        ("Stage=production AllowedOrigns=https://a.example", "AllowedOrigns", "Did you mean AllowedOrigins?"),
+        ({"frameAncestors": "self"}, "frameAncestors", "Did you mean FrameAncestors?"),
+        (["Stage=production", "Zzz=1"], "Zzz", "docs/parameters.md lists all."),
+    ],
+)
+def test_a_parameter_that_sam_would_ignore_is_refused(
+    checkout: Checkout, overrides: object, name: str, hint: str
+) -> None:
+    checkout.configure(parameter_overrides=overrides)
+    code, said = checkout.check()
+    assert code == 1
+    assert f"no parameter {name}. {hint}" in " ".join(said.split())
+
+
+def test_both_names_of_the_allowed_origins_are_parameters(checkout: Checkout) -> None:
+    origins = "https://a.example,https://b.example"
+    checkout.configure(parameter_overrides=f'AllowedOrigin=https://a.example AllowedOrigins="{origins}"')
+    assert checkout.check()[0] == 0
 
 
 RAISE = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
