@@ -121,8 +121,16 @@ def find(asset: str | None, file: str | None) -> Asset | None:
         return None
     if version == VERSION:
         return Asset(name, FILES[name], IMMUTABLE)
-    text = f'export * from "{folder}/{VERSION}/{name}";\n' if name.endswith(".js") else FILES[name]
-    return Asset(name, text, REVALIDATED)
+    return Asset(name, forward(name, folder) if name.endswith(".js") else FILES[name], REVALIDATED)
+
+
+def forward(name: str, folder: str) -> str:
+    """Return a module that exports the module of this version.
+
+    It names all that the module imports, so that a browser loads everything at once and not level by level.
+    """
+    first, *others = (f'"{folder}/{VERSION}/{each}";\n' for each in list_imports(name))
+    return f"export * from {first}" + "".join(f"import {each}" for each in others)
 
 
 def build_page() -> str:

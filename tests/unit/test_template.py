@@ -80,7 +80,7 @@ def test_a_functions_environment_is_its_settings(function: str) -> None:
         (
             "HistoryPageFunction",
             "FRAME_ANCESTORS",
-            [*WRONG_ORIGINS, "self", "*", "'none'; script-src *", "'unsafe-inline'"],
+            [*WRONG_ORIGINS, "*", "'none'; script-src *", "'unsafe-inline'"],
         ),
     ],
 )
@@ -402,7 +402,7 @@ ORIGINS = ["https://app.example.com", "http://localhost:3000", "http://127.0.0.1
             "FrameAncestors",
             "HistoryPageFunction",
             "FRAME_ANCESTORS",
-            ["'self'", *ORIGINS, f"'self' {ORIGINS[1]}"],
+            ["'self'", "self", *ORIGINS, f"'self' {ORIGINS[1]} self"],
             ["*"],
         ),
     ],

@@ -259,13 +259,16 @@ def _read_origins(environ: Mapping[str, str], name: str) -> AllowedOrigins:
 
 
 def _read_ancestors(environ: Mapping[str, str], name: str) -> str:
-    """Read sources of a Content-Security-Policy's frame-ancestors, separated by spaces."""
+    """Read sources of a Content-Security-Policy's frame-ancestors, separated by spaces.
+
+    The SAM CLI removes the quotes of a parameter that is `'self'`.
+    """
     from hooklog.access.cors import ORIGIN
 
-    sources = (environ.get(name) or "").split() or ["'none'"]
-    if wrong := [each for each in sources if each not in ("'self'", "'none'") and not ORIGIN.fullmatch(each.lower())]:
+    sources = ["'self'" if each == "self" else each for each in (environ.get(name) or "").split()]
+    if wrong := [each for each in sources if each != "'self'" and not ORIGIN.fullmatch(each.lower())]:
         raise InvalidSetting(f"{name}: not 'self' or an origin such as https://app.example.com: {wrong[0]!r}")
-    return " ".join(sources)
+    return " ".join(sources) or "'none'"
 
 
 _Reader = Callable[[Mapping[str, str], str], Any]
