@@ -52,6 +52,8 @@ def _add_commands(commands: CommandGroup) -> None:
     _add_topics_options(add("topics", "topics:topics", "List webhooks in another tenant's topic; exit 1 if any"))
     _add_doctor_options(add("doctor", "doctor:doctor", "Check a stack after a deployment; exit 1 if a check fails"))
     _add_top_options(add("top", "top:top", "Show success rate, latency and failing webhooks"))
+    completion = commands.add_text("completion", "completion:generate_script", "Print a completion script for a shell")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
 
 
 def _add_send_options(command: argparse.ArgumentParser) -> None:
@@ -73,7 +75,9 @@ def _add_send_options(command: argparse.ArgumentParser) -> None:
 
 
 def _add_redrive_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("queue", nargs="?", choices=QUEUES, default="webhooks", help="the queue; default webhooks")
+    command.add_argument(
+        "queue", nargs="?", choices=list(QUEUES), default="webhooks", help="the queue; default webhooks"
+    )
 
 
 def _add_tail_options(command: argparse.ArgumentParser) -> None:
@@ -101,7 +105,12 @@ def _add_failures_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--limit", type=parse_count, default=100, metavar="N", help="show the newest N; default 100")
     _add_filter(command, "event_type", "TYPE", "an event type, or 'order.*' for all that begin with order.")
     _add_filter(command, "result", "RESULT", "a status such as 404, a class such as 5xx, or 0 for no response")
-    _add_filter(command, "error_type", "TYPE", f"one of {', '.join(ErrorType)}")
+    command.add_argument(
+        "--error-type",
+        choices=[str(one) for one in ErrorType],
+        metavar="TYPE",
+        help=f"show only these: one of {', '.join(ErrorType)}",
+    )
 
 
 def _add_filter(command: argparse.ArgumentParser, name: str, metavar: str, accepted: str) -> None:
