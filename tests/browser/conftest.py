@@ -18,7 +18,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
 
-from hooklog.executions.execution import generate_execution_id
+from hooklog.executions.execution import compact_time, generate_execution_id, iso_time
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
@@ -76,7 +76,7 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any
         texts["failed_at"] = execution_id
     texts |= {name: execution[name] for name in ("message_id", "trigger") if name in execution}
     if "next_attempt_at" in execution:
-        texts["next_attempt_at"] = execution["next_attempt_at"].isoformat()
+        texts["next_attempt_at"] = iso_time(compact_time(execution["next_attempt_at"]))
     flags = {name: {"BOOL": True} for name in ("redelivered", "resent_on_new_connection") if execution.get(name)}
     numbers = {"attempt": execution.get("attempt", 1), "duration_ms": 87, "result": result}
     numbers["expires_at"] = int(time.time()) + 86_400
