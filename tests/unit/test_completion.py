@@ -72,7 +72,8 @@ def test_zsh_completes_commands_and_choices(scripts: Path) -> None:
     program = """
 zmodload zsh/zpty
 zpty shell 'zsh -f -i'
-zpty -w shell 'PS1= fpath=(FOLDER $fpath); autoload -U compinit; compinit -u -D; hooklog() { echo "got:" "$@" }; echo ready'
+zpty -w shell 'PS1= fpath=(FOLDER $fpath); autoload -U compinit; compinit -u -D'
+zpty -w shell 'hooklog() { echo "got:" "$@" }; echo ready'
 await() { local line; while zpty -r shell line; do [[ $line == *$1* ]] && print -r -- $line && return; done }
 await $'ready\\r'
 zpty -w shell $'hooklog redr\\trec\\t'
