@@ -16,15 +16,14 @@ from hooklog.messages.fields import has_unpaired_surrogate
 def main(words: Sequence[str] | None = None) -> int:
     _prepare_streams()
     try:
-        try:
-            return _run(sys.argv[1:] if words is None else words)
-        finally:
-            sys.stdout.flush()
+        code = _run(sys.argv[1:] if words is None else words)
+    except SystemExit as ended:  # argparse has printed help, or what is wrong
+        raise SystemExit(_flush(int(ended.code or 0))) from None
     except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader of the pipe has closed it
-        _discard_output()
-        return ExitCode.OK
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        code = ExitCode.OK
+    return _flush(code)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -41,20 +40,28 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Print an escape for a character that the stream's encoding lacks, and nothing if the stream is closed."""
-    for name in ("stdout", "stderr"):
+    """Print an escape for a character that the stream's encoding lacks. Replace a closed stream by the null device."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
-        elif hasattr(stream, "reconfigure"):
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
+        elif mode == "w" and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _discard_output() -> None:
-    """Let Python flush what is left when it exits."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
-        os.dup2(null, stream.fileno())
+def _flush(code: int) -> int:
+    """Return the exit code, or FAILED if results could not be written. A reader may close its pipe at any time."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError as error:
+        if code == ExitCode.OK and not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"Cannot write to standard output: {error.strerror}\n")
+            code = ExitCode.FAILED
+        null = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(null, stream.fileno())  # for what is left, which Python writes when it exits
+    return code
 
 
 if __name__ == "__main__":

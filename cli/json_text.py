@@ -3,27 +3,31 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Final
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
+_DEEPEST: Final = 100
 _OPENING, _CLOSING = ("[", "{"), ("]", "}")
 
 
 def indent_json(text: str) -> str:
     """Indent a JSON text. Its tokens stay as they are: digits, escapes and repeated names.
 
-    Returns what is no JSON, or nested too deeply for Python's parser, unchanged.
+    Returns what is no JSON, or has more than 100 levels, unchanged.
     """
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
         return text
-    return "".join(_indent(_TOKEN.findall(text)))
+    parts = _TOKEN.findall(text)
+    depths = accumulate((part in _OPENING) - (part in _CLOSING) for part in parts)
+    return text if max(depths) > _DEEPEST else "".join(_indent(parts))
 
 
-def _indent(tokens: list[str]) -> Iterator[str]:
+def _indent(parts: list[str]) -> Iterator[str]:
     depth, previous = 0, ""
-    for part in tokens:
+    for part in parts:
         depth -= part in _CLOSING
         if previous not in _OPENING if part in _CLOSING else previous in (*_OPENING, ","):
             yield "\n" + 2 * depth * " "

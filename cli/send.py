@@ -125,7 +125,10 @@ def _check(number: int, fields: Any) -> dict[str, Any]:
 
 
 def _entry(message: dict[str, Any]) -> dict[str, Any]:
-    text = json.dumps(message, ensure_ascii=False)
+    try:
+        text = json.dumps(message, ensure_ascii=False)
+    except RecursionError:
+        raise CliFailure("A message is nested too deeply", ExitCode.USAGE) from None
     # An unpaired surrogate has no UTF-8 form: send it as a JSON escape.
     body = text.encode("utf-8", "backslashreplace").decode()
     group = next(message[name] for name in _ADDRESSES if name in message)

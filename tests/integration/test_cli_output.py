@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -254,19 +255,38 @@ def test_a_pipe_gets_no_colours_and_boxes_even_if_forced(
     assert run(backend, "show acme.orders x").splitlines()[2] == "webhook_id\tacme.orders"
 
 
-@pytest.mark.parametrize("words", ["show acme.orders x", "--help"])
-def test_a_reader_that_closes_the_pipe_ends_the_command(backend: type[Backend], words: str) -> None:
-    backend.response = {**failure(["a"]), "response_body": 1_000_000 * "x"}
-    command = [sys.executable, "-m", "cli", *words.split()]
+def start(words: str, **streams: Any) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/shared'}"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    environment.pop("PYTHONUNBUFFERED", None)
+    command = [sys.executable, "-m", "cli", *words.split()]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, **streams)
+
+
+@pytest.mark.parametrize("words", ["show acme.orders x", "--help", "completion bash"])
+def test_a_reader_may_close_the_pipe(backend: type[Backend], words: str) -> None:
+    backend.response = {**failure(["a"]), "response_body": 1_000_000 * "x"}
+    with start(words, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
         process.stdout.close()
         assert process.stderr.read() == ""
         assert process.wait(60) == ExitCode.OK
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", ["show acme.orders x", "--version"])
+def test_a_full_disk_is_a_failure(backend: type[Backend], words: str) -> None:
+    backend.response = failure(["a"])
+    with Path("/dev/full").open("w") as full, start(words, stdout=full) as process:
+        assert process.stderr
+        assert process.stderr.read() == "Cannot write to standard output: No space left on device\n"
+        assert process.wait(60) == ExitCode.FAILED
+
+
+def test_a_closed_input_has_no_messages(backend: type[Backend]) -> None:
+    with start("send -", preexec_fn=lambda: os.close(0)) as process:
+        assert process.stderr
+        assert process.stderr.read() == "The input contains no messages\n"
 
 
 @pytest.mark.parametrize("response", [[], "x", None])
