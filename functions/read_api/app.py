@@ -104,8 +104,9 @@ def to_page(webhooks: Sequence[Mapping[str, Any]], more_after: str | None) -> Ma
 def get_webhook(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.registry import find
 
+    masked = settings.sensitive_headers if request.masked else get_masked_headers(request.grant)
     attach_webhooks()
-    return find(request.webhook_id).webhook.to_response(get_masked_headers(request.grant))
+    return find(request.webhook_id).webhook.to_response(masked)
 
 
 def attach_webhooks() -> None:

@@ -37,6 +37,7 @@ from hooklog.sending.webhook_test import (
     build_dry_run_response,
     build_response,
     lock,
+    make_unregistered,
     unlock,
 )
 from hooklog.settings import WebhookTestSettings
@@ -79,7 +80,10 @@ def test_webhook(limit: TimeLimit, request: Request) -> Mapping[str, Any]:
     try:
         entry = limit.run(partial(find, request.webhook_id), "reading the webhook", RESERVE_SECONDS)
         if test.dry_run:
+            entry = entry or make_unregistered(request.webhook_id)
             return build_dry_run_response(tester.run(test, entry, limit), settings.sensitive_headers)
+        if entry is None:
+            raise NotFound("there is no such webhook")
         with hold_lock(test.message, limit):
             execution = tester.run(test, entry, limit)
             log(execution, limit)
@@ -121,11 +125,9 @@ def hold_lock(message: Message, limit: TimeLimit) -> Iterator[None]:
             )
 
 
-def find(webhook_id: str) -> Entry:
+def find(webhook_id: str) -> Entry | None:
     """Read the webhook consistently, because it may just have been changed.
 
-    Raises NotFound, RegistryUnavailable.
+    Raises RegistryUnavailable.
     """
-    if entry := WebhookCache(partial(read, consistent=True), encryption).find(webhook_id):
-        return entry
-    raise NotFound("there is no such webhook")
+    return WebhookCache(partial(read, consistent=True), encryption).find(webhook_id)

@@ -241,6 +241,22 @@ def test_a_dry_run_accepts_another_transformation(api: Api, tester: Endpoint) ->
     assert "dry_run" in run_test(tester, 400, payload=1, transformation="payload")["error"]["message"]
 
 
+def test_a_dry_run_of_an_unregistered_webhook_shows_the_body(
+    api: Api, aws: MockAws, tester: Endpoint, receiver: Receiver
+) -> None:
+    shown = run_test(tester, payload={"n": 1}, event_type="a.b", dry_run=True, transformation="payload.n + 1")
+    assert (shown["request_body"], shown["request_headers"], "url" in shown) == ("2", {}, False)
+    assert "error" not in shown
+    assert run_test(tester, payload=1, dry_run=True)["request_body"] == "1"
+    assert run_test(tester, payload=1, dry_run=True, transformation="null")["skipped"] is True
+    failed = run_test(tester, payload=1, dry_run=True, transformation="payload +")
+    assert (failed["error"]["type"], failed["request_body"]) == ("transformation_error", "1")
+    run_test(tester, 403, dry_run=True, change={"webhooks": ["bcme.*"]})
+    run_test(tester, 403, dry_run=True, change={"scope": "executions:read webhooks:read"})
+    run_test(tester, 400, payload=1, dry_run=True, transformation="")
+    assert (receiver.requests, history(aws)) == ([], [])
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"dry_run": 1}, {"dry_run": None}, {"event_type": "a b"}, {"event_type": 1}, {"url": "https://shop.example/"},

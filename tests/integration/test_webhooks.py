@@ -250,6 +250,10 @@ class TestApi:
         api.put(url="https://shop.example/hooks", headers=headers, sensitive_headers=["x-own"])
         _, shown = api.get(scope="webhooks:read")
         assert shown["headers"] == {"Authorization": "••••", "X-Own": "••••", "X-Shop": "berlin"}
+        managing = api.get(scope="webhooks:read webhooks:manage", parameters={"masked": "true"})
+        assert managing == (200, shown)
+        assert api.get(parameters={"masked": "false"})[1]["headers"] == headers
+        assert api.get(parameters={"masked": "1"})[0] == 400
         shown["headers"]["X-Shop"] = "hamburg"
         assert api.put(**shown)[0] == 200
         assert api.get()[1]["headers"] == {**headers, "X-Shop": "hamburg"}

@@ -51,7 +51,7 @@ ROUTES: Final = (
     Route("GET", f"{_OWN}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ, "read_api", "get_recovery"),
     Route("GET", f"{_OWN}/stats", Scope.EXECUTIONS_READ, "read_api", "get_stats", _PERIOD | {"interval"}),
     Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST | {"seen"}),
-    Route("GET", _OWN, Scope.WEBHOOKS_READ, "read_api", "get_webhook"),
+    Route("GET", _OWN, Scope.WEBHOOKS_READ, "read_api", "get_webhook", frozenset({"masked"})),
     Route("POST", f"{_EXECUTION}/resend", Scope.EXECUTIONS_RESEND, "resend_api", "resend_execution"),
     Route("POST", f"{_OWN}/recover", Scope.EXECUTIONS_RESEND, "resend_api", "start_recovery"),
     Route("PUT", _OWN, Scope.WEBHOOKS_MANAGE, "manage_api", "put_webhook"),

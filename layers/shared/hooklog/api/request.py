@@ -30,6 +30,8 @@ MAX_BODY_LENGTH: Final = 131_072
 BODY: Final = "body"
 """The `field` of errors about the whole body."""
 
+_BOOLEANS: Final = {"true": True, "false": False}
+
 Event = Mapping[str, Any]
 
 _Choice = TypeVar("_Choice")
@@ -137,9 +139,14 @@ class Request(NamedTuple):
         with errors.of("cursor"):
             after = read_webhook_cursor(cursor) if (cursor := self.parameters.get("cursor")) is not None else None
         with errors.of("seen"):
-            seen = self._choose("seen", {"true": True, "false": False}, seen)
+            seen = self._choose("seen", _BOOLEANS, seen)
         errors.raise_any()
         return limit, after, seen
+
+    @property
+    def masked(self) -> bool:
+        """Whether to mask sensitive headers for every token. Raises InvalidRequest."""
+        return self._choose("masked", _BOOLEANS, False)
 
     def counted_period(self, now: datetime) -> "Period":
         """Return the intervals to count.

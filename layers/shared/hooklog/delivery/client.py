@@ -58,9 +58,11 @@ class WebhookClient:
     def dry_run(self, call: Call, attempt: int) -> Delivery:
         """Build the request that `deliver` would send, without sending it.
 
-        The error says why it cannot be sent.
+        The error says why it cannot be sent. Without a URL, the request has only a body.
         """
         at = self._clock()
+        if not call.url:
+            return Delivery(call, attempt, at, 0, {}, None, None)
         try:
             headers = build_request_headers(call, parse_target(call.url, self._schemes), attempt, at)
         except HardError as error:

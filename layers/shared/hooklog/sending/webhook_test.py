@@ -20,7 +20,7 @@ from hooklog.sending.time_limit import GATEWAY_SECONDS, TimeLimit
 from hooklog.webhooks.cache import Entry
 from hooklog.webhooks.retry import RetrySchedule
 from hooklog.webhooks.transformation import Transformer
-from hooklog.webhooks.webhook import read_transformation
+from hooklog.webhooks.webhook import Webhook, read_transformation
 
 MAX_TEST_SECONDS: Final = 20.0
 """The maximum timeout of a test."""
@@ -43,6 +43,7 @@ RESERVE_SECONDS: Final = MIN_TEST_SECONDS + LOG_SECONDS
 NO_RETRIES: Final = RetrySchedule(())
 """The schedule of every test."""
 
+_ANY_URL = "https://webhook.invalid/"
 _KNOWN = frozenset({"payload", "event_type", "dry_run", "transformation"})
 
 
@@ -111,6 +112,11 @@ class WebhookTester:
             transform,
             dry_run=test.dry_run,
         )
+
+
+def make_unregistered(webhook_id: str) -> Entry:
+    """Create the entry of a webhook that is not registered, for a dry run of its transformation."""
+    return Entry(Webhook.parse({"url": _ANY_URL}, webhook_id, None)._replace(url=""), b"")
 
 
 def lock(message: Message) -> None:
