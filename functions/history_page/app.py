@@ -13,14 +13,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
 from hooklog.access.headers import read_header
 from hooklog.access.loops import refuse_attempts
 from hooklog.errors import ApiError
 from hooklog.settings import HistoryPageSettings
 
-logger = Logger()
 settings = HistoryPageSettings.from_environment()
 
 PAGE = "index.html"
@@ -100,6 +97,9 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     path = event.get("pathParameters") or {}
     asset = find(path.get("asset"), path.get("file"))
     if asset is None:
+        from aws_lambda_powertools import Logger  # late: importing it takes longer than everything else
+
+        logger = Logger()
         logger.info("no such asset", event="asset_not_found")
         return refused(HTTPStatus.NOT_FOUND, "not_found", "There is no such page.")
     return serve(asset, event)

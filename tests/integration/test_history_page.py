@@ -10,6 +10,8 @@ import os
 import re
 import runpy
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -155,6 +157,16 @@ def test_browsers_get_gzip_and_others_plain_text(app: ModuleType, version: str, 
     for codings in ("", "br", "identity", "gzip;q=0", "gzip; q=0.000, br", "*;q=0", "gzip;q=0, *", "x-gzipped"):
         assert get(app, path, **{"Accept": "*/*", "Accept-Encoding": codings}) == plain
     assert get(app, path, **{"Accept-Encoding": "gzip"}) == plain  # API Gateway would not decode base64
+
+
+def test_a_cold_start_imports_no_library() -> None:
+    """A first visit waits for several cold starts. The logger alone would take more than everything else."""
+    code = f"import runpy, sys; runpy.run_path({str(FOLDER / 'app.py')!r}); print(*sys.modules)"
+    environment = {**os.environ, "ALLOWED_ORIGINS": "*", "FRAME_ANCESTORS": "", "PYTHONPATH": "layers/shared"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert ran.returncode == 0, ran.stderr
+    packages = {name.partition(".")[0] for name in ran.stdout.split()} - sys.stdlib_module_names
+    assert packages & {"aws_lambda_powertools", "boto3", "botocore", "pynamodb", "urllib3", "jwt"} == set()
 
 
 def test_another_environment_serves_the_same_bytes(app: ModuleType) -> None:
