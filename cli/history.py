@@ -70,10 +70,10 @@ def format_attempt(record: Record) -> str:
 TAIL_COLUMNS: Final[tuple[Column, ...]] = (
     Column("Executed at", lambda one: one["executed_at"], width=27),
     Column("Execution", lambda one: one["execution_id"], width=32),
-    Column("Event", lambda one: one.get("event_type") or "-", width=20),
+    Column("Event", lambda one: one.get("event_type") or "-", width=20, folds=True),
     Column("Attempt", format_attempt, width=9),
     Column("Result", lambda one: one["result"], width=-3),
-    Column("Outcome", format_outcome, width=7),
+    Column("Outcome", format_outcome, width=7, folds=True),
     Column("Duration", lambda one: f"{one['duration_ms']} ms"),
 )
 FAILURE_COLUMNS: Final[tuple[Column, ...]] = (

@@ -23,6 +23,7 @@ _PIPED_WIDTH: Final = 200
 _WIDEST: Final = 10_000
 _INDENT: Final = 4
 _GAP: Final = 2
+_NARROWEST: Final = 8
 
 
 class Column(NamedTuple):
@@ -90,13 +91,15 @@ class Output:
     def _print_cells(
         self, cells: Sequence[Text], widths: Sequence[int], columns: Sequence[Column], indent: int
     ) -> None:
+        """Print cells on one line, or fold those that may be folded. Otherwise lines break between words."""
         room = self.console.width - indent
-        if max(widths) > room and not columns[0].folds:  # a long ID on its own line, which the terminal wraps
-            self.console.print(Text(" " * indent).append_text(cells[0]), soft_wrap=True)
+        widths = _shrink(widths, columns, room)
+        if _add_up(widths) > room:
+            _print_lines(self.console, Text(" " * indent).append_text(Text(" " * _GAP).join(cells)), indent)
             return
         grid = Table.grid(padding=(0, _GAP, 0, 0))
-        for width in widths:
-            grid.add_column(width=min(width, room), overflow="fold")
+        for width, column in zip(widths, columns, strict=True):
+            grid.add_column(width=width, overflow="fold", justify="right" if column.width < 0 else "left")
         grid.add_row(*cells)
         self.console.print(Padding(grid, (0, 0, 0, indent), expand=False))
 
@@ -108,12 +111,10 @@ class Output:
             self.print_values([column.value(record) for column in columns])
         else:
             cells = [to_text(column.value(record)) for column in columns]
-            for cell, column in zip(cells, columns, strict=True):
-                pad = cell.pad_left if column.width < 0 else cell.pad_right
-                pad(max(abs(column.width) - cell.cell_len, 0))
-            for number, line in enumerate(_arrange([abs(column.width) for column in columns], self.console.width)):
-                indent = Text(" " * _INDENT if number else "")
-                _print_lines(self.console, indent.append_text(Text(" " * _GAP).join(cells[line])), _INDENT)
+            widths = [max(abs(column.width), _measure(cell)) for cell, column in zip(cells, columns, strict=True)]
+            lines = _arrange([abs(column.width) for column in columns], self.console.width)
+            for number, line in enumerate(lines):
+                self._print_cells(cells[line], widths[line], columns[line], indent=_INDENT if number else 0)
 
     def print_fields(self, record: Record) -> None:
         """Print one record, one row per field."""
@@ -175,6 +176,20 @@ def _arrange(widths: Sequence[int], limit: int) -> list[slice]:
             start, used = number, _INDENT
         used += width + _GAP
     return [*lines, slice(start, len(widths))]
+
+
+def _shrink(widths: Sequence[int], columns: Sequence[Column], room: int) -> Sequence[int]:
+    """Make columns that may be folded narrower, until the line fits if it can."""
+    shrunk = list(widths)
+    for number, column in enumerate(columns):
+        if column.folds:
+            excess = max(_add_up(shrunk) - room, 0)
+            shrunk[number] = max(shrunk[number] - excess, min(shrunk[number], _NARROWEST))
+    return shrunk
+
+
+def _add_up(widths: Sequence[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
 
 
 def _measure(cell: Text) -> int:

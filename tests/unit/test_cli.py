@@ -453,6 +453,17 @@ def test_json_is_indented_and_keeps_its_tokens(received: str, shown: str) -> Non
     assert indent_json(received) == shown
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_long_value_of_a_stream_is_folded_in_its_column(width: int) -> None:
+    output = terminal(width)
+    output.print_row(TAIL_COLUMNS, {**FAILURE, "event_type": 128 * "q"})
+    lines = printed(output).splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert sum(line.count("q") for line in lines) == 128
+    assert len({line.index("q") for line in lines if "q" in line}) == 1
+    assert FAILURE["execution_id"] in printed(output)
+
+
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_a_table_that_is_too_wide_has_each_column_in_one_place(width: int) -> None:
     output = terminal(width)
