@@ -58,7 +58,7 @@ def _add_commands(commands: CommandGroup) -> None:
 
 def _add_send_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "file", nargs="?", metavar="FILE", help="JSON messages: one, an array, or one per line; - reads stdin"
+        "file", nargs="?", metavar="FILE", help="JSON messages: one, an array, or one per line; - reads standard input"
     )
     command.add_argument("--webhook", metavar="ID", help="send one message, made from these options")
     command.add_argument("--topic", metavar="TOPIC", help="publish to the topic's webhooks, instead of --webhook")
@@ -69,9 +69,11 @@ def _add_send_options(command: argparse.ArgumentParser) -> None:
         "--header", metavar="NAME:VALUE", action="append", type=parse_header, help="request header; repeatable"
     )
     command.add_argument(
-        "--timeout", metavar="SECONDS", type=parse_seconds, help="limit for the whole exchange, 1 to 30"
+        "--timeout", metavar="SECONDS", type=parse_seconds, help="limit for the whole exchange, 1 to 30; default 15"
     )
-    command.add_argument("--payload", default="{}", metavar="JSON", help="JSON, @FILE or - for stdin; default {}")
+    command.add_argument(
+        "--payload", default="{}", metavar="JSON", help="JSON, @FILE, or - for standard input; default {}"
+    )
 
 
 def _add_redrive_options(command: argparse.ArgumentParser) -> None:
@@ -88,7 +90,7 @@ def _add_tail_options(command: argparse.ArgumentParser) -> None:
         "--within",
         type=parse_duration,
         metavar="DURATION",
-        help="stop after 30s, 5m; fail if fewer than --count executions arrived",
+        help="stop after a time such as 30s or 5m; fail if fewer than --count arrived",
     )
 
 
@@ -146,7 +148,11 @@ def _add_token_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--topics", nargs="+", metavar="TOPIC", help="other topics that its webhooks may join")
     command.add_argument(
-        "--expires", type=parse_duration, default=expires, metavar="DURATION", help="15m, 1h; default 15m"
+        "--expires",
+        type=parse_duration,
+        default=expires,
+        metavar="DURATION",
+        help="how long it is valid, such as 15m or 1h; default 15m",
     )
 
 
@@ -168,10 +174,18 @@ def _add_doctor_options(command: argparse.ArgumentParser) -> None:
 
 def _add_top_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--window", type=parse_duration, default="15m", metavar="DURATION", help="how far back to look; default 15m"
+        "--window",
+        type=parse_duration,
+        default="15m",
+        metavar="DURATION",
+        help="how far back to look, such as 15m or 1h; default 15m",
     )
     command.add_argument(
-        "--every", type=parse_duration, default="2s", metavar="DURATION", help="how often to refresh; default 2s"
+        "--every",
+        type=parse_duration,
+        default="2s",
+        metavar="DURATION",
+        help="how often to refresh, such as 2s or 1m; default 2s",
     )
     command.add_argument(
         "--rows", type=parse_count, default=15, metavar="N", help="how many webhooks to show; default 15"

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from statistics import quantiles
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.history import LABELS
 from cli.output import Output, to_text
 from cli.sender_log import BATCH_PROCESSED, EXECUTION_FAILED, LATENCY, LogLine, SenderLog
 from cli.stack import Stack
@@ -153,9 +153,12 @@ def render(name: str, figures: Mapping[str, Any], rows: int) -> Group:
 
 
 def _format_reasons(reasons: Mapping[str, int]) -> str:
-    """List the most common reasons; --json has all of them."""
-    named = [f"{reason} ({count})" for reason, count in islice(reasons.items(), _REASONS)]
-    left = len(reasons) - len(named)
+    """List the most common reasons; --json has all of them, by error type."""
+    labelled = Counter[str]()
+    for reason, count in reasons.items():
+        labelled[LABELS.get(reason, reason)] += count
+    named = [f"{label} ({count})" for label, count in labelled.most_common(_REASONS)]
+    left = len(labelled) - len(named)
     return ", ".join([*named, f"{left} more"] if left else named)
 
 

@@ -386,6 +386,15 @@ def test_top_shows_a_webhook_with_many_reasons() -> None:
     assert "56 more" in printed(output)
 
 
+def test_top_names_the_kinds_of_hard_errors() -> None:
+    timeouts = ["read_timeout", "deadline_exceeded", "connect_timeout", "dns_failure", "of_a_later_release"]
+    failed = {"event": EXECUTION_FAILED, "webhook_id": "acme.orders", "result": 0}
+    output = terminal(120)
+    lines = [{**failed, "error_type": each} for each in timeouts]
+    output.console.print(render("hooklog", {"window_seconds": 60, **summarise(lines)}, 15))
+    assert "Timed out (3), DNS failed (1), of_a_later_release (1)" in printed(output)
+
+
 def test_top_shows_the_requested_number_of_rows() -> None:
     lines = [{"event": EXECUTION_FAILED, "webhook_id": f"acme.{number:02}", "result": 500} for number in range(20)]
     output = terminal(80)
