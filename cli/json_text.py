@@ -8,14 +8,18 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},:]|[^\s\[\]{},:"]+')
 _DEEPEST: Final = 100
+_LONGEST: Final = 100_000
+"""In characters. Laying out a table of a million indented ones takes seconds."""
 _OPENING, _CLOSING = ("[", "{"), ("]", "}")
 
 
 def indent_json(text: str) -> str:
     """Indent a JSON text. Its tokens stay as they are: digits, escapes and repeated names.
 
-    Returns what is no JSON, or has more than 100 levels, unchanged.
+    Returns what is no JSON, has more than 100 levels or is longer than 100,000 characters unchanged.
     """
+    if len(text) > _LONGEST:
+        return text
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):

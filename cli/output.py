@@ -20,6 +20,7 @@ from cli.failure import CliFailure
 Record = Mapping[str, Any]
 
 _PIPED_WIDTH: Final = 200
+_UNKNOWN_WIDTH: Final = 80
 _WIDEST: Final = 10_000
 _INDENT: Final = 4
 _GAP: Final = 2
@@ -249,7 +250,7 @@ def _create_console(stream: TextIO) -> Console:
     """
     is_terminal = stream.isatty()
     is_colourless = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") in {"dumb", "unknown"}
-    return Console(
+    console = Console(
         file=stream,
         highlight=False,
         markup=False,
@@ -258,3 +259,6 @@ def _create_console(stream: TextIO) -> Console:
         color_system=None if is_colourless or not is_terminal else "auto",
         width=None if is_terminal else _PIPED_WIDTH,
     )
+    if not console.width:  # COLUMNS=0 stands for "unknown"
+        console.width = _UNKNOWN_WIDTH
+    return console
