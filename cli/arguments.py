@@ -8,11 +8,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from cli.command_group import CommandGroup, build_common_options
-from cli.option_types import check_filter, parse_count, parse_header, parse_seconds, parse_url
+from cli.history_options import (
+    TIME_HELP,
+    add_execution,
+    add_failures_options,
+    add_listen_options,
+    add_resend_options,
+    add_tail_options,
+)
+from cli.option_types import parse_count, parse_header, parse_seconds, parse_url
 from cli.queues import QUEUES
 from cli.times import parse_duration, parse_time
+from cli.webhook_options import add_webhooks_commands
 from hooklog.access.grants import Scope
-from hooklog.errors import ErrorType
 from hooklog.version import __version__
 
 _EPILOG = """\
@@ -22,7 +30,6 @@ exit codes: 0 success, 1 failure, 2 wrong usage, 3 not found, 4 not allowed,
 environment: HOOKLOG_STACK  default of --stack; --stack '' is the local stack
              NO_COLOR       print without colors
 """
-_TIME_HELP = "how long ago, such as 1h or 7d, or a time in ISO 8601"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,15 +48,17 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_commands(commands: CommandGroup) -> None:
     add = commands.add
     _add_send_options(add("send", "send:send", "Put messages on the queue"))
-    _add_tail_options(add("tail", "history:tail", "Follow a webhook's executions"))
-    _add_execution(add("show", "history:show", "Show one execution with its details"))
-    _add_failures_options(add("failures", "history:failures", "List failed executions of one or all webhooks"))
+    add_tail_options(add("tail", "tail:tail", "Follow the executions of webhooks"))
+    add_listen_options(add("listen", "listen:listen", "Replay a webhook's executions to a local server"))
+    add_execution(add("show", "history:show", "Show one execution with its details"))
+    add_failures_options(add("failures", "history:failures", "List failed executions of one or all webhooks"))
     _add_stats_options(add("stats", "stats:stats", "Count a webhook's executions by hour or day"))
-    _add_execution(add("resend", "resend:resend", "Resend one execution"))
+    add_resend_options(add("resend", "resend:resend", "Resend one execution, or all failures that filters select"))
     _add_recover_options(add("recover", "resend:recover", "Resend everything that failed on a webhook"))
     _add_redrive_options(add("redrive", "redrive:redrive", "Move the dead letters back to their queue"))
     _add_token_options(add("token", "tokens:token", "Mint a token for the API"))
     _add_topics_options(add("topics", "topics:topics", "List webhooks in another tenant's topic; exit 1 if any"))
+    add_webhooks_commands(commands.add_group("webhooks", "List, read, change and test registered webhooks"))
     _add_doctor_options(add("doctor", "doctor:doctor", "Check a stack after a deployment; exit 1 if a check fails"))
     _add_top_options(add("top", "top:top", "Show success rate, latency and failing webhooks"))
     completion = commands.add_text("completion", "completion:generate_script", "Print a completion script for a shell")
@@ -82,56 +91,18 @@ def _add_redrive_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_tail_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook", metavar="WEBHOOK", help="webhook ID")
-    command.add_argument("--last", type=parse_count, default=10, metavar="N", help="start with the last N; default 10")
-    command.add_argument("--count", type=parse_count, metavar="N", help="stop after N executions")
-    command.add_argument(
-        "--within",
-        type=parse_duration,
-        metavar="DURATION",
-        help="stop after a time such as 30s or 5m; fail if fewer than --count arrived",
-    )
-
-
-def _add_execution(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook", metavar="WEBHOOK", help="webhook ID")
-    command.add_argument("execution", metavar="EXECUTION", help="execution ID")
-
-
-def _add_failures_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "webhook", nargs="?", metavar="WEBHOOK", help="webhook ID; default: all, read from the sender's log group"
-    )
-    command.add_argument("--since", type=parse_time, default="1h", metavar="TIME", help=f"{_TIME_HELP}; default 1h")
-    command.add_argument("--limit", type=parse_count, default=100, metavar="N", help="show the newest N; default 100")
-    _add_filter(command, "event_type", "TYPE", "an event type, or 'order.*' for all that begin with order.")
-    _add_filter(command, "result", "RESULT", "a status such as 404, a class such as 5xx, or 0 for no response")
-    command.add_argument(
-        "--error-type",
-        choices=[str(one) for one in ErrorType],
-        metavar="TYPE",
-        help=f"show only these: one of {', '.join(ErrorType)}",
-    )
-
-
-def _add_filter(command: argparse.ArgumentParser, name: str, metavar: str, accepted: str) -> None:
-    option = f"--{name.replace('_', '-')}"
-    command.add_argument(option, type=check_filter(name), metavar=metavar, help=f"show only these: {accepted}")
-
-
 def _add_stats_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook", metavar="WEBHOOK", help="webhook ID")
     now = datetime.now(UTC)  # for both ends, so that 366d are not longer than the API allows
     time = partial(parse_time, now=now)
-    command.add_argument("--since", type=time, default="24h", metavar="TIME", help=f"{_TIME_HELP}; default 24h")
+    command.add_argument("--since", type=time, default="24h", metavar="TIME", help=f"{TIME_HELP}; default 24h")
     command.add_argument("--until", type=time, default=now, metavar="TIME", help="end; default: now")
     command.add_argument("--interval", choices=("hour", "day"), help="default: hour, or day from 3 days on")
 
 
 def _add_recover_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("webhook", metavar="WEBHOOK", help="webhook ID")
-    command.add_argument("--since", type=parse_time, required=True, metavar="TIME", help=f"start: {_TIME_HELP}")
+    command.add_argument("--since", type=parse_time, required=True, metavar="TIME", help=f"start: {TIME_HELP}")
     command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
 
 

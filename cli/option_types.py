@@ -6,9 +6,11 @@ Each function raises argparse.ArgumentTypeError, whose text says what to write i
 import argparse
 from collections.abc import Callable
 from typing import Final
+from urllib.parse import urlsplit
 
 from hooklog.errors import InvalidMessage, InvalidRequest
 from hooklog.messages.fields import read_url
+from hooklog.webhooks.patterns import is_pattern
 
 _MAX_COUNT: Final = 1_000_000
 
@@ -32,6 +34,36 @@ def parse_count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _MAX_COUNT):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MAX_COUNT}")
     return int(text)
+
+
+def parse_pattern(text: str) -> str:
+    """Return a webhook ID, a prefix that ends in `.*`, or `*`."""
+    if not is_pattern(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a webhook ID nor a prefix such as 'acme.*'")
+    return text
+
+
+def parse_local_url(text: str) -> str:
+    """Return the URL of a server, to which http:// is added if it has no scheme."""
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_valid = False
+    if not (is_valid and url.isprintable() and " " not in url):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a URL such as http://localhost:3000/hooks")
+    return url
+
+
+def parse_retry_schedule(text: str) -> list[int] | str:
+    """Parse delays such as `5,300,1800`, or `none`. For `default`, return an empty text, which clears the field."""
+    if text == "default":
+        return ""
+    try:
+        return [int(delay) for delay in text.split(",")] if text != "none" else []
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of seconds (5,300), none or default") from None
 
 
 def parse_url(text: str) -> str:

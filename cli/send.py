@@ -2,13 +2,12 @@
 
 import argparse
 import json
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from cli.failure import CliFailure, ExitCode
+from cli.input import STDIN, parse_json, read_text
 from cli.output import Output
 from cli.progress import show_bar
 from cli.stack import Stack
@@ -17,7 +16,6 @@ from hooklog.messages.message import Message
 from hooklog.queues.sqs import MAX_BATCH_ENTRIES, send_all
 from hooklog.sending.fan_out import FanOutTask, Origin
 
-_STDIN: Final = "-"
 _ADDRESSES: Final = ("webhook_id", "topic")
 """A message has one of these fields."""
 
@@ -55,7 +53,7 @@ def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) 
 
 def _read_input(arguments: argparse.Namespace) -> Iterator[Any]:
     if arguments.file:
-        return iter(_parse_messages(_read_text(arguments.file)))
+        return iter(_parse_messages(read_text(arguments.file)))
     if not (arguments.webhook or arguments.topic):
         raise CliFailure(
             "Nothing to send: give --webhook, --topic or a file of messages (- for standard input)", ExitCode.USAGE
@@ -69,12 +67,12 @@ def _parse_messages(text: str) -> list[Any]:
         whole = json.loads(text)
         return whole if isinstance(whole, list) else [whole]
     except (ValueError, RecursionError):
-        return [_parse_json(line, f"Line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        return [parse_json(line, f"Line {number}") for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
 def _build_message(arguments: argparse.Namespace) -> dict[str, Any]:
     payload = arguments.payload
-    text = _read_text(payload.removeprefix("@")) if payload == _STDIN or payload.startswith("@") else payload
+    text = read_text(payload.removeprefix("@")) if payload == STDIN or payload.startswith("@") else payload
     fields = {
         "webhook_id": arguments.webhook,
         "topic": arguments.topic,
@@ -85,25 +83,8 @@ def _build_message(arguments: argparse.Namespace) -> dict[str, Any]:
         "timeout_seconds": arguments.timeout,
     }
     return {name: value for name, value in fields.items() if value is not None} | {
-        "payload": _parse_json(text, "The payload")
+        "payload": parse_json(text, "The payload")
     }
-
-
-def _read_text(name: str) -> str:
-    try:
-        return sys.stdin.buffer.read().decode() if name == _STDIN else Path(name).read_text(encoding="utf-8")
-    except OSError as error:
-        raise CliFailure(f"Cannot read {name}: {error.strerror}", ExitCode.USAGE) from None
-    except UnicodeDecodeError:
-        raise CliFailure(f"Cannot read {name}: it is not UTF-8", ExitCode.USAGE) from None
-
-
-def _parse_json(text: str, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise CliFailure(f"{what} is not valid JSON: {reason}", ExitCode.USAGE) from None
 
 
 def _check(number: int, fields: Any) -> dict[str, Any]:

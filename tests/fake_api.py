@@ -16,6 +16,8 @@ class FakeApi(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.responses: list[tuple[int, dict[str, Any]]] = []
         self.pages: dict[str, dict[str, Any]] = {}
+        self.headers: dict[str, str] = {}
+        """Sent with each response."""
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
 
 
@@ -30,6 +32,8 @@ class _Handler(BaseHTTPRequestHandler):
         content = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(content)))
+        for header in self.server.headers.items():
+            self.send_header(*header)
         self.end_headers()
         self.wfile.write(content)
 
@@ -40,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, self.server.pages[path]
         return 404, {"error": {"code": "not_found", "message": "there is no such thing"}}
 
-    do_POST = do_DELETE = do_GET  # noqa: N815 - the base class says so
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - the base class says so
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class says so
         """Do not log requests."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from standardwebhooks import Webhook as Verifier
 
 from cli.failure import ExitCode
 from hooklog.executions.execution import generate_execution_id
@@ -173,6 +174,30 @@ def test_an_endless_command_ends_quietly(deployment: Deployment, ends: ExitCode)
             process.stdout.close()
         assert process.wait(60) == ends
         assert process.stderr.read() == ""
+
+
+def test_a_webhook_is_replayed_to_a_local_server(
+    deployment: Deployment, receiver_process: Receiver, webhook_id: str
+) -> None:
+    """Register it, listen, send a message, and end with Ctrl-C. The receiver is also the local server."""
+    failing, local = (f"{receiver_process['http_url']}/{path}/{webhook_id}" for path in ("status/410", "status/200"))
+    (created,) = hooklog("webhooks", "set", webhook_id, "--url", failing, "--header", "Authorization: x", "--enabled")
+    command = [str(HOOKLOG), "listen", webhook_id, "--forward-to", local]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        while not process.stderr.readline().startswith("Forwarding "):
+            pass
+        (sent,) = hooklog("send", "--webhook", webhook_id, "--event", "order.paid", "--payload", '{"order":1}')
+        assert process.stdout.readline().split("\t")[1:-1] == [sent["message_id"], "order.paid", "event 1", "200"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == ExitCode.OK
+        assert process.stderr.read().endswith("Replayed 1 execution: 1 2xx or 3xx\n")
+    found = requests.get(f"{receiver_process['http_url']}/_received?path=/status/200/{webhook_id}", timeout=60).json()
+    (received,) = found
+    headers = {name.lower(): value for name, value in received["headers"]}
+    assert "authorization" not in headers
+    Verifier(created["secret"]).verify(json.dumps({"order": 1}, separators=(",", ":")), headers)
 
 
 def test_a_stack_is_found_by_its_name_with_the_users_credentials(deployment: Deployment, webhook_id: str) -> None:

@@ -5,20 +5,18 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
 from rich.console import Console
 
-from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from cli.redrive import start_sqs_redrive
 from cli.sender_log import SenderLog
-from cli.stack import Stack
 from cli.top import Window
+from tests.commands import printed, run
 from tests.fake_api import FakeApi, fake_api
 from tests.leaks import SIGNING_KEY
 
@@ -56,29 +54,8 @@ def _milliseconds(when: datetime) -> int:
     return int(when.timestamp() * 1000)
 
 
-def run(
-    words: str, api: FakeApi | None = None, *, as_json: bool = True, output: Output | None = None, **clients: Any
-) -> None:
-    secret = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": SIGNING_KEY, "VersionId": "1"})
-    outputs = {
-        "ApiUrl": f"http://127.0.0.1:{api.server_port}" if api else "",
-        "SenderLogGroup": "sender",
-        "SigningKeySecret": "key",
-        "QueueUrl": "queue",
-        "DeadLetterQueueUrl": "dead",
-    }
-    arguments = build_parser().parse_args([*(["--json"] if as_json else []), *words.split()])
-    stack = Stack("hooklog", outputs, {"secretsmanager": secret, **clients}.__getitem__, is_local=True)
-    arguments.run(stack, arguments, output or Output(as_json=as_json))
-
-
 def execution(number: int) -> dict[str, Any]:
     return {"execution_id": f"20261124T0220{number:02}.387442Z-c406244c", "webhook_id": "acme.orders"}
-
-
-def printed(capsys: pytest.CaptureFixture[str]) -> tuple[list[dict[str, Any]], str]:
-    written = capsys.readouterr()
-    return [json.loads(line) for line in written.out.splitlines()], written.err
 
 
 def test_failures_of_one_webhook_come_from_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,15 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
         "failures --result 5XX",
         "failures acme.orders --event-type order.*.x",
         "failures --error-type timeout",
+        "tail",
+        "tail acme.orders acm*",
+        "tail acme.* --status failed",
+        "listen acme.orders",
+        "listen acme.orders --forward-to ftp://localhost",
+        "listen acme.orders --forward-to localhost:99999",
+        "resend acme.orders --status success",
+        "webhooks set acme.orders --enabled --disabled",
+        "webhooks set acme.orders --retry-schedule 5s",
     ],
 )
 def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +144,7 @@ def test_help_imports_no_library(words: list[str]) -> None:
     )
     ours = {name for name in ended.stderr.split() if name.startswith(("cli.", "hooklog.executions", "hooklog.sending"))}
     parsing = {"__main__", "arguments", "command_group", "failure", "option_types", "queues", "times"}
+    parsing |= {"history_options", "webhook_options"}
     assert ours <= {f"cli.{name}" for name in parsing}
 
 

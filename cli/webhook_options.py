@@ -1,0 +1,58 @@
+"""The commands of `hooklog webhooks` and their options."""
+
+import argparse
+
+from cli.command_group import CommandGroup
+from cli.history_options import add_confirmation, add_webhook
+from cli.option_types import parse_header, parse_pattern, parse_retry_schedule, parse_seconds
+
+
+def add_webhooks_commands(commands: CommandGroup) -> None:
+    _add_list_options(commands.add("list", "webhooks:list_webhooks", "List webhooks"))
+    _add_get_options(commands.add("get", "webhooks:get_webhook", "Show a webhook's fields"))
+    _add_set_options(commands.add("set", "webhook_set:set_webhook", "Create a webhook, or change the fields given"))
+    _add_test_options(commands.add("test", "webhook_test:send_test", "Send a test; exit 1 if it fails"))
+    rotate = commands.add("rotate", "webhooks:rotate_secret", "Rotate a webhook's signing secret, after asking")
+    add_webhook(rotate)
+    add_confirmation(rotate)
+
+
+def _add_list_options(command: argparse.ArgumentParser) -> None:
+    patterns = "an ID, a prefix 'acme.*', or '*' for all; default: all"
+    command.add_argument("webhooks", nargs="*", metavar="WEBHOOK", type=parse_pattern, default=["*"], help=patterns)
+    seen = "also those that are not registered but have executions, with their last 24 hours"
+    command.add_argument("--seen", action="store_true", help=seen)
+
+
+def _add_get_options(command: argparse.ArgumentParser) -> None:
+    add_webhook(command)
+    command.add_argument("--secret", action="store_true", help="show the signing secret too")
+
+
+def _add_set_options(command: argparse.ArgumentParser) -> None:
+    add_webhook(command)
+    add = command.add_argument
+    add("--url", metavar="URL", help="where to send; required to create a webhook")
+    add("--name", metavar="TEXT", help="a name for people")
+    enabled = command.add_mutually_exclusive_group()
+    enabled.add_argument("--enabled", action="store_true", default=None, help="send its messages")
+    enabled.add_argument(
+        "--disabled", action="store_false", dest="enabled", default=None, help="do not send its messages"
+    )
+    header = "set a header of each request; repeatable, other headers stay"
+    add("--header", metavar="NAME:VALUE", action="append", type=parse_header, help=header)
+    add("--remove-header", metavar="NAME", action="append", help="remove a header; repeatable")
+    add("--sensitive-headers", metavar="NAME", nargs="*", help="headers to mask; without a name: none")
+    add("--event-types", metavar="TYPE", nargs="*", help="event types to receive; without a type: all")
+    add("--topic", metavar="TOPIC", help="topic whose messages it receives too; '' for none")
+    add("--timeout-seconds", metavar="SECONDS", type=parse_seconds, help="limit for the whole exchange, 1 to 30")
+    schedule = "seconds between attempts, such as 5,300,1800; none for no retries; default for the deployment's"
+    add("--retry-schedule", metavar="SECONDS", type=parse_retry_schedule, help=schedule)
+    add("--transformation", metavar="FILE", help="file with a JSONata expression, - for standard input; '' for none")
+
+
+def _add_test_options(command: argparse.ArgumentParser) -> None:
+    add_webhook(command)
+    command.add_argument("--payload", metavar="FILE", help="JSON file, - for standard input; default: a simple payload")
+    command.add_argument("--event-type", metavar="TYPE", help="event type, such as order.created")
+    command.add_argument("--dry-run", action="store_true", help="show what would be sent, but send nothing")
