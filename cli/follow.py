@@ -68,15 +68,19 @@ class Follower:
         self._accepts = accepts
         self._started_at = datetime.now(UTC)
         self._streams: dict[str, _Stream] = {}
+        self.webhook_ids = self._ids
         self._listed_at = 0.0
 
-    @property
-    def webhook_ids(self) -> list[str]:
-        return list(self._streams)
+    def find_webhooks(self) -> list[str]:
+        """Find the webhooks to follow, and return their IDs."""
+        self._listed_at = time.monotonic()
+        found = self._lister.list_webhooks(seen=True) if self._prefixes else iter(())
+        self.webhook_ids = list(dict.fromkeys([*self._ids, *(one["webhook_id"] for one in found)]))
+        return self.webhook_ids
 
     def start(self, last: int) -> list[Record]:
-        """Return the last executions of all webhooks together, oldest first."""
-        recent = [one for webhook_id in self._list_ids() for one in self._start(webhook_id, last)]
+        """Return the last executions of all webhooks that were found together, oldest first."""
+        recent = [one for webhook_id in self.webhook_ids for one in self._start(webhook_id, last)]
         recent.sort(key=lambda one: str(one["execution_id"]))
         return recent[-last:] if last else []
 
@@ -112,15 +116,10 @@ class Follower:
         self._streams[webhook_id] = stream
         return accepted
 
-    def _list_ids(self) -> list[str]:
-        self._listed_at = time.monotonic()
-        found = self._lister.list_webhooks(seen=True) if self._prefixes else iter(())
-        return list(dict.fromkeys([*self._ids, *(one["webhook_id"] for one in found)]))
-
     def _add_new_webhooks(self) -> None:
         """Follow webhooks of a prefix that have appeared, from the time at which following began."""
         if self._prefixes and time.monotonic() - self._listed_at >= _LIST_SECONDS:
-            for webhook_id in self._list_ids():
+            for webhook_id in self.find_webhooks():
                 self._streams.setdefault(webhook_id, _Stream(webhook_id, self._started_at + _LATE))
 
 

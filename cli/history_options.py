@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from cli.option_types import check_filter, parse_count, parse_local_url, parse_pattern
+from cli.option_types import check_filter, parse_count, parse_local_url, parse_pattern, parse_webhook_id
 from cli.times import parse_duration, parse_time
 from hooklog.errors import ErrorType
 
@@ -45,13 +45,13 @@ def add_tail_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_listen_options(command: argparse.ArgumentParser) -> None:
-    add_webhook(command)
+    command.add_argument("webhook", metavar="WEBHOOK", type=parse_webhook_id, help="webhook ID")
     command.add_argument(
         "--forward-to",
         required=True,
         type=parse_local_url,
         metavar="URL",
-        help="your server, such as http://localhost:3000/hooks",
+        help="your server, such as http://localhost:3000/hooks, or its port",
     )
     command.add_argument("--last", type=parse_count, default=0, metavar="N", help="replay the last N first; default: 0")
     command.add_argument("--newest-first", action="store_true", help="replay the newest of --last first")

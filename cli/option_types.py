@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from hooklog.errors import InvalidMessage, InvalidRequest
 from hooklog.messages.fields import read_url
-from hooklog.webhooks.patterns import is_pattern
+from hooklog.webhooks.patterns import get_prefix, is_pattern
 
 _MAX_COUNT: Final = 1_000_000
 
@@ -43,9 +43,16 @@ def parse_pattern(text: str) -> str:
     return text
 
 
+def parse_webhook_id(text: str) -> str:
+    """Return the ID of one webhook."""
+    if get_prefix(parse_pattern(text)) is not None:
+        raise argparse.ArgumentTypeError(f"{text!r} covers several webhooks: name one")
+    return text
+
+
 def parse_local_url(text: str) -> str:
-    """Return the URL of a server, to which http:// is added if it has no scheme."""
-    url = text if "://" in text else f"http://{text}"
+    """Return the URL of a server: the text, with http:// if it has no scheme, or of a port of this machine."""
+    url = f"http://localhost:{text}" if text.isdecimal() else text if "://" in text else f"http://{text}"
     try:
         parts = urlsplit(url)
         is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0

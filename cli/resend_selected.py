@@ -49,9 +49,10 @@ def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output)
     api = Api(stack, pace=Pace())
     selected = _select(api, arguments, output)
     if not selected:
-        output.print_result("No failure matches", {"found": 0})
+        output.print_result("No failure matches", _to_record(Counter(), 0))
         return
-    _print_sample(selected, output)
+    if not (output.as_json and arguments.yes):
+        _print_sample(selected, output)
     question = f"Resend {_count(len(selected))}? A message that was delivered or resent meanwhile is skipped."
     confirm(question, arguments.yes, output)
     record = ResendRecord(stack.name, arguments.webhook)
@@ -130,10 +131,13 @@ def _list_later_attempts(api: Api, execution: Record) -> Iterator[dict[str, Any]
 
 
 def _print_result(outcomes: Counter[str], total: int, output: Output) -> None:
-    counts = {outcome.name.lower(): outcomes[outcome] for outcome in Outcome}
-    output.print_result(_summarize(outcomes, total), {"found": total, **counts})
+    output.print_result(_summarize(outcomes, total), _to_record(outcomes, total))
     if outcomes[Outcome.NOT_STORED] == total:
         raise CliFailure("No request is stored: see DetailsOf and DetailsRetentionDays", ExitCode.CONFLICT)
+
+
+def _to_record(outcomes: Counter[str], total: int) -> Record:
+    return {"found": total, **{outcome.name.lower(): outcomes[outcome] for outcome in Outcome}}
 
 
 def _summarize(outcomes: Counter[str], total: int) -> str:

@@ -26,13 +26,13 @@ def tail(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     patterns, pace = arguments.webhooks, Pace()
     follower = Follower(stack, patterns, read_filters(arguments), pace)
     ends = time.monotonic() + arguments.within.total_seconds() if arguments.within else None
+    columns = _choose_columns(patterns, follower.find_webhooks())
+    if note := _describe_interval(len(follower.webhook_ids), pace):
+        output.print_note(note)
     recent = follower.start(arguments.last)
-    columns = _choose_columns(patterns, follower.webhook_ids)
     if not arguments.count:
         for sentence in describe_missing(follower, patterns):
             output.print_note(f"{sentence} Waiting for the first one.")
-    if note := _describe_interval(len(follower.webhook_ids), pace):
-        output.print_note(note)
     printed = 0
     for execution in chain(recent, follower.follow(ends)):
         output.print_row(columns, execution)

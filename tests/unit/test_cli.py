@@ -107,6 +107,7 @@ def test_common_options_are_valid_before_and_after_the_command(words: str) -> No
         "tail acme.orders acm*",
         "tail acme.* --status failed",
         "listen acme.orders",
+        "listen acme.* --forward-to localhost:3000",
         "listen acme.orders --forward-to ftp://localhost",
         "listen acme.orders --forward-to localhost:99999",
         "resend acme.orders --status success",
@@ -119,6 +120,18 @@ def test_wrong_usage_prints_the_usage_and_has_its_exit_code(words: str, capsys: 
         main(words.split())
     assert ended.value.code == ExitCode.USAGE
     assert "usage: hooklog" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("3000", "http://localhost:3000"),
+        ("localhost:3000/hooks", "http://localhost:3000/hooks"),
+        ("https://[::1]:3000/?a=b", "https://[::1]:3000/?a=b"),
+    ],
+)
+def test_a_local_server_can_be_a_port(text: str, url: str) -> None:
+    assert build_parser().parse_args(["listen", "acme.orders", "--forward-to", text]).forward_to == url
 
 
 HELP = [[], ["--help"], ["--version"], ["show", "--help"], ["--json"], ["doctor", "-h"]]
