@@ -223,7 +223,7 @@ def _find_breaks(line: str, width: int) -> Iterator[int]:
 def to_text(value: object) -> Text:
     """Convert a value for a terminal: strings as they are, other values as indented JSON."""
     if isinstance(value, Text):
-        return value
+        return Text(escape_text(value.plain), value.style)
     return Text(escape_text(value if isinstance(value, str) else _dump(value, indent=2)))
 
 

@@ -19,13 +19,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from cli.__main__ import main
 from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
+from cli.sender_log import EXECUTION_FAILED
 from cli.stack import Stack
 from tests.leaks import SIGNING_KEY
 from tests.template import ROOT
@@ -130,11 +131,19 @@ class Screen(io.StringIO):
 
 def run(backend: type[Backend], words: str, on: type[io.StringIO] = io.StringIO) -> str:
     """Return what a command prints on a pipe, or on a Screen, without its styles."""
-    secrets = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": SIGNING_KEY, "VersionId": "1"})
-    outputs = {"ApiUrl": os.environ["AWS_ENDPOINT_URL"], "SigningKeySecret": "key"}
+    lines = [
+        {"event": EXECUTION_FAILED, **one}
+        for one in (backend.response["executions"] if words.startswith("top") else ())
+    ]
+    events = [{"eventId": str(n), "timestamp": 0, "message": json.dumps(line)} for n, line in enumerate(lines)]
+    client = SimpleNamespace(
+        get_secret_value=lambda **_: {"SecretString": SIGNING_KEY, "VersionId": "1"},
+        get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"events": events}]),
+    )
+    outputs = {"ApiUrl": os.environ["AWS_ENDPOINT_URL"], "SigningKeySecret": "key", "SenderLogGroup": "sender"}
     arguments = build_parser().parse_args(words.split())
     with redirect_stdout(on()) as stdout, redirect_stderr(io.StringIO()) as stderr:
-        arguments.run(Stack("prod", outputs, lambda _: secrets, True), arguments, Output(bool(arguments.json)))
+        arguments.run(Stack("prod", outputs, lambda _: client, True), arguments, Output(bool(arguments.json)))
     assert stderr.getvalue() == ""
     return STYLE.sub("", stdout.getvalue()) if on is Screen else stdout.getvalue()
 
@@ -164,7 +173,12 @@ text = st.text(st.characters() | st.sampled_from("".join(HOSTILE.values())), max
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(texts=st.lists(text, min_size=1, max_size=12))
 @example(texts=[*HOSTILE.values()])
 def test_any_text_is_printed_without_control_of_the_terminal(backend: type[Backend], texts: list[str]) -> None:
@@ -188,7 +202,13 @@ def test_any_text_is_printed_without_control_of_the_terminal(backend: type[Backe
     assert [line.count("\t") for line in rows.splitlines()] == [5] * len(texts)
     table = run(backend, "failures acme.orders", Screen)
     assert max(map(width_of, table.split("\n"))) <= 80
-    for output in (as_json, plain, rows, screen, table):
+    tail = f"tail acme.orders --last {len(texts)} --count {len(texts)}"
+    followed, stream = run(backend, tail), run(backend, tail, Screen)
+    assert [line.count("\t") for line in followed.splitlines()] == [6] * len(texts)
+    assert max(map(width_of, stream.split("\n"))) <= 80
+    figures, top = run(backend, "top --once --rows 99"), run(backend, "top --once --rows 99", Screen)
+    assert max(map(width_of, top.split("\n"))) <= 80
+    for output in (as_json, plain, rows, screen, table, followed, stream, figures, top):
         assert hidden_in(output) == set()
 
 
