@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cli.api import Api
-from cli.pace import Pace
+from cli.api import Api, ApiFailure
+from cli.failure import CliFailure
+from cli.pace import MAX_WAITS, Pace
 from cli.stack import Stack
 from hooklog.access.grants import Scope
 from hooklog.webhooks.patterns import get_prefix
 
+_SERVER_ERROR: Final = 500
 _POLL_SECONDS: Final = 1.0
 _LIST_SECONDS: Final = 10.0
 """How often new webhooks of a prefix are looked for."""
@@ -66,6 +68,7 @@ class Follower:
         self._lister = Api(stack, Scope.WEBHOOKS_READ, webhooks=self._prefixes, pace=pace)
         self._filters = filters
         self._accepts = accepts
+        self._pace = pace
         self._started_at = datetime.now(UTC)
         self._streams: dict[str, _Stream] = {}
         self.webhook_ids = self._ids
@@ -96,9 +99,20 @@ class Follower:
                 if ends is not None and time.monotonic() >= ends:
                     return
                 polled_at = datetime.now(UTC)
-                found = list(self.api.list_executions(stream.webhook_id, self._filters, since=stream.since))
+                found = self._poll(stream)
                 yield from filter(self._accepts, stream.take(found, polled_at))
             sleep(max(round_ends - time.monotonic(), 0))
+
+    def _poll(self, stream: _Stream) -> list[Record]:
+        """Read what may be new. Tries again after an error of the API or the network, with growing pauses."""
+        for failures in range(MAX_WAITS):
+            try:
+                return list(self.api.list_executions(stream.webhook_id, self._filters, since=stream.since))
+            except CliFailure as failure:
+                if isinstance(failure, ApiFailure) and failure.status < _SERVER_ERROR:
+                    raise
+                self._pace.back_off(failures, None)
+        return list(self.api.list_executions(stream.webhook_id, self._filters, since=stream.since))
 
     def _start(self, webhook_id: str, last: int) -> list[Record]:
         """Start a stream, and return the webhook's last executions."""

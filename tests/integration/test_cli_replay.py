@@ -105,6 +105,20 @@ def test_tail_of_many_webhooks_says_how_often_each_is_read(api: FakeApi, capsys:
     assert len(api.requests) <= 1 + 10 * (time.monotonic() - start)
 
 
+def test_tail_survives_an_error_of_the_api(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = execution("a", 1), execution("b")
+    api.responses = [(200, page(first)), (503, {}), (200, page(second, first))]
+    run("tail acme.orders --count 2", api)
+    assert ids(printed(capsys)[0]) == ["a", "b"]
+    api.headers = {"Retry-After": "0"}
+    for error in (DENIED, THROTTLED):
+        api.requests.clear()
+        api.responses = [(200, page(first)), *6 * [error]]
+        with pytest.raises(CliFailure, match=str(error[0])):
+            run("tail acme.orders --count 2", api)
+        assert len(api.requests) == (2 if error is DENIED else 7)
+
+
 def test_tail_waits_after_a_429(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     api.headers = {"Retry-After": "0"}
     api.responses = [THROTTLED, THROTTLED, (200, page(execution("a")))]
