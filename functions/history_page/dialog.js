@@ -1,23 +1,33 @@
 /** The dialog of one execution or webhook. */
 
 import { announce, createButton, createLiveRegion, createSkeleton, fill, h, isolate, reveal } from "./elements.js";
-import { writeAddress } from "./address.js";
 import { createNotice, describeError } from "./notices.js";
+import { UnsavedQuestion } from "./unsaved.js";
 
 export class DetailsDialog {
-	/** The dictionary's prefix and the address' parameter of what is shown. */
+	/** The dictionary's prefix of what is shown. */
 	name = "";
-	parameter = "";
 	/** @type {string | undefined} */
 	scope;
 	viewing = new AbortController();
 	panel = h("div.panel", { hidden: true });
 	element = h("dialog", {
 		"aria-labelledby": "viewed",
-		close: () => this.onClose(),
-		mousedown: ({ target, offsetX: x }) => target === this.element && (x < 0 || x > target.clientWidth) && target.close(),
+		close: () => this.element.open || this.#closed(),
+		cancel: (event) => this.#dismiss(event),
+		keydown: (event) => event.key === "Escape" && !event.isComposing && this.#dismiss(event),
+		mousedown: (event) => this.#isOutside(event) && (this.#dismiss(event) || this.leave()),
+		input: () => this.#warn(),
 	});
+	/** The ID that is shown, or "". */
+	shown = "";
+	/** Called with the ID that is shown, or "" after the dialog has closed; `replaces` the history entry. */
+	viewed = (id, replaces = false) => void [id, replaces];
 
+	#preventUnload = (event) => event.preventDefault();
+	/** Cancels the question in the panel. */
+	#cancel;
+	#unsaved = new UnsavedQuestion((key) => this.text(key));
 	#said = createLiveRegion(this.element, "unseen");
 
 	constructor(locale, api, changed) {
@@ -52,9 +62,9 @@ export class DetailsDialog {
 
 	open = async (id) => {
 		const { signal } = this.begin();
-		this.id = id;
-		writeAddress({ [this.parameter]: id });
+		this.id = this.shown = id;
 		this.render(createSkeleton(5));
+		this.viewed(id);
 		try {
 			const found = await this.api.request("GET", this.at(id), signal);
 			if (!signal.aborted) this.show(found);
@@ -73,6 +83,23 @@ export class DetailsDialog {
 	stop() {
 		this.viewing.abort();
 		this.panel.hidden = true;
+		this.#cancel = null;
+	}
+
+	/** Closes without telling anyone. */
+	dispose() {
+		this.stop();
+		this.#unsaved.forget();
+		this.#warn();
+		this.shown = "";
+		this.element.open = false;
+	}
+
+	/** Shows an open dialog as modal again, after it was moved in the document. */
+	showAgain() {
+		if (!this.element.open) return;
+		this.element.open = false;
+		this.element.showModal();
 	}
 
 	begin() {
@@ -80,16 +107,88 @@ export class DetailsDialog {
 		return (this.viewing = new AbortController());
 	}
 
+	/** Closes for the viewer, and discards what is not saved. */
+	close() {
+		this.hide();
+		this.viewed("");
+	}
+
+	/** Closes because something else is to be shown. */
+	hide() {
+		if (!this.shown) return;
+		this.#unsaved.forget();
+		this.shown = "";
+		this.element.close();
+	}
+
+	/** Shows what has the ID, unless it is open; nothing if it is "". */
+	showId(id) {
+		if (!id) this.hide();
+		else if (id !== this.shown) this.open(id);
+	}
+
+	/** Does something that discards what was typed, which closes the dialog unless told otherwise; asks first if that is not saved. */
+	leave(act = () => this.close(), keep = () => {}) {
+		if (this.isEdited) this.#unsaved.ask(this.element, act, keep);
+		else act();
+	}
+
+	/** Whether something was typed that is not saved. */
+	get isEdited() {
+		return this.element.open && this.#unsaved.isEdited;
+	}
+
+	/** Takes what was typed into a form of the class `edits` as saved. */
+	settle(form) {
+		this.#unsaved.settle(form);
+		this.#warn();
+	}
+
+	/** Before Esc or a click outside closes it: cancels an open question, or asks whether to discard what was typed. */
+	#dismiss(event) {
+		const isAsking = this.#cancel && !this.panel.hidden;
+		if (!isAsking && !this.isEdited) return false;
+		event.preventDefault();
+		if (isAsking) this.#cancel();
+		else this.leave();
+		return true;
+	}
+
+	#isOutside({ target, clientX: x, clientY: y }) {
+		const { left, right, top, bottom } = this.element.getBoundingClientRect();
+		return target === this.element && (x < left || x > right || y < top || y > bottom);
+	}
+
+	/** Has the browser ask before the page is closed. */
+	#warn() {
+		const act = this.isEdited ? addEventListener : removeEventListener;
+		act("beforeunload", this.#preventUnload);
+	}
+
+	#closed() {
+		if (this.#unsaved.isEdited) {
+			// closed by the browser, without asking
+			this.element.showModal();
+			return this.leave();
+		}
+		const wasShown = this.shown;
+		this.shown = "";
+		this.onClose();
+		if (wasShown) this.viewed("");
+	}
+
 	onClose() {
 		this.stop();
 		fill(this.element);
-		writeAddress({ [this.parameter]: "" });
+		this.#warn();
 	}
 
 	render(children, title = this.text(this.name), actions = []) {
-		const close = createButton(this.text("close"), () => this.element.close(), "close");
+		const close = createButton(this.text("close"), () => this.leave(), "close");
 		const head = h("header", h("h2", { id: "viewed" }, isolate(title)), close);
 		fill(this.element, head, h("div.details", h("div.actions", ...actions), children), this.#said);
+		this.#unsaved.start(this.element);
+		this.#warn();
 		if (!this.element.open) this.element.showModal();
 		close.focus();
 	}
@@ -100,12 +199,15 @@ export class DetailsDialog {
 			const asked = h("p", { tabindex: "-1" }, isolate(question));
 			const confirm = (event) => {
 				event.currentTarget.disabled = true;
+				this.#cancel = null;
 				act();
 			};
 			const cancel = () => {
+				this.#cancel = null;
 				this.panel.hidden = true;
 				opener.focus();
 			};
+			this.#cancel = cancel;
 			const confirmed = createButton(this.text(`${key}.confirm`), confirm, "primary");
 			reveal(this.panel, asked, confirmed, createButton(this.text("cancel"), cancel));
 			asked.focus();
@@ -115,6 +217,7 @@ export class DetailsDialog {
 	}
 
 	showMessage(text, ...more) {
+		this.#cancel = null;
 		reveal(this.panel, h("p", isolate(text)), more);
 		announce(this.panel, text);
 	}

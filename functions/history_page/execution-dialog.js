@@ -14,7 +14,8 @@ const [ATTEMPTS_POLL_MS, LATE_ATTEMPTS_POLL_MS] = [1_500, 30_000];
 
 export class ExecutionDialog extends DetailsDialog {
 	name = "execution";
-	parameter = "execution";
+	/** Called with the execution and the message that were resent. */
+	resent = (resent) => void resent;
 
 	#execution;
 	#attempts = [];
@@ -77,7 +78,9 @@ export class ExecutionDialog extends DetailsDialog {
 
 	async #resend() {
 		const at = getApiTime();
-		if ((await this.request("POST", "/resend")) === undefined) return;
+		const resent = await this.request("POST", "/resend");
+		if (resent === undefined) return;
+		this.resent({ executionId: this.id, messageId: resent.message_id });
 		this.#resentAt = at;
 		this.showMessage(this.text("resend.done"));
 	}

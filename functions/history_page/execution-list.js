@@ -1,12 +1,11 @@
 /** The list of a webhook's executions. */
 
-import { readAddress, writeAddress } from "./address.js";
 import { createBlock } from "./body.js";
 import { createChart } from "./chart.js";
 import { parseTime } from "./clock.js";
 import { announce, createButton, createSwitch, fill, h, isolate } from "./elements.js";
 import { createRow, createTable } from "./execution-row.js";
-import { areEqual, buildQuery, EMPTY_FILTER, FILTER_NAMES, isEmpty, isSearch, matchesFilter } from "./filter.js";
+import { areEqual, buildQuery, EMPTY_FILTER, isEmpty, isSearch, matchesFilter } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
 import { createNotice } from "./notices.js";
 import { PagedList } from "./paged-list.js";
@@ -30,7 +29,10 @@ function createFirstMessageNotice(locale, webhook) {
 export class ExecutionList extends PagedList {
 	name = "executions";
 
+	#webhook;
 	#filter = EMPTY_FILTER;
+	/** @type {FilterForm | null} */
+	#form = null;
 	/** The parameters of the API while the list grows: a cursor belongs to its query. */
 	#query = {};
 	/** How far the API has searched for matches. */
@@ -44,19 +46,46 @@ export class ExecutionList extends PagedList {
 	#rows = h("tbody", { role: "rowgroup" });
 	#table = createTable(this.locale, this.#rows);
 
-	constructor(locale, api, view) {
+	/** @param {(filter: Record<string, string>) => void} filterChanged by the viewer */
+	constructor(locale, api, view, filterChanged) {
 		super(locale, api, view);
+		this.changed = filterChanged;
 		this.build(this.#tools, this.#chart, this.#table);
 	}
 
-	start() {
-		const address = readAddress();
-		this.#filter = Object.fromEntries(FILTER_NAMES.map((name) => [name, address[name]]));
+	/** Loads the executions of the API's webhook that match a filter. */
+	start(filter) {
+		this.#webhook = this.api.webhook;
+		this.#filter = filter;
 		fill(this.#title, isolate(this.api.webhook));
 		const live = h("label.live", this.#live, this.text("live"));
 		const head = h("div.head", this.#title, live, createButton(this.text("refresh"), () => this.refresh()));
-		fill(this.#tools, head, new FilterForm(this.locale, this.#filter, this.#filterChanged).element);
+		this.#form = new FilterForm(this.locale, this.#filter, this.#change);
+		fill(this.#tools, head, this.#form.element);
 		this.load();
+		this.#scheduleLive();
+	}
+
+	/** Shows the executions of the API's webhook that match a filter, and loads only what is not loaded. */
+	update(filter, refreshes = false) {
+		if (this.#webhook !== this.api.webhook || !this.#form) return this.start(filter);
+		if (areEqual(this.#filter, filter)) {
+			this.resume();
+			return refreshes ? this.refresh() : undefined;
+		}
+		this.#filter = filter;
+		this.#form.show(filter);
+		this.load();
+		this.#scheduleLive();
+	}
+
+	/** Forgets what is loaded. */
+	reset() {
+		this.#form = null;
+	}
+
+	resume() {
+		super.resume();
 		this.#scheduleLive();
 	}
 
@@ -69,17 +98,15 @@ export class ExecutionList extends PagedList {
 		return this.#listed.length && this.state.hidden ? this.#addNew() : this.load();
 	}
 
-	#filterChanged = (filter) => {
+	#change = (filter) => {
 		if (areEqual(this.#filter, filter)) return;
-		this.#filter = filter;
-		writeAddress(filter);
-		this.load();
+		this.update(filter);
+		this.changed(filter);
 	};
 
 	#showAll = () => {
-		writeAddress(EMPTY_FILTER);
-		this.start();
-		this.#tools.querySelector("form input").focus();
+		this.#change(EMPTY_FILTER);
+		this.#form?.element.querySelector("input").focus();
 	};
 
 	load() {

@@ -66,11 +66,19 @@ export class FilterForm {
 			result: listed ? result : CODE, code: listed ? "" : result,
 		};
 		const { elements } = this.element;
-		for (const [name, value] of Object.entries(shown)) elements[name].value = value;
+		for (const [name, value] of Object.entries(shown)) this.#setValue(name, value);
 		for (const name of ["from", "to"]) elements[name].step = /:\d\d:\d\d/.test(shown[name]) ? "1" : "60";
 		this.#code.hidden = listed;
 		const used = { ...filter, from: shown.range === CUSTOM, to: shown.range === CUSTOM };
 		for (const name of FIELDS) this.#getField(name).classList.toggle("used", Boolean(used[name]));
+	}
+
+	/** Chromium ignores "" as the value of a RadioNodeList. */
+	#setValue(name, value) {
+		for (const input of this.element.querySelectorAll(`[name="${name}"]`)) {
+			if (input.type === "radio") input.checked = input.value === value;
+			else input.value = value;
+		}
 	}
 
 	#createInput(name, more) {

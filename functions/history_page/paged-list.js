@@ -57,6 +57,13 @@ export class PagedList {
 		this.loading.abort();
 	}
 
+	/** Continues after `stop`, without loading what is loaded. */
+	resume() {
+		if (!this.loading.signal.aborted) return;
+		this.loading = new AbortController();
+		if (this.busy || this.tryAgain) this.load();
+	}
+
 	tick() {
 		for (const time of this.element.querySelectorAll("time")) setText(time, this.locale.timeAgo(time.dateTime));
 	}

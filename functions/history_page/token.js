@@ -1,17 +1,11 @@
 /** The token: from the page's fragment, kept until the tab closes. */
 
-import { readFragment, writeAddress } from "./address.js";
 import { getApiTime } from "./clock.js";
 
 const TOKEN_KEY = "hooklog.token";
 
-/** Takes the token and the webhook from the fragment, which no server sees. */
-export function takeToken() {
-	const [token, webhook] = ["token", "webhook"].map((name) => readFragment().get(name));
-	if (token) history.replaceState(history.state, "", location.pathname + location.search);
-	if (token && webhook) writeAddress({ webhook });
-	return token;
-}
+/** A token as the host or a link gives it, without the white space around it; null if there is none. */
+export const trimToken = (token) => (typeof token === "string" && token.trim()) || null;
 
 /** For browsers that block session storage. */
 let tokenInMemory = null;
@@ -21,11 +15,14 @@ export function storeToken(token) {
 	tokenInMemory = token ?? tokenInMemory;
 	try {
 		if (token) sessionStorage.setItem(TOKEN_KEY, token);
-		return sessionStorage.getItem(TOKEN_KEY);
+		return tokenInMemory ?? sessionStorage.getItem(TOKEN_KEY);
 	} catch {
 		return tokenInMemory;
 	}
 }
+
+/** Whether a header can have it. */
+export const canBeSent = (token) => /^[!-~]+$/.test(token ?? "");
 
 /** The claims of a token, unverified: only the API verifies them. */
 export function decodeClaims(token) {
@@ -43,3 +40,20 @@ export function haveSameAccess(...tokens) {
 }
 
 export const isUnexpired = (token) => decodeClaims(token).exp * 1000 > getApiTime();
+
+const toTime = (seconds) => (Number.isFinite(seconds) && Math.abs(seconds) < 8.64e12 ? seconds * 1000 : null);
+
+/**
+ * What is wrong with a token, as far as its claims tell.
+ *
+ * @returns {{problem: "" | "malformed" | "expired" | "early", time?: number}}
+ */
+export function inspectToken(token) {
+	if (!token) return { problem: "" };
+	const { exp, nbf } = decodeClaims(token);
+	const [end, start] = [exp, nbf].map(toTime);
+	const isJwt = /^[\w-]+\.[\w-]+\.[\w-]+$/.test(token) && Object.keys(decodeClaims(token)).length > 0;
+	if (!isJwt) return { problem: "malformed" };
+	if (end !== null && end <= getApiTime()) return { problem: "expired", time: end };
+	return start !== null && start > getApiTime() ? { problem: "early", time: start } : { problem: "" };
+}

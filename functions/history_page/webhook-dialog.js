@@ -1,6 +1,6 @@
 /** The dialog of a webhook. */
 
-import { writeAddress } from "./address.js";
+import { NEW_WEBHOOK } from "./address.js";
 import { escapePath, RESEND } from "./api.js";
 import { createBodyBlock } from "./body.js";
 import { DetailsDialog } from "./dialog.js";
@@ -25,7 +25,6 @@ function createDryRunResult(locale, response) {
 
 export class WebhookDialog extends DetailsDialog {
 	name = "webhook";
-	parameter = "edit";
 	scope = "webhooks:read";
 
 	#saved = false;
@@ -39,17 +38,24 @@ export class WebhookDialog extends DetailsDialog {
 		return escapePath`/webhooks/${id}`;
 	}
 
+	showId(id) {
+		if (id === NEW_WEBHOOK && this.shown !== id) this.openNew();
+		else super.showId(id);
+	}
+
 	openNew = () => {
 		this.begin();
 		this.#webhook = null;
 		const id = createField(this.locale, "webhook_id", "", { ...ID_ATTRIBUTES, title: this.text("form.idTitle") });
 		this.render([this.panel, this.#createForm({}, id)], this.text("webhook.new"));
 		this.#form.elements.webhook_id.focus();
+		this.shown = NEW_WEBHOOK;
+		this.viewed(NEW_WEBHOOK);
 	};
 
 	show(webhook) {
 		this.#webhook = webhook;
-		writeAddress({ edit: this.id });
+		if (this.shown !== this.id) this.viewed((this.shown = this.id), true);
 		const remark = createDisabledRemark(this.locale, webhook);
 		const parts = [remark, this.#createForm(webhook), this.#createTestForm()];
 		if (this.api.allows(RESEND)) parts.push(this.#createRecoveryForm());
@@ -80,7 +86,7 @@ export class WebhookDialog extends DetailsDialog {
 		fill(this.#dryRun);
 		const enabled = createSwitch({ name: "enabled", checked: webhook.enabled });
 		const listeners = { submit: this.#save, input: this.#scheduleDryRun };
-		return (this.#form = h("form", { "aria-label": this.text("webhook"), ...listeners },
+		return (this.#form = h("form.edits", { "aria-label": this.text("webhook"), ...listeners },
 			first,
 			fields,
 			this.#dryRun,
@@ -146,7 +152,7 @@ export class WebhookDialog extends DetailsDialog {
 	async #delete() {
 		if ((await this.request("DELETE")) === undefined) return;
 		this.#saved = true;
-		this.element.close();
+		this.close();
 	}
 
 	#createTestForm() {
@@ -155,6 +161,7 @@ export class WebhookDialog extends DetailsDialog {
 			const request = this.#readSample();
 			const execution = request && (await this.request("POST", "/test", request));
 			if (!execution) return;
+			this.settle(form);
 			fill(result, createFactList(this.locale, execution), ...createDetails(this.locale, execution));
 			announce(result, this.text("test.result", { result: describeResult(this.locale, execution) }));
 		};
@@ -162,7 +169,8 @@ export class WebhookDialog extends DetailsDialog {
 		this.#payload = sample.children[1];
 		const said = createRemark(this.text("test.text"));
 		const parts = [h("h3", this.text("test")), said, sample, h("button", this.text("test.send")), result];
-		return h("form", { submit: send, input: this.#scheduleDryRun }, parts);
+		const form = h("form.edits", { submit: send, input: this.#scheduleDryRun }, parts);
+		return form;
 	}
 
 	#readSample(more) {

@@ -1,19 +1,26 @@
 /**
- * The web component <webhook-history api webhook token lang>.
+ * The web component <webhook-history api webhook token lang routing>.
  *
  * Text from receivers, producers and links is never HTML.
  */
 
-import { readAddress, readFragment, writeAddress } from "./address.js";
-import { Api, MANAGE } from "./api.js";
-import { createButton, createRadioGroup, fill, h, reveal } from "./elements.js";
-import { ExecutionList } from "./execution-list.js";
-import { EMPTY_FILTER } from "./filter.js";
+import { Address, getFilter, hasToken, takeFragment } from "./address.js";
+import { Api } from "./api.js";
+import { fill, h } from "./elements.js";
+import { EMPTY_FILTER, parseFilter } from "./filter.js";
+import { FocusHistory } from "./focus-history.js";
+import { HostEvents } from "./host-events.js";
 import { loadLocale } from "./locale.js";
-import { createNotice } from "./notices.js";
-import { haveSameAccess, isUnexpired, storeToken, takeToken } from "./token.js";
+import { adoptProperties, reflectAttributes } from "./properties.js";
+import { haveSameAccess, isUnexpired, storeToken, trimToken } from "./token.js";
+import { askWhichToken } from "./token-question.js";
+import { Views } from "./views.js";
 
 const TIMES_UPDATE_MS = 15_000;
+/** How long the page waits for its stylesheet. */
+const MAX_STYLE_MS = 3_000;
+const REFLECTED = ["api", "webhook", "token", "routing"];
+const PROPERTIES = [...REFLECTED, "renewToken", "texts", "filter", "execution", "view"];
 
 /** A length that only the component sets: see its stylesheet. */
 try {
@@ -23,34 +30,35 @@ try {
 }
 
 class WebhookHistory extends HTMLElement {
-	static observedAttributes = ["api", "webhook", "token", "lang"];
+	static observedAttributes = [...REFLECTED, "lang"];
 
 	#api = new Api();
+	#address = new Address();
+	#events = new HostEvents(this);
+	#focus;
 	#locale;
-	#list;
-	#dialog;
-	#webhooks;
+	/** @type {Views | undefined} */
 	#views;
 	#question = h("div", { role: "alert", hidden: true });
 	#parts = h("div");
+	#style = h("link", { rel: "stylesheet", href: new URL("webhook-history.css", import.meta.url) });
+	#whole = h("div.history", { hidden: true, tabindex: "-1", submit: (event) => event.preventDefault() },
+		this.#question, this.#parts,
+	);
 	#texts = {};
 	#building;
-	#showsWebhooks = false;
 	#clocks;
 
 	constructor() {
 		super();
-		// the front end may have set it before the component was defined
-		this.#api.renewToken = this.renewToken;
-		this.#texts = this.texts;
-		delete this.renewToken;
-		delete this.texts;
-		const href = new URL("webhook-history.css", import.meta.url);
-		const show = () => (whole.hidden = false);
-		const whole = h("div.history", { hidden: true, tabindex: "-1", submit: (event) => event.preventDefault() },
-			this.#question, this.#parts,
-		);
-		this.attachShadow({ mode: "open" }).append(h("link", { rel: "stylesheet", href, load: show, error: show }), whole);
+		const reveal = () => this.#reveal();
+		this.#style.addEventListener("load", reveal);
+		this.#style.addEventListener("error", reveal);
+		const root = this.attachShadow({ mode: "open" });
+		root.append(this.#style, this.#whole);
+		this.#focus = new FocusHistory(root);
+		this.#api.askHost = (reason) => this.#events.askForToken(reason);
+		adoptProperties(this, PROPERTIES);
 	}
 
 	get renewToken() {
@@ -59,7 +67,7 @@ class WebhookHistory extends HTMLElement {
 
 	set renewToken(renew) {
 		this.#api.renewToken = renew;
-		if (this.#list && !this.#api.token) this.#start();
+		if (this.#views && !this.#api.token) this.#start();
 	}
 
 	get texts() {
@@ -69,35 +77,135 @@ class WebhookHistory extends HTMLElement {
 	/** Replaces texts, key by key: see texts.js. */
 	set texts(texts) {
 		this.#texts = texts;
-		if (this.#clocks) this.#build();
+		if (this.#clocks) this.#whenSaved(() => this.#build());
+	}
+
+	get filter() {
+		return getFilter(this.#address.state);
+	}
+
+	/** Sets the whole filter: what is left out is not filtered by. */
+	set filter(filter) {
+		this.#set({ ...EMPTY_FILTER, ...parseFilter(filter ?? {}) });
+	}
+
+	/** The ID of the execution whose details are open, or null. */
+	get execution() {
+		return this.#address.state.execution || null;
+	}
+
+	set execution(id) {
+		this.#set({ execution: id ?? "" });
+	}
+
+	/** "history" or "webhooks". */
+	get view() {
+		return this.#address.state.view || "history";
+	}
+
+	set view(view) {
+		this.#set({ view: view ?? "", edit: "" });
+	}
+
+	/** Changes the state for the host, which gets no event for what it has set. */
+	#set(changes) {
+		const set = () => {
+			this.#address.push(changes);
+			this.#events.skip(this.#getState());
+			queueMicrotask(() => this.#views && this.#apply());
+		};
+		const keep = () => {
+			this.#events.skip({ ...this.#getState(), ...changes });
+			this.#events.tell(this.#getState());
+		};
+		this.#whenSaved(set, keep);
+	}
+
+	/** Does something that may close a dialog; asks first if something in it is not saved. */
+	#whenSaved(act, keep) {
+		const edited = this.#views?.editedDialog;
+		if (edited) edited.leave(act, keep);
+		else act();
 	}
 
 	connectedCallback() {
-		addEventListener("hashchange", this.#addressChanged);
-		const tick = () => [this.#list, this.#webhooks].forEach((list) => list?.tick());
-		this.#clocks = [setInterval(tick, TIMES_UPDATE_MS), setInterval(() => this.#dialog?.tick(), 1000)];
+		if (this.#clocks) return;
+		addEventListener("hashchange", this.#hashChanged);
+		addEventListener("popstate", this.#entryChanged);
+		this.#clocks = [
+			setInterval(() => this.#views?.updateTimes(), TIMES_UPDATE_MS),
+			setInterval(() => this.#views?.tick(), 1000),
+			setTimeout(() => this.#reveal(), MAX_STYLE_MS),
+		];
+		this.#events.start(this.getAttribute("webhook") ?? "");
+		this.#address.connect(this, this.#isRouted);
 		this.#build();
 	}
 
+	/** Keeps everything if the host only moves the component. */
 	disconnectedCallback() {
-		removeEventListener("hashchange", this.#addressChanged);
-		this.#clocks.forEach(clearInterval);
-		this.#clocks = this.#building = null;
-		this.#stop();
+		this.#whole.hidden = true;
+		queueMicrotask(() => {
+			if (!this.#clocks) return;
+			if (this.isConnected) return setTimeout(() => this.#reveal(), MAX_STYLE_MS);
+			removeEventListener("hashchange", this.#hashChanged);
+			removeEventListener("popstate", this.#entryChanged);
+			this.#clocks.forEach(clearInterval);
+			this.#clocks = this.#building = null;
+			this.#address.disconnect(this);
+			this.#views?.stop();
+		});
+	}
+
+	/** moveBefore() reloads nothing. */
+	connectedMoveCallback() {}
+
+	#reveal() {
+		if (!this.#whole.hidden) return;
+		this.#whole.hidden = false;
+		this.#views?.showAgain();
+	}
+
+	get #isRouted() {
+		return this.getAttribute("routing") !== "off";
 	}
 
 	attributeChangedCallback(name, before, after) {
 		if (!this.#clocks || before === after) return;
-		if (name === "lang") return this.#build();
-		if (!this.#list) return;
-		if (name !== "token" || !before || !after) return this.#start();
+		if (name === "lang") return this.#whenSaved(() => this.#build());
+		if (name === "routing") this.#address.connect(this, this.#isRouted);
+		if (!this.#views) return;
+		if (name === "webhook") return this.#webhookChanged();
+		if (name !== "token" || !trimToken(before) || !trimToken(after)) return this.#start();
 		this.#api.token = after;
 		this.#api.renewed();
-		(this.#showsWebhooks ? this.#webhooks : this.#list)?.tryAgain?.();
+		this.#views.tryAgain();
 	}
 
-	#addressChanged = () => {
-		if (this.#list && readFragment().has("token")) this.#start();
+	/** The host's choice replaces the viewer's; details that are open belong to the webhook before. */
+	#webhookChanged() {
+		const { execution } = this.#address.state;
+		this.#address.replace({ webhook: "", execution: this.#views.shownExecution === execution ? "" : execution });
+		this.#events.skip(this.#getState());
+		this.#start();
+	}
+
+	#hashChanged = () => {
+		if (this.#views && this.#takesToken && hasToken()) this.#start();
+	};
+
+	/** Back or Forward. */
+	#entryChanged = () => {
+		if (!this.#views || !this.#address.isOutdated) return;
+		if (this.#views.editedDialog) {
+			// puts the entry of what is edited after the one to go to, until the viewer has answered
+			this.#address.keep();
+			return this.#whenSaved(() => history.back());
+		}
+		this.#address.read();
+		this.#apply();
+		this.#events.tell(this.#getState());
+		this.#focus.restore(this.#address.state);
 	};
 
 	/** Creates everything that shows text. */
@@ -106,108 +214,81 @@ class WebhookHistory extends HTMLElement {
 		const language = this.closest("[lang]")?.getAttribute("lang") || "en";
 		const locale = await loadLocale(language, this.#texts);
 		if (this.#building !== building) return;
-		this.#stop();
+		this.#views?.stop();
 		this.#locale = locale;
-		this.#list = new ExecutionList(this.#locale, this.#api, (id) => this.#openExecution(id));
-		this.#webhooks = this.#dialog = null;
-		const [label, history, webhooks] = ["label", "history", "webhooks"].map((part) =>
-			this.#locale.text(`views.${part}`),
-		);
-		this.#views = h("form.views", { change: () => this.#chooseView(this.#views.elements.view.value) },
-			createRadioGroup(label, "view", "", ["", history], ["webhooks", webhooks]),
-		);
-		fill(this.#parts, this.#views, this.#list.element);
+		this.#views = new Views(locale, this.#api, {
+			navigate: (changes, how) => this.#navigate(changes, how),
+			openHistory: (id) => this.#openHistory(id),
+			resent: (resent) => this.#events.tellResent(resent),
+		});
+		fill(this.#parts, this.#views.element);
 		this.#start();
 	}
 
-	#stop() {
-		for (const part of [this.#list, this.#dialog, this.#webhooks, this.#webhooks?.dialog]) part?.stop();
-		for (const dialog of [this.#dialog, this.#webhooks?.dialog]) if (dialog) dialog.element.open = false;
-	}
-
+	/** Loads everything with the present attributes. */
 	#start() {
 		const api = this.#api;
 		this.#question.hidden = true;
-		api.token = this.getAttribute("token") || (api.renewToken ? api.token : this.#findToken());
-		const { webhook, execution } = readAddress();
-		api.webhook = this.getAttribute("webhook") || webhook;
+		api.token = trimToken(this.getAttribute("token")) ?? (api.renewToken ? api.token : this.#findToken());
+		api.isPromised = !api.token && !api.renewToken && this.#events.askForToken("missing");
 		api.base = new URL(this.getAttribute("api") ?? ".", document.baseURI).href.replace(/\/$/, "");
-		api.renewed = () => this.#offerViews() !== this.#showsWebhooks && this.#show();
-		this.#show(readAddress().edit);
-		if (this.#question.hidden && !this.#showsWebhooks && execution && api.isReady) this.#openExecution(execution);
+		api.renewed = () => this.#apply();
+		this.#views.reset();
+		this.#apply();
+		this.#events.tell(this.#getState());
 	}
 
-	async #openExecution(id) {
-		if (!this.#dialog) {
-			const { ExecutionDialog } = await import("./execution-dialog.js");
-			this.#dialog ??= new ExecutionDialog(this.#locale, this.#api, () => this.#list.refresh());
-			this.#parts.append(this.#dialog.element);
-		}
-		this.#dialog.open(id);
+	/** The state with the webhook that is shown. */
+	#getState() {
+		const { state } = this.#address;
+		return { ...state, webhook: state.webhook || this.getAttribute("webhook") || "" };
 	}
 
-	async #showWebhooks(edited) {
-		if (!this.#webhooks) {
-			const { WebhookList } = await import("./webhook-list.js");
-			this.#webhooks ??= new WebhookList(this.#locale, this.#api, (id) => this.#openHistory(id));
-			this.#parts.append(this.#webhooks.element);
-		}
-		if (!this.#showsWebhooks) return;
-		this.#webhooks.element.hidden = false;
-		this.#webhooks.start();
-		if (edited && this.#question.hidden && this.#api.allows(MANAGE)) this.#webhooks.dialog.open(edited);
+	/** What the viewer does: a history entry, and an event for the host. */
+	#navigate(changes, { refreshes = false, replaces = false } = {}) {
+		this.#focus.remember(this.#address.state);
+		if (replaces) this.#address.replace(changes);
+		else this.#address.push(changes);
+		this.#apply(refreshes);
+		this.#events.tell(this.#getState());
+	}
+
+	#openHistory(id) {
+		const webhook = id === this.getAttribute("webhook") ? "" : id;
+		this.#navigate({ ...EMPTY_FILTER, view: "", webhook, execution: "" }, { refreshes: true });
+		this.#views.focus();
+	}
+
+	/** Shows the state, and loads only what is not loaded. */
+	#apply(refreshes = false) {
+		const state = this.#getState();
+		this.#api.webhook = state.webhook;
+		const isAsking = !this.#question.hidden;
+		this.#views.show(isAsking ? { ...state, execution: "", edit: "" } : state, refreshes);
+	}
+
+	/** Whether tokens come from the fragment and from what is stored. */
+	get #takesToken() {
+		return this.#isRouted && !trimToken(this.getAttribute("token")) && !this.#api.renewToken;
 	}
 
 	/** Asks before a link's token replaces a valid one with different access. */
 	#findToken() {
-		const [given, mine] = [takeToken(), storeToken()];
-		const other = given && mine && isUnexpired(mine) && !haveSameAccess(given, mine);
-		if (other) this.#askWhichToken(given);
-		return other ? mine : storeToken(given);
-	}
-
-	#askWhichToken(token) {
-		const choose = (chosen) => () => {
+		if (!this.#takesToken) return null;
+		const { token, webhook } = this.#address.isMain ? takeFragment() : { token: null, webhook: null };
+		if (token && webhook) this.#address.replace({ webhook });
+		const mine = storeToken();
+		const isOther = token && mine && isUnexpired(mine) && !haveSameAccess(token, mine);
+		if (!isOther) return storeToken(token);
+		const choose = (chosen) => {
 			storeToken(chosen);
 			this.#start();
-			this.#question.parentElement.focus();
+			this.#whole.focus();
 		};
-		const [title, text, keep, change] = ["question.title", "question.text", "keep", "switch"].map((key) =>
-			this.#locale.text(`token.${key}`),
-		);
-		reveal(this.#question, createNotice([title, text],
-			createButton(keep, choose(), "primary"),
-			createButton(change, choose(token)),
-		));
-	}
-
-	#offerViews() {
-		this.#views.hidden = !["webhooks:read", MANAGE].some((scope) => this.#api.allows(scope));
-		return !this.#views.hidden && readAddress().view === "webhooks";
-	}
-
-	#show(edited) {
-		const webhooks = (this.#showsWebhooks = this.#offerViews());
-		this.#views.elements.view[webhooks ? 1 : 0].checked = true;
-		const other = webhooks ? this.#list : this.#webhooks;
-		other?.stop();
-		if (other) other.element.hidden = true;
-		if (webhooks) return this.#showWebhooks(edited);
-		this.#list.element.hidden = false;
-		this.#list.start();
-	}
-
-	#chooseView(view) {
-		writeAddress({ view });
-		this.#show();
-	}
-
-	#openHistory(id) {
-		writeAddress({ ...EMPTY_FILTER, view: "", webhook: id });
-		if (this.hasAttribute("webhook")) this.setAttribute("webhook", id);
-		this.#start();
-		this.#views.querySelector(":checked").focus();
+		askWhichToken(this.#question, this.#locale, () => choose(), () => choose(token));
+		return mine;
 	}
 }
 
+reflectAttributes(WebhookHistory.prototype, REFLECTED);
 if (!customElements.get("webhook-history")) customElements.define("webhook-history", WebhookHistory);

@@ -31,6 +31,7 @@ export class WebhookList extends PagedList {
 	dialog = new WebhookDialog(this.locale, this.api, (id) => this.start(id));
 
 	#edited;
+	#isStarted = false;
 	#seen = true;
 	#head = h("div.head");
 	#list = h("ul");
@@ -40,7 +41,18 @@ export class WebhookList extends PagedList {
 		this.build(this.#head, this.#list, this.dialog.element);
 	}
 
+	/** Shows the webhooks, and loads only what is not loaded, unless it is to refresh. */
+	update(refreshes) {
+		if (this.#isStarted && !refreshes) return this.resume();
+		this.start();
+	}
+
+	reset() {
+		this.#isStarted = false;
+	}
+
 	start(edited) {
+		this.#isStarted = true;
 		this.#edited = edited;
 		const add = () => createButton(this.text("webhook.add"), this.dialog.openNew, "primary");
 		fill(this.#head,
@@ -49,8 +61,12 @@ export class WebhookList extends PagedList {
 			this.api.allows(MANAGE) ? add() : [],
 		);
 		if (edited) this.#head.lastElementChild.focus();
-		fill(this.#list);
 		this.load();
+	}
+
+	load() {
+		fill(this.#list);
+		return super.load();
 	}
 
 	/** Includes webhooks that are not registered, unless the deployment does not count executions. */

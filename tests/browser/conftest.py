@@ -66,7 +66,8 @@ class Stack:
     def page_url(self, webhook_id: str, token: str | None = None, **query: str) -> str:
         page = f"{self.outputs['ApiUrl']}/history"
         fragment = urlencode({"token": token or self.outputs["Token"], "webhook": webhook_id})
-        return f"{page}?{urlencode(query)}#{fragment}" if query else f"{page}#{fragment}"
+        state = urlencode({f"hl-{name}": value for name, value in query.items()})
+        return f"{page}?{state}#{fragment}" if query else f"{page}#{fragment}"
 
 
 def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -155,7 +156,7 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write((head + front_end_pages[self.path]).encode())
+            self.wfile.write((head + front_end_pages[self.path.partition("?")[0]]).encode())
 
         def log_message(self, *_: Any) -> None: ...
 

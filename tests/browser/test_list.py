@@ -129,14 +129,14 @@ def test_the_filter_is_kept_in_the_address(opened: Open, orders: str) -> None:
     page = opened(orders)
     page.get_by_role("radio", name="Failed").check(force=True)
     expect(page.locator("tbody tr")).to_have_count(2)
-    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+&status=failure$"))
+    expect(page).to_have_url(re.compile(r"/history\?hl-webhook=[^&]+&hl-status=failure$"))
     page.reload()
     expect(page.get_by_role("radio", name="Failed")).to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_role("radio", name="Succeeded").check(force=True)
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("radio", name="All").check(force=True)
-    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
+    expect(page).to_have_url(re.compile(r"/history\?hl-webhook=[^&]+$"))
 
 
 def test_filters_by_event_type_result_and_error_can_be_combined(opened: Open, stack: Stack, orders: str) -> None:
@@ -156,14 +156,14 @@ def test_filters_by_event_type_result_and_error_can_be_combined(opened: Open, st
     page.get_by_label("Result").select_option("Exact code…")
     page.get_by_label("Status code").fill("500")
     page.get_by_label("Status code").press("Enter")
-    expect(page).to_have_url(re.compile(r"event=order\.\*&result=500$"))
+    expect(page).to_have_url(re.compile(r"hl-event=order\.\*&hl-result=500$"))
     page.reload()
     expect_rows(1)
     expect(page.get_by_label("Status code")).to_have_value("500")
     page.get_by_label("Result").select_option("No response")
     expect(rows.locator(".badge")).to_have_text("Connection refused")
     page.get_by_label("Error").select_option("Connection refused")
-    expect(page).to_have_url(re.compile(r"event=order\.\*&result=0&error=connection_refused$"))
+    expect(page).to_have_url(re.compile(r"hl-event=order\.\*&hl-result=0&hl-error=connection_refused$"))
     expect_rows(1)
     page.get_by_label("Error").select_option("DNS failed")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
@@ -204,7 +204,7 @@ def test_a_range_has_presets_days_and_times_of_day_in_the_viewers_zone(opened: O
         page.get_by_label("To", exact=True).fill(f"{after}T00:00")
         page.get_by_label("To", exact=True).blur()
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page).to_have_url(re.compile(rf"from={before}T18%3A15Z&to={day}T18%3A15Z$"))
+    expect(page).to_have_url(re.compile(rf"hl-from={before}T18%3A15Z&hl-to={day}T18%3A15Z$"))
     with page.expect_request(re.compile(r"executions\?from=")) as asked:
         page.get_by_role("radio", name="7 d").check(force=True)
     start = re.search("from=([^&]+)Z", asked.value.url.replace("%3A", ":"))
@@ -212,7 +212,7 @@ def test_a_range_has_presets_days_and_times_of_day_in_the_viewers_zone(opened: O
     assert "to=" not in asked.value.url
     age = datetime.now(UTC) - datetime.fromisoformat(start[1] + "+00:00")
     assert timedelta(days=7) <= age < timedelta(days=7, minutes=5)
-    expect(page).to_have_url(re.compile(r"from=7d$"))
+    expect(page).to_have_url(re.compile(r"hl-from=7d$"))
     expect(page.locator("tbody tr")).to_have_count(50)
 
 
@@ -305,7 +305,7 @@ def test_finding_a_message_by_its_id(opened: Open, stack: Stack, receiver: Recei
     box.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("tbody .event")).to_contain_text(message["message_id"])
-    expect(page).to_have_url(re.compile(f"message={message['message_id']}$"))
+    expect(page).to_have_url(re.compile(f"hl-message={message['message_id']}$"))
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("radio", name="Succeeded").check(force=True)

@@ -47,7 +47,7 @@ def test_an_empty_filter_result_offers_to_show_all(opened: Open, orders: str) ->
     page.get_by_role("button", name="Show all").click()
     expect(page.locator("tbody tr")).to_have_count(50)
     expect(page.get_by_role("radio", name="All")).to_be_focused()
-    expect(page).to_have_url(re.compile(r"/history\?webhook=[^&]+$"))
+    expect(page).to_have_url(re.compile(r"/history\?hl-webhook=[^&]+$"))
 
 
 def test_an_expired_token_shows_a_notice(opened: Open, stack: Stack, orders: str) -> None:
@@ -130,7 +130,7 @@ ANNOUNCED = {
     """,
     "expired": """
         - heading "Your access has expired" [level=3]
-        - paragraph: Open the history again from your application, or try again.
+        - paragraph: /^Your token expired on .+\\. Open the history again from your application, or try again\\.$/
         - button "Try again"
         - status: Your access has expired
     """,

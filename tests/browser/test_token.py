@@ -19,7 +19,7 @@ NO_STORAGE = """Object.defineProperty(window, "sessionStorage", {
 
 def test_the_token_is_removed_from_the_address(opened: Open, stack: Stack, orders: str) -> None:
     page = opened(orders)
-    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={orders}")
+    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?hl-webhook={orders}")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.reload()
     expect(page.locator("tbody tr")).to_have_count(50)
@@ -30,14 +30,14 @@ def test_a_new_token_in_the_address_replaces_an_expired_one(opened: Open, stack:
     expect(page.get_by_role("heading", name="Your access has expired")).to_be_visible()
     page.evaluate("token => { location.hash = `token=${token}` }", stack.token())
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page).to_have_url(re.compile(r"/history\?webhook=[^#]+$"))
+    expect(page).to_have_url(re.compile(r"/history\?hl-webhook=[^#]+$"))
 
 
 def test_the_token_is_removed_without_session_storage(opened: Open, page: Page, stack: Stack, orders: str) -> None:
     page.add_init_script(NO_STORAGE)
     opened(orders)
     expect(page.locator("tbody tr")).to_have_count(50)
-    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={orders}")
+    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?hl-webhook={orders}")
 
 
 MINE: dict[str, Any] = {"webhooks": ["page.*"], "scope": "executions:read", "sub": "alice"}
@@ -60,7 +60,7 @@ def reload_and_get_token(page: Page, stack: Stack, webhook_id: str) -> str:
     """Reload; return the token of the API call, and expect no question."""
     with page.expect_request("**/executions?*") as asked:
         page.reload()
-    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook={webhook_id}")
+    expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?hl-webhook={webhook_id}")
     expect(page.get_by_role("alert")).to_be_hidden()
     return asked.value.headers["authorization"].removeprefix("Bearer ")
 
@@ -74,7 +74,7 @@ def test_a_link_with_other_access_does_not_replace_the_session(page: Page, stack
     for other in [stack.token(**{**MINE, **theirs}) for theirs in OTHERS] + NO_TOKENS:
         follow(page, stack, "page.theirs", other)
         expect(page.get_by_role("alert")).to_contain_text("Switch to the access in this link?")
-        expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?webhook=page.theirs")
+        expect(page).to_have_url(f"{stack.outputs['ApiUrl']}/history?hl-webhook=page.theirs")
         expect(page.get_by_role("heading", name="page.theirs")).to_be_visible()
         page.get_by_role("button", name="Keep mine").click()
         expect(page.get_by_role("alert")).to_be_hidden()
@@ -106,7 +106,7 @@ def test_a_link_in_the_open_page_asks_too(page: Page, stack: Stack, orders: str,
         expect(page.get_by_role("alert")).to_be_visible()
         with page.expect_request("**/executions?*") as asked:
             page.get_by_role("button", name=answer).click()
-        expect(page).to_have_url(re.compile(r"/history\?webhook=page.theirs$"))
+        expect(page).to_have_url(re.compile(r"/history\?hl-webhook=page.theirs$"))
     assert asked.value.headers["authorization"] == f"Bearer {other}"
 
 

@@ -218,13 +218,13 @@ def test_deeply_nested_json_is_shown(opened: Open, orders: str, page: Page, body
 def test_an_execution_has_its_own_address(opened: Open, orders: str) -> None:
     page = opened(orders, status="failure")
     view(page)
-    expect(page).to_have_url(re.compile(r"&execution=\d{8}T"))
+    expect(page).to_have_url(re.compile(r"&hl-execution=\d{8}T"))
     page.reload()
     dialog = page.get_by_role("dialog")
     expect(block(dialog, "Request Body")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_be_hidden()
-    expect(page).not_to_have_url(re.compile("execution="))
+    expect(page).not_to_have_url(re.compile("hl-execution="))
 
 
 def test_an_expired_execution_is_not_found(opened: Open, orders: str) -> None:

@@ -69,7 +69,9 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
     dialog.get_by_role("switch", name="Enabled").check()
     press(dialog, "Save")
     expect_message(dialog, re.compile("^Saved"))
-    expect(page).to_have_url(re.compile(f"view=webhooks&status=failure&webhook={webhook_id}&edit={webhook_id}$"))
+    expect(page).to_have_url(
+        re.compile(f"hl-webhook={webhook_id}&hl-view=webhooks&hl-status=failure&hl-edit={webhook_id}$")
+    )
     press(dialog, "Close")
     listed = page.get_by_role("listitem")
     expect(listed).to_contain_text("Send orders to warehouse")
@@ -77,7 +79,7 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
     expect(listed.get_by_role("button", name="Edit")).to_be_focused()
     listed.get_by_role("button", name="Open history").click()
     expect(page.locator("td.attempt")).to_have_text("1 · test")
-    expect(page).to_have_url(re.compile(rf"/history\?webhook={webhook_id}$"))
+    expect(page).to_have_url(re.compile(rf"/history\?hl-webhook={webhook_id}$"))
 
 
 def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
@@ -173,6 +175,7 @@ def test_a_drag_out_of_the_dialog_does_not_close_it(opened: Open, stack: Stack, 
     page.mouse.up()
     expect(dialog).to_be_visible()
     expect(name).to_have_value("typed")
+    name.fill("")
     page.mouse.click(20, 400)
     expect(dialog).to_be_hidden()
 
