@@ -43,7 +43,8 @@ def _add_set_options(command: argparse.ArgumentParser) -> None:
     add("--header", metavar="NAME:VALUE", action="append", type=parse_header, help=header)
     add("--remove-header", metavar="NAME", action="append", help="remove a header; repeatable")
     add("--sensitive-headers", metavar="NAME", nargs="*", help="headers to mask; without a name: none")
-    add("--event-types", metavar="TYPE", nargs="*", help="event types to receive; without a type: all")
+    types = "event types to receive, such as order.paid or 'order.*'; without a type: all"
+    add("--event-types", metavar="TYPE", nargs="*", help=types)
     add("--topic", metavar="TOPIC", help="topic whose messages it receives too; '' for none")
     add("--timeout-seconds", metavar="SECONDS", type=parse_seconds, help="limit for the whole exchange, 1 to 30")
     schedule = "seconds between attempts, such as 5,300,1800; none for no retries; default for the deployment's"

@@ -253,7 +253,7 @@ export const TEXTS = {
 	"form.url": "URL",
 	"form.headers": "Header",
 	"form.event_types": "Ereignistypen",
-	"form.allTypes": "alle",
+	"form.allTypes": "alle, oder z. B. order.paid item.*",
 	"form.topic": "Topic",
 	"form.timeout_seconds": "Zeitlimit in Sekunden",
 	"form.retry_schedule": "Abstände der Wiederholungen in Sekunden oder „none“",

@@ -250,7 +250,7 @@ export const ENGLISH = {
 	"form.url": "URL",
 	"form.headers": "Headers",
 	"form.event_types": "Event types",
-	"form.allTypes": "all",
+	"form.allTypes": "all, or such as order.paid item.*",
 	"form.topic": "Topic",
 	"form.timeout_seconds": "Timeout in seconds",
 	"form.retry_schedule": 'Retry delays in seconds, or "none"',

@@ -91,14 +91,14 @@ def test_a_new_webhook_is_created_and_its_secret_is_printed(api: FakeApi, capsys
 
 
 def test_each_wrong_option_has_a_line(api: FakeApi) -> None:
-    wrong = {"url": "url is missing", "event_types": "event_types takes no wildcards", "headers": "header X is wrong"}
+    wrong = {"url": "url is missing", "event_types": "event_types: each must be a type", "headers": "header X is wrong"}
     errors = [{"field": field, "message": message} for field, message in wrong.items()]
     api.responses = [NOT_FOUND, (400, {"error": {"code": "x", "message": "all", "errors": errors}})]
     with pytest.raises(CliFailure) as failed:
         run("webhooks set acme.orders --event-types order.*", api)
     assert str(failed.value).splitlines() == [
         "--url: url is missing",
-        "--event-types: event_types takes no wildcards",
+        "--event-types: event_types: each must be a type",
         "--header: header X is wrong",
     ]
     assert failed.value.code == ExitCode.USAGE

@@ -27,7 +27,7 @@ WRONG_WEBHOOK = {
     "name": 7,
     "url": "https://10.1.2.3/hooks",
     "headers": {"Host": "x"},
-    "event_types": ["order.*"],
+    "event_types": ["order.*", "order.*.x"],
     "enabled": "yes",
     "timeout_seconds": 31,
     "retry_schedule": [0],

@@ -116,19 +116,20 @@ class TestFanOut:
     ) -> None:
         url = receiver.url("/status/200")
         api.put("a", url=url, enabled=True, topic=TOPIC)
-        api.put("b", url=url, enabled=True, topic=TOPIC, event_types=["order.paid"])
-        api.put("c", url=url, enabled=True, topic=TOPIC, event_types=["order.refunded"])
+        api.put("b", url=url, enabled=True, topic=TOPIC, event_types=["order.paid", "x"])
+        api.put("b2", url=url, enabled=True, topic=TOPIC, event_types=["x", "order.*"])
+        api.put("c", url=url, enabled=True, topic=TOPIC, event_types=["order.refunded", "order.paid.*", "orders.*"])
         api.put("d", url=url, enabled=True, topic="acme2")
         api.put("e", url=url, enabled=True)
         api.put("f", url=url, topic=TOPIC)
         assert send(sender, published(event_type="order.paid", headers={"X-Shop": "berlin"})) == []
         drain(sender, aws)
-        assert received(receiver) == {"a": 1, "b": 1}
+        assert received(receiver) == {"a": 1, "b": 1, "b2": 1}
         for request in receiver.requests:
             assert request.body == b'{"z":1742,"a":19.9}'
             assert (request.header("webhook-id"), request.header("x-shop")) == ("m1", "berlin")
             assert (request.header("x-hooklog-event"), request.header("x-hooklog-attempt")) == ("order.paid", "1")
-        assert sorted(row["webhook_id"]["S"] for row in aws.rows("Executions")) == ["a", "b"]
+        assert sorted(row["webhook_id"]["S"] for row in aws.rows("Executions")) == ["a", "b", "b2"]
 
     def test_each_copy_is_retried_separately(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

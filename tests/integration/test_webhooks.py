@@ -498,11 +498,12 @@ class TestSending:
     def test_an_unsubscribed_event_type_is_not_sent_and_leaves_no_execution(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, caplog: pytest.LogCaptureFixture
     ) -> None:
-        api.put(url=receiver.url("/status/200"), enabled=True, event_types=["order.created"])
-        assert send(sender, {"event_type": "order.created"}, {"event_type": "order.paid"}, {}) == []
-        assert len(receiver.requests) == len(history(aws)) == 1
+        api.put(url=receiver.url("/status/200"), enabled=True, event_types=["order.created", "item.*"])
+        accepted, others = ("order.created", "item.added"), ("order.paid", "item")
+        assert send(sender, *({"event_type": each} for each in (*accepted, *others)), {}) == []
+        assert len(receiver.requests) == len(history(aws)) == 2
         (line,) = [log for log in caplog.records if log.__dict__.get("event") == "batch_processed"]
-        assert line.__dict__["not_subscribed"] == 2
+        assert line.__dict__["not_subscribed"] == 3
 
     def test_a_retry_uses_the_webhooks_current_url(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

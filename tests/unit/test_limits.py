@@ -42,7 +42,11 @@ OF_MESSAGES: list[tuple[str, list[Any], list[Any]]] = [
 ]
 OF_WEBHOOKS: list[tuple[str, list[Any], list[Any]]] = [
     ("name", ["", "n" * 256], ["n" * 257]),
-    ("event_types", [[], ["e" * 128], [f"e{n}" for n in range(100)]], [["e" * 129], [f"e{n}" for n in range(101)]]),
+    (
+        "event_types",
+        [[], ["e" * 128], ["e" * 128 + ".*"], [f"e{n}" for n in range(100)]],
+        [["e" * 129], ["e" * 129 + ".*"], [f"e{n}" for n in range(101)]],
+    ),
     ("sensitive_headers", [[f"x-{n}" for n in range(50)]], [[f"x-{n}" for n in range(51)], ["n" * 257]]),
     ("retry_schedule", [[], [1] * 20, [86_400]], [[1] * 21, [0], [86_401]]),
     ("topic", ["t" * 128], ["t" * 129]),

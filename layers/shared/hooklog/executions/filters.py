@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from hooklog.errors import ErrorType, InvalidRequest
-from hooklog.messages.fields import is_event_type
+from hooklog.messages.event_types import PATTERN_RULE, is_event_type_pattern, matches
 
-_PREFIX_END: Final = ".*"
 _STATUS: Final = re.compile(r"(?!000)[0-9]{3}")
 _CLASS: Final = re.compile(r"[1-9]xx")
 
@@ -18,18 +17,6 @@ class Status(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
-
-
-class EventTypes(NamedTuple):
-    """One event type, or all that begin with a prefix."""
-
-    text: str
-    is_prefix: bool = False
-
-    def include(self, event_type: str | None) -> bool:
-        if event_type is None:
-            return False
-        return event_type.startswith(self.text) if self.is_prefix else event_type == self.text
 
 
 class Results(NamedTuple):
@@ -51,7 +38,8 @@ class Filters(NamedTuple):
     """What the listed executions have in common. None accepts every execution."""
 
     status: Status | None = None
-    event_type: EventTypes | None = None
+    event_type: str | None = None
+    """A pattern, such as `order.*`."""
     result: Results | None = None
     error_type: ErrorType | None = None
 
@@ -79,7 +67,7 @@ class Filters(NamedTuple):
         """
         return (
             self.status is not Status.SUCCESS
-            and (self.event_type is None or self.event_type.include(fields.get("event_type")))
+            and (self.event_type is None or matches(self.event_type, fields.get("event_type")))
             and (self.result is None or self.result.include(fields["result"]))
             and self.error_type in (None, fields.get("error_type"))
         )
@@ -91,12 +79,10 @@ def _parse_status(text: str) -> Status:
     return Status(text)
 
 
-def _parse_event_type(text: str) -> EventTypes:
-    name = text.removesuffix(_PREFIX_END)
-    if not is_event_type(name) or "*" in name:
-        rule = "a type without * such as order.created, or a prefix that ends in .* such as order.*"
-        raise InvalidRequest(f"event_type must be {rule}, of 1-128 visible ASCII characters, not {text!r:.80}")
-    return EventTypes(name) if name == text else EventTypes(f"{name}.", is_prefix=True)
+def _parse_event_type(text: str) -> str:
+    if not is_event_type_pattern(text):
+        raise InvalidRequest(f"event_type must be {PATTERN_RULE}, of 1-128 visible ASCII characters, not {text!r:.80}")
+    return text
 
 
 def _parse_result(text: str) -> Results:

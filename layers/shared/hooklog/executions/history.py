@@ -16,6 +16,7 @@ from hooklog.executions.execution import iso_time
 from hooklog.executions.filters import Filters, Status
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow, Summary, get_error, to_summary
+from hooklog.messages.event_types import get_prefix
 
 MAX_READ: Final = 1000
 """Executions read for one page. Only a filtered page reaches this maximum, if it finds few matches. The page is then
@@ -129,11 +130,9 @@ def _build_filter(filters: Filters) -> Condition | None:
     conditions: list[Condition] = []
     if filters.status is Status.SUCCESS:
         conditions.append(ExecutionRow.failed_id.does_not_exist())
-    if event_type := filters.event_type:
-        attribute = ExecutionRow.event_type
-        conditions.append(
-            attribute.startswith(event_type.text) if event_type.is_prefix else attribute == event_type.text
-        )
+    if pattern := filters.event_type:
+        attribute, prefix = ExecutionRow.event_type, get_prefix(pattern)
+        conditions.append(attribute == pattern if prefix is None else attribute.startswith(prefix))
     if filters.result:
         conditions.append(ExecutionRow.result.between(*filters.result))
     if filters.error_type:

@@ -1,4 +1,4 @@
 """The messages that producers send, read strictly.
 
-In order: fields, field_errors, trace, message, codec, call.
+In order: fields, field_errors, event_types, trace, message, codec, call.
 """

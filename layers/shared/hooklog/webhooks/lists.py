@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from pynamodb.connection import Connection
 from pynamodb.expressions.condition import Condition
 
+from hooklog.messages.event_types import accepts
 from hooklog.webhooks.patterns import ALL, get_prefix
 from hooklog.webhooks.rows import LISTED, ListedIndex, WebhookRow, to_webhook
 from hooklog.webhooks.webhook import Webhook
@@ -48,7 +49,7 @@ def find_subscribers(topic: str, event_type: str | None, after: str, limit: int)
     """
     bounds = WebhookRow.webhook_id > (after or _FIRST)
     rows = list(WebhookRow.by_topic.query(topic, bounds, limit=limit))
-    accepting = [row for row in rows if not row.event_types or event_type in row.event_types]
+    accepting = [row for row in rows if accepts(row.event_types or (), event_type)]
     webhook_ids = [row.webhook_id for row in accepting if row.enabled or row.disabled_reason]
     return Subscribers(webhook_ids, rows[-1].webhook_id if len(rows) == limit else None)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, get_args
 from hooklog.errors import InvalidRequest
 from hooklog.executions.masking import MASK, SensitiveHeaders
 from hooklog.messages.call import Call
+from hooklog.messages.event_types import PATTERN_RULE, accepts, is_event_type_pattern
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import (
     DEFAULT_TIMEOUT_SECONDS,
@@ -17,7 +18,6 @@ from hooklog.messages.fields import (
     describe_actual,
     format_name,
     has_unpaired_surrogate,
-    is_event_type,
     is_header_name,
     normalize_header_name,
     read_headers,
@@ -74,12 +74,10 @@ def _read_headers(fields: Fields) -> Mapping[str, str]:
 
 def _read_event_types(fields: Fields) -> tuple[str, ...]:
     value = _read_list(fields, "event_types", MAX_EVENT_TYPES, "event types")
-    if not all(map(is_event_type, value)):
-        raise InvalidRequest(
-            f"event_types must hold 1-128 visible ASCII characters each{describe_actual(fields, 'event_types')}"
-        )
-    if any("*" in event_type for event_type in value):
-        raise InvalidRequest("event_types takes no wildcards: list each type, or leave it empty to receive all")
+    for pattern in value:
+        if not is_event_type_pattern(pattern):
+            each = f"each must be {PATTERN_RULE}, of 1-128 visible ASCII characters"
+            raise InvalidRequest(f"event_types: {each}, not {pattern!r:.80}; leave the list empty to receive all")
     return tuple(dict.fromkeys(value))
 
 
@@ -180,7 +178,7 @@ class Webhook(NamedTuple):
     url: Annotated[str, Field(read_url, from_json=str.strip)]
     headers: Annotated[Mapping[str, str], Field(_read_headers, Stored.JSON, dict)]
     event_types: Annotated[tuple[str, ...], Field(_read_event_types, Stored.JSON, list, tuple)]
-    """Empty for all events."""
+    """Patterns, such as `order.*`. Empty for all events."""
     enabled: Annotated[bool, Field(_read_enabled, Stored.BOOLEAN, from_json=bool)]
     timeout_seconds: Annotated[float, Field(_read_timeout, Stored.NUMBER, _to_integer, float)]
     retry_schedule: Annotated[
@@ -235,7 +233,7 @@ class Webhook(NamedTuple):
 
     def accepts(self, event_type: str | None) -> bool:
         """Return whether messages of this type are sent to it."""
-        return not self.event_types or event_type in self.event_types
+        return accepts(self.event_types, event_type)
 
     def make_call(self, message: Message, keys: Iterable[bytes]) -> Call:
         """Create the call for a message.
