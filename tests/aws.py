@@ -20,8 +20,10 @@ from unittest.mock import patch
 
 import boto3
 import botocore.session
+import moto.sqs.models
 import pynamodb.connection.base
 import requests
+from botocore.client import ClientCreator
 from botocore.loaders import JSONFileLoader, Loader
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -235,8 +237,9 @@ def load_app(function: str) -> ModuleType:
 def moto_server() -> Iterator[str]:
     """Run a mock AWS on its own port, with its address in AWS_ENDPOINT_URL.
 
-    Functions share what takes longer to make than most tests: botocore's service models and list of services, and the
-    session for DynamoDB with its credentials. Each has its own clients, as on AWS.
+    Functions share what takes longer to make than most tests: botocore's service models and list of services, the
+    classes of its clients, and the session for DynamoDB with its credentials. Each has its own clients, as on AWS.
+    For each message that it returns, moto's SQS reads the time for every message of the queue: its clock is a fast one.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
@@ -255,9 +258,22 @@ def moto_server() -> Iterator[str]:
             patch.dict(os.environ, environment),
             patch.object(JSONFileLoader, "load_file", load_once),
             patch.object(Loader, "list_available_services", list_once),
+            patch.object(ClientCreator, "_create_client_class", _client_class),
+            patch.object(moto.sqs.models, "unix_time_millis", lambda: time.time() * 1000),
             patch.object(pynamodb.connection.base, "get_session", lambda: session),
         ):
             yield endpoint
+
+
+_create_client_class = ClientCreator._create_client_class  # type: ignore[attr-defined] # noqa: SLF001 - see moto_server
+_client_classes: dict[str, type] = {}
+
+
+def _client_class(creator: ClientCreator, service: str, model: Any) -> type:
+    """Create the class of a service's clients once."""
+    if service not in _client_classes:
+        _client_classes[service] = _create_client_class(creator, service, model)
+    return _client_classes[service]
 
 
 def mock_aws(endpoint: str) -> MockAws:

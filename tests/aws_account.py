@@ -6,6 +6,7 @@ test sets are validated against AWS's models.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 import boto3
@@ -26,7 +27,6 @@ KINDS: Final = {
     "AWS::DynamoDB::Table": list(template.resources("AWS::DynamoDB::Table")),
     "AWS::SNS::Topic": ["Alarms"],
 }
-SERVICES: Final = ("cloudformation", "cloudwatch", "dynamodb", "lambda", "secretsmanager", "sns", "sqs")
 
 
 class Refused(NamedTuple):
@@ -75,10 +75,10 @@ class Account:
             "sqs.GetQueueAttributes": {"Attributes": {"ApproximateNumberOfMessages": "0"}},
             "sqs.SendMessageBatch": lambda _: {"Successful": [], "Failed": []},
         }
-        self._clients = {service: self._client(service) for service in SERVICES}
+        self._client_of = cache(self._client)
 
     def stack(self) -> Stack:
-        return Stack(NAME, self.outputs, self._clients.__getitem__, is_local=False)
+        return Stack(NAME, self.outputs, self._client_of, is_local=False)
 
     def _stack(self) -> dict[str, Any]:
         parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.stack_parameters.items()]

@@ -1,5 +1,6 @@
 """Fixtures shared by several kinds of tests, and the order of test files."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -61,6 +62,13 @@ def _order(file: str) -> int:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _order(item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from the 270,000 objects of imported modules and collected tests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
