@@ -44,7 +44,7 @@ def get_execution(request: Request) -> Mapping[str, Any]:
 
     attach_webhooks()
     sensitive = settings.sensitive_headers.add(read_sensitive_headers(request.webhook_id))
-    return history.get_execution(request.webhook_id, request.execution_id, sensitive)
+    return history.get_execution(request.webhook_id, request.execution_id, sensitive, settings.details_of)
 
 
 def list_message_executions(request: Request) -> Mapping[str, Any]:

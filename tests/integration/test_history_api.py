@@ -42,6 +42,7 @@ def test_a_summary_has_the_fields_of_the_contract(write: Write, listing: Endpoin
                     "result": 200,
                     "success": True,
                     "hard_error": False,
+                    "response_body_bytes": 2,
                 }
             ],
             "next_cursor": None,
@@ -240,6 +241,22 @@ def test_a_success_has_only_its_summary(write: Write, getting: Endpoint) -> None
     write([one])
     status, body = get(getting, one.execution_id)
     assert (status, body["result"], "request_body" in body) == (200, 200, False)
+    assert (body["response_body_bytes"], body["details_of"]) == (2, "failures")
+
+
+@pytest.mark.parametrize("details_of", ["failures", "all", "none"])
+def test_an_execution_says_whose_details_are_stored(write: Write, aws: MockAws, details_of: str) -> None:
+    getting, one = aws.endpoint("get_execution", DETAILS_OF=details_of), execution(0)
+    write([one])
+    assert get(getting, one.execution_id)[1]["details_of"] == details_of
+
+
+@pytest.mark.parametrize("length", [0, 1_200_000, None])
+def test_a_success_has_the_length_of_its_response_body(write: Write, getting: Endpoint, length: int | None) -> None:
+    answer = Response(200, {}, b"", truncated=length != 0, length=length)
+    one = record(execution(0).delivery._replace(response=answer), Trigger.EVENT)
+    write([one])
+    assert get(getting, one.execution_id)[1].get("response_body_bytes") == length
 
 
 def test_details_stored_in_many_parts_are_returned_whole(write: Write, getting: Endpoint) -> None:

@@ -44,7 +44,15 @@ def execution(**given: Any) -> Execution:
     return Execution(**(fields | given))
 
 
-ALL = [execution(), execution(next_attempt_at=AT), execution(delivery=Delivery.skip(Call.from_message(MESSAGE), 2, AT))]
+ANSWERED = Delivery(
+    Call.from_message(MESSAGE), 1, AT, 87, {}, Response(200, {}, b"", truncated=False, length=0), error=None
+)
+ALL = [
+    execution(),
+    execution(next_attempt_at=AT),
+    execution(delivery=Delivery.skip(Call.from_message(MESSAGE), 2, AT)),
+    execution(delivery=ANSWERED),
+]
 """Executions that together have every field."""
 
 
@@ -80,9 +88,10 @@ def test_default_values_are_not_stored() -> None:
         "attempt",
         "duration_ms",
         "result",
+        "body_bytes",
         "expires_at",
     }
-    assert to_summary(read(row)).keys() == Summary.__required_keys__
+    assert to_summary(read(row)).keys() == Summary.__required_keys__ | {"response_body_bytes"}
 
 
 @pytest.mark.parametrize("schema", ["Summary", "Execution"])

@@ -115,6 +115,7 @@ class ReadSettings(_Settings):
     execution_counts_table: str
     seen_webhooks_table: str
     count_executions: bool
+    details_of: DetailsOf
     sensitive_headers: SensitiveHeaders
     allowed_origins: AllowedOrigins
 

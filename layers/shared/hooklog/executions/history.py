@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from hooklog.errors import NotFound
 from hooklog.executions.attempts import list_all_attempts
 from hooklog.executions.details import read_details
-from hooklog.executions.execution import iso_time
+from hooklog.executions.execution import DetailsOf, iso_time
 from hooklog.executions.filters import Filters, Status
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow, Summary, get_error, to_summary
@@ -152,15 +152,17 @@ def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str |
     return sort_key < until if until else None
 
 
-def get_execution(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
+def get_execution(
+    webhook_id: str, execution_id: str, sensitive: SensitiveHeaders, details_of: DetailsOf
+) -> dict[str, Any]:
     """Return an execution with its details, if they are stored, and masked headers.
 
-    Raises NotFound.
+    `details_of` explains why there are none. Raises NotFound.
     """
     row = get_row(webhook_id, execution_id)
     error = get_error(row)
     details = read_details(webhook_id, execution_id, sensitive)
-    return {**to_summary(row), **({"error": error} if error else {}), **details}
+    return {**to_summary(row), "details_of": str(details_of), **({"error": error} if error else {}), **details}
 
 
 def get_row(webhook_id: str, execution_id: str) -> ExecutionRow:

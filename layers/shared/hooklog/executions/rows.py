@@ -47,6 +47,8 @@ class Summary(TypedDict):
     """True if its headers and bodies were erased on request."""
     redelivered: NotRequired[bool]
     """True if the queue delivered the message again, and the log could not say whether it had been sent before."""
+    response_body_bytes: NotRequired[int]
+    """The length of the whole response body, if known."""
     resent_on_new_connection: NotRequired[bool]
     """True if a reused connection ended before any response, and the request was sent again on a new one."""
 
@@ -160,6 +162,7 @@ class ExecutionRow(AttachedTable):
     skipped = BooleanAttribute(null=True)
     redelivered = BooleanAttribute(null=True)
     resent_on_new_connection = BooleanAttribute(null=True)
+    response_body_bytes = NumberAttribute(null=True, attr_name="body_bytes")
     queue_message_id = UnicodeAttribute(null=True)
     """The IDs of the original queue message and of the one that requested this attempt: see `_join_ids`."""
     retries_used = NumberAttribute(null=True)
@@ -197,6 +200,7 @@ def to_row(execution: Execution, days: int) -> ExecutionRow:
         skipped=delivery.skipped or None,
         redelivered=execution.redelivered or None,
         resent_on_new_connection=delivery.resent or None,
+        response_body_bytes=delivery.response.length if delivery.response else None,
         queue_message_id=_join_ids(message.message_id, execution.queue_message_id, execution.task_id),
         retries_used=execution.retries_used or None,
         next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
@@ -223,7 +227,7 @@ def to_summary(row: ExecutionRow) -> Summary:
         hard_error=bool(row.hard_error),
     )
     for name in _OPTIONAL:
-        if value := getattr(row, name):
+        if (value := getattr(row, name)) is not None:
             summary[name] = value  # type: ignore[literal-required]
     return summary
 
