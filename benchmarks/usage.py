@@ -30,19 +30,19 @@ class Usage:
 
 USAGE: Final[dict[str, Usage]] = {
     "invocation": Usage(log_bytes=1362),
-    "delivered": Usage(write_units=2, summary_bytes=312, index_bytes=260, log_bytes=18, sent_bytes=1414),
+    "delivered": Usage(write_units=2, summary_bytes=323, index_bytes=260, log_bytes=18, sent_bytes=1414),
     "not cached": Usage(
-        decrypts=1, read_units=0.5, write_units=2, summary_bytes=312, index_bytes=260, log_bytes=18, sent_bytes=1414
+        decrypts=1, read_units=0.5, write_units=2, summary_bytes=323, index_bytes=260, log_bytes=18, sent_bytes=1414
     ),
     "failed": Usage(
-        sqs_requests=0.1, write_units=5, summary_bytes=394, index_bytes=653, details_bytes=854, log_bytes=495,
+        sqs_requests=0.1, write_units=5, summary_bytes=405, index_bytes=664, details_bytes=853, log_bytes=495,
         sent_bytes=1424,
     ),
     "retried": Usage(
-        read_units=2, write_units=5, summary_bytes=374, index_bytes=296, log_bytes=16, sent_bytes=1424
+        read_units=2, write_units=5, summary_bytes=385, index_bytes=296, log_bytes=16, sent_bytes=1424
     ),
     "failed, scheduled": Usage(
-        schedules=1, write_units=5, summary_bytes=395, index_bytes=655, details_bytes=854, log_bytes=496,
+        schedules=1, write_units=5, summary_bytes=406, index_bytes=666, details_bytes=854, log_bytes=496,
         sent_bytes=1420,
     ),
 }  # fmt: skip

@@ -1,21 +1,7 @@
 /** The attempts of a message. */
 
-import { parseTime } from "./clock.js";
 import { createButton, h, isolate } from "./elements.js";
 import { classify, createBadge } from "./result.js";
-
-function describeOutcome(locale, [first, ...later]) {
-	if (first.skipped) return locale.text("outcome.skipped");
-	if (first.success) return locale.text("outcome.first");
-	const last = later.at(-1) ?? first;
-	const delivered = later.find(({ success }) => success);
-	if (delivered) {
-		const span = locale.timeSpan(parseTime(delivered) - parseTime(first));
-		return locale.text("outcome.later", { attempt: delivered.attempt, span });
-	}
-	if (last.next_attempt_at) return locale.text("outcome.waiting");
-	return locale.text("outcome.exhausted");
-}
 
 function createAttemptItem(locale, execution, shown, view) {
 	const { execution_id: id, trigger, executed_at: at } = execution;
@@ -33,5 +19,5 @@ export function createTimeline(locale, attempts, shown, view) {
 	const { next_attempt_at: next, attempt: last } = attempts.at(-1);
 	const name = locale.text("attempt.name", { attempt: last + 1 });
 	if (next) items.push(h("li", name, h("span", { role: "timer", title: locale.exactTime(next) })));
-	return [h("h3", locale.text("attempts")), h("p", describeOutcome(locale, attempts)), h("ol", items)];
+	return [h("h3", locale.text("attempts")), h("ol", items)];
 }

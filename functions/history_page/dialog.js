@@ -183,10 +183,11 @@ export class DetailsDialog {
 		this.#warn();
 	}
 
-	render(children, title = this.text(this.name), actions = []) {
+	/** @param {any} [lead] comes before the actions */
+	render(children, title = this.text(this.name), actions = [], lead = []) {
 		const close = createButton(this.text("close"), () => this.leave(), "close");
 		const head = h("header", h("h2", { id: "viewed" }, isolate(title)), close);
-		fill(this.element, head, h("div.details", h("div.actions", ...actions), children), this.#said);
+		fill(this.element, head, h("div.details", lead, h("div.actions", ...actions), children), this.#said);
 		this.#unsaved.start(this.element);
 		this.#warn();
 		if (!this.element.open) this.element.showModal();

@@ -67,9 +67,11 @@ export function createLiveRegion(heard, look) {
 	return region;
 }
 
+/** @param {string | (() => string)} text to copy, or what makes it when it is copied */
 export function createCopyButton(locale, what, text, look = "copy", label = locale.text("copy")) {
 	const copy = async ({ currentTarget: pressed }) => {
-		const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+		const content = typeof text === "function" ? text() : text;
+		const copied = await navigator.clipboard?.writeText(content).then(() => true, () => false);
 		const show = (text, done) => {
 			fill(pressed, text);
 			pressed.classList.toggle("copied", !!done);

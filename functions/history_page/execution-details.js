@@ -1,17 +1,18 @@
 /** The parts of one execution. */
 
 import { createBodyBlock, createHeaderBlock } from "./body.js";
-import { createCopyButton, createRemark, h, isolate } from "./elements.js";
+import { createButton, createCopyButton, createRemark, h, isolate } from "./elements.js";
 import { createBadge, describeAttempt, describeCode } from "./result.js";
 
-function* listFacts(locale, execution) {
-	const { error, url, executed_at: at } = execution;
+const wide = (name, copied, shown = isolate(copied)) => [name, shown, copied, "wide"];
+
+export function* listFacts(locale, execution) {
+	const { error, executed_at: at } = execution;
 	const isWide = execution.result === 0 && !execution.skipped;
 	yield ["result", createBadge(locale, execution, describeCode), execution.result, isWide && "wide"];
 	if (!execution.success) yield ["hardError", ...Array(2).fill(locale.text(execution.hard_error ? "yes" : "no"))];
 	yield ["attempt", isolate(describeAttempt(locale, execution))];
 	yield ["duration", locale.duration(execution.duration_ms)];
-	const wide = (name, copied, shown = isolate(copied)) => [name, shown, copied, "wide"];
 	if (error) {
 		yield wide("error", error.type);
 		yield wide("errorMessage", error.message);
@@ -20,28 +21,60 @@ function* listFacts(locale, execution) {
 		if (execution[field]) yield wide("duplicate", locale.text(`duplicate.${field}`));
 	}
 	yield wide("time", at, locale.exactTime(at));
-	if (url) yield wide("url", url, isolate(`${execution.method} ${url}`));
-	yield wide("messageId", execution.message_id);
-	yield wide("executionId", execution.execution_id);
 }
 
-export function createFactList(locale, execution) {
-	return h("dl.facts", [...listFacts(locale, execution)].map(([key, value, copied, width]) => {
+export function* listIds({ message_id: message, execution_id: id }) {
+	yield wide("messageId", message);
+	yield wide("executionId", id);
+}
+
+export function createFactList(locale, facts) {
+	return h("dl.facts", [...facts].map(([key, value, copied, width]) => {
 		const name = locale.text(`fact.${key}`);
 		const copy = copied == null ? [] : createCopyButton(locale, name, String(copied), "icon");
 		return h("div", { class: width }, h("dt", name), h("dd", h("span", value), copy));
 	}));
 }
 
-export function* createDetails(locale, execution) {
-	const { request_headers: headers, request_body: sent, response_headers: received } = execution;
+const createSection = (locale, name, ...children) =>
+	h(`section.${name}`, { tabindex: "-1", "aria-label": locale.text(`section.${name}`) }, children);
+
+function* listResponse(locale, execution) {
+	const { response_body: body, response_headers: headers, response_headers_truncated: truncated } = execution;
+	if (body != null) yield createBodyBlock(locale, locale.text("fact.responseBody"), execution, "response_body");
+	if (headers) yield createHeaderBlock(locale, locale.text("fact.responseHeaders"), headers, truncated);
+}
+
+function* listRequest(locale, execution) {
+	const { request_headers: headers, request_body: body, url, method } = execution;
+	if (url) yield createFactList(locale, [wide("url", url, isolate(`${method} ${url}`))]);
+	if (body != null) yield createBodyBlock(locale, locale.text("fact.requestBody"), execution);
 	if (headers) yield createHeaderBlock(locale, locale.text("fact.headers"), headers);
-	if (sent != null) yield createBodyBlock(locale, locale.text("fact.requestBody"), execution);
-	if (execution.response_body != null)
-		yield createBodyBlock(locale, locale.text("fact.responseBody"), execution, "response_body");
-	const title = locale.text("fact.responseHeaders");
-	if (received) yield createHeaderBlock(locale, title, received, execution.response_headers_truncated);
-	if (headers || sent != null) return;
-	const reason = execution.erased ? "erased" : execution.success ? "failuresOnly" : "expired";
-	yield createRemark(locale.text(`details.${reason}`));
+}
+
+function explainMissing(locale, { erased, success, skipped, details_of: kept = "failures", response_body_bytes: bytes }) {
+	const onlyFailures = kept === "failures" && success;
+	const reason = erased ? "erased" : kept === "none" ? "none" : onlyFailures ? "failuresOnly" : "expired";
+	const size = !skipped && bytes != null ? ` ${locale.text("details.size", { size: locale.size(bytes) })}` : "";
+	return createRemark(locale.text(`details.${reason}`) + size);
+}
+
+/** The response, then the request; or why neither is stored. */
+export function createDetails(locale, execution) {
+	const [response, request] = [listResponse, listRequest].map((list) => [...list(locale, execution)]);
+	const sections = [];
+	if (response.length) sections.push(createSection(locale, "response", response));
+	if (request.length) sections.push(createSection(locale, "request", request));
+	const { request_headers: headers, request_body: body } = execution;
+	return headers || body != null ? sections : [explainMissing(locale, execution), ...sections];
+}
+
+/** Buttons that go to the sections: links would change the page's address. */
+export function createNavigation(locale, sections) {
+	const go = (section) => () => {
+		section.focus({ preventScroll: true });
+		section.scrollIntoView();
+	};
+	const buttons = sections.map((section) => createButton(section.ariaLabel, go(section), "link"));
+	return h("nav.sections", { "aria-label": locale.text("sections"), hidden: sections.length < 2 }, buttons);
 }

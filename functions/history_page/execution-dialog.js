@@ -3,14 +3,26 @@
 import { escapePath, MANAGE, RESEND } from "./api.js";
 import { createTimeline } from "./attempts.js";
 import { getApiTime } from "./clock.js";
+import { Comparison } from "./comparison.js";
 import { buildCurl } from "./curl.js";
 import { DetailsDialog } from "./dialog.js";
-import { announce, createButton, createCopyButton, createRemark, fill, h, reveal } from "./elements.js";
-import { createDetails, createFactList } from "./execution-details.js";
+import { announce, createButton, createCopyButton, createRemark, fill, h, reveal, setText } from "./elements.js";
+import { createDetails, createFactList, createNavigation, listFacts, listIds } from "./execution-details.js";
 import { describeError } from "./notices.js";
-import { describeResult } from "./result.js";
+import { describeDelivery, describeOutcome } from "./outcome.js";
+import { classify, describeResult } from "./result.js";
 
 const [ATTEMPTS_POLL_MS, LATE_ATTEMPTS_POLL_MS] = [1_500, 30_000];
+
+/** Whether the page's address names an execution; not if its host routes. */
+const isAddressed = (id) => [...new URLSearchParams(location.search).values()].includes(id);
+
+/** The page's address, never with a token. */
+function buildLink() {
+	const url = new URL(location.href);
+	if (/\btoken=/.test(url.hash)) url.hash = "";
+	return url.href;
+}
 
 export class ExecutionDialog extends DetailsDialog {
 	name = "execution";
@@ -23,7 +35,12 @@ export class ExecutionDialog extends DetailsDialog {
 	#lastLoadMs = 0;
 	/** @type {AbortController | null} */
 	#loadingFor = null;
-	#attemptsSection = h("section.attempts", { hidden: true });
+	#attemptsSection = h("section.attempts", {
+		tabindex: "-1", "aria-label": this.locale.text("attempts"), hidden: true,
+	});
+	#delivery = h("span");
+	/** @type {Comparison} */
+	#comparison;
 
 	at(id) {
 		return this.api.executions + escapePath`/${id}`;
@@ -41,6 +58,7 @@ export class ExecutionDialog extends DetailsDialog {
 		const now = getApiTime();
 		const due = Date.parse(this.#attempts.at(-1)?.next_attempt_at);
 		const timer = this.#attemptsSection.querySelector("[role=timer]");
+		this.#showDelivery();
 		const remaining = due > now && this.text("next.in", { span: this.locale.timeSpan(due - now) });
 		if (timer) fill(timer, remaining || this.text("next.due"));
 		const late = now - (this.#resentAt ?? due);
@@ -54,10 +72,29 @@ export class ExecutionDialog extends DetailsDialog {
 
 	show(execution) {
 		this.#execution = execution;
-		const [facts, details] = [createFactList, createDetails].map((create) => create(this.locale, execution));
-		const actions = [...this.#createActions(execution)];
-		this.render([this.panel, facts, this.#attemptsSection, ...details], execution.event_type, actions);
+		this.#comparison = new Comparison(this.locale, execution, (id) => this.#load(id));
+		const [facts, ids] = [listFacts(this.locale, execution), listIds(execution)].map((each) =>
+			createFactList(this.locale, each));
+		const details = createDetails(this.locale, execution);
+		const sections = [...details.filter((part) => part.matches("section")), this.#attemptsSection];
+		const navigation = createNavigation(this.locale, sections);
+		this.#showDelivery();
+		const outcome = h(`p.outcome.${classify(execution)}`, describeOutcome(this.locale, execution), " ", this.#delivery);
+		this.render([this.panel, facts, navigation, ...details, this.#attemptsSection, ids], execution.event_type, [
+			...this.#createActions(execution),
+		], outcome);
 		this.#loadAttempts();
+	}
+
+	#showDelivery() {
+		const attempts = this.#attempts.length ? this.#attempts : [this.#execution];
+		setText(this.#delivery, describeDelivery(this.locale, this.#execution, attempts));
+	}
+
+	async #load(id) {
+		const { signal } = this.viewing;
+		const found = await this.api.request("GET", this.at(id), signal);
+		return signal.aborted ? undefined : found;
 	}
 
 	*#createActions(execution) {
@@ -67,13 +104,15 @@ export class ExecutionDialog extends DetailsDialog {
 			const question = this.text(url ? "resend.question" : "resend.question.webhook", { url });
 			yield this.createConfirmedButton("resend", question, () => this.#resend(), "primary");
 		}
-		if (execution.url && sent) {
-			const [what, label] = ["curl", "curl.copy"].map((key) => this.text(key));
-			yield createCopyButton(this.locale, what, buildCurl(execution), undefined, label);
-		}
+		if (execution.url && sent) yield this.#createCopyButton("curl", () => buildCurl(this.locale, execution));
+		if (isAddressed(this.id)) yield this.#createCopyButton("link", buildLink);
 		if (sent && this.api.allows(MANAGE)) {
 			yield this.createConfirmedButton("erase", this.text("erase.question"), () => this.#erase(), "danger");
 		}
+	}
+
+	#createCopyButton(key, text) {
+		return createCopyButton(this.locale, this.text(key), text, undefined, this.text(`${key}.copy`));
 	}
 
 	async #resend() {
@@ -111,7 +150,9 @@ export class ExecutionDialog extends DetailsDialog {
 		const before = this.#attempts.length;
 		if (attempts.length <= before) return;
 		this.#attempts = attempts;
-		reveal(this.#attemptsSection, createTimeline(this.locale, attempts, this.id, this.open));
+		this.#comparison.update(attempts);
+		const timeline = createTimeline(this.locale, attempts, this.id, this.open);
+		reveal(this.#attemptsSection, timeline, this.#comparison.element);
 		this.tick();
 		if (before) this.#announceAttempt(attempts.at(-1));
 	}

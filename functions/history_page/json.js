@@ -2,11 +2,12 @@
 
 import { createButton, h } from "./elements.js";
 
-const MAX_COLOURED_LENGTH = 50_000;
 const MAX_EXPANDED_LINES = 60;
-const MAX_FOLD_DEPTH = 20;
+/** Deeper levels are neither indented nor folded. */
+const MAX_DEPTH = 20;
+const TOKEN = /\s*("[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|(?:true|false|null|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![^\s{}[\],:"]))\s*/y;
 
-function isJson(text) {
+export function isJson(text) {
 	try {
 		return typeof JSON.parse(text) === "object";
 	} catch {
@@ -14,18 +15,38 @@ function isJson(text) {
 	}
 }
 
-const startLine = (depth) => `\n${"  ".repeat(Math.min(depth, MAX_FOLD_DEPTH))}`;
+/** Iterates over the tokens of JSON and, as the last one, over what is not JSON any more. */
+function* splitJson(text) {
+	const pattern = new RegExp(TOKEN);
+	while (pattern.lastIndex < text.length) {
+		const at = pattern.lastIndex;
+		const found = pattern.exec(text);
+		if (!found) return yield text.slice(at);
+		yield found[1];
+	}
+}
 
-function* formatJson(text) {
+const startLine = (depth) => depth > MAX_DEPTH ? "" : `\n${"  ".repeat(Math.max(depth, 0))}`;
+
+/**
+ * Iterates over the formatted parts of JSON, each with its kind; reads no further than its caller.
+ *
+ * @param {string} text may end in something else than JSON, which stays as it is
+ * @returns {Iterable<[part: string, kind?: string, depth?: number]>}
+ */
+export function* formatJson(text) {
 	let depth = 0;
-	const tokens = text.match(/"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g);
-	for (let at = 0; at < tokens.length; at++) {
-		const [token, next] = [tokens[at], tokens[at + 1]];
-		if (["{}", "[]"].includes(token + next)) yield [token + tokens[++at]];
-		else if ("{[".includes(token)) {
-			yield [token, "open"];
-			yield [startLine(++depth)];
-		} else if ("}]".includes(token)) {
+	const tokens = splitJson(text);
+	const pull = () => tokens.next().value;
+	for (let token = pull(), next; token !== undefined; token = next) {
+		next = pull();
+		if (["{}", "[]"].includes(token + next)) {
+			yield [token + next];
+			next = pull();
+		} else if (token === "{" || token === "[") {
+			yield [token, "open", ++depth];
+			yield [startLine(depth)];
+		} else if (token === "}" || token === "]") {
 			yield [startLine(--depth)];
 			yield [token, "close"];
 		} else if (token === ",") yield [token + startLine(depth), "comma"];
@@ -56,7 +77,7 @@ class Fold {
 	}
 }
 
-function foldJson(locale, parts) {
+function createFolds(locale, parts) {
 	/** @type {any[]} */
 	const open = [{ inside: h("span") }];
 	const folds = [];
@@ -75,16 +96,15 @@ function foldJson(locale, parts) {
 			within.inside.append(open.at(-1).button, open.at(-1).inside);
 		}
 	}
-	return { whole: open[0].inside, folds: folds.slice(0, -1) };
+	return { content: open[0].inside, folds: folds.slice(0, -1) };
 }
 
-/** The content of a body and, where it is JSON, its folds. */
-export function formatBody(locale, text) {
-	if (!isJson(text)) return { content: text };
+/** The coloured content of JSON and its folds; null if it is too deep for them. */
+export function foldJson(locale, text) {
 	const parts = [...formatJson(text)];
-	const plain = parts.map(([part]) => part).join("");
-	if (text.length > MAX_COLOURED_LENGTH || plain.includes(startLine(MAX_FOLD_DEPTH))) return { content: plain };
-	const { whole, folds } = foldJson(locale, parts);
-	if (plain.split("\n").length > MAX_EXPANDED_LINES) for (const fold of folds) fold.setExpanded(false);
-	return { content: whole, folds };
+	if (parts.some(([, , depth = 0]) => depth > MAX_DEPTH)) return null;
+	const folded = createFolds(locale, parts);
+	const lines = parts.filter(([part]) => part.includes("\n")).length;
+	if (lines >= MAX_EXPANDED_LINES) for (const fold of folded.folds) fold.setExpanded(false);
+	return folded;
 }
