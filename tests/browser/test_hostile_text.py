@@ -53,7 +53,7 @@ def expect_as_text(dialog: Locator, hostile: str) -> None:
     expect(dialog.get_by_role("group", name="Response Body")).to_have_text(hostile)
     sent = dialog.get_by_role("group", name="Request Body").text_content() or ""
     assert json.loads(sent) == {hostile: [hostile]}
-    for headers in ("Headers", "Response Headers"):
+    for headers in ("Request Headers", "Response Headers"):
         shown = dialog.get_by_role("group", name=headers, exact=True)
         expect(shown).to_contain_text(f"X-Hostile: {printable(hostile)}")
 

@@ -23,6 +23,10 @@ def fact(dialog: Locator, name: str) -> Locator:
     return dialog.locator("dt", has_text=re.compile(f"^{name}$")).locator("xpath=following-sibling::dd[1]/span")
 
 
+def outcome(dialog: Locator) -> Locator:
+    return dialog.locator(".outcome")
+
+
 def block(dialog: Locator, name: str) -> Locator:
     return dialog.get_by_role("group", name=name, exact=True)
 
@@ -30,7 +34,9 @@ def block(dialog: Locator, name: str) -> Locator:
 def test_a_success_shows_its_result(opened: Open, orders: str) -> None:
     dialog = view(opened(orders, status="success"))
     expect(fact(dialog, "Result")).to_have_text("200")
-    expect(dialog.get_by_text("stored for failed executions only")).to_be_visible()
+    expect(dialog.get_by_text("This deployment stores bodies of failures only")).to_be_visible()
+    expect(dialog.get_by_text("The response body had 0 bytes.")).to_be_visible()
+    expect(outcome(dialog)).to_have_text(re.compile(r"^Your server answered 200 after \S+ m?s\. Delivered on the first"))
     expect(dialog.locator("pre")).to_have_count(0)
     expect(fact(dialog, "Hard Error")).to_have_count(0)
 
@@ -43,7 +49,16 @@ def test_a_failure_shows_its_details(opened: Open, stack: Stack, receiver: Recei
     expect(fact(dialog, "Result")).to_have_text("500")
     expect(fact(dialog, "Hard Error")).to_have_text("no")
     expect(fact(dialog, "Message ID")).to_have_text("msg_1")
-    expect(block(dialog, "Headers")).to_contain_text("X-Shop: berlin")
+    expect(block(dialog, "Request Headers")).to_contain_text("X-Shop: berlin")
+    expect(block(dialog, "Response Headers")).to_contain_text("Content-Length: ")
+    expect(dialog.get_by_role("heading", level=3)).to_have_text(
+        ["Response Body", "Response Headers", "Request Body", "Request Headers", "Attempts"]
+    )
+    sections = dialog.get_by_role("navigation", name="Sections").get_by_role("button")
+    expect(sections).to_have_text(["Response", "Request", "Attempts"])
+    sections.nth(1).click()
+    expect(dialog.get_by_role("region", name="Request")).to_be_focused()
+    expect(block(dialog, "Request Body")).to_be_in_viewport()
     expect(block(dialog, "Request Body")).to_have_text(json.dumps(ORDER, indent=2))
     expect(block(dialog, "Response Body")).to_have_text('{\n  "id": 12345678901234567890,\n  "no": []\n}')
 
@@ -82,13 +97,13 @@ def test_skipped_and_possibly_duplicate_executions(opened: Open, stack: Stack, w
     expect(page.locator("tbody .badge")).to_have_text(["Skipped", "204"])
     page.get_by_role("button", name=re.compile("^View .*, Skipped, ")).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Not sent: the transformation returned nothing.")).to_be_visible()
+    expect(outcome(dialog)).to_have_text("Not sent: the transformation returned nothing. ")
     expect(fact(dialog, "Result")).to_have_text("Skipped")
     expect(fact(dialog, "Possible duplicate")).to_have_count(0)
     dialog.get_by_role("button", name="Close").click()
     page.get_by_role("button", name=re.compile("^View .*, 204, ")).click()
     expect(fact(dialog, "Possible duplicate")).to_have_text(
-        [re.compile("^The queue delivered this message again"), re.compile("sent again on a new one")]
+        [re.compile("^This message was processed again"), re.compile("sent again on a new one")]
     )
     expect(dialog.get_by_text("Delivered on the first attempt.")).to_be_visible()
 
@@ -123,41 +138,16 @@ def test_copying_each_fact(opened: Open, orders: str) -> None:
     assert datetime.fromisoformat(copied(page, "Time")).date() <= datetime.now(UTC).date()
 
 
-@pytest.mark.parametrize("name", ["Headers", "Request Body", "Response Body"])
+@pytest.mark.parametrize("name", ["Request Headers", "Request Body", "Response Body"])
 def test_copying_headers_and_bodies_unchanged(opened: Open, orders: str, name: str) -> None:
     page = opened(orders, status="failure")
     view_failure(page)
     text = copied(page, name)
-    if name == "Headers":
+    if name == "Request Headers":
         assert "Content-Type: application/json\n" in text
     else:
         sent = json.dumps(ORDER, separators=(",", ":"))
         assert text == (sent if name == "Request Body" else OUT_OF_STOCK)
-
-
-def test_the_curl_command_makes_the_same_request(
-    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
-) -> None:
-    payload = {"it's": '$HOME `id` \\ "!"'}
-    message = {"headers": {"X-Shop": "it's; $(id)"}, "payload": payload, "message_id": "msg_1"}
-    stack.deliver(webhook_id, message | url_of(receiver, 500))
-    page = opened(webhook_id)
-    view_failure(page)
-    words = shlex.split(copied(page, "as cURL"))
-    headers = [value for flag, value in pairwise(words) if flag == "-H"]
-    assert words[:5] == ["curl", "--globoff", "-X", "POST", receiver.url("/status/500", body="")]
-    assert {"X-Shop: it's; $(id)", "Content-Type: application/json", "webhook-id: msg_1"} <= set(headers)
-    assert not [header for header in headers if header.lower().startswith(("host", "content-length"))]
-    assert json.loads(words[words.index("--data-raw") + 1]) == payload
-
-
-def test_the_curl_command_sends_binary_bodies_and_empty_headers(opened: Open, orders: str, page: Page) -> None:
-    sent = {"request_body": "/w==", "request_body_encoding": "base64", "request_headers": {"X-Empty": ""}}
-    page.route("**/executions/*", lambda route: route.fulfill(json=route.fetch().json() | sent))
-    view_failure(opened(orders, status="failure"))
-    command = copied(page, "as cURL")
-    assert command.startswith("printf %s '/w==' | base64 -d | curl ")
-    assert command.endswith("-H 'X-Empty;' \\\n  --data-binary @-")
 
 
 def test_collapsing_and_expanding_json(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
@@ -207,8 +197,13 @@ def test_deeply_nested_json_is_shown(opened: Open, orders: str, page: Page, body
 
     page.route("**/executions/*", answer_deeply)
     page = opened(orders, status="failure")
-    shown = block(view(page), "Response Body")
+    dialog = view(page)
+    shown = block(dialog, "Response Body")
     expect(shown).to_be_visible()
+    show_all = dialog.get_by_role("button", name="Show all")
+    if show_all.count():
+        show_all.click()
+        expect(show_all).to_have_count(0)
     text = shown.text_content() or ""
     assert "".join(text.split()) == body
     assert len(text) < 1_000_000
@@ -257,12 +252,13 @@ def test_the_next_attempt_counts_down_and_appears(opened: Open, page: Page, stac
     page.clock.install()
     page.add_init_script(DATELESS)
     dialog = view(opened(webhook_id))
-    expect(dialog.get_by_text("Not delivered yet.")).to_be_visible()
+    expect(outcome(dialog)).to_have_text(re.compile(r"^Your server answered 500 after 87 ms\. Next attempt in 1 min \d+ s\.$"))
     expect(dialog.get_by_text("The headers and bodies of this execution are no longer stored.")).to_be_visible()
     expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in 1 min \d+ s$"))
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2in")])
     page.clock.fast_forward("02:00")
     expect(dialog.get_by_role("timer")).to_have_text("due now")
+    expect(outcome(dialog)).to_contain_text("The next attempt is due now.")
     retried = {"result": 200, "at": now + timedelta(seconds=125), "attempt": 2, "trigger": "retry"}
     stack.seed(webhook_id, [retried | message])
     expect(dialog.get_by_text("Delivered on attempt 2, 2 min 5 s after the first.")).to_be_visible()
@@ -319,10 +315,10 @@ def test_a_resend_that_waits_for_a_minute(opened: Open, orders: str, page: Page)
     expect(attempts(dialog)).to_have_count(1)
     dialog.get_by_role("button", name="Resend").click()
     dialog.locator(".panel").get_by_role("button", name="Resend").click()
-    expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message is on the queue"))
+    expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message will be sent again"))
     page.clock.fast_forward("01:05")
     expect(dialog.get_by_role("status")).to_have_text(
-        "Still on the queue after a minute. It will appear in the list once it is sent."
+        "Still not sent after a minute. It will appear in the list once it is sent."
     )
 
 
@@ -342,7 +338,7 @@ def test_only_allowed_actions_are_offered(
 def test_a_failed_copy(opened: Open, orders: str, page: Page) -> None:
     page.add_init_script("delete Navigator.prototype.clipboard")
     dialog = view_failure(opened(orders, status="failure"))
-    copy = dialog.get_by_role("button", name="Copy Headers", exact=True)
+    copy = dialog.get_by_role("button", name="Copy Request Headers", exact=True)
     copy.click()
     expect(copy).to_have_text("Copy failed")
     expect(dialog.get_by_role("status")).to_have_text("Copy failed")
