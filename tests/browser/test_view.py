@@ -165,7 +165,7 @@ def test_collapsing_and_expanding_json(opened: Open, stack: Stack, receiver: Rec
     expect(long.get_by_role("button", name="2 items").first).to_be_visible()
     dialog.get_by_role("button", name="Expand").click()
     expect(long.get_by_text('"deep"').first).to_be_visible()
-    dialog.get_by_role("button", name="Collapse", exact=True).first.click()
+    dialog.locator("section.request").get_by_role("button", name="Collapse", exact=True).click()
     expect(long.get_by_text('"deep"').first).to_be_hidden()
 
 
