@@ -19,7 +19,7 @@ function createDiff(locale, bodies) {
 	const lines = diffLines(...bodies.map(toLines));
 	if (!lines) return null;
 	const shown = selectChanges(lines).slice(0, MAX_LINES);
-	const signs = { same: "  ", removed: "− ", added: "+ ", skipped: "" };
+	const signs = { same: "  ", removed: "- ", added: "+ ", skipped: "" };
 	const name = locale.text("compare.bodies");
 	return h("pre", { tabindex: "0", role: "group", "aria-label": name }, shown.map(([mark, line]) =>
 		h(`span.${mark}`, `${signs[mark]}${line.slice(0, MAX_LINE_LENGTH)}\n`)));
@@ -48,7 +48,7 @@ function* listHeaderRows(pair) {
 	for (const key of new Set([...one.keys(), ...other.keys()])) {
 		const found = [one.get(key), other.get(key)];
 		if (found[0]?.[1] === found[1]?.[1]) continue;
-		yield [(found[0] ?? found[1])[0], found.map((header) => header?.[1] ?? "–")];
+		yield [(found[0] ?? found[1])[0], found.map((header) => header?.[1] ?? "-")];
 	}
 }
 
@@ -89,7 +89,7 @@ export class Comparison {
 		const chosen = this.#choice.value;
 		const name = (execution) =>
 			this.locale.text("attempt.result", { attempt: execution.attempt, result: describeResult(this.locale, execution) });
-		fill(this.#choice, h("option", { value: "" }, "–"),
+		fill(this.#choice, h("option", { value: "" }, "-"),
 			others.map((execution) => h("option", { value: execution.execution_id }, name(execution))));
 		this.#choice.value = chosen;
 		this.element.hidden = !others.length;

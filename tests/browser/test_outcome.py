@@ -135,13 +135,13 @@ def test_two_attempts_are_compared(page: Page, opened: Open) -> None:
     third = execution(3, **SUCCESS)
     dialog = show(page, opened, first, second, third)
     choice = dialog.get_by_label("Compare with")
-    expect(choice.locator("option")).to_have_text(["–", "Attempt 2: 500", "Attempt 3: 200"])
+    expect(choice.locator("option")).to_have_text(["-", "Attempt 2: 500", "Attempt 3: 200"])
     choice.select_option("Attempt 2: 500")
     rows = dialog.get_by_role("table", name="Comparison").get_by_role("row")
     expect(rows).to_have_text(["Attempt 1Attempt 2", "Result503500", "Duration87 ms12 ms"])
     changed = dialog.get_by_role("group", name="Differences of the response bodies")
     expect(changed).to_have_text(
-        '  {\n−   "error": "busy",\n+   "error": "down",\n    "same": [\n      0,\n…\n', use_inner_text=True
+        '  {\n-   "error": "busy",\n+   "error": "down",\n    "same": [\n      0,\n…\n', use_inner_text=True
     )
     choice.select_option("Attempt 3: 200")
     expect(dialog.get_by_text("Only one of the response bodies is stored.")).to_be_visible()
@@ -159,7 +159,7 @@ def test_different_headers_and_long_bodies_are_compared(page: Page, opened: Open
     rows = dialog.get_by_role("table", name="Comparison").get_by_role("row")
     expect(rows).to_have_count(5)
     expect(rows.nth(3)).to_have_text("X-Tracea1b2")
-    expect(rows.nth(4)).to_have_text("Retry-After5–")
+    expect(rows.nth(4)).to_have_text("Retry-After5-")
     expect(dialog.get_by_text("The response bodies differ.")).to_be_visible()
 
 

@@ -2,9 +2,7 @@
 
 import json
 import re
-import shlex
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -36,7 +34,9 @@ def test_a_success_shows_its_result(opened: Open, orders: str) -> None:
     expect(fact(dialog, "Result")).to_have_text("200")
     expect(dialog.get_by_text("This deployment stores bodies of failures only")).to_be_visible()
     expect(dialog.get_by_text("The response body had 0 bytes.")).to_be_visible()
-    expect(outcome(dialog)).to_have_text(re.compile(r"^Your server answered 200 after \S+ m?s\. Delivered on the first"))
+    expect(outcome(dialog)).to_have_text(
+        re.compile(r"^Your server answered 200 after \S+ m?s\. Delivered on the first")
+    )
     expect(dialog.locator("pre")).to_have_count(0)
     expect(fact(dialog, "Hard Error")).to_have_count(0)
 
@@ -252,7 +252,9 @@ def test_the_next_attempt_counts_down_and_appears(opened: Open, page: Page, stac
     page.clock.install()
     page.add_init_script(DATELESS)
     dialog = view(opened(webhook_id))
-    expect(outcome(dialog)).to_have_text(re.compile(r"^Your server answered 500 after 87 ms\. Next attempt in 1 min \d+ s\.$"))
+    expect(outcome(dialog)).to_have_text(
+        re.compile(r"^Your server answered 500 after 87 ms\. Next attempt in 1 min \d+ s\.$")
+    )
     expect(dialog.get_by_text("The headers and bodies of this execution are no longer stored.")).to_be_visible()
     expect(dialog.get_by_role("timer")).to_have_text(re.compile(r"^in 1 min \d+ s$"))
     expect(attempts(dialog)).to_have_text([re.compile("^Attempt 1500"), re.compile("^Attempt 2in")])
