@@ -1,51 +1,200 @@
-/** The chart above the list of executions. */
+/** The chart above the list of executions: the counts of its range over time. */
 
-import { parseTime } from "./clock.js";
-import { h } from "./elements.js";
+import { escapePath } from "./api.js";
+import { countBars, planExecutions, planRange, total } from "./counts.js";
+import { createButton, createRemark, fill, h, setText } from "./elements.js";
+import { EMPTY_FILTER } from "./filter.js";
+import { DAY, toInstant } from "./ranges.js";
 
-const MAX_BARS = 48;
-const BAR_SECONDS = [1, 5, 15, 60, 300, 900, 3600, 10_800, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
-
-function countPerBar(executions) {
-	const times = executions.map(parseTime);
-	const [newest, oldest] = [times[0], times.at(-1)];
-	const wide = (seconds) => (newest - oldest) / 1000 / seconds < MAX_BARS - 1;
-	const width = 1000 * BAR_SECONDS.find(wide);
-	const zone = new Date(oldest).getTimezoneOffset() * 60_000;
-	const start = Math.floor((oldest - zone) / width) * width + zone;
-	const bars = [];
-	for (let from = start; from <= newest; from += width) bars.push({ from, to: from + width, succeeded: 0, failed: 0 });
-	executions.forEach(({ success }, at) => {
-		bars[Math.floor((times[at] - start) / width)][success ? "succeeded" : "failed"]++;
-	});
-	return bars;
-}
+const MAX_AGE_MS = 300_000;
+const KINDS = ["succeeded", "skipped", "failed"];
 
 export const formatCounts = (locale, { succeeded, failed }) => locale.text("counts", { succeeded, failed });
 
-function createBar(locale, counted, most) {
-	const parts = ["succeeded", "failed"].map((kind) => {
-		const part = h("i", { class: kind, hidden: counted[kind] === 0 });
-		part.style.height = `${(100 * counted[kind]) / most}%`;
-		return part;
-	});
-	const title = `${locale.shortRange(counted.from, counted.to)}: ${formatCounts(locale, counted)}`;
-	return h("span", { title }, parts);
+function* listCounts(locale, counts) {
+	yield formatCounts(locale, counts);
+	const { hard_errors, skipped, p50, p95 } = counts;
+	if (hard_errors) yield locale.text("chart.hardErrors", { count: hard_errors });
+	if (skipped) yield locale.text("counts.skipped", { skipped });
+	const limit = counts.isExact ? "" : "≤ ";
+	const [half, most] = [p50, p95].map((ms) => limit + locale.duration(ms));
+	if (p95) yield locale.text("chart.durations", { p50: half, p95: most });
 }
 
-export function createChart(locale, executions) {
-	const bars = countPerBar(executions);
-	const most = Math.max(...bars.map(({ succeeded, failed }) => succeeded + failed));
-	const failing = bars.filter(({ failed }) => failed).slice(-5);
-	const failures = failing
-		.map(({ from, failed }) => locale.text("chart.failure", { count: failed, time: locale.shortTime(from) }))
-		.join("; ");
-	const name = locale.text(failures ? "chart.failures" : "chart.noFailures", { failures });
-	const failed = executions.filter(({ success }) => !success).length;
-	const edge = (execution) => h("span", locale.shortTime(parseTime(execution)));
-	const counts = formatCounts(locale, { succeeded: executions.length - failed, failed });
-	return [
-		h("div.bars", { role: "img", "aria-label": name }, bars.map((counted) => createBar(locale, counted, most))),
-		h("p.scale", edge(executions.at(-1)), h("span", { class: failed > 0 && "failing" }, counts), edge(executions[0])),
-	];
+const describeCounts = (locale, counts) => [...listCounts(locale, counts)].join(", ");
+
+/** What the filter by status leaves; the API counts by no other. */
+const applyStatus = (status) => (bar) =>
+	status === "success" ? { ...bar, failed: 0, hard_errors: 0 } : status ? { ...bar, succeeded: 0, skipped: 0 } : bar;
+
+export class Chart {
+	element = h("div.chart", { part: "chart", hidden: true });
+
+	#locale;
+	#api;
+	#choose;
+	#webhook;
+	#filter = EMPTY_FILTER;
+	#executions = [];
+	/** The API's counts: none yet, or never if the deployment does not count. */
+	#stats = [];
+	#loadedAt = -Infinity;
+	#problem = "";
+	#isLoading = false;
+	#all = total([]);
+	#bars = h("div.bars", {
+		role: "toolbar",
+		keydown: (event) => this.#moveFocus(event),
+		focusin: ({ target }) => this.#describe(target),
+		mouseover: ({ target }) => this.#describe(target),
+		focusout: () => this.#describe(),
+		mouseleave: () => this.#describe(),
+	});
+	#start = h("span");
+	#described = h("span.described");
+	#end = h("span");
+	#chosen = h("p.chosen", { hidden: true });
+	#remarks = h("div");
+
+	/** @param {(bar: string) => void} choose is given the chosen bar as the filter has it, or "" */
+	constructor(locale, api, choose) {
+		this.#locale = locale;
+		this.#api = api;
+		this.#choose = choose;
+		this.element.append(this.#bars, h("p.scale", this.#start, this.#described, this.#end), this.#chosen, this.#remarks);
+	}
+
+	/** Begins with a filter. `load` is called once its first executions have arrived, which it must not delay. */
+	start(filter) {
+		const { webhook } = this.#api;
+		const isSameRange = webhook === this.#webhook && ["from", "to"].every((name) => this.#filter[name] === filter[name]);
+		this.#webhook = webhook;
+		this.#filter = filter;
+		this.#executions = [];
+		if (isSameRange) return;
+		this.#stats = [];
+		this.#loadedAt = -Infinity;
+		this.element.hidden = true;
+	}
+
+	/** Shows executions that are loaded, newest first, together with the counts. */
+	update(executions) {
+		this.#executions = executions;
+		this.#draw();
+	}
+
+	/** Loads the counts if they are old. */
+	async load(signal) {
+		const plan = planRange(this.#filter);
+		const isOld = performance.now() - this.#loadedAt >= MAX_AGE_MS;
+		if (!plan || this.#filter.message || this.#isLoading || !isOld || this.#problem === "notCounted") return;
+		this.#isLoading = true;
+		try {
+			const [from, to] = [plan.start, plan.end].map((ms) => new Date(ms).toISOString());
+			const query = new URLSearchParams({ from, to, interval: plan.interval === DAY ? "day" : "hour" });
+			const at = `${escapePath`/webhooks/${this.#api.webhook}/stats`}?${query}`;
+			this.#stats = (await this.#api.request("GET", at, signal)).intervals;
+			this.#problem = "";
+			this.#loadedAt = performance.now();
+		} catch (error) {
+			if (!signal.aborted) this.#problem = error.status === 404 ? "notCounted" : "failed";
+		}
+		this.#isLoading = false;
+		if (!signal.aborted) this.#draw();
+	}
+
+	/** Loads the counts again, with the next `load`. */
+	expire() {
+		this.#loadedAt = -Infinity;
+	}
+
+	#draw() {
+		const isCounted = !this.#problem;
+		const plan = isCounted ? planRange(this.#filter) : this.#executions.length ? planExecutions(this.#executions) : null;
+		const bars = plan ? countBars(plan, isCounted ? this.#stats : [], this.#executions) : [];
+		const isExact = plan?.count === 1;
+		const shown = bars.map(applyStatus(this.#filter.status)).map((bar) => ({ ...bar, isExact }));
+		const all = total(shown);
+		const isEmpty = this.#filter.bar ? !bars.length : KINDS.every((kind) => !all[kind]);
+		this.element.hidden = isEmpty || Boolean(this.#filter.message);
+		if (this.element.hidden) return;
+		this.#showBars(shown, all);
+		const { event, result, error } = this.#filter;
+		const remarks = [this.#problem, [event, result, error].some(Boolean) && isCounted && "unfiltered"].filter(Boolean);
+		fill(this.#remarks, remarks.map((key) => createRemark(this.#text(`chart.${key}`))));
+	}
+
+	#text(key, values) {
+		return this.#locale.text(key, values);
+	}
+
+	#showBars(bars, all) {
+		const focused = this.#bars.querySelector(":focus")?.value;
+		const most = Math.max(...bars.map((bar) => KINDS.reduce((sum, kind) => sum + bar[kind], 0)), 1);
+		fill(this.#bars, bars.map((bar) => this.#createBar(bar, most)));
+		const items = [...this.#bars.children];
+		const isChosen = (item) => item.getAttribute("aria-pressed") === "true";
+		const current = items.find(({ value }) => value === focused) ?? items.find(isChosen) ?? items.at(-1);
+		current.tabIndex = 0;
+		if (focused) current.focus({ preventScroll: true });
+		const failing = bars.filter(({ failed }) => failed).slice(-5);
+		const failures = failing
+			.map(({ from, failed }) => this.#text("chart.failure", { count: failed, time: this.#locale.shortTime(from) }))
+			.join("; ");
+		this.#bars.setAttribute("aria-label", this.#text(failures ? "chart.failures" : "chart.noFailures", { failures }));
+		fill(this.#start, this.#locale.shortTime(bars[0].from));
+		fill(this.#end, this.#locale.shortTime(Math.min(bars.at(-1).to, planRange(this.#filter)?.end ?? Infinity)));
+		this.#all = all;
+		this.#describe();
+		this.#showChosen();
+	}
+
+	#createBar(bar, most) {
+		const parts = KINDS.map((kind) => {
+			const part = h("i", { class: kind, hidden: bar[kind] === 0 });
+			part.style.height = `${(100 * bar[kind]) / most}%`;
+			return part;
+		});
+		const value = [bar.from, bar.to].map(toInstant).join("/");
+		const [start, end] = this.#filter.bar.split("/");
+		const isChosen = value.startsWith(`${start}/`) || (end !== undefined && value.endsWith(`/${end}`));
+		const range = this.#locale.shortRange(bar.from, bar.to);
+		const title = this.#text("chart.bar", { range, counts: describeCounts(this.#locale, bar) });
+		return h("button", {
+			type: "button", class: "column", value, title, tabindex: "-1", "aria-label": title,
+			"aria-pressed": String(isChosen), click: () => this.#choose(isChosen ? "" : value),
+		}, parts);
+	}
+
+	/** One bar has the tab stop; arrow keys move it, as in any toolbar. */
+	#moveFocus(event) {
+		const bars = [...this.#bars.children];
+		const forward = getComputedStyle(this.#bars).direction === "rtl" ? -1 : 1;
+		const at = bars.indexOf(event.target);
+		const to = { ArrowRight: at + forward, ArrowLeft: at - forward, Home: 0, End: bars.length - 1 }[event.key];
+		if (to === undefined || !bars[to]) return;
+		event.preventDefault();
+		bars[at].tabIndex = -1;
+		bars[to].tabIndex = 0;
+		bars[to].focus();
+	}
+
+	/** Shows the counts of a bar, or of all. */
+	#describe(target = this.#bars.querySelector(":focus")) {
+		const bar = target?.closest("button");
+		this.#described.classList.toggle("failing", !bar && this.#all.failed > 0);
+		setText(this.#described, bar ? bar.title : formatCounts(this.#locale, this.#all));
+	}
+
+	#showChosen() {
+		this.#chosen.hidden = !this.#filter.bar;
+		if (this.#chosen.hidden) return;
+		const [from, to] = this.#filter.bar.split("/").map((end) => Date.parse(end));
+		const range = this.#locale.shortRange(from, to);
+		const reset = () => this.#choose("");
+		fill(this.#chosen,
+			h("span", range),
+			createButton(this.#text("chart.reset"), reset, null, { "aria-label": this.#text("chart.reset.name", { range }) }),
+		);
+	}
 }

@@ -1,7 +1,7 @@
 /** The list of a webhook's executions. */
 
 import { createBlock } from "./body.js";
-import { createChart } from "./chart.js";
+import { Chart } from "./chart.js";
 import { parseTime } from "./clock.js";
 import { announce, createButton, createSwitch, fill, h, isolate } from "./elements.js";
 import { createRow, createTable } from "./execution-row.js";
@@ -42,7 +42,7 @@ export class ExecutionList extends PagedList {
 	#title = h("h2.webhook");
 	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
 	#tools = h("div");
-	#chart = h("div.chart");
+	#chart = new Chart(this.locale, this.api, (bar) => this.#change({ ...this.#filter, bar }));
 	#rows = h("tbody", { role: "rowgroup" });
 	#table = createTable(this.locale, this.#rows);
 
@@ -50,7 +50,7 @@ export class ExecutionList extends PagedList {
 	constructor(locale, api, view, filterChanged) {
 		super(locale, api, view);
 		this.changed = filterChanged;
-		this.build(this.#tools, this.#chart, this.#table);
+		this.build(this.#tools, this.#chart.element, this.#table);
 	}
 
 	/** Loads the executions of the API's webhook that match a filter. */
@@ -95,6 +95,7 @@ export class ExecutionList extends PagedList {
 	}
 
 	refresh() {
+		this.#chart.expire();
 		return this.#listed.length && this.state.hidden ? this.#addNew() : this.load();
 	}
 
@@ -114,7 +115,8 @@ export class ExecutionList extends PagedList {
 		this.#query = buildQuery(this.#filter);
 		this.#searchedTo = undefined;
 		fill(this.#rows);
-		this.#showTable();
+		this.#chart.start(this.#filter);
+		this.#table.hidden = true;
 		this.#tools.hidden = !this.api.isReady;
 		if (this.api.isReady) return super.load();
 		this.stop();
@@ -185,6 +187,7 @@ export class ExecutionList extends PagedList {
 			if (found === null) await this.load();
 			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#showCount();
 			else this.announceCount(this.#listed.length);
+			this.#chart.load(signal);
 		} catch (error) {
 			if (signal.aborted) return;
 			const passes = [0, 429].includes(error.status) || error.status >= 500;
@@ -197,6 +200,7 @@ export class ExecutionList extends PagedList {
 	show(found, wasOnMore) {
 		const rows = this.#add(found);
 		this.#showCount();
+		this.#chart.load(this.loading.signal);
 		if (wasOnMore && !this.cursor) (rows[0] ?? this.#rows.lastElementChild)?.querySelector("button").focus();
 	}
 
@@ -225,8 +229,7 @@ export class ExecutionList extends PagedList {
 
 	#showTable() {
 		this.#table.hidden = !this.#listed.length;
-		this.#chart.hidden = this.#listed.length < 2;
-		fill(this.#chart, this.#chart.hidden ? [] : createChart(this.locale, this.#listed));
+		this.#chart.update(this.#listed);
 	}
 
 	#createNothingNotice() {

@@ -139,7 +139,8 @@ export class Locale {
 	}
 
 	shortRange(from, to) {
-		return (isRepeated(from) || isRepeated(to) ? this.#zoned : this.#short).formatRange(from, to);
+		if (isRepeated(from) || isRepeated(to)) return `${this.#zoned.format(from)} – ${this.#zoned.format(to)}`;
+		return this.#short.formatRange(from, to);
 	}
 
 	/** An element that shows how long ago a time was, and the time itself on hover. */

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -77,7 +78,7 @@ def test_the_list_says_what_kind_of_failure_it_is(opened: Open, orders: str, pag
     def answer(route: Route) -> None:
         body = route.fetch().json()
         body["executions"] = [
-            body["executions"][0]
+            {name: value for name, value in body["executions"][0].items() if name != "error_type"}
             | {"execution_id": f"20261128T163000.{99 - number}", "success": False, "hard_error": result["result"] == 0}
             | result
             for number, result in enumerate(listed)
@@ -162,10 +163,10 @@ def test_filters_by_event_type_result_and_error_can_be_combined(opened: Open, st
     expect(page.get_by_label("Status code")).to_have_value("500")
     page.get_by_label("Result").select_option("No response")
     expect(rows.locator(".badge")).to_have_text("Connection refused")
-    page.get_by_label("Error").select_option("Connection refused")
+    page.get_by_role("combobox", name="Error").select_option("Connection refused")
     expect(page).to_have_url(re.compile(r"hl-event=order\.\*&hl-result=0&hl-error=connection_refused$"))
     expect_rows(1)
-    page.get_by_label("Error").select_option("DNS failed")
+    page.get_by_role("combobox", name="Error").select_option("DNS failed")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     page.goto(
         stack.page_url(orders, result="teapot", error="none", status="maybe", **{"from": "now", "to": "2026-99-99"})
@@ -237,6 +238,17 @@ def test_both_times_of_a_clock_change_can_be_told_apart(browser: Browser, stack:
     expect(page.get_by_label("From")).to_have_value("2026-10-25T02:00")
     page.get_by_role("radio", name="Any time").check(force=True)
     expect(shown.last).to_have_text("Oct 25, 2026, 2:30 AM GMT+2")
+    page.goto(stack.page_url(webhook_id, **{"from": "2026-10-24T22:00Z", "to": "2026-10-25T23:00Z"}))
+    expect(page.locator(".bars button")).to_have_count(25)
+    shown_bars = page.locator(".bars button:has(i:not([hidden]))")
+    titles = [
+        " ".join((bar.get_attribute("title") or "").split()).replace("\N{EN DASH}", "to") for bar in shown_bars.all()
+    ]
+    assert [title.split(": 1 succeeded")[0] for title in titles] == [
+        "Oct 25, 2026, 2:00 AM GMT+2 to Oct 25, 2026, 2:00 AM GMT+1",
+        "Oct 25, 2026, 2:00 AM GMT+1 to Oct 25, 2026, 3:00 AM GMT+1",
+        "Oct 25, 2026, 5:00 to 6:00 AM",
+    ]
     page.close()
 
 
@@ -315,25 +327,139 @@ def test_finding_a_message_by_its_id(opened: Open, stack: Stack, receiver: Recei
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
-def test_the_chart_shows_when_failures_started(opened: Open, stack: Stack, webhook_id: str) -> None:
+def bars(page: Page) -> Locator:
+    return page.locator(".bars button")
+
+
+def answer_stats(page: Page, outage: datetime, asked: list[str]) -> None:
+    """Answer with counts of every interval; those of the outage's three hours, or of its day, have failures."""
+
+    def answer(route: Route) -> None:
+        query = {name: values[0] for name, values in parse_qs(urlsplit(route.request.url).query).items()}
+        asked.append(query["interval"])
+        length = timedelta(days=1) if query["interval"] == "day" else timedelta(hours=1)
+        start, end = (
+            datetime.fromisoformat(query[name]).replace(minute=0, second=0, microsecond=0) for name in ("from", "to")
+        )
+        start -= start - datetime.combine(start, datetime.min.time(), UTC) if length.days else timedelta(0)
+        intervals = []
+        while start < end + length:
+            is_down = outage - length < start <= outage + timedelta(hours=2)
+            counts = {
+                "succeeded": 0 if is_down else 20,
+                "failed": 9 * is_down,
+                "hard_errors": 4 * is_down,
+                "skipped": 1,
+            }
+            durations = {"p50": 12, "p95": 15_000 if is_down else 90}
+            intervals.append({"start": f"{start:%Y-%m-%dT%H}:00:00Z", **counts, "duration_ms": durations})
+            start += length
+        route.fulfill(json={"intervals": intervals, "total": {}})
+
+    page.route("**/stats?*", answer)
+
+
+def test_the_chart_shows_an_outage_of_three_days_ago_and_filters_to_it(
+    opened: Open, page: Page, orders: str, stack: Stack
+) -> None:
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    outage = now - timedelta(days=3)
+    asked: list[str] = []
+    answer_stats(page, outage, asked)
+    order: list[str] = []
+    page.on("requestfinished", lambda request: order.append(request.url))
+    page.on("request", lambda request: order.append("stats asked") if "/stats?" in request.url else None)
+    opened(orders)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    failing = page.locator(".bars button:has(.failed:not([hidden]))")
+    expect(failing.first).to_be_visible()
+    assert any("/executions?" in url for url in order[: order.index("stats asked")]), "the counts delay the rows"
+    titles = [bar.get_attribute("title") or "" for bar in failing.all()]
+    counted = [re.search(r"(\d+) failed, (\d+) hard errors", title) for title in titles if "15.0 s" in title]
+    assert [sum(int(found[group]) for found in counted if found) for group in (1, 2)] == [27, 12]
+    assert all(re.search(r" [AP]M: .* succeeded, .*3 skipped, p50 ≤ 12 ms, p95 ≤ 15.0 s$", each) for each in titles[:1])
+
+    with page.expect_request(re.compile(r"/executions\?")) as filtered:
+        failing.first.click()
+    start, end = (
+        datetime.fromisoformat(each + "Z") for each in re.findall(r"(?:from|to)=([^&]+?)Z", unquote(filtered.value.url))
+    )
+    assert (start.minute, start.second, end - start) in {(0, 0, timedelta(hours=hours)) for hours in (1, 2, 3)}
+    assert outage - timedelta(hours=3) < start <= outage
+    expect(failing.first).to_have_attribute("aria-pressed", "true")
+    expect(page).to_have_url(re.compile("bar="))
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    failing.first.click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    expect(page).not_to_have_url(re.compile("bar="))
+
+    bars(page).last.focus()
+    for key in ("ArrowLeft", "Home", "End", "Enter"):
+        page.keyboard.press(key)
+    expect(bars(page).last).to_have_attribute("aria-pressed", "true")
+    expect(bars(page).last).to_be_focused()
+    expect(page.locator(".described")).to_contain_text("p95")
+    page.reload()
+    expect(bars(page).last).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name=re.compile("^Show more than ")).click()
+    expect(page.locator(".bars [aria-pressed=true]")).to_have_count(0)
+    expect(page.locator("tbody tr")).to_have_count(50)
+    assert asked == ["hour"] * 2, "a chosen bar needs no other counts"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "interval", "most"),
+    [("24 h", "hour", 25), ("7 d", "hour", 58), ("30 d", "hour", 32), ("year", "day", 60)],
+)
+def test_the_chart_has_the_chosen_range(
+    opened: Open, page: Page, orders: str, chosen: str, interval: str, most: int
+) -> None:
+    now = datetime.now(UTC)
+    asked: list[str] = []
+    answer_stats(page, now - timedelta(hours=5), asked)
+    if chosen == "year":
+        opened(orders, **{"from": f"{now - timedelta(days=360):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"})
+    else:
+        opened(orders)
+        expect(page.locator(".described")).to_contain_text("failed")
+        page.get_by_role("radio", name=chosen, exact=True).check(force=True)
+    expect(page.locator(".bars button:has(.failed:not([hidden]))").first).to_be_visible()
+    assert asked[-1] == interval
+    assert most - 10 < bars(page).count() <= most
+
+
+@pytest.mark.parametrize(
+    ("status", "remark"), [(404, "This deployment does not count executions"), (503, "The counts could not be loaded")]
+)
+def test_without_counts_the_chart_shows_the_loaded_executions(
+    opened: Open, page: Page, orders: str, status: int, remark: str
+) -> None:
+    page.route("**/stats?*", lambda route: route.fulfill(status=status, json={"error": {"code": "x", "message": "y"}}))
+    opened(orders)
+    expect(page.get_by_text(remark)).to_be_visible()
+    expect(page.locator(".described")).to_have_text("48 succeeded, 2 failed")
+    assert bars(page).count() <= 60
+
+
+def test_executions_that_are_not_counted_yet_are_in_the_chart(
+    opened: Open, stack: Stack, page: Page, webhook_id: str
+) -> None:
+    page.route("**/stats?*", lambda route: route.fulfill(json={"intervals": [], "total": {}}))
     first = datetime.now(UTC).replace(microsecond=0) - timedelta(days=3)
     broken = range(20, 24)
     stack.seed(
         webhook_id,
         ({"result": 503 if number in broken else 200, "at": first + timedelta(hours=number)} for number in range(45)),
     )
-    page = opened(webhook_id)
-    bars = page.locator(".bars > span")
-    expect(bars).to_have_count(45)
-    failing = [number for number, bar in enumerate(bars.all()) if bar.locator(".failed").is_visible()]
-    assert failing == list(broken)
-    expect(bars.nth(20)).to_have_attribute("title", re.compile(r":00 .*:00 .*: 0 succeeded, 1 failed$"))
+    opened(webhook_id)
+    expect(page.locator(".described")).to_have_text("41 succeeded, 4 failed")
+    failing = page.locator(".bars button:has(.failed:not([hidden]))")
+    assert failing.count() in (2, 3)
     colours = "bar => [...bar.children].map(part => getComputedStyle(part).backgroundColor)"
-    assert len(set(bars.nth(20).evaluate(colours))) == 2
-    expect(page.get_by_text("41 succeeded, 4 failed")).to_be_visible()
-    expect(page.get_by_role("img", name=re.compile("failures, 1 at .*; 1 at "))).to_be_visible()
+    assert len(set(failing.first.evaluate(colours))) == 3
+    expect(page.get_by_role("toolbar", name=re.compile("failures, .* at .*; .* at "))).to_be_visible()
     page.get_by_role("radio", name="Succeeded").check(force=True)
-    expect(page.get_by_role("img", name="no failures")).to_be_visible()
+    expect(page.get_by_role("toolbar", name="no failures")).to_be_visible()
 
 
 def expect_after_updates(shown: Locator, count: int) -> None:
