@@ -6,17 +6,12 @@ The calls are generated from it: those it allows and those it does not.
 from typing import Any
 
 import pytest
-import schemathesis
-import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
-from schemathesis.checks import CHECKS
 
-from tests import template
 from tests.deployment import Deployment
+from tests.openapi import DOCUMENT
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((template.ROOT / "docs/openapi.yaml").read_text())
 CHECKED = [
     "not_a_server_error",
     "status_code_conformance",
@@ -27,18 +22,28 @@ CHECKED = [
 ]
 """Without `positive_data_acceptance`: no schema can express a valid cursor, the stored version or a past time."""
 
-schema = schemathesis.openapi.from_dict(DOCUMENT)
 PATHS: dict[str, dict[str, Any]] = DOCUMENT["paths"]
 METHODS = ("get", "put", "post", "delete")
 OPERATIONS = [f"{method.upper()} {path}" for path, methods in PATHS.items() for method in METHODS if method in methods]
 
 
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    """Return the API's schema. The import takes a second, which only the process that runs this file needs."""
+    import schemathesis
+
+    return schemathesis.openapi.from_dict(DOCUMENT)
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_any_call_gets_a_documented_response(name: str, deployment: Deployment) -> None:
+def test_any_call_gets_a_documented_response(name: str, schema: Any, deployment: Deployment) -> None:
     """Call the API with generated requests.
 
     schemathesis' own `parametrize` gives all operations one ID, so that xdist would run only one of them.
     """
+    from schemathesis import GenerationMode
+    from schemathesis.checks import CHECKS
+
     method, path = name.split(" ")
     operation = schema[path][method]
 
@@ -51,7 +56,7 @@ def test_any_call_gets_a_documented_response(name: str, deployment: Deployment) 
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def call(case: Case[Any]) -> None:
+    def call(case: Any) -> None:
         checks: Any = CHECKS.get_by_names(CHECKED)
         case.call_and_validate(
             base_url=deployment.outputs["ApiUrl"],
