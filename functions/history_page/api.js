@@ -52,8 +52,13 @@ export class Api {
 		this.#given();
 	}
 
+	/** Whether there is a token, or one is expected. */
+	get hasToken() {
+		return Boolean(this.token || this.renewToken || this.isPromised);
+	}
+
 	get isReady() {
-		return Boolean((this.token || this.renewToken || this.isPromised) && this.webhook);
+		return this.hasToken && Boolean(this.webhook);
 	}
 
 	/** Decides only what the page offers: the API checks the token. */

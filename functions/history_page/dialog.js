@@ -9,6 +9,8 @@ export class DetailsDialog {
 	name = "";
 	/** @type {string | undefined} */
 	scope;
+	/** The query of what is shown. */
+	query = "";
 	viewing = new AbortController();
 	panel = h("div.panel", { hidden: true });
 	element = h("dialog", {
@@ -66,7 +68,7 @@ export class DetailsDialog {
 		this.render(createSkeleton(5));
 		this.viewed(id);
 		try {
-			const found = await this.api.request("GET", this.at(id), signal);
+			const found = await this.api.request("GET", this.at(id) + this.query, signal);
 			if (!signal.aborted) this.show(found);
 		} catch (error) {
 			if (signal.aborted) return;

@@ -1,30 +1,19 @@
 /** The list of a webhook's executions. */
 
-import { createBlock } from "./body.js";
+import { escapePath, MANAGE } from "./api.js";
 import { Chart } from "./chart.js";
 import { parseTime } from "./clock.js";
-import { announce, createButton, createSwitch, fill, h, isolate } from "./elements.js";
+import { announce, createButton, createSkeleton, createSwitch, fill, h, isolate } from "./elements.js";
 import { createRow, createTable } from "./execution-row.js";
 import { areEqual, buildQuery, EMPTY_FILTER, isEmpty, isSearch, matchesFilter } from "./filter.js";
 import { FilterForm } from "./filter-form.js";
 import { createNotice } from "./notices.js";
 import { PagedList } from "./paged-list.js";
-import { quoteForShell } from "./shell.js";
 
 const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES, MAX_EMPTY_PAGES] = [50, 200, 5, 5];
 // an execution is logged when it ends, at most this long after its start
 const LATEST_LOG_MS = 35_000;
 const LIVE_UPDATE_MS = 3_000;
-
-function createFirstMessageNotice(locale, webhook) {
-	const url = "https://example.com/webhooks";
-	const message = { webhook_id: webhook, url, event_type: "order.created", payload: { order: 1042 } };
-	const group = `--message-group-id ${quoteForShell(webhook)}`;
-	const body = `--message-body ${quoteForShell(JSON.stringify(message, null, 2))}`;
-	const command = `aws sqs send-message --queue-url "$QUEUE_URL" ${group} \\\n  ${body}`;
-	const block = createBlock(locale, locale.text("executions.empty.command"), { content: command }, command);
-	return createNotice([locale.text("executions.empty.title"), locale.text("executions.empty.text")], block);
-}
 
 export class ExecutionList extends PagedList {
 	name = "executions";
@@ -121,7 +110,7 @@ export class ExecutionList extends PagedList {
 		if (this.api.isReady) return super.load();
 		this.stop();
 		this.offerMore();
-		this.showState(this.#createNotice(this.api.webhook ? "token.missing" : "webhook.missing"));
+		this.showState(this.#createNotice(this.api.hasToken ? "webhook.missing" : "token.missing"));
 	}
 
 	/** Skips empty pages: a filtered page may be empty although more follow. The viewer continues a long search. */
@@ -233,13 +222,30 @@ export class ExecutionList extends PagedList {
 	}
 
 	#createNothingNotice() {
-		if (isEmpty(this.#filter)) return createFirstMessageNotice(this.locale, this.api.webhook);
+		if (isEmpty(this.#filter)) return this.#createEmptyNotice();
 		if (this.#isSearching) {
 			const texts = ["title", "text"].map((part) => this.text(`executions.noMatchYet.${part}`, this.#describeSearch()));
 			return createNotice(texts);
 		}
 		const key = this.#filter.message ? "executions.noMessage" : "executions.noMatch";
 		return this.#createNotice(key, createButton(this.text("executions.showAll"), this.#showAll));
+	}
+
+	/** Those who manage the webhook may send it a test. */
+	#createEmptyNotice() {
+		const test = () => createButton(this.text("test.send"), () => this.#sendTest());
+		return this.#createNotice("executions.empty", this.api.allows(MANAGE) ? test() : []);
+	}
+
+	async #sendTest() {
+		const { signal } = this.loading;
+		this.showState(createSkeleton(1));
+		try {
+			await this.api.request("POST", escapePath`/webhooks/${this.api.webhook}/test`, signal, {});
+			if (!signal.aborted) await this.load();
+		} catch (error) {
+			if (!signal.aborted) this.showProblem(error, () => this.load());
+		}
 	}
 
 	announceCount(count) {

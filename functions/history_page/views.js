@@ -45,8 +45,10 @@ export class Views {
 
 	/** Shows a state, and loads only what is not loaded. */
 	show(state, refreshes) {
-		this.#tabs.hidden = !["webhooks:read", MANAGE].some((scope) => this.#api.allows(scope));
-		const isHistory = this.#tabs.hidden || state.view !== "webhooks";
+		const mayList = ["webhooks:read", MANAGE].some((scope) => this.#api.allows(scope));
+		this.#tabs.hidden = !mayList || !this.#api.webhook;
+		// without a webhook, the list is where one is chosen
+		const isHistory = !mayList || (Boolean(this.#api.webhook) && state.view !== "webhooks");
 		const execution = isHistory && this.#api.isReady ? state.execution : "";
 		const edit = !isHistory && this.#api.allows(MANAGE) ? state.edit : "";
 		this.#state = { ...state, view: isHistory ? "" : "webhooks", execution, edit };

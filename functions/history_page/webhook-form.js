@@ -1,50 +1,74 @@
-/** The fields of a webhook. */
+/** The form of a webhook's settings. */
 
-import { formatHeaders } from "./body.js";
-import { h, NO_AUTOCOMPLETE } from "./elements.js";
+import { createSwitch, h } from "./elements.js";
+import { Invalid } from "./invalid.js";
+import { addShowButton, createField, listFields } from "./webhook-fields.js";
 
-const orEmpty = (text) => text ?? "";
-export const orNull = (text) => text.trim() || null;
-const splitWords = (text) => text.match(/\S+/g) ?? [];
+export class WebhookForm {
+	element;
 
-function parseHeaders(text) {
-	const lines = text.split("\n").filter((line) => line.trim());
-	const pairs = lines.map((line) => line.split(/:(.*)/)).map(([name, value = ""]) => [name.trim(), value.trim()]);
-	return Object.fromEntries(pairs);
-}
+	#locale;
+	#webhook;
+	#fields;
+	/** @type {Map<string, any>} by the field's name */
+	#boxes = new Map();
+	#enabled;
 
-const formatDelays = (delays) => (delays ? delays.join(" ") || "none" : "");
-const parseDelays = (text) => (text === "none" ? [] : text ? splitWords(text).map(Number) : null);
+	/**
+	 * @param {any} locale
+	 * @param {any} webhook as the API returned it, or null for a new one
+	 * @param {any} preview shown below the transformation
+	 * @param {{save: () => void, change: (event: Event) => void}} listeners
+	 */
+	constructor(locale, webhook, preview, { save, change }) {
+		this.#locale = locale;
+		this.#webhook = webhook;
+		this.#fields = listFields(!webhook);
+		for (const { name, format, attributes, hint, create } of this.#fields) {
+			const value = format(webhook?.[name]);
+			this.#boxes.set(name, create?.(locale, value) ?? createField(locale, name, value, attributes, hint));
+		}
+		this.#enabled = createSwitch({ name: "enabled", checked: webhook?.enabled });
+		this.element = h("form.edits", { "aria-label": locale.text("webhook"), novalidate: true, submit: save, input: change },
+			[...this.#boxes.values()],
+			preview,
+			h("label.live", this.#enabled, locale.text("form.enabled")),
+			h("button.primary", locale.text("form.save")),
+		);
+	}
 
-/** Each field's formatter, parser and attributes; a placeholder is a key of the dictionary or an example. */
-/** @type {Record<string, [(value: any) => any, (text: string) => any, object?]>} */
-export const FIELDS = {
-	name: [orEmpty, String],
-	url: [orEmpty, String],
-	headers: [formatHeaders, parseHeaders, { rows: 3, placeholder: "X-Shop: berlin" }],
-	event_types: [(types = []) => types.join(" "), splitWords, { placeholder: "form.allTypes" }],
-	topic: [orEmpty, orNull],
-	timeout_seconds: [(seconds = 15) => seconds, Number],
-	retry_schedule: [formatDelays, parseDelays, { placeholder: "form.default" }],
-	transformation: [orEmpty, orNull, { rows: 4, placeholder: '{"text": payload.order}' }],
-};
-export const ID_ATTRIBUTES = {
-	required: true,
-	pattern: "(?!\\.\\.?$)[A-Za-z0-9_.\\-]{1,128}",
-};
+	focus() {
+		this.element.elements[0].focus();
+	}
 
-/**
- * @param {any} locale
- * @param {string} name
- * @param {any} value
- * @param {any} [attributes] with `rows` it is a text area
- */
-export function createField(locale, name, value, attributes = {}) {
-	const { placeholder, ...more } = attributes;
-	const [id, wrong] = [`box-${name}`, `wrong-${name}`];
-	const kind = more.rows ? "textarea" : "input";
-	const hint = { placeholder: placeholder && locale.text(placeholder), "aria-describedby": wrong };
-	const made = h(kind, { id, name, ...hint, ...NO_AUTOCOMPLETE, ...more });
-	made.value = value;
-	return h("div", h("label", { for: id }, locale.text(`form.${name}`)), made, h("p.wrong", { id: wrong }));
+	/** The text of a field, as its parser reads it. */
+	readText(name) {
+		const box = this.#boxes.get(name);
+		return box.readText?.() ?? this.element.elements[name].value;
+	}
+
+	/** Offers to show masked headers. */
+	offerHeaders(load, shown) {
+		addShowButton(this.#locale, this.#boxes.get("headers"), load, shown);
+	}
+
+	/**
+	 * The webhook to save, and what is wrong, by field. A wrong text stays a text, which the API rejects where it
+	 * expects another type.
+	 *
+	 * @returns {{ fields: Record<string, any>, wrong: Map<string, string> }}
+	 */
+	read() {
+		/** @type {Record<string, any>} */
+		const fields = { ...this.#webhook, enabled: this.#enabled.checked };
+		/** @type {Map<string, string>} */
+		const wrong = new Map();
+		for (const { name, parse } of this.#fields) {
+			const text = this.readText(name);
+			const value = parse(text);
+			if (value instanceof Invalid) wrong.set(name, value.describe(this.#locale));
+			fields[name] = value instanceof Invalid ? text : value;
+		}
+		return { fields, wrong };
+	}
 }

@@ -2,11 +2,15 @@
 
 import { MANAGE } from "./api.js";
 import { formatCounts } from "./chart.js";
-import { createButton, fill, h } from "./elements.js";
+import { announce, createButton, createRemark, fill, h, NO_AUTOCOMPLETE } from "./elements.js";
 import { createNotice } from "./notices.js";
 import { PagedList } from "./paged-list.js";
 import { describeResult } from "./result.js";
 import { createDisabledRemark, WebhookDialog } from "./webhook-dialog.js";
+
+/** Of a search: the pages it reads until the viewer continues it, their size, and how many matches are enough. */
+const [MAX_SEARCHED_PAGES, SEARCHED_PAGE_SIZE, ENOUGH_MATCHES] = [5, 100, 25];
+const SEARCH_DELAY_MS = 300;
 
 const createWebhookFacts = (locale, { webhook_id: id, url, event_types: types }) =>
 	[id, url, types.join(" ") || locale.text("webhook.allTypes")].map((text) => h("bdi.id", text));
@@ -33,16 +37,29 @@ export class WebhookList extends PagedList {
 	#edited;
 	#isStarted = false;
 	#seen = true;
+	/** In lower case. */
+	#searched = "";
+	/** How far a search has come. */
+	#progress = { searched: 0, last: "" };
+	#soon;
 	#head = h("div.head");
+	#hint = createRemark(this.text("webhooks.choose"));
+	#search = h("input", {
+		type: "search", name: "search", placeholder: this.text("webhooks.search.hint"), ...NO_AUTOCOMPLETE,
+	});
+	#form = h("form.filter", { role: "search", input: () => this.#searchSoon(), submit: () => this.#searchNow() },
+		h("label.field", this.text("webhooks.search"), this.#search),
+	);
 	#list = h("ul");
 
 	constructor(locale, api, openHistory) {
 		super(locale, api, openHistory);
-		this.build(this.#head, this.#list, this.dialog.element);
+		this.build(this.#head, this.#hint, this.#form, this.#list, this.dialog.element);
 	}
 
 	/** Shows the webhooks, and loads only what is not loaded, unless it is to refresh. */
 	update(refreshes) {
+		this.#hint.hidden = Boolean(this.api.webhook);
 		if (this.#isStarted && !refreshes) return this.resume();
 		this.start();
 	}
@@ -64,31 +81,84 @@ export class WebhookList extends PagedList {
 		this.load();
 	}
 
+	stop() {
+		super.stop();
+		clearTimeout(this.#soon);
+	}
+
 	load() {
 		fill(this.#list);
+		this.#progress = { searched: 0, last: "" };
 		return super.load();
 	}
 
-	/** Includes webhooks that are not registered, unless the deployment does not count executions. */
+	#searchSoon() {
+		clearTimeout(this.#soon);
+		this.#soon = setTimeout(() => this.#searchNow(), SEARCH_DELAY_MS);
+	}
+
+	#searchNow() {
+		clearTimeout(this.#soon);
+		const searched = this.#search.value.trim().toLowerCase();
+		if (searched === this.#searched) return;
+		this.#searched = searched;
+		this.load();
+	}
+
+	#matches = ({ webhook_id: id, name, url }) =>
+		[id, name, url].some((text) => text?.toLowerCase().includes(this.#searched));
+
+	/** A search continues over pages without matches. */
 	async loadOlder(signal) {
-		const query = { ...(this.#seen && { seen: "true" }), ...(this.cursor && { cursor: this.cursor }) };
+		if (!this.#searched) return this.#loadPage(this.cursor, signal);
+		const found = [];
+		let [cursor, { searched, last }] = [this.cursor, this.#progress];
+		for (let pages = 1; ; pages++) {
+			const page = await this.#loadPage(cursor, signal, { limit: String(SEARCHED_PAGE_SIZE) });
+			cursor = page.next_cursor;
+			found.push(...page.webhooks.filter(this.#matches));
+			searched += page.webhooks.length;
+			last = page.webhooks.at(-1)?.webhook_id ?? last;
+			if (!cursor || found.length >= ENOUGH_MATCHES || pages === MAX_SEARCHED_PAGES) break;
+			announce(this.said, this.text("webhooks.searching", { searched, last }));
+		}
+		if (!signal.aborted) this.#progress = { searched, last };
+		return { webhooks: found, next_cursor: cursor };
+	}
+
+	/** Includes webhooks that are not registered, unless the deployment does not count executions. */
+	async #loadPage(cursor, signal, more = {}) {
+		const query = { ...(this.#seen && { seen: "true" }), ...more, ...(cursor && { cursor }) };
 		try {
 			return await this.api.request("GET", `/webhooks?${new URLSearchParams(query)}`, signal);
 		} catch (error) {
 			if (error.status !== 404 || !this.#seen) throw error;
 			this.#seen = false;
-			return this.loadOlder(signal);
+			return this.#loadPage(cursor, signal, more);
 		}
 	}
 
 	show({ webhooks, next_cursor: cursor }) {
 		this.cursor = cursor;
-		this.offerMore(cursor);
+		this.offerMore(cursor, this.#searched ? this.text("webhooks.continue") : undefined);
 		this.#list.append(...webhooks.map((webhook) => this.#createRow(webhook)));
 		const { length } = this.#list.children;
-		const createEmptyNotice = () => createNotice([this.text("webhooks.empty.title"), this.text("webhooks.empty.text")]);
-		this.showState(length ? [] : createEmptyNotice());
+		this.showState(length ? [] : this.#createEmptyNotice());
 		this.announceCount(length);
+	}
+
+	announceCount(count) {
+		if (!this.#searched) return super.announceCount(count);
+		const key = this.cursor ? "webhooks.found.more" : "webhooks.found";
+		announce(this.said, this.text(key, { count, ...this.#progress }));
+	}
+
+	#createEmptyNotice() {
+		const describe = (key, values) => [this.text(`${key}.title`, values), this.text(`${key}.text`, values)];
+		if (this.#searched)
+			return createNotice(describe(this.cursor ? "webhooks.noMatchYet" : "webhooks.noMatch", this.#progress));
+		const text = this.api.allows(MANAGE) ? "webhooks.empty.text" : "webhooks.empty.reader";
+		return createNotice([this.text("webhooks.empty.title"), this.text(text)]);
 	}
 
 	#createRow(webhook) {

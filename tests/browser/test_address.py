@@ -226,12 +226,14 @@ def test_without_routing_properties_and_events_serve(host: Page, stack: Stack, o
     assert told(host) == []
     host.get_by_role("radio", name="Failed").check(force=True)
     host.get_by_role("radio", name="Webhooks").check(force=True)
+    host.get_by_role("searchbox", name="Search").fill(orders)
     host.get_by_role("button", name=f"Open history of {orders}", exact=True).click()
     expect(host.locator(ROWS)).to_have_count(50)
     names = [name for name, _ in told(host)]
     assert names == ["filter-changed", "view-changed", "view-changed", "filter-changed"]
     other = host.get_by_role("button", name=re.compile("^Open history of (?!" + re.escape(orders) + ")")).first
     host.get_by_role("radio", name="Webhooks").check(force=True)
+    host.get_by_role("searchbox", name="Search").fill("")
     other.click()
     expect(host.get_by_role("radio", name="History")).to_be_checked()
     assert [name for name, _ in told(host)] == ["view-changed", "webhook-selected", "view-changed"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import Open, Stack, url_of
+from tests.browser.conftest import Open, Stack, register
 from tests.browser.sketch import expect_like_sketch
 from tests.receiver import Receiver
 
@@ -28,17 +28,24 @@ def test_a_skeleton_is_shown_while_loading(opened: Open, orders: str, page: Page
     expect(page.locator(".skeleton")).to_have_count(0)
 
 
-def test_an_empty_history_shows_how_to_send_a_message(
-    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str
-) -> None:
-    page = opened(webhook_id)
-    expect_heading(page, "Nothing sent yet")
-    command = page.get_by_role("group", name="Command")
-    expect(command).to_contain_text("aws sqs send-message")
-    expect(command).to_contain_text(f'"webhook_id": "{webhook_id}"')
-    stack.deliver(webhook_id, url_of(receiver, 200))
-    page.get_by_role("button", name="Refresh").click()
-    expect(page.locator("tbody tr")).to_have_count(1)
+def test_an_empty_history_speaks_to_the_viewer(opened: Open, stack: Stack, receiver: Receiver, webhook_id: str) -> None:
+    reader = stack.token(webhooks=[webhook_id], scope="executions:read executions:resend webhooks:read")
+    page = opened(webhook_id, token=reader)
+    expect_heading(page, "No webhooks sent yet")
+    expect(page.locator(".notice")).not_to_contain_text(re.compile("queue|aws|command|message", re.IGNORECASE))
+    expect(page.locator(".notice button")).to_have_count(0)
+    page.get_by_label("Webhooks").check(force=True)
+    expect(page.get_by_text("Webhooks appear here once they are set up or have sent something.")).to_be_visible()
+    page.goto("about:blank")
+    manager = stack.token(webhooks=[webhook_id], scope="executions:read webhooks:manage")
+    opened(webhook_id, token=manager)
+    page.get_by_role("button", name="Switch").click()
+    page.get_by_role("button", name="Send test").click()
+    expect(page.get_by_text("There is no such webhook.")).to_be_visible()
+    register(stack, webhook_id, receiver.url("/status/200"))
+    page.get_by_role("button", name="Try again").click()
+    page.get_by_role("button", name="Send test").click()
+    expect(page.locator("td.attempt")).to_have_text("1 · test")
 
 
 def test_an_empty_filter_result_offers_to_show_all(opened: Open, orders: str) -> None:
@@ -95,11 +102,15 @@ def test_the_list_stays_when_the_next_page_fails(opened: Open, orders: str) -> N
     expect(page.locator("tbody tr")).to_have_count(60)
 
 
-def test_a_missing_token_or_webhook_shows_what_to_add(page: Page, stack: Stack) -> None:
+def test_a_missing_token_or_webhook_points_to_the_application(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.outputs['ApiUrl']}/history")
-    expect_heading(page, "No webhook is selected")
+    expect_heading(page, "Open this page from your application")
     page.goto(f"{stack.outputs['ApiUrl']}/history?webhook=demo.orders")
-    expect_heading(page, "A token is required")
+    expect_heading(page, "Open this page from your application")
+    expect(page.locator(".notice")).not_to_contain_text(re.compile("#|token", re.IGNORECASE))
+    page.goto("about:blank")
+    page.goto(f"{stack.outputs['ApiUrl']}/history#token={stack.token()}")
+    expect_heading(page, "No webhook is selected")
 
 
 # How each state looks, and what a screen reader announces
@@ -115,11 +126,9 @@ ANNOUNCED = {
         - status: Loading executions…
     """,
     "nothing yet": """
-        - heading "Nothing sent yet" [level=3]
-        - paragraph: Put the first message on the queue to see it here.
-        - heading "Command" [level=3]
-        - button "Copy Command"
-        - group "Command": /aws sqs send-message/
+        - heading "No webhooks sent yet" [level=3]
+        - paragraph: Each webhook appears here as soon as it is sent, with its result.
+        - button "Send test"
         - status: No executions
     """,
     "nothing matches": """

@@ -255,7 +255,7 @@ def test_opening_the_history_of_each_webhook(front_end: Page, stack: Stack, webh
         front_end.get_by_role("radio", name="Webhooks").check(force=True)
         front_end.get_by_role("button", name=f"Open history of {opened}", exact=True).click()
         expect(front_end.get_by_role("heading", name=opened, exact=True)).to_be_visible()
-        expect(front_end.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
+        expect(front_end.get_by_role("heading", name="No webhooks sent yet")).to_be_visible()
 
 
 def test_renewing_an_expired_token(front_end: Page, stack: Stack, orders: str) -> None:
@@ -270,7 +270,7 @@ def test_renewing_an_expired_token(front_end: Page, stack: Stack, orders: str) -
 
 def test_fetching_a_missing_token(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, orders)
-    expect(front_end.get_by_role("heading", name="A token is required")).to_be_visible()
+    expect(front_end.get_by_role("heading", name="Open this page from your application")).to_be_visible()
     front_end.evaluate("token => { document.querySelector('webhook-history').renewToken = () => token }", stack.token())
     expect(front_end.locator("tbody tr")).to_have_count(50)
 
@@ -287,6 +287,6 @@ def test_a_failed_renewal_is_an_expired_token(front_end: Page, stack: Stack, ord
 
 def test_changing_the_webhook_attribute(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, "page.nobody", stack.token())
-    expect(front_end.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
+    expect(front_end.get_by_role("heading", name="No webhooks sent yet")).to_be_visible()
     front_end.evaluate("id => document.querySelector('webhook-history').setAttribute('webhook', id)", orders)
     expect(front_end.locator("tbody tr")).to_have_count(50)

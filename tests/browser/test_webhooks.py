@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlparse
 
 import pytest
 import requests
@@ -46,10 +47,10 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
     expect(dialog.get_by_label("ID", exact=True)).to_be_focused()
     dialog.get_by_label("ID", exact=True).fill(webhook_id)
     dialog.get_by_label("Name").fill("Send orders to warehouse")
-    dialog.get_by_label("Headers").fill("X-Shop: berlin\nX-Time: 10:30")
+    dialog.get_by_label("Headers", exact=True).fill("X-Shop: berlin\nX-Time: 10:30")
     press(dialog, "Save")
     expect(dialog.get_by_label("URL")).to_be_focused()
-    expect(dialog.get_by_label("URL")).to_have_accessible_description(re.compile("^Url must be a string"))
+    expect(dialog.get_by_label("URL")).to_have_accessible_description("Enter a value.")
     dialog.get_by_label("URL").fill("https://shop\u200b.example/")
     press(dialog, "Save")
     expect(dialog.get_by_label("URL")).to_have_accessible_description(
@@ -62,7 +63,7 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
     expect(dialog.get_by_label("URL")).to_have_value(receiver.url(f"/sequence/{webhook_id}", codes="200"))
     dialog.get_by_label("Sample payload").fill('{"order": 7}')
     press(dialog, "Send test")
-    expect(dialog.get_by_role("group", name="Headers", exact=True)).to_contain_text("X-Time: 10:30")
+    expect(dialog.get_by_role("group", name="Request Headers")).to_contain_text("X-Time: 10:30")
     expect(dialog.get_by_role("group", name="Request Body")).to_have_text('{\n  "order": 7\n}')
     expect(dialog.locator(".facts .badge")).to_have_text("200")
     assert [request.body for request in receiver.received(f"/sequence/{webhook_id}")] == [b'{"order":7}']
@@ -91,7 +92,7 @@ def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_
     register(stack, webhook_id, "https://example.com/", **fields)
     page = opened(webhook_id, token=token, view="webhooks", edit=webhook_id)
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_label("Retry delays in seconds")).to_have_value("5 300")
+    expect(dialog.get_by_label("Retry delays")).to_have_value("5 s, 5 min")
     press(dialog, "Save")
     expect_message(dialog, re.compile("^Saved"))
     saved = call(stack, "GET", webhook_id)
@@ -121,7 +122,8 @@ def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_
     dialog = edit(page)
     wrong = {
         "URL": ("ftp://shop.example/", "^Url: "),
-        "Headers": ("Host: shop.example", "^Header Host is not allowed"),
+        "Sensitive headers": ("X-Shop: x", "^Sensitive_headers must hold header names"),
+        "Event types": ("order.paid or*", "^Event_types: each must be"),
         "Timeout in seconds": ("99", "^Timeout_seconds must be"),
         "Topic": ("a b", "^Topic must be"),
     }
@@ -131,9 +133,19 @@ def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_
     expect(dialog.get_by_label("URL")).to_be_focused()
     for label, (_, said) in wrong.items():
         expect(dialog.get_by_label(label)).to_have_accessible_description(re.compile(said))
+        expect(dialog.get_by_label(label)).to_have_attribute("aria-invalid", "true")
     expect(dialog.get_by_label("Name")).to_have_accessible_description("")
-    for label, right in (("URL", "https://example.com/"), ("Headers", ""), ("Timeout in seconds", "9"), ("Topic", "")):
-        dialog.get_by_label(label).fill(right)
+    dialog.get_by_label("Headers", exact=True).fill("X-Shop: a\nno colon\n\n: no name\nX-Shop: b")
+    press(dialog, "Save")
+    expect(dialog.get_by_label("Headers", exact=True)).to_have_accessible_description(
+        "Line 2, “no colon”, is not “Name: value”. Line 4, “: no name”, is not “Name: value”. "
+        "Line 5 repeats the header X-Shop. One per line, as Name: value."
+    )
+    expect(dialog.get_by_label("Topic")).to_have_attribute("aria-invalid", "true")
+    expect(dialog.get_by_role("status").first).to_have_text("6 fields need a correction.")
+    right = {"URL": "https://example.com/", "Timeout in seconds": "9"}
+    for label in (*wrong, "Headers"):
+        dialog.get_by_label(label, exact=True).fill(right.get(label, ""))
     elsewhere = {"code": "invalid_request", "message": "one; two", "field": "name"}
     errors = [{"field": "name", "message": "whatever it says"}, {"field": "colour", "message": "unknown field colour"}]
     refusal = {"error": {**elsewhere, "errors": errors}}
@@ -147,18 +159,125 @@ def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_
     expect(dialog.get_by_label("Name")).to_have_accessible_description("")
 
 
-def test_retry_delays_may_be_none_or_the_default(
+def test_retry_schedules_have_presets_in_words(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, "https://example.com/", retry_schedule=[5])
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
-    for typed, kept in (("none", []), ("", None)):
-        dialog.get_by_label("Retry delays in seconds").fill(typed)
+    retries, delays = dialog.get_by_label("Retries"), dialog.get_by_label("Retry delays")
+    expect(retries).to_have_value("custom")
+    standard, fast = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400], [5, 30, 120, 600, 1800]
+    for chosen, kept, said in (
+        ("None", [], "A failed webhook is not sent again automatically."),
+        ("Default", None, "The schedule that applies to all webhooks without their own."),
+        ("Standard: 9 retries over 3 days", standard, "Retries after 5 seconds, 5 minutes, 30 minutes,"),
+        ("Fast: 5 retries over 43 minutes", fast, "Retries after 5 seconds, 30 seconds, 2 minutes,"),
+    ):
+        retries.select_option(chosen)
+        expect(retries).to_have_accessible_description(re.compile(f"^{re.escape(said)}"))
+        expect(delays).to_be_hidden()
         with page.expect_response(lambda response: response.request.method == "PUT"):
             press(dialog, "Save")
         expect_message(dialog, re.compile("^Saved"))
-        expect(dialog.get_by_label("Retry delays in seconds")).to_have_value(typed)
+        expect(retries.locator("option:checked")).to_have_text(chosen)
         assert call(stack, "GET", webhook_id).get("retry_schedule") == kept
+    retries.select_option("Custom")
+    for typed, said in (
+        ("5, soon", "“soon” is not a delay of 1 second to 24 hours, such as 30 s, 5 min or 2 h."),
+        ("2 d", "“2 d” is not a delay of 1 second to 24 hours, such as 30 s, 5 min or 2 h."),
+        ("5 -3", "“-3” is not a delay of 1 second to 24 hours, such as 30 s, 5 min or 2 h."),
+        (" ", "Enter a value."),
+        ("1 " * 21, "At most 20 delays."),
+    ):
+        delays.fill(typed)
+        press(dialog, "Save")
+        expect(delays).to_have_accessible_description(said)
+        expect(delays).to_be_focused()
+    delays.fill("5 90s, 10 min 2h")
+    press(dialog, "Save")
+    expect_message(dialog, re.compile("^Saved"))
+    expect(delays).to_have_value("5 s, 90 s, 10 min, 2 h")
+    assert call(stack, "GET", webhook_id)["retry_schedule"] == [5, 90, 600, 7200]
+
+
+def test_a_new_webhook_shows_all_errors_at_once_and_previews_before_it_is_saved(
+    opened: Open, stack: Stack, webhook_id: str, token: str
+) -> None:
+    page = opened(webhook_id, token=token, view="webhooks")
+    page.get_by_role("button", name="Add webhook").click()
+    dialog = page.get_by_role("dialog", name="New webhook")
+    identifier = dialog.get_by_label("ID", exact=True)
+    expect(identifier).to_be_focused()
+    dialog.get_by_label("Headers", exact=True).fill("nonsense")
+    dialog.get_by_label("Transformation").fill('{"number": payload.order}')
+    expect(dialog.get_by_text("Enter a valid ID to preview the transformation.")).to_be_visible()
+    press(dialog, "Save")
+    expect(identifier).to_be_focused()
+    expect(identifier).to_have_accessible_description("Enter a value.")
+    expect(dialog.get_by_label("URL")).to_have_accessible_description("Enter a value.")
+    expect(dialog.get_by_label("Headers", exact=True)).to_have_accessible_description(re.compile("^Line 1, “nonsense”"))
+    identifier.fill(webhook_id)
+    dialog.get_by_label("Sample payload").fill('{"order": 12345678901234567890}')
+    preview = dialog.get_by_role("group", name="Transformed payload")
+    expect(preview).to_have_text('{\n  "number": 12345678901234567890\n}')
+    expect(dialog.get_by_role("button", name="Send test")).to_have_count(0)
+    expect_accessible_form(page)
+    dialog.get_by_label("Headers", exact=True).fill("")
+    dialog.get_by_label("URL").fill("https://example.com/")
+    press(dialog, "Save")
+    expect(page.get_by_role("dialog").locator(".panel code")).to_have_text(re.compile("^whsec_"))
+    expect(page.get_by_role("dialog").get_by_label("Sample payload")).to_have_value('{"order": 12345678901234567890}')
+    assert call(stack, "GET", webhook_id)["transformation"] == '{"number": payload.order}'
+
+
+def expect_accessible_form(page: Page) -> None:
+    """Assert that the dialog fits on a phone."""
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.get_by_role("dialog").evaluate("it => it.scrollWidth <= it.clientWidth")
+    page.set_viewport_size({"width": 1100, "height": 800})
+
+
+def test_stored_credentials_are_masked_until_asked_for(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    headers = {"Authorization": "Bearer s3cr3t", "X-Shop": "berlin", "X-Own": "s3cr3t too"}
+    register(stack, webhook_id, "https://example.com/", headers=headers, sensitive_headers=["X-Own"])
+    with page.expect_response(re.compile(f"/webhooks/{webhook_id}\\?masked=true$")) as response:
+        dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    assert "s3cr3t" not in response.value.text()
+    shown = dialog.get_by_label("Headers", exact=True)
+    expect(shown).to_have_value("Authorization: ••••\nX-Shop: berlin\nX-Own: ••••\n")
+    expect(dialog.get_by_label("Sensitive headers")).to_have_value("X-Own")
+    shown.fill("Authorization: ••••\nX-Shop: hamburg\nX-Own: changed\nX-New: 1")
+    press(dialog, "Save")
+    expect_message(dialog, re.compile("^Saved"))
+    expect(shown).to_have_value("Authorization: ••••\nX-Shop: hamburg\nX-Own: ••••\nX-New: 1\n")
+    saved = {**headers, "X-Shop": "hamburg", "X-Own": "changed", "X-New": "1"}
+    assert call(stack, "GET", webhook_id)["headers"] == saved
+    shown.fill("Authorization: ••••\nX-Own: typed")
+    press(dialog, "Show values")
+    expect(shown).to_have_value("Authorization: Bearer s3cr3t\nX-Own: typed")
+    expect(shown).to_be_focused()
+    expect(dialog.get_by_role("button", name="Show values")).to_have_count(0)
+
+
+def test_a_recent_payload_becomes_the_sample(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, receiver.url(f"/sequence/{webhook_id}", codes="200,500"))
+    page = opened(webhook_id, token=token, view="webhooks")
+    dialog = edit(page)
+    press(dialog, "Use a recent payload")
+    expect(dialog.get_by_text("No recent execution has a stored JSON payload.")).to_be_visible()
+    for number in range(2):
+        stack.deliver(webhook_id, {"payload": {"id": 12345678901234567890 + number}}, wait_for=number + 1)
+    press(dialog, "Use a recent payload")
+    expect(dialog.get_by_label("Sample payload")).to_have_value('{\n  "id": 12345678901234567891\n}')
+    expect(dialog.get_by_text(re.compile("^Payload of .*\\.$"))).to_be_visible()
+    dialog.get_by_label("Transformation").fill("payload.id")
+    expect(dialog.get_by_role("group", name="Transformed payload")).to_have_text("12345678901234567891")
+    press(dialog, "Use a recent payload")
+    expect(dialog.get_by_text("It is shown as it was sent: after the transformation.")).to_be_visible()
 
 
 def test_a_drag_out_of_the_dialog_does_not_close_it(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
@@ -237,6 +356,17 @@ def test_a_recovery_shows_its_progress(
     press(dialog, "Recover")
     expect_message(dialog, "A recovery of this webhook is running: rec_1.")
     receiver.wait_for(2, path=f"/sequence/{webhook_id}")
+    dialog.get_by_label("End time").fill(dialog.page.evaluate(local, (hour_ago.timestamp() + 1800) * 1000))
+    press(dialog, "Recover")
+    expect_message(dialog, "Recovery finished: 0 found, 0 queued.")
+    dialog.get_by_label("End time").fill("2020-01-01T00:00")
+    press(dialog, "Recover")
+    end_time = dialog.get_by_label("End time")
+    expect(end_time).to_have_accessible_description(re.compile("^Until must be later than since"))
+    dialog.get_by_label("Start time").fill("")
+    press(dialog, "Recover")
+    expect(dialog.get_by_label("Start time")).to_have_accessible_description("Enter a value.")
+    expect(dialog.get_by_label("Start time")).to_be_focused()
 
 
 def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
@@ -270,7 +400,7 @@ def test_only_allowed_views_and_buttons_are_shown(opened: Open, stack: Stack, we
     page.goto("about:blank")
     opened(webhook_id, token=stack.token(), view="webhooks")
     page.get_by_role("button", name="Switch").click()
-    expect(page.get_by_role("heading", name="Nothing sent yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No webhooks sent yet")).to_be_visible()
     expect(page.get_by_role("radio", name="Webhooks")).to_have_count(0)
     page.goto("about:blank")
     manager = stack.token(webhooks=[webhook_id], scope="webhooks:read webhooks:manage")
@@ -293,6 +423,46 @@ def test_webhooks_load_page_by_page(opened: Open, page: Page, webhook_id: str, t
     page.get_by_role("button", name="Load more").click()
     expect(page.locator("li .name")).to_have_text(["a", "b"])
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
+
+
+def test_without_a_webhook_there_is_a_list_to_search(opened: Open, page: Page, stack: Stack) -> None:
+    names = [f"shop{number:04}.orders" for number in range(620)]
+    webhooks = [
+        {"webhook_id": name, "name": "Lager" if name == "shop0033.orders" else "", "url": f"https://{name}.example/",
+         "event_types": [], "enabled": True, "registered": True}
+        for name in names
+    ]  # fmt: skip
+
+    def answer(route: Route) -> None:
+        query = parse_qs(urlparse(route.request.url).query)
+        limit, start = int(query.get("limit", ["50"])[0]), int(query.get("cursor", ["0"])[0])
+        end = start + limit
+        route.fulfill(json={"webhooks": webhooks[start:end], "next_cursor": str(end) if end < len(names) else None})
+
+    page.route(re.compile(r"/webhooks\?"), answer)
+    page.goto(f"{stack.outputs['ApiUrl']}/history#token={stack.token(scope='executions:read webhooks:read')}")
+    expect(page.get_by_role("heading", name="Webhooks")).to_be_visible()
+    expect(page.get_by_role("radio", name="History")).to_have_count(0)
+    expect(page.get_by_role("button", name="Add webhook")).to_have_count(0)
+    expect(page.get_by_role("listitem")).to_have_count(50)
+    search, status = page.get_by_role("searchbox", name="Search"), page.get_by_role("status")
+    for typed, found in (("LAGER", "shop0033.orders"), ("p0499", "shop0499.orders"), ("//shop0034", "shop0034.orders")):
+        search.fill(typed)
+        expect(page.locator("li .id").first).to_have_text(found)
+        expect(page.get_by_role("listitem")).to_have_count(1)
+        expect(status).to_have_text("Matches: 1. Webhooks searched: 500, up to shop0499.orders.")
+    search.fill("shop0619")
+    expect(page.get_by_role("heading", name="No match up to shop0499.orders")).to_be_visible()
+    page.get_by_role("button", name="Continue searching").click()
+    expect(page.get_by_role("listitem")).to_have_count(1)
+    expect(status).to_have_text("Matches: 1. Webhooks searched: 620.")
+    search.fill("nobody")
+    page.get_by_role("button", name="Continue searching").click()
+    expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
+    search.fill("shop0033")
+    page.get_by_role("button", name="Open history of Lager").click()
+    expect(page.get_by_role("heading", name="shop0033.orders")).to_be_visible()
+    expect(page.get_by_role("radio", name="History")).to_be_focused()
 
 
 def wait_until_counted(stack: Stack, token: str, **counts: int) -> None:
@@ -439,6 +609,11 @@ def test_no_axe_violations_and_no_sideways_scrolling(
     page.goto(stack.page_url(webhook_id, token, view="webhooks"))
     expect(page.get_by_role("listitem")).to_be_visible()
     expect_accessible(page)
-    expect(edit(page).get_by_role("group", name="Transformed payload")).to_be_visible()
+    dialog = edit(page)
+    expect(dialog.get_by_role("group", name="Transformed payload")).to_be_visible()
+    dialog.get_by_label("Retries").select_option("Custom")
+    dialog.get_by_label("Headers", exact=True).fill("nonsense" * 30)
+    press(dialog, "Save")
+    expect(dialog.get_by_label("Retry delays")).to_have_accessible_description("Enter a value.")
     expect_accessible(page)
     page.close()
