@@ -13,6 +13,7 @@ from hooklog.messages.fields import read_url
 from hooklog.webhooks.patterns import get_prefix, is_pattern
 
 _MAX_COUNT: Final = 1_000_000
+_MAX_DIGITS: Final = 5
 
 
 def parse_header(text: str) -> tuple[str, str]:
@@ -27,6 +28,13 @@ def parse_seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+
+
+def parse_hours(text: str) -> int:
+    """Parse a whole number of hours, from 0. The API checks the limit."""
+    if not (text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of hours")
+    return int(text)
 
 
 def parse_count(text: str) -> int:

@@ -4,7 +4,7 @@ import argparse
 
 from cli.command_group import CommandGroup
 from cli.history_options import add_confirmation, add_webhook
-from cli.option_types import parse_header, parse_pattern, parse_retry_schedule, parse_seconds
+from cli.option_types import parse_header, parse_hours, parse_pattern, parse_retry_schedule, parse_seconds
 
 
 def add_webhooks_commands(commands: CommandGroup) -> None:
@@ -12,9 +12,9 @@ def add_webhooks_commands(commands: CommandGroup) -> None:
     _add_get_options(commands.add("get", "webhooks:get_webhook", "Show a webhook's fields"))
     _add_set_options(commands.add("set", "webhook_set:set_webhook", "Create a webhook, or change the fields given"))
     _add_test_options(commands.add("test", "webhook_test:send_test", "Send a test; exit 1 if it fails"))
-    rotate = commands.add("rotate", "webhooks:rotate_secret", "Rotate a webhook's signing secret, after asking")
-    add_webhook(rotate)
-    add_confirmation(rotate)
+    _add_rotate_options(
+        commands.add("rotate", "webhooks:rotate_secret", "Rotate a webhook's signing secret, after asking")
+    )
 
 
 def _add_list_options(command: argparse.ArgumentParser) -> None:
@@ -50,6 +50,15 @@ def _add_set_options(command: argparse.ArgumentParser) -> None:
     schedule = "seconds between attempts, such as 5,300,1800; none for no retries; default for the deployment's"
     add("--retry-schedule", metavar="SECONDS", type=parse_retry_schedule, help=schedule)
     add("--transformation", metavar="FILE", help="file with a JSONata expression, - for standard input; '' for none")
+
+
+def _add_rotate_options(command: argparse.ArgumentParser) -> None:
+    add_webhook(command)
+    own = "file with your own secret (whsec_…), - for standard input; default: a generated one"
+    command.add_argument("--secret", metavar="FILE", help=own)
+    overlap = "hours that the replaced secret also signs, 0 to 168; 0 ends all but the new one; default 24"
+    command.add_argument("--overlap-hours", type=parse_hours, default=24, metavar="HOURS", help=overlap)
+    add_confirmation(command)
 
 
 def _add_test_options(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,9 @@ from typing import Final
 
 from cli.api import Api, quote_segment
 from cli.confirm import confirm, require_answer
+from cli.failure import CliFailure, ExitCode
 from cli.history import format_outcome
+from cli.input import STDIN, read_text
 from cli.output import Column, Output, Record
 from cli.stack import Stack
 from hooklog.access.grants import Scope
@@ -45,17 +47,23 @@ def get_webhook(stack: Stack, arguments: argparse.Namespace, output: Output) -> 
 
 
 def rotate_secret(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Rotate a webhook's signing secret, and print the new one."""
+    """Rotate a webhook's signing secret, and print the new one unless it was given."""
     require_answer(arguments.yes)
-    path = f"/webhooks/{quote_segment(arguments.webhook)}/secret"
-    api = Api(stack, Scope.WEBHOOKS_MANAGE)
-    ends = api.get(path)["previous_valid_until"]
-    earlier = f" The previous secret, still valid until {ends}, ends now." if ends else ""
-    question = f"Rotate the secret of {arguments.webhook}? Both secrets sign for 24 hours.{earlier}"
-    confirm(question, arguments.yes, output)
-    rotated = api.post(path)
-    sentence = f"New secret: {rotated['secret']}. The previous one is valid until {rotated['previous_valid_until']}"
-    output.print_result(sentence, {"webhook_id": arguments.webhook, **rotated})
+    if arguments.secret == STDIN and not arguments.yes:
+        raise CliFailure(
+            "The secret comes from standard input, so the question cannot be answered: add --yes", ExitCode.USAGE
+        )
+    body = {"secret": read_text(arguments.secret).strip()} if arguments.secret else {}
+    hours, webhook = arguments.overlap_hours, arguments.webhook
+    overlap = f"The present one also signs for {hours} hours." if hours else "All others end now."
+    confirm(f"Rotate the secret of {webhook}? {overlap}", arguments.yes, output)
+    path = f"/webhooks/{quote_segment(webhook)}/secret"
+    rotated = Api(stack, Scope.WEBHOOKS_MANAGE).post(path, {**body, "overlap_hours": hours})
+    ends, secret = rotated["previous_valid_until"], rotated.pop("secret")
+    generated = {} if body else {"secret": secret}
+    shown = f"New secret: {secret}" if generated else f"{webhook} signs with the given secret"
+    sentence = f"{shown}. {f'The previous one is valid until {ends}' if ends else 'No other secret is valid'}"
+    output.print_result(sentence, {"webhook_id": webhook, **generated, **rotated})
 
 
 def describe_state(webhook: Record) -> str:

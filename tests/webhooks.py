@@ -52,8 +52,8 @@ class Api:
     def secret(self, **change: Any) -> tuple[int, dict[str, Any]]:
         return self.call("get_webhook_secret", {"webhook_id": ID}, **change)
 
-    def rotate(self, **change: Any) -> tuple[int, dict[str, Any]]:
-        return self.call("rotate_webhook_secret", {"webhook_id": ID}, **change)
+    def rotate(self, body: Any = None, **change: Any) -> tuple[int, dict[str, Any]]:
+        return self.call("rotate_webhook_secret", {"webhook_id": ID}, **{"body": body, **change})
 
 
 def check_documented(handler: str, status: int, body: dict[str, Any]) -> None:

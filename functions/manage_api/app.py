@@ -25,6 +25,7 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import ManageSettings
 from hooklog.webhooks import lists, registry
 from hooklog.webhooks.encryption import KeyEncryption
+from hooklog.webhooks.rotation import Rotation
 from hooklog.webhooks.rows import WebhookRow
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
@@ -76,8 +77,11 @@ def get_webhook_secret(request: Request) -> Mapping[str, Any]:
 
 
 def rotate_webhook_secret(request: Request) -> Mapping[str, Any]:
-    stored, key, now = registry.find(request.webhook_id), generate_key(), datetime.now(UTC)
-    keys = registry.rotate(stored, encryption.encrypt(request.webhook_id, key), now)
+    rotation = Rotation.parse(request.document if request.body else {})
+    stored, now = registry.find(request.webhook_id), datetime.now(UTC)
+    key = rotation.key or generate_key()
+    keys = rotation.apply(request.webhook_id, stored.keys, key, encryption, now)
+    registry.replace_keys(stored, keys)
     return {"secret": format_secret(key), **keys.to_response(now)}
 
 

@@ -47,6 +47,8 @@ FIELDS = {
     "payload": VALUES,
     "event_type": TEXTS | VALUES,
     "dry_run": st.booleans() | VALUES,
+    "secret": st.just("whsec_" + "A" * 32) | VALUES,
+    "overlap_hours": st.integers(0, 168) | VALUES,
 }
 BODIES = st.none() | st.text() | VALUES.map(json.dumps) | st.fixed_dictionaries({}, optional=FIELDS).map(json.dumps)
 IDS = st.sampled_from(["wh_1", "20261123T173600.123456Z-9f3a2c1d", "%2e%2e", "a%2Fb", "%00", "\ud800"]) | st.text()

@@ -159,23 +159,42 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize(("answer", "calls"), [("y\n", 2), ("yes\n", 2), ("n\n", 1), ("\n", 1), ("", 1)])
+@pytest.mark.parametrize(("answer", "calls"), [("y\n", 1), ("yes\n", 1), ("n\n", 0), ("\n", 0), ("", 0)])
 def test_rotate_asks_first(
     api: FakeApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, answer: str, calls: int
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     ends = "2026-11-25T22:15:02.000000Z"
-    rotated = {"secret": "whsec_new", "previous_valid_until": ends}
-    api.responses = [(200, {"secret": "whsec_old", "previous_valid_until": ends}), (200, rotated)]
-    if calls == 1:
+    api.responses = [(200, {"secret": "whsec_new", "previous_valid_until": ends})]
+    if not calls:
         with pytest.raises(CliFailure, match="Nothing was changed"):
             run("webhooks rotate acme.orders", api)
     else:
         run("webhooks rotate acme.orders", api)
     written = capsys.readouterr()
-    assert f"still valid until {ends}, ends now.\n[y/N]" in written.err
-    assert len(api.requests) == calls
-    assert ("whsec_new" in written.out) == (calls == 2)
+    assert "The present one also signs for 24 hours.\n[y/N]" in written.err
+    assert api.requests == calls * [(f"{PATH}/secret", {}, {"overlap_hours": 24})]
+    assert ("whsec_new" in written.out) == bool(calls)
+
+
+@pytest.mark.parametrize("source", ["-", "file"])
+def test_rotate_sends_the_secret_of_a_file_and_does_not_print_it(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str
+) -> None:
+    name = source if source == "-" else str(tmp_path / source)
+    (tmp_path / "file").write_text(" whsec_own\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"whsec_own\n")))
+    rotate = f"webhooks rotate acme.orders --secret {name} --overlap-hours 0"
+    with pytest.raises(CliFailure, match="--yes"):
+        run(rotate, api)
+    for as_json in (True, False):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"whsec_own\n")))
+        api.responses = [(200, {"secret": "whsec_own", "previous_valid_until": None})]
+        run(f"{rotate} --yes", api, as_json=as_json)
+    assert api.requests == 2 * [(f"{PATH}/secret", {}, {"secret": "whsec_own", "overlap_hours": 0})]
+    written = capsys.readouterr()
+    assert "whsec_" not in written.out + written.err
+    assert written.out.endswith("acme.orders signs with the given secret. No other secret is valid\n")
 
 
 @pytest.mark.parametrize("words", ["webhooks rotate acme.orders", "resend acme.orders --from 1h"])

@@ -11,6 +11,7 @@ import pytest
 
 from hooklog.access.routes import ROUTES
 from hooklog.api.cursor import make_cursor
+from hooklog.delivery.signature import format_secret
 from hooklog.executions.history import Query
 from hooklog.executions.masking import MASK
 from hooklog.messages.field_errors import MAX_UNKNOWN
@@ -140,6 +141,20 @@ def test_a_webhook_test_names_its_wrong_fields(calls: Calls) -> None:
         ({"colour": 1, "dry_run": 1, "transformation": ""}, ["colour", "dry_run", "transformation"]),
     ):
         assert calls.body_errors("test_webhook", body) == fields, body
+
+
+def test_a_rotation_names_its_wrong_fields(calls: Calls) -> None:
+    own = format_secret(bytes(24))
+    wrong_hours: list[object] = [-1, 169, 1.5, 24.0, "24", True, None, []]
+    for body, fields in (
+        *(({"overlap_hours": hours}, ["overlap_hours"]) for hours in wrong_hours),
+        *(({"secret": secret}, ["secret"]) for secret in (None, "", own[:-4], own + "=", "whsec_" + 32 * "-")),
+        ({"secret": 7, "overlap_hours": 200, "hours": 1}, ["hours", "secret", "overlap_hours"]),
+        ("{", ["body"]),
+        ("null", ["body"]),
+        ("[]", ["body"]),
+    ):
+        assert calls.body_errors("rotate_webhook_secret", body) == fields, body
 
 
 def test_a_list_of_executions_names_its_wrong_parameters(calls: Calls) -> None:

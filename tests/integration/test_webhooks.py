@@ -2,18 +2,21 @@
 
 import base64
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any, Final
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
+from hooklog.delivery.signature import format_secret
 from hooklog.errors import Conflict
 from hooklog.webhooks import registry
+from hooklog.webhooks.rows import EncryptedKeys
 from tests.aws import MockAws
 from tests.events import api_event
 from tests.faults import FaultyService
+from tests.leaks import PLANTED
 from tests.openapi import operations, validator
 from tests.proxy import AwsRequest
 from tests.receiver import Receiver
@@ -186,16 +189,16 @@ class TestApi:
         registry.change(stored.webhook._replace(name="first"), stored, NOW)
         with pytest.raises(Conflict, match="another request"):
             registry.change(stored.webhook._replace(name="second"), stored, NOW)
-        registry.rotate(stored, b"first", NOW)
+        registry.replace_keys(stored, EncryptedKeys(b"first"))
         with pytest.raises(Conflict, match="another request"):
-            registry.rotate(stored, b"second", NOW)
+            registry.replace_keys(stored, EncryptedKeys(b"second"))
         now = registry.find(ID)
-        assert (now.webhook.name, now.keys.current, now.keys.previous) == ("first", b"first", stored.keys.current)
+        assert (now.webhook.name, now.keys.current) == ("first", b"first")
 
     def test_a_change_does_not_undo_a_concurrent_rotation(self, api: Api) -> None:
         api.put(url="https://shop.example/hooks")
         stored = registry.find(ID)
-        registry.rotate(stored, b"new", NOW)
+        registry.replace_keys(stored, EncryptedKeys(b"new"))
         with pytest.raises(Conflict, match="another request"):
             registry.change(stored.webhook, stored, NOW)
 
@@ -457,6 +460,47 @@ class TestSending:
         Verifier(rotated["secret"]).verify(after.body, dict(after.headers))
         signatures = [{n.lower(): v for n, v in each.headers}["webhook-signature"] for each in receiver.requests]
         assert [len(signature.split()) for signature in signatures] == [2, 1]
+
+    def test_every_secret_signs_until_its_own_end(
+        self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver
+    ) -> None:
+        own = [format_secret(bytes([number]) * 24 + PLANTED.encode()) for number in range(12)]
+        _, created = api.put(url=receiver.url("/status/200"), enabled=True)
+
+        def signing() -> list[str]:
+            """Send a message, and return the secrets that have signed it, in the order of the signatures."""
+            started = sender if not receiver.requests else aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+            assert send(started, {}) == []
+            request = receiver.requests[-1]
+            sent = {name.lower(): value for name, value in request.headers}
+            at = datetime.fromtimestamp(int(sent["webhook-timestamp"]), UTC)
+            each = {Verifier(one).sign(sent["webhook-id"], at, request.body.decode()): one for one in secrets}
+            return [each[signature] for signature in sent["webhook-signature"].split()]
+
+        secrets = [created["secret"], *own]
+        before = datetime.now(UTC).replace(microsecond=0)
+        status, body = api.rotate({"secret": own[0], "overlap_hours": 168})
+        until = datetime.fromisoformat(body["previous_valid_until"])
+        assert (status, body["secret"]) == (200, own[0])
+        assert timedelta() <= until - before - timedelta(hours=168) < timedelta(minutes=1)
+        assert api.rotate({"secret": own[0], "overlap_hours": 1}) == (200, body), "nothing changes"
+        _, again = api.rotate({"secret": own[1], "overlap_hours": 1})
+        assert datetime.fromisoformat(again["previous_valid_until"]) < until
+        assert api.secret()[1] == again
+        assert signing() == [own[1], own[0], created["secret"]]
+        api.put(url=receiver.url("/status/200"), enabled=True, version=1)
+        assert api.rotate({"secret": own[0]})[0] == 200
+        assert signing() == [own[0], own[1], created["secret"]], "a previous secret becomes the current one"
+        (row,) = aws.rows("Webhooks")
+        aws.dynamodb.put_item(TableName=aws.refs["Webhooks"], Item={**row, "previous_until": {"N": "1"}})
+        assert signing() == [own[0], created["secret"]]
+        assert api.secret()[1]["previous_valid_until"] == body["previous_valid_until"]
+        assert [api.rotate({"secret": secret})[0] for secret in own[2:]] == [200] * 8 + [409, 409]
+        assert signing() == [*reversed(own[2:10]), own[0], created["secret"]]
+        assert api.rotate({"secret": own[9], "overlap_hours": 0})[1]["previous_valid_until"] is None
+        assert signing() == [own[9]]
+        _, generated = api.rotate({"overlap_hours": 0})
+        assert (generated["previous_valid_until"], api.secret()[1]) == (None, generated)
 
     def test_an_unknown_or_disabled_webhook_gets_an_execution_that_can_be_resent(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

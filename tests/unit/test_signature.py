@@ -18,9 +18,11 @@ from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
-from hooklog.delivery.signature import format_secret, generate_key, sign
+from hooklog.delivery.signature import format_secret, generate_key, parse_secret, sign
+from hooklog.errors import InvalidRequest
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
+from tests.openapi import DOCUMENT, check, validator
 from tests.receiver import Receiver
 from tests.template import ROOT
 
@@ -32,6 +34,31 @@ def test_the_signature_matches_a_known_example() -> None:
     """The value of `openssl dgst -sha256 -mac HMAC -macopt hexkey:00…1f -binary`."""
     signature = sign("msg_1", 1795485174, b'{"order":1742}', [KEY])
     assert signature == "v1,t6+HtMa0HF0ROB+dDk9iSYsj+c5pJV/grOw51uDekdo="
+
+
+@pytest.mark.parametrize("length", [24, 25, 26, 32, 63, 64])
+def test_a_secret_of_24_to_64_bytes_is_parsed_as_documented(length: int) -> None:
+    secret = format_secret(bytes(range(190, 190 + length)))
+    assert format_secret(parse_secret(secret)) == secret
+    check(secret, DOCUMENT["components"]["schemas"]["WebhookSecret"])
+
+
+INVALID_SECRETS: list[object] = [
+    None, 7, [], "", "whsec_", "WHSEC_" + "A" * 32, "A" * 32, "whsk_" + "A" * 32,
+    format_secret(bytes(23)), format_secret(bytes(65)), format_secret(bytes(32)).rstrip("="),
+    format_secret(bytes(32)) + "=", format_secret(bytes(32)) + "\n", " " + format_secret(bytes(32)),
+    "whsec_" + "-_" * 16, "whsec_" + "A" * 41 + "B=", "whsec_" + "A" * 31 + " ", "whsec_" + "A" * 31,
+    "whsec_" + "é" * 32, "whsec_" + "A" * 30 + "==" + "A" * 8, "whsec_whsec_" + "A" * 26,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", INVALID_SECRETS)
+def test_any_other_secret_is_refused_without_repeating_it(value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^secret must ") as refusal:
+        parse_secret(value)
+    assert not re.search("whsec_.|AAAA", str(refusal.value))
+    text = value.rstrip("\n") + " " if isinstance(value, str) and value.endswith("\n") else value  # $ of Python
+    assert not validator(DOCUMENT["components"]["schemas"]["WebhookSecret"]).is_valid(text)
 
 
 def test_a_secret_is_its_key_in_base64() -> None:

@@ -21,7 +21,7 @@ from hooklog.webhooks.cache import (
     Entry,
     WebhookCache,
 )
-from hooklog.webhooks.rows import EncryptedKeys, Registered
+from hooklog.webhooks.rows import EncryptedKeys, PreviousKey, Registered
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Registry:
 
     def register(self, webhook_id: str, **fields: Any) -> None:
         webhook = Webhook.parse({"url": "https://shop.example/", **fields}, webhook_id, None)
-        self.rows[webhook_id] = Registered(webhook, EncryptedKeys(b"key", b"old", NOW))
+        self.rows[webhook_id] = Registered(webhook, EncryptedKeys(b"key", (PreviousKey(b"old", NOW),)))
 
     def cache(self) -> WebhookCache:
         return WebhookCache(self.read, cast("KeyEncryption", self.encryption), lambda: self.now)
@@ -208,6 +208,13 @@ def test_a_key_is_decrypted_once_however_often_its_webhook_is_read(registry: Reg
     assert sorted(registry.encryption.decrypted) == [b"key", b"old"]
     assert entry.keys(NOW - timedelta(seconds=1)) == [b"yek", b"dlo"]
     assert entry.keys(NOW) == [b"yek"]
+
+
+def test_a_key_that_has_ended_is_not_decrypted(registry: Registry) -> None:
+    registry.now = NOW.timestamp()
+    entry = registry.cache().find("a")
+    assert entry
+    assert (entry.keys(NOW), registry.encryption.decrypted) == ([b"yek"], [b"key"])
 
 
 def test_a_key_is_decrypted_for_its_own_webhook_only(registry: Registry) -> None:

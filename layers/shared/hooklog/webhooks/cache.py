@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 from typing import Final, NamedTuple
 
@@ -41,15 +42,12 @@ class Entry(NamedTuple):
 
     webhook: Webhook
     key: bytes
-    previous_key: bytes | None = None
-    previous_until: datetime | None = None
+    previous: tuple[tuple[bytes, datetime], ...] = ()
+    """Previous keys, newest first, with the time until which each also signs."""
 
     def keys(self, now: datetime) -> list[bytes]:
         """Return the keys that sign now, newest first."""
-        keys = [self.key]
-        if self.previous_key and self.previous_until and now < self.previous_until:
-            keys.append(self.previous_key)
-        return keys
+        return [self.key, *(key for key, until in self.previous if now < until)]
 
 
 class _Item(NamedTuple):
@@ -121,9 +119,11 @@ class WebhookCache:
             return _Item(None, None, checked_at, PAUSE_SECONDS, cause)
 
     def _make_entry(self, registered: Registered) -> Entry:
+        """Decrypt the keys. Those that have ended are left out, which saves their calls of KMS."""
         webhook, keys = registered.webhook, registered.keys
-        previous = keys.previous and self._decrypt(webhook.webhook_id, keys.previous)
-        return Entry(webhook, self._decrypt(webhook.webhook_id, keys.current), previous, keys.previous_until)
+        decrypt, now = partial(self._decrypt, webhook.webhook_id), datetime.fromtimestamp(self._clock(), UTC)
+        previous = tuple((decrypt(key), until) for key, until in keys.previous if now < until)
+        return Entry(webhook, decrypt(keys.current), previous)
 
     def _decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
         """Decrypt a key once per webhook.

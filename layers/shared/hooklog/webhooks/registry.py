@@ -1,6 +1,6 @@
 """The registry, which reads, creates, changes, disables and deletes webhooks."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -10,14 +10,11 @@ from pynamodb.expressions.condition import Condition
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.tables import try_write
-from hooklog.webhooks.rows import EncryptedKeys, Registered, WebhookRow, to_registered, to_row
+from hooklog.webhooks.rows import EncryptedKeys, Registered, WebhookRow, to_previous_attributes, to_registered, to_row
 from hooklog.webhooks.webhook import Webhook
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
-
-ROTATION: Final = timedelta(hours=24)
-"""How long the previous secret also signs after a rotation."""
 
 _CHANGED: Final = "another request has just changed this webhook; read it again"
 
@@ -77,20 +74,14 @@ def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
     return changed
 
 
-def rotate(stored: Registered, key: bytes, now: datetime) -> EncryptedKeys:
-    """Replace the webhook's key by this encrypted one.
-
-    The previous key also signs for 24 hours. Raises Conflict.
-    """
-    until = (now + ROTATION).replace(microsecond=0)
-    actions: list[Action] = [
-        WebhookRow.encrypted_key.set(key),
-        WebhookRow.previous_key.set(stored.keys.current),
-        WebhookRow.previous_until.set(int(until.timestamp())),
-    ]
+def replace_keys(stored: Registered, keys: EncryptedKeys) -> None:
+    """Replace the webhook's keys. Raises Conflict."""
+    actions: list[Action] = [WebhookRow.encrypted_key.set(keys.current)]
+    for name, value in to_previous_attributes(keys).items():
+        attribute = getattr(WebhookRow, name)
+        actions.append(attribute.remove() if value is None else attribute.set(value))
     if not _update(stored.webhook, actions, WebhookRow.encrypted_key == stored.keys.current):
         raise Conflict(_CHANGED)
-    return EncryptedKeys(key, stored.keys.current, until)
 
 
 def set_failing_since(webhook: Webhook, since: str | None) -> None:

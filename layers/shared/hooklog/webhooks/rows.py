@@ -1,5 +1,7 @@
 """The rows and indexes of the table `Webhooks`."""
 
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -73,26 +75,35 @@ class WebhookRow(AttachedTable):
     previous_key = BinaryAttribute(legacy_encoding=False, null=True)
     previous_until = NumberAttribute(null=True)
     """Unix seconds until which the previous key also signs."""
+    earlier_keys = JSONAttribute(null=True)
+    """The keys before the previous one: pairs of base64 and Unix seconds."""
 
     by_id = ListedIndex()
     by_topic = TopicIndex()
+
+
+class PreviousKey(NamedTuple):
+    """A key that was replaced, encrypted."""
+
+    encrypted: bytes
+    until: datetime
+    """It also signs until then."""
 
 
 class EncryptedKeys(NamedTuple):
     """A webhook's signing keys, encrypted."""
 
     current: bytes
-    previous: bytes | None = None
-    previous_until: datetime | None = None
+    previous: tuple[PreviousKey, ...] = ()
+    """Newest first. Some may have ended."""
 
     def to_response(self, now: datetime) -> dict[str, Any]:
-        """Convert to an API response: until when the previous key also signs.
+        """Convert to an API response: until when the newest of the previous keys also signs.
 
-        null if it does not (any more).
+        null if none does (any more).
         """
-        is_rotating = self.previous_until and now < self.previous_until
-        until = iso_time(compact_time(self.previous_until)) if self.previous_until and is_rotating else None
-        return {"previous_valid_until": until}
+        until = next((each.until for each in self.previous if now < each.until), None)
+        return {"previous_valid_until": until and iso_time(compact_time(until))}
 
 
 class Registered(NamedTuple):
@@ -114,14 +125,12 @@ def to_webhook(row: WebhookRow) -> Webhook:
 
 
 def to_registered(row: WebhookRow) -> Registered:
-    until = None if row.previous_until is None else datetime.fromtimestamp(int(row.previous_until), UTC)
-    return Registered(to_webhook(row), EncryptedKeys(row.encrypted_key, row.previous_key, until))
+    return Registered(to_webhook(row), EncryptedKeys(row.encrypted_key, tuple(_read_previous_keys(row))))
 
 
 def to_row(registered: Registered) -> WebhookRow:
     """Create the row of a created or changed webhook, without `failing_since`."""
     webhook, keys = registered.webhook, registered.keys
-    until = keys.previous_until
     return WebhookRow(
         webhook_id=webhook.webhook_id,
         listed=LISTED,
@@ -130,6 +139,22 @@ def to_row(registered: Registered) -> WebhookRow:
         updated_at=webhook.updated_at,
         disabled_reason=webhook.disabled_reason,
         encrypted_key=keys.current,
-        previous_key=keys.previous,
-        previous_until=until and int(until.timestamp()),
+        **to_previous_attributes(keys),
     )
+
+
+def _read_previous_keys(row: WebhookRow) -> Iterator[PreviousKey]:
+    if row.previous_key is not None and row.previous_until is not None:
+        yield PreviousKey(row.previous_key, datetime.fromtimestamp(int(row.previous_until), UTC))
+    for key, until in row.earlier_keys or ():
+        yield PreviousKey(b64decode(key), datetime.fromtimestamp(until, UTC))
+
+
+def to_previous_attributes(keys: EncryptedKeys) -> dict[str, Any]:
+    """Return the attributes that store the previous keys; None for those to remove."""
+    newest, *earlier = keys.previous or (None,)
+    return {
+        "previous_key": newest and newest.encrypted,
+        "previous_until": newest and int(newest.until.timestamp()),
+        "earlier_keys": [(b64encode(key).decode(), int(until.timestamp())) for key, until in earlier] or None,
+    }
