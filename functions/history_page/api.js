@@ -75,9 +75,14 @@ export class Api {
 		return executions.filter(({ webhook_id: id }) => id === this.webhook);
 	}
 
+	/** Gets the first token, if there is none. Raises ApiError. */
+	async prepare() {
+		if (!this.token) await this.#renew("missing");
+	}
+
 	/** Returns the response's JSON; raises ApiError. A token that the API rejects is renewed once. */
 	async request(...given) {
-		if (!this.token) await this.#renew("missing");
+		await this.prepare();
 		const used = this.token;
 		try {
 			return await this.#send(...given);

@@ -110,7 +110,19 @@ export class ExecutionList extends PagedList {
 		if (this.api.isReady) return super.load();
 		this.stop();
 		this.offerMore();
+		if (this.api.hasToken && !this.api.token) return this.#awaitToken();
 		this.showState(this.#createNotice(this.api.hasToken ? "webhook.missing" : "token.missing"));
+	}
+
+	/** The host's first token decides whether the webhooks are listed instead. */
+	async #awaitToken() {
+		this.showState(createSkeleton(6));
+		try {
+			await this.api.prepare();
+			if (!this.api.isReady) this.showState(this.#createNotice("webhook.missing"));
+		} catch (error) {
+			if (!this.api.isReady) this.showProblem(error, () => this.load());
+		}
 	}
 
 	/** Skips empty pages: a filtered page may be empty although more follow. The viewer continues a long search. */

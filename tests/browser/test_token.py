@@ -268,6 +268,24 @@ def test_renewing_an_expired_token(front_end: Page, stack: Stack, orders: str) -
     expect(front_end.locator("tbody tr")).to_have_count(50)
 
 
+@pytest.mark.parametrize(
+    ("scope", "heading"),
+    [("executions:read webhooks:read", "Webhooks"), ("executions:read", "No webhook is selected")],
+)
+def test_fetching_a_token_without_a_webhook(front_end: Page, stack: Stack, scope: str, heading: str) -> None:
+    front_end.evaluate(
+        """([api, token]) => {
+            const component = document.createElement("webhook-history");
+            component.renewToken = async () => token;
+            component.setAttribute("api", api);
+            document.body.append(component);
+        }""",
+        [stack.outputs["ApiUrl"], stack.token(scope=scope)],
+    )
+    expect(front_end.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(front_end.locator(".skeleton")).to_have_count(0)
+
+
 def test_fetching_a_missing_token(front_end: Page, stack: Stack, orders: str) -> None:
     add_element(front_end, stack, orders)
     expect(front_end.get_by_role("heading", name="Open this page from your application")).to_be_visible()
