@@ -50,7 +50,7 @@ export class ExecutionList extends PagedList {
 		const live = h("label.live", this.#live, this.text("live"));
 		const head = h("div.head", this.#title, live, createButton(this.text("refresh"), () => this.refresh()));
 		this.#form = new FilterForm(this.locale, this.#filter, this.#change);
-		fill(this.#tools, head, this.#form.element);
+		fill(this.#tools, head, this.alert, this.#form.element);
 		this.load();
 		this.#scheduleLive();
 	}
@@ -185,6 +185,7 @@ export class ExecutionList extends PagedList {
 		try {
 			const found = await (this.#listed.length ? this.#loadNewer(signal) : this.loadOlder(signal));
 			if (signal.aborted) return;
+			this.hideAlert();
 			if (found === null) await this.load();
 			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#showCount();
 			else this.announceCount(this.#listed.length);
@@ -194,7 +195,8 @@ export class ExecutionList extends PagedList {
 			const passes = [0, 429].includes(error.status) || error.status >= 500;
 			if (passes && this.#live.checked) return announce(this.said, this.text("live.retrying"));
 			this.#live.checked = false;
-			this.showProblem(error, () => this.#addNew());
+			if (this.#listed.length && this.state.hidden) this.showAlert(error, () => this.#addNew());
+			else this.showProblem(error, () => this.#addNew());
 		}
 	}
 

@@ -1,6 +1,6 @@
 /** A list that loads page by page. */
 
-import { announce, createButton, createLiveRegion, createSkeleton, fill, h, setText } from "./elements.js";
+import { announce, createButton, createLiveRegion, createSkeleton, fill, h, reveal, setText } from "./elements.js";
 import { createNotice, describeError } from "./notices.js";
 
 export class PagedList {
@@ -16,6 +16,8 @@ export class PagedList {
 
 	said = createLiveRegion(this.element, "said");
 	state = h("div.state");
+	/** What went wrong with a refresh, next to its button: what is loaded stays. */
+	alert = h("div.state", { hidden: true });
 	#moreButton = createButton("", () => this.#loadMore(), "more");
 
 	constructor(locale, api, open) {
@@ -61,7 +63,7 @@ export class PagedList {
 	resume() {
 		if (!this.loading.signal.aborted) return;
 		this.loading = new AbortController();
-		if (this.busy || this.tryAgain) this.load();
+		if (this.busy || (this.tryAgain && !this.state.hidden)) this.load();
 	}
 
 	tick() {
@@ -72,6 +74,7 @@ export class PagedList {
 		this.loading.abort();
 		this.loading = new AbortController();
 		this.cursor = null;
+		this.hideAlert();
 		this.offerMore(false);
 		this.showState(createSkeleton(6));
 		return this.loadPage();
@@ -114,6 +117,23 @@ export class PagedList {
 		};
 		this.showState(createNotice(shown, createButton(this.text("retry"), tryAgain)), tryAgain);
 		announce(this.said, shown[0]);
+	}
+
+	showAlert(error, load) {
+		const shown = describeError(this.locale, error, this.scope);
+		this.tryAgain = load;
+		const tryAgain = () => {
+			this.alert.parentElement?.querySelector(".head button")?.focus();
+			load();
+		};
+		reveal(this.alert, createNotice(shown, createButton(this.text("retry"), tryAgain)));
+		announce(this.said, shown[0]);
+	}
+
+	hideAlert() {
+		if (this.alert.hidden) return;
+		this.alert.hidden = true;
+		this.tryAgain = undefined;
 	}
 
 	announceCount(count) {

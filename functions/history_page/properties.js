@@ -1,4 +1,4 @@
-/** Properties of a custom element. */
+/** Properties of the custom element and of its stylesheet. */
 
 /** Makes attributes properties, too. */
 export function reflectAttributes(prototype, names) {
@@ -23,5 +23,14 @@ export function adoptProperties(element, names) {
 		const value = element[name];
 		delete element[name];
 		element[name] = value;
+	}
+}
+
+/** Registers a length that only the component sets: see its stylesheet. */
+export function registerUnit() {
+	try {
+		CSS.registerProperty({ name: "--hooklog-unit", syntax: "<length>", inherits: true, initialValue: "16px" });
+	} catch {
+		// another version of this script has registered it, or the browser can't: sizes then follow each rule's font
 	}
 }

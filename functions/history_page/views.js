@@ -2,8 +2,9 @@
 
 import { getFilter } from "./address.js";
 import { MANAGE } from "./api.js";
-import { createRadioGroup, h } from "./elements.js";
+import { createButton, createRadioGroup, h } from "./elements.js";
 import { ExecutionList } from "./execution-list.js";
+import { ModuleLoader } from "./module-loader.js";
 
 export class Views {
 	element = h("div");
@@ -15,6 +16,10 @@ export class Views {
 	#dialog;
 	#webhooks;
 	#tabs;
+	#modules;
+	/** What is shown in the place of a view or dialog whose module cannot be loaded. */
+	#missing = h("div", { hidden: true });
+	#missingDetails = h("dialog", { close: () => this.#missingDetails.open || this.#host.navigate({ execution: "" }) });
 	/** @type {Record<string, string>} what is shown, or will be once its module is loaded */
 	#state = {};
 
@@ -40,7 +45,9 @@ export class Views {
 		this.#tabs = h("form.views", { change: choose },
 			createRadioGroup(label, "view", "", ["", history], ["webhooks", webhooks]),
 		);
-		this.element.append(this.#tabs, this.#list.element);
+		this.#modules = new ModuleLoader(locale);
+		this.#missingDetails.ariaLabel = locale.text("module.failed.title");
+		this.element.append(this.#tabs, this.#list.element, this.#missing, this.#missingDetails);
 	}
 
 	/** Shows a state, and loads only what is not loaded. */
@@ -53,6 +60,8 @@ export class Views {
 		const edit = !isHistory && this.#api.allows(MANAGE) ? state.edit : "";
 		this.#state = { ...state, view: isHistory ? "" : "webhooks", execution, edit };
 		this.#tabs.elements.view[isHistory ? 0 : 1].checked = true;
+		this.#missing.hidden = true;
+		if (!execution) this.#missingDetails.open = false;
 		const other = isHistory ? this.#webhooks : this.#list;
 		other?.stop();
 		if (other) other.element.hidden = true;
@@ -115,10 +124,21 @@ export class Views {
 
 	async #showExecution(id) {
 		if (id && !this.#dialog) {
-			const { ExecutionDialog } = await import("./execution-dialog.js");
-			this.#dialog ??= this.#createExecutionDialog(ExecutionDialog);
+			const again = () => this.#showExecution(this.#state.execution);
+			const module = await this.#modules.load("details", () => import("./execution-dialog.js"), again);
+			if (module.notice) return this.#showMissingDetails(module.notice);
+			this.#missingDetails.open = false;
+			this.#dialog ??= this.#createExecutionDialog(module.ExecutionDialog);
 		}
 		this.#dialog?.showId(this.#state.execution);
+	}
+
+	#showMissingDetails(notice) {
+		if (!this.#state.execution) return;
+		const close = createButton(this.#locale.text("close"), () => this.#missingDetails.close(), "close");
+		this.#missingDetails.replaceChildren(h("header", h("span"), close), h("div.details", notice));
+		if (!this.#missingDetails.open) this.#missingDetails.showModal();
+		notice.querySelector("button").focus();
 	}
 
 	#createExecutionDialog(ExecutionDialog) {
@@ -131,8 +151,13 @@ export class Views {
 
 	async #showWebhooks(refreshes) {
 		if (!this.#webhooks) {
-			const { WebhookList } = await import("./webhook-list.js");
-			this.#webhooks ??= this.#createWebhookList(WebhookList);
+			const again = () => this.#showWebhooks(false);
+			const module = await this.#modules.load("webhooks", () => import("./webhook-list.js"), again);
+			const isMissing = module.notice && this.#state.view === "webhooks";
+			this.#missing.replaceChildren(...(isMissing ? [module.notice] : []));
+			this.#missing.hidden = !isMissing;
+			if (module.notice) return;
+			this.#webhooks ??= this.#createWebhookList(module.WebhookList);
 		}
 		if (this.#state.view !== "webhooks") return;
 		this.#webhooks.element.hidden = false;

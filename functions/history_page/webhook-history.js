@@ -11,7 +11,7 @@ import { EMPTY_FILTER, parseFilter } from "./filter.js";
 import { FocusHistory } from "./focus-history.js";
 import { HostEvents } from "./host-events.js";
 import { loadLocale } from "./locale.js";
-import { adoptProperties, reflectAttributes } from "./properties.js";
+import { adoptProperties, reflectAttributes, registerUnit } from "./properties.js";
 import { haveSameAccess, isUnexpired, storeToken, trimToken } from "./token.js";
 import { askWhichToken } from "./token-question.js";
 import { Views } from "./views.js";
@@ -21,13 +21,6 @@ const TIMES_UPDATE_MS = 15_000;
 const MAX_STYLE_MS = 3_000;
 const REFLECTED = ["api", "webhook", "token", "routing"];
 const PROPERTIES = [...REFLECTED, "renewToken", "texts", "filter", "execution", "view"];
-
-/** A length that only the component sets: see its stylesheet. */
-try {
-	CSS.registerProperty({ name: "--hooklog-unit", syntax: "<length>", inherits: true, initialValue: "16px" });
-} catch {
-	// another version of this script has registered it, or the browser can't: sizes then follow each rule's font
-}
 
 class WebhookHistory extends HTMLElement {
 	static observedAttributes = [...REFLECTED, "lang"];
@@ -47,6 +40,7 @@ class WebhookHistory extends HTMLElement {
 	);
 	#texts = {};
 	#building;
+	#restarting = false;
 	#clocks;
 
 	constructor() {
@@ -67,7 +61,7 @@ class WebhookHistory extends HTMLElement {
 
 	set renewToken(renew) {
 		this.#api.renewToken = renew;
-		if (this.#views && !this.#api.token) this.#start();
+		if (!this.#api.token) this.#restart();
 	}
 
 	get texts() {
@@ -176,7 +170,7 @@ class WebhookHistory extends HTMLElement {
 		if (name === "routing") this.#address.connect(this, this.#isRouted);
 		if (!this.#views) return;
 		if (name === "webhook") return this.#webhookChanged();
-		if (name !== "token" || !trimToken(before) || !trimToken(after)) return this.#start();
+		if (name !== "token" || !trimToken(before) || !trimToken(after)) return this.#restart();
 		this.#api.token = after;
 		this.#api.renewed();
 		this.#views.tryAgain();
@@ -187,7 +181,7 @@ class WebhookHistory extends HTMLElement {
 		const { execution } = this.#address.state;
 		this.#address.replace({ webhook: "", execution: this.#views.shownExecution === execution ? "" : execution });
 		this.#events.skip(this.#getState());
-		this.#start();
+		this.#restart();
 	}
 
 	#hashChanged = () => {
@@ -223,6 +217,16 @@ class WebhookHistory extends HTMLElement {
 		});
 		fill(this.#parts, this.#views.element);
 		this.#start();
+	}
+
+	/** Loads everything, once for all that the host changes at a time. */
+	#restart() {
+		if (this.#restarting || !this.#views) return;
+		this.#restarting = true;
+		queueMicrotask(() => {
+			this.#restarting = false;
+			if (this.#clocks) this.#start();
+		});
 	}
 
 	/** Loads everything with the present attributes. */
@@ -290,5 +294,6 @@ class WebhookHistory extends HTMLElement {
 	}
 }
 
+registerUnit();
 reflectAttributes(WebhookHistory.prototype, REFLECTED);
 if (!customElements.get("webhook-history")) customElements.define("webhook-history", WebhookHistory);

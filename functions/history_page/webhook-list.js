@@ -54,7 +54,7 @@ export class WebhookList extends PagedList {
 
 	constructor(locale, api, openHistory) {
 		super(locale, api, openHistory);
-		this.build(this.#head, this.#hint, this.#form, this.#list, this.dialog.element);
+		this.build(h("div", this.#head, this.alert), this.#hint, this.#form, this.#list, this.dialog.element);
 	}
 
 	/** Shows the webhooks, and loads only what is not loaded, unless it is to refresh. */
@@ -74,7 +74,7 @@ export class WebhookList extends PagedList {
 		const add = () => createButton(this.text("webhook.add"), this.dialog.openNew, "primary");
 		fill(this.#head,
 			h("h2.webhook", this.text("webhooks")),
-			createButton(this.text("refresh"), () => this.start()),
+			createButton(this.text("refresh"), () => this.#refresh()),
 			this.api.allows(MANAGE) ? add() : [],
 		);
 		if (edited) this.#head.lastElementChild.focus();
@@ -84,6 +84,29 @@ export class WebhookList extends PagedList {
 	stop() {
 		super.stop();
 		clearTimeout(this.#soon);
+	}
+
+	/** Keeps what is loaded until the first page has come. */
+	async #refresh() {
+		if (!this.#list.firstChild || !this.state.hidden) return this.load();
+		this.loading.abort();
+		const { signal } = (this.loading = new AbortController());
+		const before = this.cursor;
+		this.cursor = null;
+		this.busy = false;
+		announce(this.said, this.text("webhooks.loading"));
+		try {
+			const found = await this.loadOlder(signal);
+			if (signal.aborted) return;
+			this.hideAlert();
+			fill(this.#list);
+			this.show(found);
+		} catch (error) {
+			if (this.loading.signal === signal) this.cursor = before;
+			if (signal.aborted) return;
+			this.offerMore(before);
+			this.showAlert(error, () => this.#refresh());
+		}
 	}
 
 	load() {
