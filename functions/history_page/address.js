@@ -25,16 +25,15 @@ function isOwnPage() {
 	return before === "" && /^([0-9a-f]{16}\/)?[\w-]+\.js$/.test(file);
 }
 
-/** Changes only the parts that are given; false if the browser refuses, for example in a document without an address. */
+/** Changes only the parts that are given; does nothing if the browser refuses, for example because of too many changes. */
 function writeUrl(method, { search, hash } = {}) {
 	try {
 		const url = new URL(location.href);
 		if (search !== undefined) url.search = search.join("&");
 		if (hash !== undefined) url.hash = hash.join("&");
 		if (url.href !== location.href) history[method](history.state, "", url);
-		return true;
 	} catch {
-		return false;
+		// the component has its state even so
 	}
 }
 
@@ -65,7 +64,9 @@ export class Address {
 		this.disconnect(element);
 		const prefixes = [PREFIX, element.id && `${PREFIX}${element.id}-`];
 		const isFree = (prefix) => prefix && !owners.get(prefix)?.isConnected;
-		this.#prefix = (routes && prefixes.find(isFree)) || null;
+		// about:srcdoc and blob: have no query to change
+		const canRoute = routes && /^(https?|file):$/.test(location.protocol);
+		this.#prefix = (canRoute && prefixes.find(isFree)) || null;
 		if (this.#prefix === null) return;
 		owners.set(this.#prefix, element);
 		if (this.isMain && isOwnPage()) this.#renameParameters();

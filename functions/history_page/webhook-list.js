@@ -91,8 +91,8 @@ export class WebhookList extends PagedList {
 		if (!this.#list.firstChild || !this.state.hidden) return this.load();
 		this.loading.abort();
 		const { signal } = (this.loading = new AbortController());
-		const before = this.cursor;
-		this.cursor = null;
+		const before = [this.cursor, this.#progress];
+		[this.cursor, this.#progress] = [null, { searched: 0, last: "" }];
 		this.busy = false;
 		announce(this.said, this.text("webhooks.loading"));
 		try {
@@ -102,9 +102,9 @@ export class WebhookList extends PagedList {
 			fill(this.#list);
 			this.show(found);
 		} catch (error) {
-			if (this.loading.signal === signal) this.cursor = before;
+			if (this.loading.signal === signal) [this.cursor, this.#progress] = before;
 			if (signal.aborted) return;
-			this.offerMore(before);
+			this.offerMore(this.cursor);
 			this.showAlert(error, () => this.#refresh());
 		}
 	}

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, Stack, register
 
@@ -39,6 +39,12 @@ def fail(route: Route) -> None:
     route.abort()
 
 
+def top(shown: Locator) -> float:
+    box = shown.bounding_box()
+    assert box
+    return box["y"]
+
+
 def test_a_failed_refresh_shows_its_notice_next_to_refresh(opened: Open, stack: Stack, orders: str) -> None:
     page = opened(orders)
     page.get_by_role("button", name="Load more").click()
@@ -49,7 +55,7 @@ def test_a_failed_refresh_shows_its_notice_next_to_refresh(opened: Open, stack: 
     notice = page.get_by_role("heading", name="The API cannot be reached")
     expect(notice).to_be_in_viewport()
     expect(page.locator(ROWS)).to_have_count(60)
-    assert (notice.bounding_box() or {})["y"] < (page.locator(ROWS).first.bounding_box() or {})["y"]
+    assert top(notice) < top(page.locator(ROWS).first)
     page.get_by_role("button", name="Try again").click()
     expect(refresh).to_be_focused()
     expect(page.get_by_role("status")).to_have_text("The API cannot be reached")
@@ -139,7 +145,7 @@ def test_a_notice_says_what_is_wrong_with_the_token(host: Page, stack: Stack, or
         stack.token(nbf=late): "The token is not valid yet",
     }
     add(host, stack, orders)
-    expect(host.get_by_role("heading", name="A token is required")).to_be_visible()
+    expect(host.get_by_role("heading", name="Open this page from your application")).to_be_visible()
     assert host.evaluate("needed") == ["missing"]
     for token, title in wrong.items():
         component_do(host, "component.token = given[0]", token)
