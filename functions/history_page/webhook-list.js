@@ -151,7 +151,7 @@ export class WebhookList extends PagedList {
 
 	/** Includes webhooks that are not registered, unless the deployment does not count executions. */
 	async #loadPage(cursor, signal, more = {}) {
-		const query = { ...(this.#seen && { seen: "true" }), ...more, ...(cursor && { cursor }) };
+		const query = { ...(this.#seen && { seen: "true" }), masked: "true", ...more, ...(cursor && { cursor }) };
 		try {
 			return await this.api.request("GET", `/webhooks?${new URLSearchParams(query)}`, signal);
 		} catch (error) {

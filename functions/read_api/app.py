@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from hooklog.access.grants import Grant, Scope
+from hooklog.access.grants import Scope
 from hooklog.api.cursor import make_cursor, make_webhook_cursor
 from hooklog.api.request import Request
 from hooklog.api.response import Handler, respond, truncate_list
@@ -71,18 +71,19 @@ def list_webhooks(request: Request) -> Mapping[str, Any]:
     limit, after, seen = request.webhooks_page
     attach_webhooks()
     if seen:
-        return list_seen_webhooks(request.grant, limit, after)
-    page, masked = list_covered(request.grant.webhooks, limit, after), get_masked_headers(request.grant)
+        return list_seen_webhooks(request, limit, after)
+    page, masked = list_covered(request.grant.webhooks, limit, after), get_masked_headers(request)
     return to_page([webhook.to_response(masked) for webhook in page.webhooks], page.more_after)
 
 
-def list_seen_webhooks(grant: Grant, limit: int, after: str | None) -> Mapping[str, Any]:
+def list_seen_webhooks(request: Request, limit: int, after: str | None) -> Mapping[str, Any]:
     from hooklog.api.seen import list_registered_and_seen, read_activity
     from hooklog.statistics.seen import SeenRow
 
     attach_counts()
     SeenRow.attach(connection, settings.seen_webhooks_table)
-    page, masked = list_registered_and_seen(grant.webhooks, limit, after), get_masked_headers(grant)
+    grant, masked = request.grant, get_masked_headers(request)
+    page = list_registered_and_seen(grant.webhooks, limit, after)
     webhooks: list[Mapping[str, Any]] = [
         {**(webhook.to_response(masked) if webhook else {"webhook_id": webhook_id}), "registered": webhook is not None}
         for webhook_id, webhook in page.webhooks.items()
@@ -104,7 +105,7 @@ def to_page(webhooks: Sequence[Mapping[str, Any]], more_after: str | None) -> Ma
 def get_webhook(request: Request) -> Mapping[str, Any]:
     from hooklog.webhooks.registry import find
 
-    masked = settings.sensitive_headers if request.masked else get_masked_headers(request.grant)
+    masked = get_masked_headers(request)
     attach_webhooks()
     return find(request.webhook_id).webhook.to_response(masked)
 
@@ -124,9 +125,10 @@ def attach_counts() -> None:
     CountsRow.attach(connection, settings.execution_counts_table)
 
 
-def get_masked_headers(grant: Grant) -> SensitiveHeaders | None:
-    """Return the headers to mask, or None for a token that may set them."""
-    return None if Scope.WEBHOOKS_MANAGE in grant.scopes else settings.sensitive_headers
+def get_masked_headers(request: Request) -> SensitiveHeaders | None:
+    """Return the headers to mask, or None for a token that may set them, unless the call asks for masks."""
+    shows_all = Scope.WEBHOOKS_MANAGE in request.grant.scopes and not request.masked
+    return None if shows_all else settings.sensitive_headers
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -257,6 +257,9 @@ class TestApi:
         assert managing == (200, shown)
         assert api.get(parameters={"masked": "false"})[1]["headers"] == headers
         assert api.get(parameters={"masked": "1"})[0] == 400
+        _, body = api.call("list_webhooks", {}, parameters={"masked": "true"})
+        assert body["webhooks"] == [shown]
+        assert api.call("list_webhooks", {}, parameters={"masked": "no"})[0] == 400
         shown["headers"]["X-Shop"] = "hamburg"
         assert api.put(**shown)[0] == 200
         assert api.get()[1]["headers"] == {**headers, "X-Shop": "hamburg"}

@@ -50,7 +50,7 @@ ROUTES: Final = (
     Route("GET", "/messages/{message_id}/executions", Scope.EXECUTIONS_READ, "read_api", "list_message_executions"),
     Route("GET", f"{_OWN}/recover/{{recovery_id}}", Scope.EXECUTIONS_READ, "read_api", "get_recovery"),
     Route("GET", f"{_OWN}/stats", Scope.EXECUTIONS_READ, "read_api", "get_stats", _PERIOD | {"interval"}),
-    Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST | {"seen"}),
+    Route("GET", "/webhooks", Scope.WEBHOOKS_READ, "read_api", "list_webhooks", _LIST | {"seen", "masked"}),
     Route("GET", _OWN, Scope.WEBHOOKS_READ, "read_api", "get_webhook", frozenset({"masked"})),
     Route("POST", f"{_EXECUTION}/resend", Scope.EXECUTIONS_RESEND, "resend_api", "resend_execution"),
     Route("POST", f"{_OWN}/recover", Scope.EXECUTIONS_RESEND, "resend_api", "start_recovery"),

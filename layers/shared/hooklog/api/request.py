@@ -140,6 +140,8 @@ class Request(NamedTuple):
             after = read_webhook_cursor(cursor) if (cursor := self.parameters.get("cursor")) is not None else None
         with errors.of("seen"):
             seen = self._choose("seen", _BOOLEANS, seen)
+        with errors.of("masked"):
+            _ = self.masked
         errors.raise_any()
         return limit, after, seen
 
