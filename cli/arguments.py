@@ -10,6 +10,7 @@ from functools import partial
 from cli.command_group import CommandGroup, build_common_options
 from cli.history_options import (
     TIME_HELP,
+    add_confirmation,
     add_execution,
     add_failures_options,
     add_listen_options,
@@ -58,11 +59,23 @@ def _add_commands(commands: CommandGroup) -> None:
     _add_redrive_options(add("redrive", "redrive:redrive", "Move the dead letters back to their queue"))
     _add_token_options(add("token", "tokens:token", "Mint a token for the API"))
     _add_topics_options(add("topics", "topics:topics", "List webhooks in another tenant's topic; exit 1 if any"))
+    _add_import_options(
+        add("import", "import_endpoints:import_endpoints", "Register endpoints exported from Svix or Convoy")
+    )
     add_webhooks_commands(commands.add_group("webhooks", "List, read, change and test registered webhooks"))
     _add_doctor_options(add("doctor", "doctor:doctor", "Check a stack after a deployment; exit 1 if a check fails"))
     _add_top_options(add("top", "top:top", "Show success rate, latency and failing webhooks"))
     completion = commands.add_text("completion", "completion:generate_script", "Print a completion script for a shell")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="your shell")
+
+
+def _add_import_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("file", metavar="FILE", help="JSON file with the endpoints, - for standard input")
+    prefix = "text before each endpoint's ID, such as acme., which makes it a webhook's ID"
+    command.add_argument("--prefix", metavar="TEXT", default="", help=prefix)
+    command.add_argument("--topic", metavar="TOPIC", help="topic that all of them join")
+    command.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    add_confirmation(command)
 
 
 def _add_send_options(command: argparse.ArgumentParser) -> None:

@@ -3,11 +3,17 @@
 import sys
 
 from cli.failure import CliFailure, ExitCode
+from cli.input import STDIN
 from cli.output import Output
 
 
-def require_answer(is_confirmed: bool) -> None:
-    """Raise CliFailure if nobody can answer a question: neither --yes nor a terminal is there."""
+def require_answer(is_confirmed: bool, file: str | None = None) -> None:
+    """Raise CliFailure if nobody can answer a question: neither --yes nor a terminal is there.
+
+    A `file` that is read from standard input takes the place of an answer.
+    """
+    if file == STDIN and not is_confirmed:
+        raise CliFailure("Standard input is read as a file, so this needs --yes", ExitCode.USAGE)
     if not (is_confirmed or sys.stdin.isatty()):
         raise CliFailure("Without a terminal to ask on, this needs --yes", ExitCode.USAGE)
 

@@ -49,16 +49,17 @@ def _apply(api: Api, path: str, change: Callable[[Fields], Fields]) -> tuple[boo
     Somebody else's change of other fields is kept: the change is applied to it again.
     """
     for left in reversed(range(_MAX_TRIES)):
-        stored = _read(api, path)
+        stored = read_webhook(api, path)
         try:
             return stored is None, api.put(path, change(stored or {}))
         except ApiFailure as failure:
-            if failure.status != _CONFLICT or left == 0 or _version(_read(api, path)) == _version(stored):
+            if failure.status != _CONFLICT or left == 0 or _version(read_webhook(api, path)) == _version(stored):
                 raise
     raise AssertionError("unreachable")
 
 
-def _read(api: Api, path: str) -> Fields | None:
+def read_webhook(api: Api, path: str) -> Fields | None:
+    """Read a webhook; None if it does not exist."""
     try:
         return api.get(path)
     except ApiFailure as failure:

@@ -5,9 +5,8 @@ from typing import Final
 
 from cli.api import Api, quote_segment
 from cli.confirm import confirm, require_answer
-from cli.failure import CliFailure, ExitCode
 from cli.history import format_outcome
-from cli.input import STDIN, read_text
+from cli.input import read_text
 from cli.output import Column, Output, Record
 from cli.stack import Stack
 from hooklog.access.grants import Scope
@@ -48,11 +47,7 @@ def get_webhook(stack: Stack, arguments: argparse.Namespace, output: Output) -> 
 
 def rotate_secret(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     """Rotate a webhook's signing secret, and print the new one unless it was given."""
-    require_answer(arguments.yes)
-    if arguments.secret == STDIN and not arguments.yes:
-        raise CliFailure(
-            "The secret comes from standard input, so the question cannot be answered: add --yes", ExitCode.USAGE
-        )
+    require_answer(arguments.yes, arguments.secret)
     body = {"secret": read_text(arguments.secret).strip()} if arguments.secret else {}
     hours, webhook = arguments.overlap_hours, arguments.webhook
     overlap = f"The present one also signs for {hours} hours." if hours else "All others end now."

@@ -1,5 +1,6 @@
 """Running commands of `hooklog` in this process on a fake stack."""
 
+import io
 import json
 import shlex
 from types import SimpleNamespace
@@ -12,6 +13,13 @@ from cli.output import Output
 from cli.stack import Stack
 from tests.fake_api import FakeApi
 from tests.leaks import SIGNING_KEY
+
+
+class Terminal(io.StringIO):
+    """Standard input of somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def run(

@@ -13,7 +13,7 @@ from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.webhook_set import SET_FIELDS
 from hooklog.webhooks.webhook import FIELDS
-from tests.commands import printed, run
+from tests.commands import Terminal, printed, run
 from tests.fake_api import FakeApi, fake_api
 
 STORED: dict[str, Any] = {
@@ -150,13 +150,6 @@ def test_get_shows_the_secret_only_if_asked(api: FakeApi, capsys: pytest.Capture
     run("webhooks get acme.orders --secret", api)
     assert printed(capsys)[0] == [STORED, {**STORED, **secret}]
     assert [path for path, _, _ in api.requests] == [PATH, PATH, f"{PATH}/secret"]
-
-
-class Terminal(io.StringIO):
-    """Standard input of somebody who types."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.mark.parametrize(("answer", "calls"), [("y\n", 1), ("yes\n", 1), ("n\n", 0), ("\n", 0), ("", 0)])
