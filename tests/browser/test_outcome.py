@@ -163,6 +163,28 @@ def test_different_headers_and_long_bodies_are_compared(page: Page, opened: Open
     expect(dialog.get_by_text("The response bodies differ.")).to_be_visible()
 
 
+def test_a_link_opens_the_execution_without_the_token(page: Page, opened: Open) -> None:
+    dialog = show(page, opened, execution())
+    dialog.get_by_role("button", name="Copy link").click()
+    expect(dialog.get_by_role("status")).to_have_text("Copied link")
+    link = str(page.evaluate("navigator.clipboard.readText()"))
+    assert "token" not in link
+    assert "eyJ" not in link
+    page.goto("about:blank")
+    page.goto(link)
+    expect(dialog.locator(".outcome")).to_contain_text("Your server answered 503")
+
+
+def test_a_host_that_routes_itself_gets_no_link(page: Page, opened: Open) -> None:
+    show(page, opened, execution())
+    page.keyboard.press("Escape")
+    page.locator("webhook-history").evaluate("component => component.setAttribute('routing', 'off')")
+    page.get_by_role("button", name=re.compile("^View ")).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator(".outcome")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Copy link")).to_have_count(0)
+
+
 LONG = {
     "lines": "\n".join(f"line {number}" for number in range(100_000)),
     "one line": "é" * 1_000_000,
