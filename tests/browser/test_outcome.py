@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from hooklog.errors import ErrorType
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, Stack
 
 AT = "2026-11-28T17:36:0{}.123456Z"
 
@@ -175,12 +175,14 @@ def test_a_link_opens_the_execution_without_the_token(page: Page, opened: Open) 
     expect(dialog.locator(".outcome")).to_contain_text("Your server answered 503")
 
 
-def test_a_host_that_routes_itself_gets_no_link(page: Page, opened: Open) -> None:
-    show(page, opened, execution())
-    page.keyboard.press("Escape")
-    page.locator("webhook-history").evaluate("component => component.setAttribute('routing', 'off')")
+def test_a_host_that_routes_itself_gets_no_link(page: Page, opened: Open, stack: Stack) -> None:
+    dialog = show(page, opened, execution())
+    page.locator("webhook-history").evaluate(
+        "(component, token) => Object.assign(component, { webhook: 'demo.orders', token, routing: 'off' })",
+        stack.token(),
+    )
+    expect(dialog).to_be_hidden()
     page.get_by_role("button", name=re.compile("^View ")).click()
-    dialog = page.get_by_role("dialog")
     expect(dialog.locator(".outcome")).to_be_visible()
     expect(dialog.get_by_role("button", name="Copy link")).to_have_count(0)
 
