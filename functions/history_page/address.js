@@ -93,16 +93,22 @@ export class Address {
 		this.state = this.#parse();
 	}
 
-	/** Whether the address has another state. */
-	get isOutdated() {
+	/** Whether the address has other values of these names. */
+	isOutdated(names = NAMES) {
 		const found = this.#parse();
-		return NAMES.some((name) => found[name] !== this.state[name]);
+		return names.some((name) => found[name] !== this.state[name]);
 	}
 
 	#parse() {
 		if (!this.isRouted) return this.state;
 		const query = new URLSearchParams(location.search);
 		return parseState(Object.fromEntries(NAMES.map((name) => [name, query.get(this.#prefix + name)])));
+	}
+
+	/** Whether changes would change the state. */
+	wouldChange(changes) {
+		const changed = parseState({ ...this.state, ...changes });
+		return NAMES.some((name) => changed[name] !== this.state[name]);
 	}
 
 	/** Changes the state, and adds a history entry if that changes the address. */

@@ -23,6 +23,12 @@ export class HostEvents {
 		this.#told = state;
 	}
 
+	/** Tells the host the state that is kept instead of what it has set. */
+	refuse(changes, state) {
+		this.#told = { ...state, ...changes };
+		this.tell(state);
+	}
+
 	/** Dispatches an event for each part of the state that the host does not know. */
 	tell(state) {
 		const told = this.#told;

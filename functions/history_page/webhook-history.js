@@ -70,8 +70,9 @@ class WebhookHistory extends HTMLElement {
 
 	/** Replaces texts, key by key: see texts.js. */
 	set texts(texts) {
+		const isSame = JSON.stringify(texts) === JSON.stringify(this.#texts);
 		this.#texts = texts;
-		if (this.#clocks) this.#whenSaved(() => this.#build());
+		if (this.#clocks && !isSame) this.#whenSaved(() => this.#build());
 	}
 
 	get filter() {
@@ -98,21 +99,19 @@ class WebhookHistory extends HTMLElement {
 	}
 
 	set view(view) {
-		this.#set({ view: view ?? "", edit: "" });
+		if ((view || "history") !== this.view) this.#set({ view: view ?? "", edit: "" });
 	}
 
 	/** Changes the state for the host, which gets no event for what it has set. */
 	#set(changes) {
+		if (!this.#address.wouldChange(changes)) return;
 		const set = () => {
 			this.#address.push(changes);
 			this.#events.skip(this.#getState());
 			queueMicrotask(() => this.#views && this.#apply());
 		};
-		const keep = () => {
-			this.#events.skip({ ...this.#getState(), ...changes });
-			this.#events.tell(this.#getState());
-		};
-		this.#whenSaved(set, keep);
+		if ("view" in changes) this.#whenSaved(set, () => this.#events.refuse(changes, this.#getState()));
+		else set();
 	}
 
 	/** Does something that may close a dialog; asks first if something in it is not saved. */
@@ -190,8 +189,8 @@ class WebhookHistory extends HTMLElement {
 
 	/** Back or Forward. */
 	#entryChanged = () => {
-		if (!this.#views || !this.#address.isOutdated) return;
-		if (this.#views.editedDialog) {
+		if (!this.#views || !this.#address.isOutdated()) return;
+		if (this.#views.editedDialog && this.#address.isOutdated(["view", "edit"])) {
 			// puts the entry of what is edited after the one to go to, until the viewer has answered
 			this.#address.keep();
 			return this.#whenSaved(() => history.back());
