@@ -163,24 +163,30 @@ def _merge(stored: Fields, fields: Fields) -> Fields:
 
 def _apply_all(api: Api, due: list[Step], outcomes: Counter[Action], output: Output) -> None:
     """Do the steps, and count what was done. Raises CliFailure if it has to stop."""
-    with show_bar("importing", len(due), output) as advance:
-        for step in due:
-            try:
-                _apply(api, step)
-                outcomes[step.action] += 1
-            except ApiFailure as failure:
-                if failure.status != _BAD_REQUEST:
-                    raise _stop(step, failure, outcomes, output) from None
-                outcomes[Action.SKIP] += 1
-                output.print_note(f"{step.webhook_id} was refused. {failure}")
-            except CliFailure as failure:
-                raise _stop(step, failure, outcomes, output) from None
-            advance(1)
+    at = ""
+    try:
+        with show_bar("importing", len(due), output) as advance:
+            for step in due:
+                at = step.webhook_id
+                outcomes[_apply_or_skip(api, step, output)] += 1
+                advance(1)
+    except (CliFailure, KeyboardInterrupt) as stop:
+        output.print_note(f"{_summarize(outcomes)}. Run the command again to continue.")
+        if isinstance(stop, CliFailure):
+            raise CliFailure(f"Stopped at {at}: {stop}", stop.code) from None
+        raise
 
 
-def _stop(step: Step, failure: CliFailure, outcomes: Counter[Action], output: Output) -> CliFailure:
-    output.print_note(f"{_summarize(outcomes)}. Run the command again to continue.")
-    return CliFailure(f"Stopped at {step.webhook_id}: {failure}", failure.code)
+def _apply_or_skip(api: Api, step: Step, output: Output) -> Action:
+    """Do a step, unless the API refuses its fields. Return what was done."""
+    try:
+        _apply(api, step)
+    except ApiFailure as failure:
+        if failure.status != _BAD_REQUEST:
+            raise
+        output.print_note(f"{step.webhook_id} was refused. {failure}")
+        return Action.SKIP
+    return step.action
 
 
 def _apply(api: Api, step: Step) -> None:

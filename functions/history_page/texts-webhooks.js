@@ -61,7 +61,7 @@ export const WEBHOOK_TEXTS = {
 	"form.sensitive_headers.hint":
 		"Names of headers whose values are shown as ••••, in addition to Authorization, Cookie and the like.",
 	"form.event_types": "Event types",
-	"form.allTypes": "all, or such as order.paid item.*",
+	"form.allTypes": "all, or for example order.paid item.*",
 	"form.topic": "Topic",
 	"form.timeout_seconds": "Timeout in seconds",
 	"form.timeout.wrong": "Enter a number from {least} to {most}.",
