@@ -1,6 +1,6 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
-Usage: python -m benchmarks [sender|steps|imports|pages|lookups|stats|cost|transformations]
+Usage: python -m benchmarks [sender|steps|imports|pages|bodies|lookups|stats|cost|transformations]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, imports, lookups, pages, sender, stats, steps, transformations
+from benchmarks import bodies, cost, imports, lookups, pages, sender, stats, steps, transformations
 from benchmarks.figures import Figure
 from local.failure import LocalFailure
 
@@ -22,6 +22,7 @@ GROUPS = {
     "steps": steps.measure,
     "imports": imports.measure,
     "pages": pages.measure,
+    "bodies": bodies.measure,
     "lookups": lookups.measure,
     "stats": stats.measure,
     "cost": cost.measure,

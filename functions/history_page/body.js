@@ -61,7 +61,7 @@ function createBody(locale, body, encoding) {
 	const isFormatted = !encoding && (isShort ? isJson(body) : /^\s*[[{]/.test(body));
 	const folded = isShort && isFormatted && foldJson(locale, body);
 	const parts = isFormatted ? listText(formatJson(body)) : [body];
-	return folded || createLongText(locale, parts, locale.size(measure(body, encoding)));
+	return folded || createLongText(locale, parts, body.length);
 }
 
 export function createBodyBlock(locale, title, execution, part = "request_body") {

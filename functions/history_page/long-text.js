@@ -36,9 +36,9 @@ const pause = () => new Promise((resume) => {
  * The beginning of a text, and a button that shows the rest if there is more.
  *
  * @param {Iterable<string>} parts are read only as far as they are shown
- * @param {string} size of the text, in words
+ * @param {number} total characters, before they are formatted
  */
-export function createLongText(locale, parts, size) {
+export function createLongText(locale, parts, total) {
 	const slices = split(parts);
 	const content = h("span", h("span.slice", slices.next().value));
 	let next = slices.next();
@@ -56,7 +56,7 @@ export function createLongText(locale, parts, size) {
 		content.closest("pre")?.focus({ preventScroll: true });
 		more.remove();
 	};
-	const more = h("div.cut", createRemark(locale.text("body.cut", { size })),
+	const more = h("div.cut", createRemark(locale.text("body.cut", { total })),
 		createButton(locale.text("body.showAll"), showRest, "copy"),
 	);
 	return { content, more };

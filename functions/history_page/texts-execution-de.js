@@ -34,7 +34,7 @@ export const EXECUTION_TEXTS = {
 	"details.expired": "Die Header und Inhalte dieser Ausführung sind nicht mehr gespeichert.",
 	"headers.truncated": "Gekürzt: Die Antwort hatte weitere Header.",
 	"body.empty": "leer",
-	"body.cut": "Nur der Anfang ist zu sehen. Der Inhalt hat {size}.",
+	"body.cut": "Nur der Anfang von {total} Zeichen ist zu sehen.",
 	"body.showAll": "Alles zeigen",
 	"body.charset": "Dekodiert aus {charset}.",
 	"body.incomplete": "Unvollständig: Die Verbindung wurde vorzeitig geschlossen oder die Zeit lief ab.",

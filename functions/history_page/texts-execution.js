@@ -33,7 +33,7 @@ export const EXECUTION_TEXTS = {
 	"details.expired": "The headers and bodies of this execution are no longer stored.",
 	"headers.truncated": "Truncated: the response had more headers.",
 	"body.empty": "empty",
-	"body.cut": "Only the beginning is shown. The body has {size}.",
+	"body.cut": "Only the beginning of {total} characters is shown.",
 	"body.showAll": "Show all",
 	"body.charset": "Decoded from {charset}.",
 	"body.incomplete": "Incomplete: the connection closed early, or time ran out.",

@@ -207,6 +207,7 @@ def test_a_long_body_is_cut_and_shown_whole_on_request(page: Page, opened: Open,
     dialog.get_by_role("button", name="Copy Response Body").click()
     expect(dialog.get_by_role("status")).to_have_text("Copied Response Body")
     assert page.evaluate("navigator.clipboard.readText()") == body
+    expect(dialog.locator(".cut")).to_contain_text(f"Only the beginning of {len(body):,} characters is shown.")
     show_all = dialog.get_by_role("button", name="Show all")
     show_all.click()
     expect(show_all).to_have_count(0)
