@@ -9,6 +9,7 @@ import { areEqual, buildQuery, EMPTY_FILTER, isEmpty, isSearch, matchesFilter } 
 import { FilterForm } from "./filter-form.js";
 import { createNotice } from "./notices.js";
 import { PagedList } from "./paged-list.js";
+import { VirtualRows } from "./virtual-rows.js";
 
 const [FIRST_PAGE_SIZE, LATER_PAGE_SIZE, MAX_NEW_PAGES, MAX_EMPTY_PAGES] = [50, 200, 5, 5];
 // an execution is logged when it ends, at most this long after its start
@@ -32,8 +33,10 @@ export class ExecutionList extends PagedList {
 	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
 	#tools = h("div");
 	#chart = new Chart(this.locale, this.api, (bar) => this.#change({ ...this.#filter, bar }));
-	#rows = h("tbody", { role: "rowgroup" });
-	#table = createTable(this.locale, this.#rows);
+	/** The IDs of executions that arrived last. */
+	#fresh = new Set();
+	#rows = new VirtualRows(h("tbody", { role: "rowgroup" }), (it) => this.#createRow(it), (it) => it.execution_id);
+	#table = createTable(this.locale, this.#rows.body);
 
 	/** @param {(filter: Record<string, string>) => void} filterChanged by the viewer */
 	constructor(locale, api, view, filterChanged) {
@@ -75,11 +78,13 @@ export class ExecutionList extends PagedList {
 
 	resume() {
 		super.resume();
+		this.#rows.update(this.#listed);
 		this.#scheduleLive();
 	}
 
 	stop() {
 		super.stop();
+		this.#rows.stop();
 		clearTimeout(this.#timer);
 	}
 
@@ -103,7 +108,7 @@ export class ExecutionList extends PagedList {
 		this.#listed = [];
 		this.#query = buildQuery(this.#filter);
 		this.#searchedTo = undefined;
-		fill(this.#rows);
+		this.#rows.update([]);
 		this.#chart.start(this.#filter);
 		this.#table.hidden = true;
 		this.#tools.hidden = !this.api.isReady;
@@ -187,7 +192,7 @@ export class ExecutionList extends PagedList {
 			if (signal.aborted) return;
 			this.hideAlert();
 			if (found === null) await this.load();
-			else if (this.#add(found, "fresh").length || !this.state.hidden) this.#showCount();
+			else if (this.#add(found, true).length || !this.state.hidden) this.#showCount();
 			else this.announceCount(this.#listed.length);
 			this.#chart.load(signal);
 		} catch (error) {
@@ -201,26 +206,31 @@ export class ExecutionList extends PagedList {
 	}
 
 	show(found, wasOnMore) {
-		const rows = this.#add(found);
+		const [oldest] = this.#add(found);
 		this.#showCount();
 		this.#chart.load(this.loading.signal);
-		if (wasOnMore && !this.cursor) (rows[0] ?? this.#rows.lastElementChild)?.querySelector("button").focus();
+		if (wasOnMore && !this.cursor && this.#listed.length) this.#rows.focus(oldest ?? this.#listed.at(-1));
 	}
 
-	#add(found, look = "") {
-		const rows = [];
+	/** Returns those that were not listed. */
+	#add(found, isFresh = false) {
+		const added = [];
 		let at = 0;
 		for (const execution of found) {
 			const { execution_id: id } = execution;
 			while (this.#listed[at]?.execution_id > id) at++;
 			if (this.#listed[at]?.execution_id === id) continue;
-			const added = createRow(this.locale, execution, this.open);
-			added.className = look;
-			this.#rows.insertBefore(added, this.#rows.children[at] ?? null);
 			this.#listed.splice(at, 0, execution);
-			rows.push(added);
+			added.push(execution);
 		}
-		return rows;
+		this.#fresh = new Set(isFresh ? added.map(({ execution_id: id }) => id) : []);
+		return added;
+	}
+
+	#createRow(execution) {
+		const row = createRow(this.locale, execution, this.open);
+		row.classList.toggle("fresh", this.#fresh.has(execution.execution_id));
+		return row;
 	}
 
 	#showCount() {
@@ -232,6 +242,8 @@ export class ExecutionList extends PagedList {
 
 	#showTable() {
 		this.#table.hidden = !this.#listed.length;
+		this.#table.setAttribute("aria-rowcount", this.cursor ? -1 : this.#listed.length + 1);
+		this.#rows.update(this.#listed);
 		this.#chart.update(this.#listed);
 	}
 
