@@ -119,7 +119,7 @@ def test_new_executions_do_not_move_what_the_viewer_reads(
     read = page.locator("tbody tr:nth-child(10)")
     expect(read).to_be_in_viewport()
     message = read.locator(".id").text_content() or ""
-    read = rows(page).filter(has_text=re.compile(f"{message}(?!\\d)"))
+    read = rows(page).filter(has=page.locator(".id", has_text=re.compile(f"^{message}$")))
     before = read.bounding_box()
     now = datetime.now(UTC)
     executions[:0] = [summarize(10_000 + number, now + timedelta(seconds=9 - number)) for number in range(9)]
