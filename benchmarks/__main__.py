@@ -1,6 +1,6 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
-Usage: python -m benchmarks [sender|steps|imports|pages|bodies|lookups|stats|cost|transformations]
+Usage: python -m benchmarks [sender|steps|imports|pages|bodies|list|lookups|stats|cost|transformations]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bodies, cost, imports, lookups, pages, sender, stats, steps, transformations
+from benchmarks import bodies, cost, imports, long_list, lookups, pages, sender, stats, steps, transformations
 from benchmarks.figures import Figure
 from local.failure import LocalFailure
 
@@ -23,6 +23,7 @@ GROUPS = {
     "imports": imports.measure,
     "pages": pages.measure,
     "bodies": bodies.measure,
+    "list": long_list.measure,
     "lookups": lookups.measure,
     "stats": stats.measure,
     "cost": cost.measure,
