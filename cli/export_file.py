@@ -2,13 +2,17 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Final
 
 from cli import convoy, svix
-from cli.endpoint import Endpoint
+from cli.endpoint import Endpoint, Export
 from cli.failure import CliFailure, ExitCode
 from cli.input import read_text
+
+_OTHER_FORM: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+"""What reading an export raises that is not of the documented form. Their texts may contain secrets."""
 
 
 def read_endpoints(name: str) -> tuple[list[Endpoint], bool]:
@@ -20,37 +24,54 @@ def read_endpoints(name: str) -> tuple[list[Endpoint], bool]:
     items = [item for document in _parse_documents(read_text(name), name) for item in _list_items(document, ends)]
     if not items:
         raise CliFailure(f"{name} has no endpoint", ExitCode.USAGE)
-    try:
-        return list(_convert(items)), not ends or ends[-1]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise CliFailure(f"{name} is not an export of Svix or Convoy: {error!r:.200}", ExitCode.USAGE) from None
+    for number, item in enumerate(items, 1):
+        if not (_get_id(item, "id") or _get_id(item, "uid")):
+            expected = "an object with the id of Svix or the uid of Convoy"
+            raise CliFailure(f"Item {number} of {name} must be {expected}", ExitCode.USAGE)
+    return [*_read_svix(items), *_read_convoy(items)], not ends or ends[-1]
 
 
-def _convert(items: Sequence[Any]) -> Iterator[Endpoint]:
-    """Convert the items of either product.
+def _get_id(item: object, name: str) -> str | None:
+    value = item.get(name) if isinstance(item, dict) else None
+    return value if isinstance(value, str) else None
 
-    Raises one of the exceptions of Python if an item has another form.
-    """
-    svix_endpoints = {item["id"]: item for item in items if "id" in item}
-    yield from map(svix.read_endpoint, svix_endpoints.values())
-    others = [item for item in items if "id" not in item]
-    subscriptions = [item for item in others if convoy.is_subscription(item)]
-    endpoints = {item["uid"]: item for item in others if not convoy.is_subscription(item)}
-    by_endpoint = defaultdict(list)
-    for subscription in subscriptions:
-        metadata = subscription["endpoint_metadata"]
-        endpoints.setdefault(metadata["uid"], metadata)
-        by_endpoint[metadata["uid"]].append(subscription)
+
+def _read_svix(items: list[Export]) -> Iterator[Endpoint]:
+    endpoints = {item["id"]: item for item in items if _get_id(item, "id")}
+    for endpoint in endpoints.values():
+        yield _convert(endpoint["id"], partial(svix.read_endpoint, endpoint))
+
+
+def _read_convoy(items: list[Export]) -> Iterator[Endpoint]:
+    """Convert the endpoints, and those that only subscriptions have."""
+    given = [item for item in items if not _get_id(item, "id")]
+    endpoints = {item["uid"]: item for item in given if not convoy.is_subscription(item)}
+    subscriptions = defaultdict(list)
+    for subscription in filter(convoy.is_subscription, given):
+        metadata = subscription.get("endpoint_metadata")
+        uid = _get_id(metadata, "uid")
+        if metadata is None or uid is None:
+            raise CliFailure(f"The subscription {subscription['uid']} has no endpoint_metadata", ExitCode.USAGE)
+        endpoints.setdefault(uid, metadata)
+        subscriptions[uid].append(subscription)
     for uid, endpoint in endpoints.items():
-        yield convoy.read_endpoint(endpoint, by_endpoint[uid])
+        yield _convert(uid, partial(convoy.read_endpoint, endpoint, subscriptions[uid]))
+
+
+def _convert(endpoint_id: str, convert: Callable[[], Endpoint]) -> Endpoint:
+    try:
+        return convert()
+    except _OTHER_FORM:
+        text = f"The endpoint {endpoint_id} has a field of another type than Svix and Convoy document"
+        raise CliFailure(text, ExitCode.USAGE) from None
 
 
 def _parse_documents(text: str, name: str) -> Iterator[Any]:
     """Yield one JSON document after the other, as several calls of curl write them."""
     decoder, at = json.JSONDecoder(), 0
     try:
-        while at < len(text := text.lstrip("\ufeff")):
-            if text[at].isspace():
+        while at < len(text):
+            if text[at].isspace() or text[at] == "\ufeff":
                 at += 1
             else:
                 document, at = decoder.raw_decode(text, at)
@@ -71,7 +92,8 @@ def _list_items(document: Any, ends: list[bool]) -> Iterator[Any]:
     elif isinstance(document, dict) and isinstance(data := document.get("data"), list | dict):
         content = data.get("content", data) if isinstance(data, dict) else data
         pagination = data.get("pagination") if isinstance(data, dict) else None
-        ends.append(bool(document.get("done", True)) and not (pagination or {}).get("has_next_page"))
+        has_more = isinstance(pagination, dict) and pagination.get("has_next_page")
+        ends.append(document.get("done") is not False and not has_more)
         yield from content if isinstance(content, list) else [content]
     else:
         yield document

@@ -235,10 +235,18 @@ def test_an_endpoint_that_the_api_refuses_does_not_stop_the_others(
 WRONG_FILES = [
     ("", "no endpoint"),
     ("{", "is not valid JSON"),
-    ("[1]", "is not an export of Svix or Convoy"),
-    ('{"url": "https://shop.example/"}', "is not an export of Svix or Convoy"),
-    ('{"data": {"content": [{"uid": "a", "secrets": 7}]}}', "is not an export of Svix or Convoy"),
-    ('{"data": [{"id": "a", "headers": {"sensitive": [7]}}]}', "is not an export of Svix or Convoy"),
+    ("[1]", "Item 1 of .* must be an object with the id of Svix or the uid of Convoy"),
+    ('{"id": "a"} {"url": "https://shop.example/"}', "Item 2 of"),
+    (
+        '{"data": {"content": [{"uid": "a", "secrets": 7}], "pagination": 7}}',
+        "The endpoint a has a field of another type",
+    ),
+    ('{"data": [{"id": "a", "headers": {"sensitive": [7]}}]}', "The endpoint a has a field of another type"),
+    (
+        '{"uid": "a", "authentication": {"type": "basic_auth", "basic_auth": {"password": "\\ud800"}}}',
+        "The endpoint a has",
+    ),
+    ('{"uid": "s", "filter_config": {}}', "The subscription s has no endpoint_metadata"),
 ]
 
 
