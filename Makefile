@@ -32,7 +32,7 @@ down: .venv/ready ## Stop the local AWS and delete its state
 
 ##@ Develop
 
-test: .venv/ready .venv-stack/ready .venv-runtime/ready chromium ## Run all tests; PYTEST='-k name' selects some
+test: .venv/ready .venv-stack/ready .venv-runtime/ready tests/embedding/node_modules chromium ## Run all tests; PYTEST='-k name' selects some
 	@.venv/bin/python -m pytest -n 3 $(PYTEST)
 
 test-dynamodb: .venv/ready tests/dynalite/node_modules ## Run tests/integration on dynalite (needs Node.js)
@@ -40,13 +40,15 @@ test-dynamodb: .venv/ready tests/dynalite/node_modules ## Run tests/integration 
 		TEST_DYNAMODB=dynalite .venv/bin/python -m pytest -n 3 tests/integration $(PYTEST); \
 	else echo "Skipped: dynalite needs Node.js 18 or newer with npm."; fi
 
-lint: .venv/ready .venv-stack/ready .venv-checkov/ready ## Run ruff, mypy, cfn-lint, sam validate and checkov
+lint: .venv/ready .venv-stack/ready .venv-checkov/ready tests/embedding/node_modules ## Run ruff, mypy, cfn-lint, sam validate, checkov and tsc
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv-stack/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 .venv-stack/bin/sam validate --lint --region us-east-1
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
+	@if [ -x tests/embedding/node_modules/.bin/tsc ]; then (set -x; tests/embedding/node_modules/.bin/tsc --project jsconfig.json); \
+	else echo "Skipped: tsc needs Node.js with npm."; fi
 
 format: .venv/ready ## Fix and format the code with ruff
 	.venv/bin/ruff check --fix
@@ -103,7 +105,7 @@ lock: .venv/uv ## Pin the dependencies; LOCK=--upgrade takes newer versions
 
 clean: ## Remove everything that make has created
 	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
-	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam tests/dynalite/node_modules \
+	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam tests/*/node_modules \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/uv: requirements-uv.txt
@@ -129,8 +131,8 @@ clean: ## Remove everything that make has created
 	@$(SYNC) --python .venv-stack/bin/python requirements-stack.txt
 	@touch $@
 
-tests/dynalite/node_modules: tests/dynalite/package-lock.json
-	@if command -v npm >/dev/null; then cd tests/dynalite && npm ci --silent --ignore-scripts; fi
+tests/%/node_modules: tests/%/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/$* && npm ci --silent --ignore-scripts; fi
 	@mkdir -p $@ && touch $@
 
 # Python 3.13, as deployed, if this machine has it; otherwise the developer's Python.

@@ -25,8 +25,13 @@ function isOwnPage() {
 	return before === "" && /^([0-9a-f]{16}\/)?[\w-]+\.js$/.test(file);
 }
 
-/** Changes only the parts that are given; does nothing if the browser refuses, for example because of too many changes. */
-function writeUrl(method, { search, hash } = {}) {
+/**
+ * Changes only the parts that are given; does nothing if the browser refuses, for example because of too many changes.
+ *
+ * @param {"pushState" | "replaceState"} method
+ * @param {{search?: string[], hash?: string[]}} parts
+ */
+function writeUrl(method, { search, hash }) {
 	try {
 		const url = new URL(location.href);
 		if (search !== undefined) url.search = search.join("&");

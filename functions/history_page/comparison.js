@@ -16,7 +16,8 @@ function toLines(body) {
 
 function createDiff(locale, bodies) {
 	if (bodies.some((body) => body.length > MAX_LENGTH)) return null;
-	const lines = diffLines(...bodies.map(toLines));
+	const [one, other] = bodies.map(toLines);
+	const lines = diffLines(one, other);
 	if (!lines) return null;
 	const shown = selectChanges(lines).slice(0, MAX_LINES);
 	const signs = { same: "  ", removed: "- ", added: "+ ", skipped: "" };
@@ -79,7 +80,9 @@ export class Comparison {
 	 * @param {(id: string) => Promise<any>} load undefined once the execution is closed
 	 */
 	constructor(locale, execution, load) {
-		Object.assign(this, { locale, execution, load });
+		this.locale = locale;
+		this.execution = execution;
+		this.load = load;
 		this.element.append(h("label.field", h("span", locale.text("compare.with")), this.#choice), this.#shown);
 	}
 

@@ -105,6 +105,7 @@ export class FilterForm {
 
 	#read = (event) => {
 		const { target } = event;
+		/** @type {any} */
 		const given = Object.fromEntries([...new FormData(this.element)].map(([name, value]) => [name, String(value)]));
 		const choosesCode = target.name === "result" && given.result === CODE;
 		if (choosesCode) {

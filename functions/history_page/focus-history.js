@@ -2,7 +2,7 @@
 
 export class FocusHistory {
 	#root;
-	/** @type {Map<string, HTMLElement>} by the state that was left */
+	/** @type {Map<string, any>} by the state that was left */
 	#focused = new Map();
 
 	/** @param {ShadowRoot} root */

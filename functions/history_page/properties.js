@@ -1,7 +1,18 @@
-/** Properties of the custom element and of its stylesheet. */
+/** The custom element's class, its properties, and those of its stylesheet. */
+
+/** @type {typeof HTMLElement} A server that renders pages imports the component, too, and has no elements. */
+export const BaseElement = globalThis.HTMLElement ?? /** @type {any} */ (Object);
+
+/** Defines the element, unless the script has been loaded before. */
+export function define(name, element, attributes) {
+	registerUnit();
+	reflectAttributes(element.prototype, attributes);
+	const elements = globalThis.customElements;
+	if (elements && !elements.get(name)) elements.define(name, element);
+}
 
 /** Makes attributes properties, too. */
-export function reflectAttributes(prototype, names) {
+function reflectAttributes(prototype, names) {
 	for (const name of names) {
 		Object.defineProperty(prototype, name, {
 			configurable: true,
@@ -27,7 +38,7 @@ export function adoptProperties(element, names) {
 }
 
 /** Registers a length that only the component sets: see its stylesheet. */
-export function registerUnit() {
+function registerUnit() {
 	try {
 		CSS.registerProperty({ name: "--hooklog-unit", syntax: "<length>", inherits: true, initialValue: "16px" });
 	} catch {

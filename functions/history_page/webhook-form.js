@@ -9,6 +9,7 @@ export class WebhookForm {
 
 	#locale;
 	#webhook;
+	/** @type {import("./webhook-fields.js").Field[]} */
 	#fields;
 	/** @type {Map<string, any>} by the field's name */
 	#boxes = new Map();

@@ -11,7 +11,7 @@ import { EMPTY_FILTER, parseFilter } from "./filter.js";
 import { FocusHistory } from "./focus-history.js";
 import { HostEvents } from "./host-events.js";
 import { loadLocale } from "./locale.js";
-import { adoptProperties, reflectAttributes, registerUnit } from "./properties.js";
+import { adoptProperties, BaseElement, define } from "./properties.js";
 import { haveSameAccess, isUnexpired, storeToken, trimToken } from "./token.js";
 import { askWhichToken } from "./token-question.js";
 import { Views } from "./views.js";
@@ -22,7 +22,7 @@ const MAX_STYLE_MS = 3_000;
 const REFLECTED = ["api", "webhook", "token", "routing"];
 const PROPERTIES = [...REFLECTED, "renewToken", "texts", "filter", "execution", "view"];
 
-class WebhookHistory extends HTMLElement {
+class WebhookHistory extends BaseElement {
 	static observedAttributes = [...REFLECTED, "lang"];
 
 	#api = new Api();
@@ -293,6 +293,4 @@ class WebhookHistory extends HTMLElement {
 	}
 }
 
-registerUnit();
-reflectAttributes(WebhookHistory.prototype, REFLECTED);
-if (!customElements.get("webhook-history")) customElements.define("webhook-history", WebhookHistory);
+define("webhook-history", WebhookHistory, REFLECTED);

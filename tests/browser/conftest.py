@@ -4,6 +4,7 @@ The local stack has executions of real deliveries.
 """
 
 import json
+import mimetypes
 import threading
 import time
 import uuid
@@ -141,7 +142,7 @@ class PageGuard:
 
 @pytest.fixture(scope="package")
 def front_end_pages(stack: Stack) -> dict[str, str]:
-    """Return the SaaS's pages by path; / has loaded the component."""
+    """Return the SaaS's pages and other files by path; / has loaded the component."""
     script = f"{stack.outputs['ApiUrl']}/history/webhook-history.js"
     return {"/": f'<script type="module" src="{script}"></script>'}
 
@@ -154,9 +155,12 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
     class FrontEnd(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "text/html")
+            path = self.path.partition("?")[0]
+            kind = mimetypes.guess_type(path)[0] or "text/html"
+            self.send_header("Content-Type", kind)
             self.end_headers()
-            self.wfile.write((head + front_end_pages[self.path.partition("?")[0]]).encode())
+            content = front_end_pages[path]
+            self.wfile.write((head * content.startswith("<") + content).encode())
 
         def log_message(self, *_: Any) -> None: ...
 

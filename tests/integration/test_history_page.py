@@ -271,4 +271,5 @@ def test_each_module_is_short() -> None:
 
 def test_every_file_is_the_code_or_is_served() -> None:
     """The whole folder is deployed."""
-    assert {path.name for path in FOLDER.iterdir()} == {"app.py", "index.html", *ASSETS}
+    package = {"package.json", "webhook-history.d.ts", "react.d.ts"}
+    assert {path.name for path in FOLDER.iterdir()} == {"app.py", "index.html", *package, *ASSETS}

@@ -1,3 +1,3 @@
-"""The version of Hooklog, which only this module states."""
+"""The version of Hooklog, which the package of the web component repeats."""
 
 __version__ = "0.1.0"
