@@ -66,6 +66,11 @@ export class Locale {
 		this.#decimals = new Intl.NumberFormat(this.language, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 	}
 
+	/** Adds English texts, for keys that have no text yet. */
+	extend(texts) {
+		this.texts = { ...texts, ...this.texts };
+	}
+
 	/** The text of a key; a plural takes its form from `count`. */
 	text(key, values = {}) {
 		return this.parts(key, values).join("");

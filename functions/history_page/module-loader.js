@@ -13,7 +13,7 @@ export class ModuleLoader {
 	}
 
 	/**
-	 * Loads a module. If that fails, for lack of a connection or during a deployment, returns a notice that tries again; some
+	 * Loads a module and the texts that it shows. If that fails, for lack of a connection or during a deployment, returns a notice that tries again; some
 	 * browsers try only once for each page, so that a second notice also reloads the page.
 	 *
 	 * @param {string} name
@@ -22,7 +22,9 @@ export class ModuleLoader {
 	 */
 	async load(name, load, again) {
 		try {
-			return await load();
+			const [module, { TEXTS_ON_DEMAND }] = await Promise.all([load(), import("./texts-on-demand.js")]);
+			this.#locale.extend(TEXTS_ON_DEMAND);
+			return module;
 		} catch {
 			const failures = (this.#failures.get(name) ?? 0) + 1;
 			this.#failures.set(name, failures);

@@ -106,7 +106,6 @@ export const WEBHOOK_TEXTS = {
 	"delete.question": "Delete this webhook? Messages for it will fail. Its history is kept until it expires.",
 	test: "Test",
 	"test.text": "Sends a request with the saved settings, even when the webhook is disabled.",
-	"test.send": "Send test",
 	"test.result": "Test result: {result}",
 	"test.notJson": "The payload is not valid JSON.",
 	recover: "Recover",

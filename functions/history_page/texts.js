@@ -1,8 +1,5 @@
 /** The English texts. A plural has the forms of Intl.PluralRules, chosen by its value `count`. */
 
-import { EXECUTION_TEXTS } from "./texts-execution.js";
-import { WEBHOOK_TEXTS } from "./texts-webhooks.js";
-
 /** @type {Record<string, string | {[form: string]: string}>} */
 export const ENGLISH = {
 	yes: "yes",
@@ -158,12 +155,9 @@ export const ENGLISH = {
 	"result.unknown_webhook": "Not sent: unknown webhook",
 	"result.disabled_webhook": "Not sent: webhook is off",
 	"result.no_response": "No response",
+	"test.send": "Send test",
 	"trigger.event": "event",
 	"trigger.retry": "retry",
 	"trigger.resend": "resend",
 	"trigger.test": "test",
-
-	...EXECUTION_TEXTS,
-
-	...WEBHOOK_TEXTS,
 };

@@ -39,7 +39,7 @@ export class VirtualRows {
 		this.body = body;
 		this.#create = create;
 		this.#getId = getId;
-		body.addEventListener("focusin", ({ target }) => {
+		body.addEventListener("focusin", (/** @type {any} */ { target }) => {
 			this.#pinned = this.#ids.get(target.closest("[role=row]")) ?? null;
 		});
 		this.#bodySize.observe(body);
@@ -67,8 +67,9 @@ export class VirtualRows {
 
 	/** Scroll events of every scroller around the rows: they do not bubble, and stay within their shadow root. */
 	#listen() {
+		/** @type {EventTarget[]} */
 		const roots = [window];
-		for (let node = this.body; node; node = getParent(node)) roots.push(node.getRootNode());
+		for (let node = /** @type {any} */ (this.body); node; node = getParent(node)) roots.push(node.getRootNode());
 		if (roots.every((root, at) => root === this.#roots[at])) return;
 		this.stop();
 		this.#roots = roots;

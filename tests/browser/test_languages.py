@@ -9,12 +9,13 @@ from tests.browser.conftest import Open, Stack
 GERMAN_DATE = re.compile(r"^\w+tag, \d+\. \w+ 20|^Mittwoch, \d")
 FRENCH_DATE = re.compile(r"^(lun|mar|mercre|jeu|vendre|same)di \d|^dimanche \d")
 SHAPES = """async () => {
-    const [{ ENGLISH }, { TEXTS }] = await Promise.all(
-        ["texts.js", "texts-de.js"].map((name) => import(new URL(`history/${name}`, document.baseURI))));
+    const [{ ENGLISH }, { TEXTS_ON_DEMAND }, { TEXTS }] = await Promise.all(
+        ["texts.js", "texts-on-demand.js", "texts-de.js"].map(
+            (name) => import(new URL(`history/${name}`, document.baseURI))));
     const shape = (text) => typeof text === "string"
         ? (text.match(/{\\w+}/g) ?? []).sort()
         : Object.entries(text).map(([form, text]) => [form, shape(text)]);
-    return [ENGLISH, TEXTS].map((texts) => Object.entries(texts).map(([key, text]) => [key, shape(text)]).sort());
+    return [{ ...ENGLISH, ...TEXTS_ON_DEMAND }, TEXTS].map((texts) => Object.entries(texts).map(([key, text]) => [key, shape(text)]).sort());
 }"""
 
 
