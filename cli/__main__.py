@@ -40,12 +40,12 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Print an escape for a character that the stream's encoding lacks. Replace a closed stream by the null device."""
+    """Use escapes for what a stream cannot encode or decode. Replace a closed stream by the null device."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the process ends
-        elif mode == "w" and hasattr(stream, "reconfigure"):
+        elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
 
 

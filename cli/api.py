@@ -123,6 +123,10 @@ class Api:
         url = self._stack.outputs["ApiUrl"] + path
         try:
             return self._session.request(method, url, headers=headers, timeout=_TIMEOUT, **content)
+        except (requests.exceptions.InvalidJSONError, RecursionError):
+            raise CliFailure(
+                "JSON cannot represent a number such as NaN or 1e400, or that many levels", ExitCode.USAGE
+            ) from None
         except requests.RequestException as error:
             raise CliFailure(
                 f"Could not reach the API at {self._stack.outputs['ApiUrl']}: {type(error).__name__}"

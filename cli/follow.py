@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from cli.api import Api, ApiFailure
 from cli.failure import CliFailure
@@ -25,6 +26,7 @@ _FILTERED_PERIOD: Final = timedelta(days=1)
 """How far back a filter looks for the last executions: one that hardly any execution matches would read everything."""
 
 Record = dict[str, Any]
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -94,24 +96,27 @@ class Follower:
         """
         while ends is None or time.monotonic() < ends:
             round_ends = time.monotonic() + _POLL_SECONDS
-            self._add_new_webhooks()
+            self.retry(self._add_new_webhooks)
             for stream in self._streams.values():
                 if ends is not None and time.monotonic() >= ends:
                     return
                 polled_at = datetime.now(UTC)
-                found = self._poll(stream)
+                found = self.retry(partial(self._poll, stream))
                 yield from filter(self._accepts, stream.take(found, polled_at))
             sleep(max(round_ends - time.monotonic(), 0))
 
-    def _poll(self, stream: _Stream) -> list[Record]:
-        """Read what may be new. Tries again after an error of the API or the network, with growing pauses."""
+    def retry(self, read: Callable[[], Result]) -> Result:
+        """Read from the API. Tries again after one of its errors or the network's, with growing pauses."""
         for failures in range(MAX_WAITS):
             try:
-                return list(self.api.list_executions(stream.webhook_id, self._filters, since=stream.since))
+                return read()
             except CliFailure as failure:
                 if isinstance(failure, ApiFailure) and failure.status < _SERVER_ERROR:
                     raise
                 self._pace.back_off(failures, None)
+        return read()
+
+    def _poll(self, stream: _Stream) -> list[Record]:
         return list(self.api.list_executions(stream.webhook_id, self._filters, since=stream.since))
 
     def _start(self, webhook_id: str, last: int) -> list[Record]:

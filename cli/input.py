@@ -8,12 +8,14 @@ from typing import Any, Final
 from cli.failure import CliFailure, ExitCode
 
 STDIN: Final = "-"
+_ENCODING: Final = "utf-8-sig"
+"""UTF-8, with or without a byte order mark."""
 
 
 def read_text(name: str) -> str:
     """Read a file, or standard input for `-`. Raises CliFailure."""
     try:
-        return sys.stdin.buffer.read().decode() if name == STDIN else Path(name).read_text(encoding="utf-8")
+        return sys.stdin.buffer.read().decode(_ENCODING) if name == STDIN else Path(name).read_text(_ENCODING)
     except OSError as error:
         raise CliFailure(f"Cannot read {name}: {error.strerror}", ExitCode.USAGE) from None
     except UnicodeDecodeError:

@@ -21,8 +21,9 @@ from cli.stack import Stack
 from cli.tail import describe_missing
 from hooklog.access.grants import Scope
 
-_HTTP_ERROR: Final = 400
-_DENIED: Final = (403, 404)
+_NOT_FOUND: Final = 404
+_DENIED: Final = (403, _NOT_FOUND)
+_COUNTED: Final = ("answered 2xx", "answered another status", "not answered", "not forwarded")
 _KEYS_SECONDS: Final = 60
 COLUMNS: Final = (
     Column("Executed at", lambda one: one["executed_at"], width=27),
@@ -70,7 +71,7 @@ class _Listener:
             self._output.print_note(f"{sentence} Waiting for the first one.")
         self._output.print_note(f"Forwarding {self._webhook_id} to {arguments.forward_to}. Stop with Ctrl-C.")
         ordered = reversed(recent) if arguments.newest_first else recent
-        for number, execution in enumerate(chain(ordered, self._follower.follow(ends)), start=1):
+        for number, execution in enumerate(chain(ordered, self._follower.follow(ends, self._output.wait)), start=1):
             self._output.print_row(COLUMNS, self._replay(execution))
             if number == arguments.count:
                 return
@@ -78,8 +79,7 @@ class _Listener:
             raise CliFailure(f"Only {self._counts.total()} of {arguments.count} executions arrived in time")
 
     def summarize(self) -> str:
-        names = ("2xx or 3xx", "4xx or 5xx", "not reached", "not forwarded")
-        counts = ", ".join(f"{self._counts[name]} {name}" for name in names if self._counts[name])
+        counts = ", ".join(f"{self._counts[name]} {name}" for name in _COUNTED if self._counts[name])
         total = self._counts.total()
         return f"Replayed {total} execution{'' if total == 1 else 's'}" + (f": {counts}" if counts else "")
 
@@ -99,14 +99,20 @@ class _Listener:
 
     def _read(self, summary: Record) -> dict[str, Any]:
         path = f"/webhooks/{quote_segment(self._webhook_id)}/executions/{quote_segment(summary['execution_id'])}"
-        return self._follower.api.get(path)
+        try:
+            return self._follower.retry(lambda: self._follower.api.get(path))
+        except ApiFailure as failure:
+            if failure.status != _NOT_FOUND:
+                raise
+            raise NotReplayable("it has expired") from None
 
     def _read_keys(self) -> tuple[bytes, ...]:
         """Return the signing key, or nothing if it cannot be read. It is read once a minute: it may be rotated."""
         if time.monotonic() >= self._keys_expire_at:
             self._keys_expire_at = time.monotonic() + _KEYS_SECONDS
             try:
-                self._keys = read_keys(self._secrets.get(f"/webhooks/{quote_segment(self._webhook_id)}/secret"))
+                path = f"/webhooks/{quote_segment(self._webhook_id)}/secret"
+                self._keys = read_keys(self._follower.retry(lambda: self._secrets.get(path)))
             except ApiFailure as failure:
                 if failure.status not in _DENIED:
                     raise
@@ -132,12 +138,17 @@ def _is_first_attempt(execution: Record) -> bool:
 
 def _classify(answer: Mapping[str, Any]) -> str:
     if answer["status"] is None:
-        return "not reached"
-    return "2xx or 3xx" if answer["status"] < _HTTP_ERROR else "4xx or 5xx"
+        return "not answered"
+    return "answered 2xx" if _is_success(answer["status"]) else "answered another status"
+
+
+def _is_success(status: int) -> bool:
+    """Return whether it is 2xx: for Hooklog, a redirect is a failure, too."""
+    return status // 100 == 2
 
 
 def _format_outcome(row: Record) -> Text:
     if row["status"] is None:
         return Text(row["error"], "red")
     stale = ", stale signature" if row["signature"] == "stale" else ""
-    return Text(f"{row['status']}{stale}", "green" if row["status"] < _HTTP_ERROR else "red")
+    return Text(f"{row['status']}{stale}", "green" if _is_success(row["status"]) else "red")

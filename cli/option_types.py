@@ -4,6 +4,7 @@ Each function raises argparse.ArgumentTypeError, whose text says what to write i
 """
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,9 +26,12 @@ def parse_header(text: str) -> tuple[str, str]:
 
 def parse_seconds(text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
 
 
 def parse_hours(text: str) -> int:

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import select
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TextIO
@@ -68,7 +70,7 @@ class Output:
         table = Table()
         for column in columns:
             table.add_column(column.name, no_wrap=True)
-        rows = [[to_text(column.value(record)) for column in columns] for record in records]
+        rows = [[self._to_text(column.value(record)) for column in columns] for record in records]
         for row in rows:
             table.add_row(*row)
         if self._fits(table):
@@ -111,7 +113,7 @@ class Output:
         elif self.is_plain:
             self.print_values([column.value(record) for column in columns])
         else:
-            cells = [to_text(column.value(record)) for column in columns]
+            cells = [self._to_text(column.value(record)) for column in columns]
             widths = [max(abs(column.width), _measure(cell)) for cell, column in zip(cells, columns, strict=True)]
             lines = _arrange([abs(column.width) for column in columns], self.console.width)
             for number, line in enumerate(lines):
@@ -130,7 +132,7 @@ class Output:
         table.add_column(no_wrap=True)
         table.add_column(overflow="fold")
         for name, value in record.items():
-            table.add_row(to_text(name), to_text(value))
+            table.add_row(self._to_text(name), self._to_text(value))
         self.console.print(table)
 
     def print_values(self, values: Iterable[object]) -> None:
@@ -143,7 +145,7 @@ class Output:
         Flushes each line, so that the reader of a pipe gets it at once.
         """
         for record in records:
-            self._write(escape_json(_dump(record)))
+            self._write(escape_json(_dump(record, ensure_ascii=not self.is_unicode)))
 
     def print_result(self, sentence: str, record: Record) -> None:
         """Print what was done: `sentence` for people, `record` for scripts."""
@@ -152,11 +154,26 @@ class Output:
         elif self.is_plain:
             self._write(escape_line(sentence))
         else:
-            _print_lines(self.console, to_text(sentence))
+            _print_lines(self.console, self._to_text(sentence))
 
     def print_note(self, sentence: str) -> None:
         """Print a note or an error to standard error."""
-        _print_lines(self.stderr, to_text(sentence))
+        _print_lines(self.stderr, to_text(sentence, self.stderr.encoding))
+
+    def wait(self, seconds: float) -> None:
+        """Sleep. Raises BrokenPipeError as soon as the reader of standard output closes its pipe."""
+        try:
+            stdout = self.console.file.fileno()
+        except (OSError, ValueError):  # no file of the system
+            time.sleep(seconds)
+            return
+        poll = select.poll()
+        poll.register(stdout, 0)  # an error is always reported
+        if poll.poll(1000 * seconds):
+            raise BrokenPipeError
+
+    def _to_text(self, value: object) -> Text:
+        return to_text(value, self.console.encoding)
 
     def _write(self, line: str) -> None:
         try:
@@ -220,11 +237,18 @@ def _find_breaks(line: str, width: int) -> Iterator[int]:
             yield start
 
 
-def to_text(value: object) -> Text:
-    """Convert a value for a terminal: strings as they are, other values as indented JSON."""
+def to_text(value: object, encoding: str = "utf-8") -> Text:
+    """Convert a value for a terminal: strings as they are, other values as indented JSON.
+
+    What the encoding lacks is escaped here, so that columns are as wide as what is printed.
+    """
     if isinstance(value, Text):
-        return Text(escape_text(value.plain), value.style)
-    return Text(escape_text(value if isinstance(value, str) else _dump(value, indent=2)))
+        return Text(_escape(value.plain, encoding), value.style)
+    return Text(_escape(value if isinstance(value, str) else _dump(value, indent=2), encoding))
+
+
+def _escape(text: str, encoding: str) -> str:
+    return escape_text(text).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _to_string(value: object) -> str:
@@ -234,9 +258,9 @@ def _to_string(value: object) -> str:
     return value if isinstance(value, str) else _dump(value)
 
 
-def _dump(value: object, indent: int | None = None) -> str:
+def _dump(value: object, indent: int | None = None, *, ensure_ascii: bool = False) -> str:
     try:
-        return json.dumps(value, indent=indent, ensure_ascii=False)
+        return json.dumps(value, indent=indent, ensure_ascii=ensure_ascii)
     except RecursionError:  # indenting recurses sooner
         if indent is None:
             raise CliFailure("The API's answer is nested too deeply") from None

@@ -3,10 +3,12 @@
 import base64
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 
 from cli.history import describe_hard_error
 from hooklog.delivery.signature import sign
@@ -15,6 +17,7 @@ from hooklog.messages.fields import REFUSED_HEADERS
 
 _TIMEOUT_SECONDS: Final = 30
 """The longest timeout that a webhook can have."""
+_MAX_BODY_BYTES: Final = 10_000_000
 _SIGNATURE, _TIMESTAMP = "webhook-signature", "webhook-timestamp"
 _PREFIX: Final = "whsec_"
 
@@ -104,21 +107,41 @@ class Forwarder:
                 headers=dict(replay.headers),
                 timeout=_TIMEOUT_SECONDS,
                 allow_redirects=False,
-                stream=True,  # the body of the answer is not shown
+                stream=True,
             ) as response:
                 status = response.status_code
+                _drain(response)
         except requests.RequestException as failure:
-            error = _describe(failure, self._url)
+            error = f"{urlsplit(self._url).netloc}: {_describe(failure)}"
+        finally:
+            self._session.close()  # a server that restarts would break a kept connection
         return {"status": status, "error": error, "duration_ms": round((time.monotonic() - start) * 1000)}
 
 
-def _describe(failure: requests.RequestException, url: str) -> str:
+def _drain(response: requests.Response) -> None:
+    """Read the body of the answer, which is not shown: a server may fail if it cannot send it.
+
+    Stops after 10 MB or 30 s. The status counts, even if the body breaks off.
+    """
+    ends, left = time.monotonic() + _TIMEOUT_SECONDS, _MAX_BODY_BYTES
+    try:
+        while left > 0 and time.monotonic() < ends and (piece := response.raw.read1(left, decode_content=False)):
+            left -= len(piece)
+    except (urllib3.exceptions.HTTPError, OSError):
+        pass
+
+
+def _describe(failure: requests.RequestException) -> str:
+    cause = failure.args[0] if failure.args else None
     match failure:
         case requests.exceptions.SSLError():
-            return f"{urlsplit(url).netloc}: TLS failed"
+            return "TLS failed"
         case requests.Timeout():
-            return f"{urlsplit(url).netloc}: timed out"
+            return "timed out"
+        case requests.ConnectionError() if isinstance(cause, urllib3.exceptions.ProtocolError):
+            is_invalid = isinstance(cause.args[-1], HTTPException) and not isinstance(cause.args[-1], OSError)
+            return "invalid response" if is_invalid else "connection closed before a response"
         case requests.ConnectionError():
-            return f"{urlsplit(url).netloc}: could not connect"
+            return "could not connect"
         case _:
-            return f"{urlsplit(url).netloc}: {type(failure).__name__}"
+            return type(failure).__name__

@@ -34,7 +34,7 @@ def tail(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         for sentence in describe_missing(follower, patterns):
             output.print_note(f"{sentence} Waiting for the first one.")
     printed = 0
-    for execution in chain(recent, follower.follow(ends)):
+    for execution in chain(recent, follower.follow(ends, output.wait)):
         output.print_row(columns, execution)
         printed += 1
         if printed == arguments.count:

@@ -32,11 +32,11 @@ def parse_time(text: str, now: datetime | None = None) -> datetime:
         return (now or datetime.now(UTC)) - parse_duration(text)
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # in UTC, the year can be 0 or 10000
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a time: write a duration such as 1h, or a time such as 2026-11-24T02:00Z"
         ) from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def format_time(when: datetime) -> str:

@@ -212,6 +212,9 @@ def test_any_text_is_printed_without_control_of_the_terminal(backend: type[Backe
         assert hidden_in(output) == set()
 
 
+ENCODED = "é 日 \U0001f469" + 40 * "ü"
+
+
 class Encoded(io.TextIOWrapper):
     """A stream that has not every character."""
 
@@ -236,7 +239,7 @@ def test_a_character_that_the_encoding_lacks_is_an_escape(
 ) -> None:
     counts = {"succeeded": 5, "failed": 2, "hard_errors": 0, "skipped": 0, "duration_ms": {"p50": 1, "p95": 1200}}
     counted = {"intervals": 3 * [{"start": "2026-11-24T02:00:00Z", **counts}], "total": counts}
-    backend.response = {**failure(["é"]), "response_body": "é 日 \U0001f469", **counted}
+    backend.response = {**failure(["é"]), "response_body": ENCODED, **counted}
     with redirect_stdout(Encoded(io.BytesIO(), encoding="ascii")) as stdout, redirect_stderr(io.StringIO()):
         stdout.is_terminal = is_terminal
         if "--help" in words:
@@ -246,6 +249,10 @@ def test_a_character_that_the_encoding_lacks_is_an_escape(
         else:
             assert main(words.split()) == ExitCode.OK
     printed = stdout.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    if "--json" in words:
+        assert json.loads(printed)["response_body"] == ENCODED
+    if is_terminal:
+        assert max(map(width_of, STYLE.sub("", printed).split("\n"))) <= 80
     assert ("\\u65e5" in printed) == (words.startswith("show"))
     assert "\\u25" not in printed  # bars and borders have a form in ASCII
 

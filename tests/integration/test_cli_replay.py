@@ -1,7 +1,10 @@
 """The commands tail, listen and resend: their calls of the API, what they send, and their output."""
 
 import json
+import os
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from cli.failure import CliFailure, ExitCode
+from cli.output import Output
 from cli.times import format_time
 from hooklog.delivery.signature import format_secret, sign
 from tests.commands import printed, run
@@ -22,6 +27,7 @@ LIST = f"{PATH}/executions"
 KEY = bytes(range(32))
 NOW = datetime.now(UTC)
 DENIED = (403, {"error": {"code": "forbidden", "message": "the token does not allow this"}})
+EXPIRED = (404, {"error": {"code": "not_found", "message": "it has expired"}})
 THROTTLED = (429, {"message": "Too Many Requests"})
 
 
@@ -163,10 +169,12 @@ def test_listen_replays_requests_with_a_new_signature(
         ("msg_a", 202, "renewed"),
         ("msg_c", 202, "renewed"),
     ]
-    assert "Left out, because their values are masked: Authorization.\n" in noted
-    assert noted.endswith("Replayed 2 executions: 2 2xx or 3xx\n")
+    assert noted.count("Left out, because their values are masked: Authorization.\n") == 1
+    assert [path for path, _, _ in api.requests].count(f"{PATH}/secret") == 1
+    assert noted.endswith("Replayed 2 executions: 2 answered 2xx\n")
     sent, _ = receiver.received("/status/202")
     assert (sent.method, sent.body) == ("POST", BODY.encode())
+    assert sent.header("webhook-id") == "msg_a"
     assert (sent.header("X-Shop"), sent.header("x-hooklog-event")) == ("berlin", "order.paid")
     assert sent.header("Authorization") is None
     assert sent.header("Content-Length") == str(len(BODY.encode()))
@@ -210,7 +218,86 @@ def test_a_server_that_is_down_is_a_line(api: FakeApi, capsys: pytest.CaptureFix
     run("listen acme.orders --forward-to localhost:1 --last 2 --count 2", api)
     rows, noted = printed(capsys)
     assert [(one["status"], one["error"]) for one in rows] == 2 * [(None, "localhost:1: could not connect")]
-    assert noted.endswith("Replayed 2 executions: 2 not reached\n")
+    assert noted.endswith("Replayed 2 executions: 2 not answered\n")
+
+
+OTHER_ANSWERS = [
+    ("/redirect-loop", 302, None, "answered another status"),
+    ("/status/500", 500, None, "answered another status"),
+    ("/reset-midbody", 200, None, "answered 2xx"),
+    ("/garbage", None, "invalid response", "not answered"),
+    ("/close", None, "connection closed before a response", "not answered"),
+    ("/reset", None, "connection closed before a response", "not answered"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "error", "counted"), OTHER_ANSWERS)
+def test_what_the_local_server_answers_is_named(
+    api: FakeApi,
+    receiver: Receiver,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    status: int | None,
+    error: str | None,
+    counted: str,
+) -> None:
+    """A redirect is not followed, and no success. A body that breaks off changes nothing."""
+    receiver.reset()
+    serve(api, execution("a"), **{**DETAILS, "request_headers": {"X": "1"}})
+    run(f"listen acme.orders --forward-to {receiver.url(path)} --last 1 --count 1", api)
+    (row,), noted = printed(capsys)
+    assert (row["status"], (row["error"] or "").partition(": ")[2]) == (status, error or "")
+    assert noted.endswith(f"Replayed 1 execution: 1 {counted}\n")
+    assert len(receiver.requests) == 1
+
+
+def test_the_local_server_can_send_its_whole_answer(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    """Otherwise it would log errors. Its connections are not kept, because it may restart."""
+    serve(api, execution("a"), **{**DETAILS, "request_headers": {"X": "1"}})
+    ends: list[bytes] = []
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + bytes(8_000_000))
+            ends.append(connection.recv(1))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        run(f"listen acme.orders --forward-to {server.getsockname()[1]} --last 1 --count 1", api)
+        thread.join(60)
+    assert printed(capsys)[0][0]["status"] == 200
+    assert ends == [b""]
+
+
+def test_listen_survives_errors_of_the_api(
+    api: FakeApi, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It tries again after a 5xx, and says that details have expired after a 404."""
+    found = page(execution("b"), execution("a", 1))
+    details = {**execution("b"), **DETAILS}
+    api.responses = [(200, found), (200, found), EXPIRED, (502, {}), (200, details), (503, {}), EXPIRED]
+    run(f"listen acme.orders --forward-to {receiver.url('/status/200')} --last 2 --count 2", api)
+    rows, _ = printed(capsys)
+    assert [(one["message_id"], one["status"], one["error"]) for one in rows] == [
+        ("msg_a", None, "not forwarded: it has expired"),
+        ("msg_b", 200, None),
+    ]
+
+
+@pytest.mark.parametrize("words", ["tail acme.orders", "listen acme.orders --forward-to 3000"])
+def test_following_ends_when_the_reader_has_closed_the_pipe(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    """`hooklog tail acme.orders | head -1` ends without another execution."""
+    api.pages = {LIST: page()}
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as pipe, pytest.raises(BrokenPipeError):  # noqa: PTH123 - a descriptor
+        run(words, api, output=Output(as_json=False, console=Console(file=pipe)))
+    assert "has no executions" in capsys.readouterr().err
 
 
 NOT_FORWARDED: list[tuple[dict[str, Any], str]] = [
@@ -287,8 +374,16 @@ def test_resend_sends_each_failed_message_once(api: FakeApi, capsys: pytest.Capt
 
 
 def test_resending_again_sends_nothing_twice(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    """Even before the log has the resent executions."""
+    """Even before the log has the resent executions. What another webhook has resent does not count."""
+    theirs = "/webhooks/acme.stock/executions"
     serve_failures(api, execution("a", 1), execution("b", 2))
+    other = {**execution("a", 1), "webhook_id": "acme.stock"}
+    api.pages[theirs] = page(other)
+    api.pages[f"{theirs}/{other['execution_id']}/resend"] = {"message_id": "msg_a"}
+    run("resend acme.stock --status failure --yes", api)
+    (queued,), _ = printed(capsys)
+    assert queued["queued"] == 1
+    api.requests.clear()
     run("resend acme.orders --status failure --yes", api)
     run("resend acme.orders --status failure --yes", api)
     nothing = {"delivered": 0, "not_stored": 0}
@@ -334,3 +429,11 @@ def test_resend_takes_an_execution_or_filters(api: FakeApi, words: str) -> None:
     with pytest.raises(CliFailure, match=r"^Give an EXECUTION to resend") as failed:
         run(f"resend acme.orders {words} --yes", api)
     assert (failed.value.code, api.requests) == (ExitCode.USAGE, [])
+
+
+def test_the_default_end_is_the_start_of_the_count(api: FakeApi) -> None:
+    """Failures that are logged while the pages are read do not move the selection."""
+    api.pages[LIST] = page()
+    run("resend acme.orders --from 1h --yes", api)
+    ((_, asked, _),) = api.requests
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(asked["to"])) < timedelta(minutes=2)

@@ -224,3 +224,26 @@ def test_a_failed_test_is_a_failure(
     with pytest.raises(CliFailure, match=f"^The test failed: {reason}$"):
         run("webhooks test acme.orders --dry-run", api)
     assert json.loads(capsys.readouterr().out) == execution
+
+
+@pytest.mark.parametrize("payload", ["NaN", "[1e400]", "-Infinity"])
+def test_a_number_that_json_lacks_is_wrong_usage(api: FakeApi, tmp_path: Path, payload: str) -> None:
+    (tmp_path / "payload").write_text(payload)
+    with pytest.raises(CliFailure, match=r"^JSON cannot represent a number such as NaN or 1e400") as failed:
+        run(f"webhooks test acme.orders --payload {tmp_path}/payload", api)
+    assert (failed.value.code, api.requests) == (ExitCode.USAGE, [])
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf", "1e999", "x"])
+@pytest.mark.parametrize("words", ["webhooks set acme.orders --timeout-seconds", "send --webhook a --timeout"])
+def test_a_time_limit_is_a_finite_number(capsys: pytest.CaptureFixture[str], words: str, seconds: str) -> None:
+    with pytest.raises(SystemExit):
+        run(f"{words} {seconds}")
+    assert f"{seconds!r} is not a number of seconds" in capsys.readouterr().err
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(api: FakeApi, tmp_path: Path) -> None:
+    (tmp_path / "payload").write_text('{"a": 1}', encoding="utf-8-sig")
+    api.responses = [(200, {"success": True})]
+    run(f"webhooks test acme.orders --payload {tmp_path}/payload", api)
+    assert api.requests[0][2] == {"payload": {"a": 1}}

@@ -70,7 +70,7 @@ def test_a_duration_is_a_time_in_the_past() -> None:
     assert before - timedelta(hours=1) <= parse_time("1h") <= datetime.now(UTC) - timedelta(hours=1)
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "10000d"])
+@pytest.mark.parametrize("text", ["yesterday", "", "10000d", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00"])
 def test_anything_else_is_not_a_time(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"is not a (time|duration): write"):
         parse_time(text)
