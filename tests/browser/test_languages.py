@@ -15,7 +15,8 @@ SHAPES = """async () => {
     const shape = (text) => typeof text === "string"
         ? (text.match(/{\\w+}/g) ?? []).sort()
         : Object.entries(text).map(([form, text]) => [form, shape(text)]);
-    return [{ ...ENGLISH, ...TEXTS_ON_DEMAND }, TEXTS].map((texts) => Object.entries(texts).map(([key, text]) => [key, shape(text)]).sort());
+    return [{ ...ENGLISH, ...TEXTS_ON_DEMAND }, TEXTS].map((texts) =>
+        Object.entries(texts).map(([key, text]) => [key, shape(text)]).sort());
 }"""
 
 

@@ -64,9 +64,17 @@ def show(page: Page, opened: Open, *executions: dict[str, Any]) -> Locator:
 
     page.unroute_all()
     page.route(re.compile("/executions"), answer)
-    page.goto("about:blank")
-    opened("demo.orders", execution=executions[0]["execution_id"])
-    dialog = page.get_by_role("dialog")
+    dialog, component, shown = (
+        page.get_by_role("dialog"),
+        page.locator("webhook-history"),
+        executions[0]["execution_id"],
+    )
+    if component.count():
+        component.evaluate("component => { component.execution = ''; }")
+        expect(dialog).to_be_hidden()
+        component.evaluate("(component, id) => { component.execution = id; }", shown)
+    else:
+        opened("demo.orders", execution=shown)
     expect(dialog.locator(".attempts li").nth(len(executions) - 1)).to_be_visible()
     return dialog
 
@@ -101,7 +109,7 @@ def test_the_outcome_is_a_sentence(page: Page, opened: Open) -> None:
 
 def test_every_error_type_has_a_sentence_in_every_language(page: Page, opened: Open) -> None:
     opened("demo.orders")
-    for module, name in (("texts.js", "ENGLISH"), ("texts-de.js", "TEXTS")):
+    for module, name in (("texts-on-demand.js", "TEXTS_ON_DEMAND"), ("texts-de.js", "TEXTS")):
         texts = page.evaluate(
             "async ([module, name]) => (await import(new URL(`history/${module}`, document.baseURI)))[name]",
             [module, name],
