@@ -17,6 +17,7 @@ from cli.pace import Pace
 from cli.progress import show_bar
 from cli.resend_record import ResendRecord
 from cli.stack import Stack
+from cli.times import format_time
 from hooklog.executions.filters import Status
 
 _NOT_FOUND, _CONFLICT = 404, 409
@@ -47,7 +48,8 @@ def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output)
     """
     require_answer(arguments.yes)
     api = Api(stack, pace=Pace())
-    selected = _select(api, arguments, output)
+    until = arguments.until or datetime.now(UTC)
+    selected = _select(api, arguments, until, output)
     if not selected:
         output.print_result("No failure matches", _to_record(Counter(), 0))
         return
@@ -63,17 +65,18 @@ def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output)
                 outcomes[outcome] += 1
                 advance(1)
     except (CliFailure, KeyboardInterrupt) as stop:
-        output.print_note(f"{_summarize(outcomes, len(selected))}. Run the command again to continue.")
+        # Without this end, a resend that has failed meanwhile would be selected again.
+        ends = "" if arguments.until else f" with --to {format_time(until)}"
+        output.print_note(f"{_summarize(outcomes, len(selected))}. Run the command again{ends} to continue.")
         if isinstance(stop, CliFailure):
             raise CliFailure(f"Stopped: {stop}", stop.code) from None
         raise
     _print_result(outcomes, len(selected), output)
 
 
-def _select(api: Api, arguments: argparse.Namespace, output: Output) -> list[Record]:
+def _select(api: Api, arguments: argparse.Namespace, until: datetime, output: Output) -> list[Record]:
     """Return the newest selected failure of each message, oldest first."""
     filters = read_filters(argparse.Namespace(**{**vars(arguments), "status": Status.FAILURE}))
-    until = arguments.until or datetime.now(UTC)
     newest: dict[str, Record] = {}
     with output.stderr.status("counting failures", spinner="line") as status:
         for execution in api.list_executions(arguments.webhook, filters, since=arguments.since, until=until):

@@ -408,8 +408,12 @@ def test_a_stopped_resend_can_be_continued(
     with pytest.raises(CliFailure, match=f"^Stopped: The API answered {stop[0][0]}") as failed:
         run("resend acme.orders --from 1h --yes", api)
     assert failed.value.code == code
-    assert capsys.readouterr().err.endswith("Queued 1 of 2 messages. Run the command again to continue.\n")
-    run("resend acme.orders --from 1h --yes", api)
+    note = capsys.readouterr().err
+    (ends,) = re.findall(
+        r"\nQueued 1 of 2 messages\. Run the command again with --to (\S+) to continue\.\n$", "\n" + note
+    )
+    run(f"resend acme.orders --from 1h --to {ends} --yes", api)
+    assert {asked["to"] for path, asked, _ in api.requests if path == LIST} == {ends}
     (result,), _ = printed(capsys)
     assert (result["queued"], result["resent"]) == (1, 1)
 
