@@ -85,6 +85,16 @@ def parse_retry_schedule(text: str) -> list[int] | str:
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of seconds (5,300), none or default") from None
 
 
+def parse_max_per_second(text: str) -> int | str:
+    """Parse a whole number. For `none`, return an empty text, which clears the field."""
+    if text == "none":
+        return ""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a whole number nor none") from None
+
+
 def parse_url(text: str) -> str:
     """Return the URL if a webhook could be sent to it."""
     try:

@@ -4,7 +4,14 @@ import argparse
 
 from cli.command_group import CommandGroup
 from cli.history_options import add_confirmation, add_webhook
-from cli.option_types import parse_header, parse_hours, parse_pattern, parse_retry_schedule, parse_seconds
+from cli.option_types import (
+    parse_header,
+    parse_hours,
+    parse_max_per_second,
+    parse_pattern,
+    parse_retry_schedule,
+    parse_seconds,
+)
 
 
 def add_webhooks_commands(commands: CommandGroup) -> None:
@@ -49,6 +56,8 @@ def _add_set_options(command: argparse.ArgumentParser) -> None:
     add("--timeout-seconds", metavar="SECONDS", type=parse_seconds, help="limit for the whole exchange, 1 to 30")
     schedule = "seconds between attempts, such as 5,300,1800; none for no retries; default for the deployment's"
     add("--retry-schedule", metavar="SECONDS", type=parse_retry_schedule, help=schedule)
+    limit = "most requests in any second, 1 to 1000; none for no limit"
+    add("--max-per-second", metavar="NUMBER", type=parse_max_per_second, help=limit)
     add("--transformation", metavar="FILE", help="file with a JSONata expression, - for standard input; '' for none")
 
 

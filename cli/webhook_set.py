@@ -104,9 +104,10 @@ SET_FIELDS: Final = (
     "transformation",
     "sensitive_headers",
     "topic",
+    "max_per_second",
 )
 """The fields that an option of the same name sets. `headers` has its own options."""
-_NULLABLE: Final = frozenset({"topic", "transformation", "retry_schedule"})
+_NULLABLE: Final = frozenset({"topic", "transformation", "retry_schedule", "max_per_second"})
 """Fields that an empty text sets to null."""
 
 

@@ -13,11 +13,14 @@ from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
 from hooklog.executions.rows import ExecutionRow
+from hooklog.limits.limiter import RateLimiter
+from hooklog.limits.reservations import RateLimitRow, Reservations
 from hooklog.messages.trace import get_trace_id
 from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.pending import PendingLogWrites
 from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, SchedulerTarget
+from hooklog.queues.waiting import WaitingMessages
 from hooklog.sending.attempt import Dispatcher
 from hooklog.sending.batch import Destinations, Outcome, Sender
 from hooklog.sending.failure_monitor import EventDestination, FailureMonitor
@@ -42,6 +45,7 @@ def make_sender(settings: SenderSettings) -> Sender:
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
     WebhookRow.attach(connection, settings.webhooks_table)
+    RateLimitRow.attach(connection, settings.recoveries_table)
     adapter = EgressAdapter(Guard(settings.allowed_networks))
     client = WebhookClient(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
@@ -54,12 +58,13 @@ def make_sender(settings: SenderSettings) -> Sender:
     details_stored = settings.details_of is not DetailsOf.NONE
     dispatcher = Dispatcher(client, settings.retry_schedule, details_stored=details_stored)
     dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
+    waiting = WaitingMessages(clients, settings.queue_url)
     topic, outbox = settings.events_topic_arn, settings.seen_webhooks_table
     events = EventDestination(clients, topic, connection, outbox, settings.execution_retention_days)
     return Sender(
-        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url)),
+        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url), RateLimiter(Reservations().reserve)),
         LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
-        Destinations(RetryScheduler(clients, retries, target), retries, dead_letters),
+        Destinations(RetryScheduler(clients, retries, target), retries, dead_letters, waiting),
         FailureMonitor(cache, events, settings.disable_after_days),
         settings.batch_size,
     )
@@ -195,6 +200,7 @@ def count_outcome(outcome: Outcome) -> dict[str, int]:
         "unmatched": sum(each.complete and not each.copies for each in outcome.fanned_out),
         "disabled": len(outcome.disabled),
         "postponed": outcome.postponed,
+        "waiting": outcome.waiting,
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),
     }

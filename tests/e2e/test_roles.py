@@ -198,7 +198,7 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     webhook_id = f"{api.webhook_id}.registered"
     webhook = f"/webhooks/{webhook_id}"
     own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
-    fields = {"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True}
+    fields = {"url": f"{receiver}/status/500", "topic": webhook_id, "enabled": True, "max_per_second": 1000}
     api.call("PUT", webhook, 201, token=own, json=fields)
     log_old_failures(api.deployment, webhook_id)
     api.call("GET", webhook)

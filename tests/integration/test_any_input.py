@@ -42,6 +42,7 @@ FIELDS = {
     "event_types": VALUES,
     "timeout_seconds": VALUES,
     "retry_schedule": VALUES,
+    "max_per_second": VALUES,
     "version": VALUES,
     "transformation": VALUES,
     "payload": VALUES,

@@ -28,6 +28,7 @@ STORED: dict[str, Any] = {
     "transformation": "payload",
     "sensitive_headers": [],
     "topic": "acme.all",
+    "max_per_second": 10,
     "version": 3,
 }
 PATH = "/webhooks/acme.orders"
@@ -55,6 +56,8 @@ def api() -> Iterator[FakeApi]:
         ("--retry-schedule 5,300,1800", {"retry_schedule": [5, 300, 1800]}),
         ("--retry-schedule none", {"retry_schedule": []}),
         ("--retry-schedule default", {"retry_schedule": None}),
+        ("--max-per-second 50", {"max_per_second": 50}),
+        ("--max-per-second none", {"max_per_second": None}),
         ("--transformation '' --topic ''", {"transformation": None, "topic": None}),
         ("--topic acme.news", {"topic": "acme.news"}),
     ],

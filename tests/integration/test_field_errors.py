@@ -35,6 +35,7 @@ WRONG_WEBHOOK = {
     "transformation": "payload.(",
     "sensitive_headers": ["a b"],
     "topic": "a b",
+    "max_per_second": 0,
     "version": -1,
 }
 

@@ -66,6 +66,7 @@ class TestApi:
             "transformation": None,
             "sensitive_headers": [],
             "topic": None,
+            "max_per_second": None,
             "version": 1,
         }
         assert "secret" not in api.get()[1]
@@ -80,6 +81,7 @@ class TestApi:
             retry_schedule=[],
             sensitive_headers=["X-Shop"],
             topic="acme",
+            max_per_second=50,
         )
         _, shown = api.get()
         status, saved = api.put(**shown)

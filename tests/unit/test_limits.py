@@ -50,6 +50,7 @@ OF_WEBHOOKS: list[tuple[str, list[Any], list[Any]]] = [
     ("sensitive_headers", [[f"x-{n}" for n in range(50)]], [[f"x-{n}" for n in range(51)], ["n" * 257]]),
     ("retry_schedule", [[], [1] * 20, [86_400]], [[1] * 21, [0], [86_401]]),
     ("topic", ["t" * 128], ["t" * 129]),
+    ("max_per_second", [None, 1, 1000], [0, -1, 1001, 1.5, 10.0, True, "10", [10]]),
     *OF_BOTH,
 ]
 OF_CALLS: list[tuple[str, str, list[str], list[str]]] = [

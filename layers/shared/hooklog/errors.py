@@ -7,6 +7,8 @@ HooklogError
 ├── StaleConnection      a pooled connection was closed before any response; resent on a new one
 ├── NotQueued            SQS or EventBridge Scheduler rejected a message
 ├── NoTimeLeft           the invocation has too little time left to finish
+├── MustWait             the webhook's rate limit has no slot soon; the message waits on the queue
+├── LimitUnavailable     slots of a rate limit could not be reserved; the message returns to the queue
 ├── NotCounted           a batch of the log's stream could not be counted; Lambda invokes again
 ├── RowContended         other functions changed a row at each try
 ├── KeysUnavailable      no keys are available to verify a token
@@ -127,6 +129,23 @@ class NotCounted(HooklogError):
 
     Lambda delivers their batch again.
     """
+
+
+class MustWait(HooklogError):
+    """A rate limit has no slot soon. Nothing was sent."""
+
+    def __init__(self, until: int) -> None:
+        super().__init__("no slot soon")
+        self.until = until
+        """The place in the line: when to come back, in Unix microseconds."""
+
+
+class LimitUnavailable(HooklogError):
+    """Slots of a webhook's rate limit could not be reserved; says why. Nothing was sent."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause_response_code = cause  # pynamodb's attribute, which `describe_error` reads
 
 
 class RowContended(HooklogError):

@@ -51,6 +51,7 @@ class SenderSettings(_Settings):
     execution_details_table: str
     webhooks_table: str
     seen_webhooks_table: str
+    recoveries_table: str
     webhook_key: str
     events_topic_arn: str
     disable_after_days: int

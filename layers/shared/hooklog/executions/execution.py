@@ -46,6 +46,8 @@ class Execution(NamedTuple):
     """The ID of the queue message that requested this retry or resend; empty for a first attempt."""
     previous_id: str = ""
     """The previous execution's ID, if its `next_attempt_at` must be removed."""
+    throttled: bool = False
+    """Whether it waited for its webhook's rate limit without returning to the queue. Counted, but not logged."""
 
     @property
     def queue_ms(self) -> int:

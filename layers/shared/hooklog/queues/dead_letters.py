@@ -21,6 +21,9 @@ ID_ATTRIBUTE: Final = "QueueMessageId"
 TRACE_ATTRIBUTE: Final = "TraceHeader"
 """The message attribute of a dead letter with its original X-Ray header."""
 
+EXPLAINING_ATTRIBUTES: Final = ("Reason", ID_ATTRIBUTE, "BodyEncoding", TRACE_ATTRIBUTE)
+"""The message attributes that are added to a dead letter."""
+
 _ATTRIBUTE_BYTES = 8_192
 
 
@@ -54,13 +57,13 @@ class DeadLetterQueue:
         self._clients.sqs.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes=_build_attributes(attributes, own),
+            MessageAttributes=build_attributes(attributes, own),
             **({"MessageGroupId": group} if group else {}),
         )
 
 
 def is_redriven(record: Mapping[str, Any]) -> bool:
-    """Return whether a record of an SQS event is a redriven dead letter.
+    """Return whether a record of an SQS event is a redriven dead letter, or the copy of a message that waits.
 
     Its message ID then differs from the original one.
     """
@@ -70,7 +73,7 @@ def is_redriven(record: Mapping[str, Any]) -> bool:
 def get_queue_message_id(record: Mapping[str, Any]) -> str:
     """Return the ID of a record's original queue message.
 
-    It differs from the record's if this is a redriven dead letter.
+    It differs from the record's if this is a redriven dead letter or the copy of a message that waits.
     """
     value = record.get("messageAttributes", {}).get(ID_ATTRIBUTE, {}).get("stringValue", "")
     return str(value if IDENTIFIER.fullmatch(value) else record["messageId"])
@@ -97,7 +100,8 @@ def _shorten(body: str) -> tuple[str, dict[str, str]]:
     return cut, {"BodyEncoding": "truncated"}
 
 
-def _build_attributes(added: Mapping[str, str], original: Mapping[str, Any]) -> dict[str, Any]:
+def build_attributes(added: Mapping[str, str], original: Mapping[str, Any]) -> dict[str, Any]:
+    """Build message attributes of SendMessage: texts, and as many of a record's own as SQS allows."""
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in added.items()}
     for name, value in original.items():
         if len(attributes) < MAX_ATTRIBUTES and name not in attributes:

@@ -1,6 +1,8 @@
 """A batch of queue messages, processed in parallel and logged as they finish."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,10 +15,11 @@ from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import remove_next_attempt
 from hooklog.queues.dead_letters import DeadLetterQueue
 from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, RetryTask
+from hooklog.queues.waiting import WaitingMessages, can_wait
 from hooklog.sending.failure_monitor import MONITOR_SECONDS, Disabled, FailureMonitor
 from hooklog.sending.fan_out import FannedOut
 from hooklog.sending.log_writer import LogWriter
-from hooklog.sending.processor import Ignored, MessageProcessor, Postponed, Processed
+from hooklog.sending.processor import Ignored, MessageProcessor, Postponed, Processed, Waiting
 from hooklog.sending.queue_message import QueueMessage
 
 FLUSH_SECONDS: Final = 0.25
@@ -52,6 +55,10 @@ class Outcome:
     """How many retries and resends were queued again, because they are not due or the log could not be read."""
     postponed_cause: str = ""
     """Why the log could not be read for a retry or resend."""
+    throttled: int = 0
+    """How many messages waited for the rate limit of their webhook, here or, for the first time, on the queue."""
+    waiting: int = 0
+    """How many messages went to the queue again to wait for the rate limit of their webhook."""
     unsent: list[str] = field(default_factory=list)
     """IDs of queue messages that return to the queue because too little time was left."""
     faults: dict[str, str] = field(default_factory=dict)
@@ -64,6 +71,7 @@ class Destinations(NamedTuple):
     scheduler: RetryScheduler
     retries: RetryQueue
     dead_letters: DeadLetterQueue
+    waiting: WaitingMessages
 
 
 class Sender:
@@ -101,18 +109,17 @@ class Sender:
         pending: dict[Future[Processed], Record] = {}
         invalid_records: InvalidRecords = []
         others: dict[str, Processed] = {}
-        for record in {record["messageId"]: record for record in records}.values():
-            try:
-                received = QueueMessage.parse(record)
-            except InvalidMessage as invalid:
-                invalid_records.append((record, str(invalid)))
-            else:
-                pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
+        by_id = {record["messageId"]: record for record in records}
+        for record, received in _parse(by_id.values(), invalid_records):
+            pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
         for finished, are_others_pending in _group_finished(pending):
             reserved = DYNAMODB_TIMEOUT_SECONDS if are_others_pending else 0.0  # to log the others
             results = {future: pending[future] for future in finished}
             executions = self._collect(results, outcome, invalid_records, others)
             self._store(executions, outcome, _reserve(seconds_left, reserved))
+            waiting = {message_id: each for message_id, each in others.items() if isinstance(each, Waiting)}
+            others = {message_id: each for message_id, each in others.items() if message_id not in waiting}
+            self._queue_waiting(waiting, by_id, outcome, _reserve(seconds_left, reserved))
         # The queues come last, because they may take time that the log needs.
         self._finish(others, outcome, seconds_left)
         for record, reason in invalid_records:
@@ -205,6 +212,7 @@ class Sender:
             outcome.pending += len(unwritten.puts)
             outcome.pending_cause = unwritten.cause
         outcome.executions += executions.values()
+        outcome.throttled += sum(each.throttled for each in executions.values())
         return True
 
     def _schedule(
@@ -223,6 +231,31 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - the rest of the batch must still be logged
             failed = (message_id for message_id, each in executions.items() if each.next_attempt_at)
             outcome.faults |= dict.fromkeys(failed, f"retry not queued: {_describe(error)}")
+
+    def _queue_waiting(
+        self,
+        waiting: Mapping[str, Waiting],
+        records: Mapping[str, Record],
+        outcome: Outcome,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        """Queue messages again that wait for a rate limit.
+
+        One that is too long for that returns to the queue like one without time left.
+        """
+        outcome.unsent += (message_id for message_id in waiting if not can_wait(records[message_id]))
+        waits = {message_id: each for message_id, each in waiting.items() if can_wait(records[message_id])}
+        if not waits:
+            return
+        try:
+            _require_time(seconds_left)
+            copies = [(records[message_id], each.webhook_id, each.wait) for message_id, each in waits.items()]
+            self._destinations.waiting.put(copies, time.time())
+        except Exception as error:  # noqa: BLE001 - the rest of the batch must still be logged
+            outcome.faults |= dict.fromkeys(waits, f"not queued to wait for its rate limit: {_describe(error)}")
+        else:
+            outcome.waiting += len(waits)
+            outcome.throttled += sum(each.is_new for each in waits.values())
 
     def _finish(self, others: Mapping[str, Processed], outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         for queue_message_id, each in others.items():
@@ -254,6 +287,18 @@ class Sender:
             outcome.faults[record["messageId"]] = cause
         else:
             outcome.invalid.append((record["messageId"], reason))
+
+
+def _parse(records: Iterable[Record], invalid_records: InvalidRecords) -> list[tuple[Record, QueueMessage]]:
+    """Parse records, and add those that can never be sent to `invalid_records`."""
+    parsed: list[tuple[Record, QueueMessage]] = []
+    for record in records:
+        try:
+            parsed.append((record, QueueMessage.parse(record)))
+        except InvalidMessage as invalid:
+            invalid_records.append((record, str(invalid)))
+    siblings = Counter(received.webhook_id for _, received in parsed)
+    return [(record, received._replace(siblings=siblings[received.webhook_id])) for record, received in parsed]
 
 
 def _reserve(seconds_left: Callable[[], float], reserved: float) -> Callable[[], float]:

@@ -12,19 +12,21 @@ from typing import Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import InvalidMessage, NoTimeLeft, describe_error
+from hooklog.errors import InvalidMessage, MustWait, NoTimeLeft, describe_error
 from hooklog.executions.attempts import list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import Attempt, ExecutionRow, get_queue_message_id
+from hooklog.limits.limiter import LONGEST_WAIT_SECONDS, RateLimiter
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
 from hooklog.queues.retry_tasks import LONGEST_WAIT, RetryTask
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
-from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget
+from hooklog.queues.waiting import Wait
+from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget, Transform
 from hooklog.sending.fan_out import FannedOut, FanOut, FanOutTask
 from hooklog.sending.queue_message import QueueMessage
-from hooklog.webhooks.cache import WebhookCache
+from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.transformation import Transformer
 
 LOG_SECONDS: Final = 15.0
@@ -62,7 +64,16 @@ class Ignored(NamedTuple):
     """A retry that may not have been scheduled when its failure was logged."""
 
 
-Processed = Execution | Postponed | Ignored | FannedOut
+class Waiting(NamedTuple):
+    """A queue message to queue again, because its webhook's rate limit has no slot soon."""
+
+    webhook_id: str
+    wait: Wait
+    is_new: bool
+    """Whether it waits for the first time."""
+
+
+Processed = Execution | Postponed | Ignored | FannedOut | Waiting
 
 LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
@@ -82,6 +93,7 @@ class MessageProcessor:
         dispatcher: Dispatcher,
         webhooks: WebhookCache,
         fan_out: FanOut,
+        limiter: RateLimiter,
         clock: Callable[[], datetime] | None = None,
         *,
         transformer: Transformer | None = None,
@@ -89,6 +101,7 @@ class MessageProcessor:
         self._dispatcher = dispatcher
         self._webhooks = webhooks
         self._fan_out = fan_out
+        self._limiter = limiter
         self._transformer = transformer or Transformer()
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -96,8 +109,9 @@ class MessageProcessor:
         """Process the queue message.
 
         Raises NoTimeLeft if too little time is left, InvalidMessage if it can never be processed, RegistryUnavailable
-        if its webhook cannot be read, EvaluatorUnavailable if it cannot be transformed, the log's exceptions if they
-        hide whether a redelivered message was sent before, and what `FanOut.run` raises.
+        if its webhook cannot be read, LimitUnavailable if its webhook has a rate limit that cannot be read,
+        EvaluatorUnavailable if it cannot be transformed, the log's exceptions if they hide whether a message was sent
+        before, and what `FanOut.run` raises.
         """
         content = received.content
         if isinstance(content, FanOutTask):
@@ -106,10 +120,10 @@ class MessageProcessor:
             return self._fan_out.run(content)
         if isinstance(content, RetryTask):
             return self._retry(received, content, seconds_left)
-        may_be_duplicate = received.redelivered or received.unique_until <= self._clock().timestamp()
-        if may_be_duplicate and (ignored := self._ignore_if_logged(received, content, _find_sent(received, content))):
+        is_suspect = received.may_be_duplicate(self._clock())
+        if is_suspect and (ignored := self._ignore_if_logged(received, content, _find_sent(received, content))):
             return ignored
-        return self._send(content, _make_context(received), seconds_left)
+        return self._send(received, _Ready(content, _make_context(received)), seconds_left)
 
     def _ignore_if_logged(
         self, received: QueueMessage, content: Message | RetryTask, attempts: Iterable[Attempt]
@@ -138,17 +152,17 @@ class MessageProcessor:
         try:
             found = self._load(received, task)
         except LOG_UNREADABLE as error:
-            if received.redelivered and not task.skip_if_resent:
+            if received.may_be_duplicate(self._clock()) and not task.skip_if_resent:
                 raise  # a new queue message would not show that it may have been sent already
             return _postpone(task, describe_error(error))
-        return self._send(*found, seconds_left) if isinstance(found, _Ready) else found
+        return self._send(received, found, seconds_left) if isinstance(found, _Ready) else found
 
     def _load(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
         """Load the message of a retry or resend, unless it was sent already.
 
         Raises pynamodb's exceptions.
         """
-        before = list(_find_sent(received, task)) if received.redelivered else []
+        before = list(_find_sent(received, task)) if received.may_be_duplicate(self._clock()) else []
         if ignored := self._ignore_if_logged(received, task, before):
             return ignored
         row = ExecutionRow.get(task.webhook_id, task.execution_id)
@@ -178,11 +192,12 @@ class MessageProcessor:
         )
         return _Ready(message, context)
 
-    def _send(self, message: Message, context: AttemptContext, seconds_left: Callable[[], float]) -> Processed:
+    def _send(self, received: QueueMessage, ready: _Ready, seconds_left: Callable[[], float]) -> Processed:
         """Send the message to its own URL, or to its registered webhook.
 
         A resend usually follows a fix, so it does not use a webhook that was cached before it was requested.
         """
+        message, context = ready
         budget = TimeBudget(seconds_left, LOG_SECONDS)
         entry = None
         if message.url is None:
@@ -191,7 +206,40 @@ class MessageProcessor:
         if entry and context.trigger is Trigger.EVENT and not entry.webhook.accepts(message.event_type):
             return Ignored(NOT_SUBSCRIBED)
         transform = partial(self._transformer.transform, seconds_left=budget.left)
-        return self._dispatcher.dispatch(message, entry, context, budget, transform)
+        if not (entry and entry.webhook.enabled and entry.webhook.max_per_second):
+            return self._dispatcher.dispatch(message, entry, context, budget, transform)
+        return self._send_limited(received, ready, entry, budget, transform)
+
+    def _send_limited(
+        self, received: QueueMessage, ready: _Ready, entry: Entry, budget: TimeBudget, transform: Transform
+    ) -> Execution | Waiting:
+        """Send the message within its webhook's rate limit.
+
+        The transformation comes first, because a message that it skips needs no slot.
+        """
+        message, context = ready
+        rate, wait = entry.webhook.max_per_second or 0, received.wait
+        if wait and wait.rate == rate and self._limiter.is_early(wait.until):
+            return Waiting(message.webhook_id, received.make_wait(wait.until, rate, self._clock()), is_new=False)
+        is_delayed = False
+
+        def transform_and_wait(message: Message, expression: str | None) -> Message | None:
+            nonlocal is_delayed
+            if (transformed := transform(message, expression)) is None:
+                return None
+            needed = LONGEST_WAIT_SECONDS + (message.timeout_seconds or entry.webhook.timeout_seconds)
+            if budget.left() < needed:
+                raise NoTimeLeft("too little time was left to wait for a slot of the webhook's rate limit")
+            ids = message.webhook_id, rate, received.siblings
+            is_delayed = self._limiter.wait_for_slot(*ids, returned=wait is not None)
+            return transformed
+
+        try:
+            execution = self._dispatcher.dispatch(message, entry, context, budget, transform_and_wait)
+        except MustWait as must_wait:
+            place = received.make_wait(must_wait.until, rate, self._clock())
+            return Waiting(message.webhook_id, place, is_new=wait is None)
+        return execution._replace(throttled=is_delayed and wait is None)
 
 
 def _make_context(received: QueueMessage) -> AttemptContext:

@@ -11,6 +11,7 @@ from hooklog.messages.message import Message
 from hooklog.messages.trace import add_traceparent
 from hooklog.queues.dead_letters import get_queue_message_id, get_trace_header, is_redriven
 from hooklog.queues.retry_tasks import RetryTask, unwrap_request
+from hooklog.queues.waiting import Wait
 from hooklog.sending.fan_out import UNIQUE_SECONDS, FanOutTask, Origin
 
 _BEGINNING: Final = "0"  # sorts before every execution ID
@@ -30,20 +31,60 @@ class QueueMessage(NamedTuple):
     due_at: datetime
     """When it was queued. For a retry, the processor replaces this with the scheduled time."""
     unique_until: float = math.inf
-    """For a fan-out copy: Unix seconds after which a second one may exist."""
+    """For a fan-out copy, or one that waits for a rate limit: Unix seconds after which a second one may exist."""
     task_id: str = ""
     """For a retry or resend: the ID of its own queue message."""
     sent_since: str = _BEGINNING
     """If it was sent before, its execution ID is not less than this."""
+    first_received: int = 0
+    """When the queue first delivered it, in Unix seconds."""
+    wait: Wait | None = None
+    """Its place in the line of a rate limit."""
+    siblings: int = 1
+    """How many messages of its batch are for its webhook, including this one."""
+
+    @property
+    def webhook_id(self) -> str:
+        """The webhook's ID; of a fan-out, the topic."""
+        return self.content.message.webhook_id if isinstance(self.content, FanOutTask) else self.content.webhook_id
 
     @property
     def requested_by(self) -> str:
         """The ID of the queue message that leads to its execution."""
         return self.task_id or self.queue_message_id
 
+    def may_be_duplicate(self, now: datetime) -> bool:
+        """Return whether it may have been sent already."""
+        return self.redelivered or self.unique_until <= now.timestamp()
+
+    def make_wait(self, until: int, rate: int, now: datetime) -> Wait:
+        """Give it a place in the line of its webhook's rate limit.
+
+        Its copy is unique as long as this invocation cannot be repeated, as copies of a fan-out are.
+        """
+        unique_until = 0 if self.may_be_duplicate(now) else min(self.unique_until, self.first_received + UNIQUE_SECONDS)
+        due_at = round(self.due_at.timestamp() * 1000)
+        return Wait(until, rate, due_at, int(unique_until), self.sent_since)
+
     @classmethod
     def parse(cls, record: Mapping[str, Any]) -> "QueueMessage":
         """Parse a record of an SQS event. Raises InvalidMessage."""
+        received, wait = cls._parse_original(record), Wait.parse(record)
+        attributes = record["attributes"]
+        first_received = attributes.get("ApproximateFirstReceiveTimestamp", attributes["SentTimestamp"])
+        received = received._replace(first_received=int(first_received) // 1000)
+        if not wait:
+            return received
+        return received._replace(
+            redelivered=int(attributes["ApproximateReceiveCount"]) > 1,
+            due_at=_parse_timestamp(str(wait.due_at)),
+            unique_until=min(received.unique_until, wait.unique_until),
+            sent_since=wait.sent_since,
+            wait=wait,
+        )
+
+    @classmethod
+    def _parse_original(cls, record: Mapping[str, Any]) -> "QueueMessage":
         attributes, queue_message_id, redriven = record["attributes"], get_queue_message_id(record), is_redriven(record)
         redelivered = redriven or int(attributes["ApproximateReceiveCount"]) > 1
         due_at = _parse_timestamp(attributes["SentTimestamp"])

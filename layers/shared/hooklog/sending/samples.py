@@ -24,6 +24,7 @@ def compute_samples(outcome: Outcome, messages: int, batch_size: int) -> Iterato
         if of_trigger:
             yield Sample(trigger, _compute_by_trigger(of_trigger))
     counted = _count_all(executions) | {
+        Metric.THROTTLED: outcome.throttled,
         Metric.INVALID: len(outcome.invalid),
         Metric.UNLOGGED: outcome.pending,
         Metric.DISABLED: len(outcome.disabled),

@@ -32,6 +32,7 @@ MAX_NAME_LENGTH: Final = 256
 MAX_EVENT_TYPES: Final = 100
 MAX_SENSITIVE_HEADERS: Final = 50
 MAX_TRANSFORMATION_LENGTH: Final = 32_768
+MAX_PER_SECOND: Final = 1_000
 
 _LISTED_ONLY = frozenset({"registered", "last_execution", "last_24_hours"})
 """Fields that only a list with `seen=true` has."""
@@ -128,6 +129,14 @@ def _read_timeout(fields: Fields) -> float:
     return read_timeout(fields) or float(DEFAULT_TIMEOUT_SECONDS)
 
 
+def _read_max_per_second(fields: Fields) -> int | None:
+    value = fields.get("max_per_second")
+    if value is not None and not (type(value) is int and 1 <= value <= MAX_PER_SECOND):
+        actual = describe_actual(fields, "max_per_second")
+        raise InvalidRequest(f"max_per_second must be a whole number from 1 to {MAX_PER_SECOND}, or null{actual}")
+    return value
+
+
 def _read_topic(fields: Fields) -> str | None:
     return None if fields.get("topic") is None else read_identifier(fields, "topic")
 
@@ -189,6 +198,8 @@ class Webhook(NamedTuple):
     """A JSONata expression that returns the body to send."""
     sensitive_headers: Annotated[tuple[str, ...], Field(_read_sensitive_headers, Stored.JSON, list, tuple)]
     topic: Annotated[str | None, Field(_read_topic)]
+    max_per_second: Annotated[int | None, Field(_read_max_per_second, Stored.NUMBER, from_json=int)]
+    """The most requests in any second; None for no limit."""
     version: Annotated[int, Field(_read_version, Stored.NUMBER, from_json=int)]
     """Counts the changes, from 1. In a request: the version to replace, or 0 to create."""
     created_at: str = ""

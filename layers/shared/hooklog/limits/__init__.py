@@ -1,0 +1,4 @@
+"""Rate limits of webhooks.
+
+In order: slots, reservations, limiter.
+"""
