@@ -13,7 +13,7 @@ STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-dynamodb lint format bench soak redrive screenshots chromium deploy lock clean
+.PHONY: help run up down test test-dynamodb lint format bench soak soak-limit redrive screenshots chromium deploy lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -59,6 +59,9 @@ bench: .venv/ready .venv-stack/ready ## Run the benchmarks: a table and JSON lin
 
 soak: .venv/ready .venv-stack/ready ## Send webhooks through random faults; SOAK='--count 300'
 	@.venv/bin/python -m tests.soak $(SOAK)
+
+soak-limit: .venv/ready .venv-stack/ready ## Send a burst to a webhook with a rate limit; SOAK='--count 2000 --rate 50'
+	@.venv/bin/python -m tests.soak_limit $(SOAK)
 
 screenshots: .venv/ready .venv-stack/ready chromium ## Retake docs/*.png from the local History page
 	@.venv/bin/python -m docs.screenshots

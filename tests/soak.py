@@ -318,7 +318,7 @@ def _split_by_size(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str,
 
 
 @contextmanager
-def _run_receiver() -> Iterator[str]:
+def run_receiver() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.receiver"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
@@ -333,7 +333,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"seed {arguments.seed}, {arguments.count} messages", flush=True)
     started = time.monotonic()
-    with _run_receiver() as receiver:
+    with run_receiver() as receiver:
         soak = Soak(arguments.seed, arguments.count, receiver)
         soak.run()
         print(f"after {time.monotonic() - started:.0f} s:")

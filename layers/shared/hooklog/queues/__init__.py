@@ -1,4 +1,4 @@
-"""The queues: retries and resends, pending log writes, dead letters.
+"""The queues: retries and resends, pending log writes, dead letters, waiting messages.
 
-In order: sqs, retry_tasks, pending, dead_letters.
+In order: sqs, retry_tasks, pending, dead_letters, waiting.
 """
