@@ -60,7 +60,7 @@ bench: .venv/ready .venv-stack/ready ## Run the benchmarks: a table and JSON lin
 soak: .venv/ready .venv-stack/ready ## Send webhooks through random faults; SOAK='--count 300'
 	@.venv/bin/python -m tests.soak $(SOAK)
 
-soak-limit: .venv/ready .venv-stack/ready ## Send a burst to a webhook with a rate limit; SOAK='--count 2000 --rate 50'
+soak-limit: .venv/ready .venv-stack/ready ## Send a burst to a webhook with a rate limit
 	@.venv/bin/python -m tests.soak_limit $(SOAK)
 
 screenshots: .venv/ready .venv-stack/ready chromium ## Retake docs/*.png from the local History page
