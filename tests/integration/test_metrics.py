@@ -184,9 +184,9 @@ def emit_every_metric(aws: MockAws, receiver: Receiver) -> None:
     fields = {"url": receiver.url("/status/200"), "enabled": True, "transformation": "null"}
     put.lambda_handler(api_event({"webhook_id": "acme.orders"}, scope="webhooks:manage", body=fields), None)
     send(app, {"webhook_id": "acme.orders", "payload": 1})
-    gone = {"url": receiver.url("/status/410"), "enabled": True}
+    gone = {"url": receiver.url("/status/410"), "enabled": True, "max_per_second": 1}
     put.lambda_handler(api_event({"webhook_id": "acme.gone"}, scope="webhooks:manage", body=gone), None)
-    send(app, {"webhook_id": "acme.gone", "payload": 1})
+    send(app, *[{"webhook_id": "acme.gone", "payload": 1}] * 2)
     aws.dynamodb.delete_table(TableName=aws.refs["Executions"])
     send(app, message(receiver.url("/status/200")))
     nowhere = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", UNLOGGED_QUEUE_URL="http://127.0.0.1:1/none")

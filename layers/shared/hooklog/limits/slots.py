@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 
 SECOND: Final = 1_000_000
 
-MARGIN: Final = 60_000
+MARGIN: Final = 80_000
 """A second's worth of slots is spread over a second plus this. A request may start so much late, senders' clocks may
 differ and networks may delay requests unevenly by this in total, and still no second has too many."""
 
-MAX_LATENESS: Final = 30_000
-"""How late a request may start: half of MARGIN. After that, its slot is lost."""
+MAX_LATENESS: Final = 50_000
+"""How late a request may start: less than MARGIN. After that, its slot is lost."""
 
 MAX_WAIT: Final = SECOND
 """A slot is waited for up to this, and a place in the line that is nearer than this has been reached."""
