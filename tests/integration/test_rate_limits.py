@@ -373,7 +373,7 @@ class TestOutages:
         self, aws: MockAws, api: Api, receiver: Receiver, dynamodb: FaultyService
     ) -> None:
         """A busy machine may lose slots, and log a batch in parts, so the cheapest of several batches counts."""
-        cheapest = {}
+        cheapest: dict[int | None, dict[str, int]] = {}
         for limit in (None, 1000):
             put(api, receiver.url("/status/200"), max_per_second=limit)
             app, ends = start(aws), time.monotonic() + 60

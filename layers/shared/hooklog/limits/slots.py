@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 
 SECOND: Final = 1_000_000
 
-MARGIN: Final = 80_000
+MARGIN: Final = 60_000
 """A second's worth of slots is spread over a second plus this. A request may start so much late, senders' clocks may
 differ and networks may delay requests unevenly by this in total, and still no second has too many."""
 
-MAX_LATENESS: Final = 50_000
+MAX_LATENESS: Final = 40_000
 """How late a request may start: less than MARGIN. After that, its slot is lost."""
 
 MAX_WAIT: Final = SECOND
@@ -64,7 +64,7 @@ class Plan(NamedTuple):
     line_start: int
     """The first of these places."""
     passes_line: bool
-    """Whether a fresh message gets a slot. That requires that nobody waits in the line."""
+    """Whether a fresh message gets a slot because nobody waits in the line."""
 
 
 class Grant(NamedTuple):
@@ -97,6 +97,8 @@ def make_plan(state: State, request: Request) -> Plan:
     if sent == request.returned and request.fresh and line_until <= request.now + MAX_WAIT:
         fresh = min(request.fresh, _count_fitting(state, request, MAX_WAIT) - sent)
         passes_line, sent = fresh > 0, sent + max(fresh, 0)
+    elif sent == request.returned:  # slots that are free now would be lost: those whose turn it is are late
+        sent += max(min(request.fresh, count_at_once(state, request) - sent), 0)
     after = first + sent * interval
     return Plan(
         is_idle=state.next_at <= request.now,
