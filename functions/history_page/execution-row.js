@@ -9,8 +9,9 @@ function createNextAttempt(locale, { next_attempt_at: next, exhausted }) {
 	return next ? locale.createTime(next) : exhausted ? locale.text("next.none") : "–";
 }
 
-function createCell(kind, ...children) {
-	const made = h(`td.${kind}`, { role: "cell" }, children);
+/** Narrow lists have no headings: a label is shown in the cell. */
+function createCell(kind, content, label = null) {
+	const made = h(`td.${kind}`, { role: "cell", "data-label": label }, content);
 	made.style.setProperty("--area", kind);
 	return made;
 }
@@ -26,10 +27,10 @@ export function createRow(locale, execution, view) {
 	return h("tr.row", { role: "row" },
 		createCell("time", locale.createTime(at)),
 		createCell("result", createBadge(locale, execution)),
-		createCell("event", isolateName(event), h("span.id", isolateName(execution.message_id))),
-		createCell("attempt", isolate(describeAttempt(locale, execution))),
+		createCell("event", [isolateName(event), h("span.id", isolateName(execution.message_id))]),
+		createCell("attempt", isolate(describeAttempt(locale, execution)), locale.text("column.attempt")),
 		createCell("duration", locale.duration(execution.duration_ms)),
-		createCell("next", createNextAttempt(locale, execution)),
+		createCell("next", createNextAttempt(locale, execution), locale.text("column.next")),
 		createCell("open", open),
 	);
 }

@@ -100,6 +100,36 @@ def embed(page: Page, stack: Stack, front_end_url: str, style: str = "") -> None
     expect(page.locator("tbody tr").first).to_be_visible()
 
 
+# Texts in which a character is left of the one before it, on the same line.
+FIND_REORDERED = """component => {
+    const texts = document.createTreeWalker(component.shadowRoot, NodeFilter.SHOW_TEXT), found = [];
+    while (texts.nextNode()) {
+        const { currentNode: node } = texts;
+        const { parentElement: parent } = node;
+        if (!parent.checkVisibility() || parent.matches("option, select, .unseen, thead *")) continue;
+        let before = null;
+        for (let at = 0; at < node.length; at++) {
+            const range = document.createRange();
+            range.setStart(node, at);
+            range.setEnd(node, at + 1);
+            const [box] = range.getClientRects();
+            if (!box?.width) continue;
+            const isReordered = before && Math.abs(box.top - before.top) < 2 && box.left < before.left - 1;
+            before = box;
+            if (isReordered) {
+                found.push(node.data);
+                break;
+            }
+        }
+    }
+    return found;
+}"""
+# Labels from the stylesheet, which no dictionary has.
+FIND_STYLED_TEXTS = """component => [...component.shadowRoot.querySelectorAll("*")].flatMap((element) =>
+    ["::before", "::after"].map((name) => getComputedStyle(element, name).content)
+        .filter((content) => /^"/.test(content) && /[a-z]{2}/i.test(content)))"""
+
+
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
 def test_nothing_is_cut_at_any_width(page: Page, stack: Stack, front_end_url: str, direction: str) -> None:
     embed(page, stack, front_end_url, f"html {{ direction: {direction}; }} body {{ margin: 0; }}")
@@ -119,17 +149,24 @@ def test_numbers_and_badges_read_from_left_to_right_in_a_right_to_left_page(
             (name) => row.querySelector(`.${name}`).getBoundingClientRect().left)"""
     )
     assert boxes == sorted(boxes, reverse=True)
-    duration = page.locator("tbody td.duration").first
-    # the digits come before the unit, on the left
-    left = duration.evaluate(
-        """cell => ["87", "ms"].map((word) => {
-            const range = document.createRange(), text = cell.firstChild;
-            range.setStart(text, text.data.indexOf(word));
-            range.setEnd(text, text.data.indexOf(word) + 2);
-            return range.getBoundingClientRect().left;
-        })"""
-    )
-    assert left == sorted(left)
+    component = page.locator("webhook-history")
+    expect(page.locator(".chart .column").first).to_be_visible()
+    for width in (1100, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert component.evaluate(FIND_REORDERED) == []
+
+
+def test_labels_of_a_narrow_list_are_in_its_language(page: Page, stack: Stack, front_end_url: str) -> None:
+    embed(page, stack, front_end_url)
+    page.set_viewport_size({"width": 360, "height": 900})
+    component = page.locator("webhook-history")
+    component.evaluate("""component => {
+        component.lang = "de";
+        component.texts = { "column.attempt": "Der Versuch" };
+    }""")
+    expect(page.get_by_role("button", name="Aktualisieren")).to_be_visible()
+    expect(page.locator("tbody tr").first).to_be_visible()
+    assert set(component.evaluate(FIND_STYLED_TEXTS)) == {'"Der Versuch "', '"Nächster Versuch "'}
 
 
 def test_styles_of_the_host_page_are_not_inherited(page: Page, stack: Stack, front_end_url: str) -> None:
