@@ -15,6 +15,7 @@ from typing import Any
 
 from hooklog.access.headers import read_header
 from hooklog.access.loops import refuse_attempts
+from hooklog.api import bundle
 from hooklog.errors import ApiError
 from hooklog.settings import HistoryPageSettings
 
@@ -30,11 +31,10 @@ FILES = {
     for path in sorted(Path(__file__).parent.iterdir())
     if path.suffix in CONTENT_TYPES
 }
-VERSION = hashlib.sha256("\0".join(part for file in FILES.items() for part in file).encode()).hexdigest()[:16]
+BUNDLER = bundle.Bundler(FILES, ENTRY)
+SOURCES = {**FILES, "bundle.py": Path(bundle.__file__).read_text(encoding="utf-8")}
+VERSION = hashlib.sha256("\0".join(part for file in SOURCES.items() for part in file).encode()).hexdigest()[:16]
 """Of all files. Their addresses contain it, so that a browser never combines files of two deployments."""
-
-IMPORT = re.compile(r'^(?:import|export)\b[^"]*?"\./([^"]+)";', re.MULTILINE)
-"""Not of import(), which loads on demand."""
 
 REVALIDATED = "no-cache"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -115,37 +115,14 @@ def find(asset: str | None, file: str | None) -> Asset | None:
     addresses without a version are such modules.
     """
     if asset is None:
-        return Asset(PAGE, build_page(), REVALIDATED)
+        return Asset(PAGE, FILES[PAGE].replace('="history/', f'="history/{VERSION}/'), REVALIDATED)
     version, name, folder = (None, asset, ".") if file is None else (asset, file, "..")
     if name == PAGE or name not in FILES or (version is not None and not re.fullmatch("[0-9a-f]{16}", version)):
         return None
+    is_module = name.endswith(".js")
     if version == VERSION:
-        return Asset(name, FILES[name], IMMUTABLE)
-    return Asset(name, forward(name, folder) if name.endswith(".js") else FILES[name], REVALIDATED)
-
-
-def forward(name: str, folder: str) -> str:
-    """Return a module that exports the module of this version.
-
-    It names all that the module imports, so that a browser loads everything at once and not level by level.
-    """
-    first, *others = (f'"{folder}/{VERSION}/{each}";\n' for each in list_imports(name))
-    return f"export * from {first}" + "".join(f"import {each}" for each in others)
-
-
-def build_page() -> str:
-    """Insert the version into index.html, and links that load all modules of the first list at once."""
-    links = (f'<link rel="modulepreload" href="history/{name}">\n  ' for name in list_imports(ENTRY))
-    page = FILES[PAGE].replace("<script ", "".join(links) + "<script ", 1)
-    return page.replace('="history/', f'="history/{VERSION}/')
-
-
-def list_imports(name: str) -> list[str]:
-    """List a module and all that it imports, without those that it loads on demand."""
-    found = [name]
-    for each in found:
-        found += [name for name in IMPORT.findall(FILES[each]) if name not in found]
-    return found
+        return Asset(name, BUNDLER.bundle(name) if is_module else FILES[name], IMMUTABLE)
+    return Asset(name, f'export * from "{folder}/{VERSION}/{name}";\n' if is_module else FILES[name], REVALIDATED)
 
 
 def serve(asset: Asset, event: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,9 @@ export class VirtualRows {
 	#pinned = null;
 	#width = 0;
 	#roots = [];
-	#rowSizes = new ResizeObserver((entries) => this.#measure(entries));
-	#bodySize = new ResizeObserver(([{ contentRect: { width } }]) => this.#resize(width));
+	// in the next frame: what a resize observer resizes is an error of the page, which its host would see
+	#rowSizes = new ResizeObserver((entries) => requestAnimationFrame(() => this.#measure(entries)));
+	#bodySize = new ResizeObserver(([{ contentRect: { width } }]) => requestAnimationFrame(() => this.#resize(width)));
 
 	/**
 	 * @param {HTMLElement} body

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Firefox:
         body = f"return (async () => {{ {script} }})()"
         return self._call("WebDriver:ExecuteScript", script=body, args=[])["value"]
 
-    def quit(self) -> None:
+    def close(self) -> None:
         self._call("Marionette:Quit", flags=["eForceQuit"])
         self._stream.close()
         self._socket.close()
@@ -66,8 +66,8 @@ def firefox(profile: Path) -> Iterator[Firefox]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             browser = Firefox(_wait_for_port(profile / "MarionetteActivePort"))
-            yield browser
-            browser.quit()
+            with closing(browser):
+                yield browser
         finally:
             process.terminate()
 

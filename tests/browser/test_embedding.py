@@ -78,7 +78,7 @@ def test_a_failed_refresh_shows_its_notice_next_to_refresh(opened: Open, stack: 
 
 def test_a_module_that_fails_to_load_can_be_tried_again(opened: Open, orders: str) -> None:
     page = opened(orders)
-    page.route("**/dialog.js", fail, times=2)
+    page.route("**/execution-dialog.js", fail, times=2)
     page.locator(ROWS).first.get_by_role("button").click()
     failed = page.get_by_role("dialog", name="This part of the page could not be loaded")
     expect(failed.get_by_role("button", name="Try again")).to_be_focused()
