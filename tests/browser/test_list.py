@@ -418,7 +418,8 @@ def test_the_chart_has_the_chosen_range(
     asked: list[str] = []
     answer_stats(page, now - timedelta(hours=5), asked)
     if chosen == "year":
-        opened(orders, **{"from": f"{now - timedelta(days=360):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"})
+        with page.expect_response("**/stats?*", timeout=60_000):
+            opened(orders, **{"from": f"{now - timedelta(days=360):%Y-%m-%d}", "to": f"{now:%Y-%m-%d}"})
     else:
         opened(orders)
         expect(page.locator(".described")).to_contain_text("failed")
