@@ -258,10 +258,11 @@ def test_the_local_server_can_send_its_whole_answer(api: FakeApi, capsys: pytest
 
     def answer() -> None:
         connection, _ = server.accept()
-        with connection:
-            connection.recv(65_536)
+        with connection, connection.makefile("rb") as request:
+            list(iter(request.readline, b"\r\n"))
+            request.read(len(BODY.encode()))
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n" + bytes(8_000_000))
-            ends.append(connection.recv(1))
+            ends.append(request.read(1))
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=answer)
@@ -270,6 +271,19 @@ def test_the_local_server_can_send_its_whole_answer(api: FakeApi, capsys: pytest
         thread.join(60)
     assert printed(capsys)[0][0]["status"] == 200
     assert ends == [b""]
+
+
+def test_listen_sends_a_binary_body_and_no_headers_of_its_own(
+    api: FakeApi, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.reset()
+    binary = {"request_headers": {"X": "1"}, "request_body": "/wA=", "request_body_encoding": "base64"}
+    serve(api, execution("a"), **binary)
+    run(f"listen acme.orders --forward-to {receiver.url('/status/200')} --last 1 --count 1", api)
+    assert printed(capsys)[0][0]["status"] == 200
+    (sent,) = receiver.requests
+    assert sent.body == b"\xff\x00"
+    assert [sent.header(name) for name in ("X", "Accept", "Connection")] == ["1", None, None]
 
 
 def test_listen_survives_errors_of_the_api(
