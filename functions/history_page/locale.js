@@ -23,6 +23,15 @@ export async function loadLocale(language, texts) {
 	return new Locale(language, { ...TEXTS, ...texts });
 }
 
+/** The nearest attribute lang, on an element or around it, also around the shadow roots that it is in. */
+export function findLanguage(element) {
+	for (let within = element; within; within = within.getRootNode().host) {
+		const found = within.closest("[lang]");
+		if (found) return found.getAttribute("lang") || "en";
+	}
+	return "en";
+}
+
 const getPrimaryTag = (language) => language.toLowerCase().split("-")[0];
 
 /** The viewer's own variant of a language (en-GB for en), for dates and numbers. */

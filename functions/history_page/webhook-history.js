@@ -10,7 +10,7 @@ import { fill, h } from "./elements.js";
 import { EMPTY_FILTER, parseFilter } from "./filter.js";
 import { FocusHistory } from "./focus-history.js";
 import { HostEvents } from "./host-events.js";
-import { loadLocale } from "./locale.js";
+import { findLanguage, loadLocale } from "./locale.js";
 import { adoptProperties, BaseElement, define } from "./properties.js";
 import { haveSameAccess, isUnexpired, storeToken, trimToken } from "./token.js";
 import { askWhichToken } from "./token-question.js";
@@ -204,8 +204,7 @@ class WebhookHistory extends BaseElement {
 	/** Creates everything that shows text. */
 	async #build() {
 		const building = (this.#building = {});
-		const language = this.closest("[lang]")?.getAttribute("lang") || "en";
-		const locale = await loadLocale(language, this.#texts);
+		const locale = await loadLocale(findLanguage(this), this.#texts);
 		if (this.#building !== building) return;
 		this.#views?.stop();
 		this.#locale = locale;

@@ -53,12 +53,15 @@ def test_the_host_replaces_texts_and_languages_do_not_mix(
                 component.setAttribute("api", api);
                 component.setAttribute("webhook", webhook);
                 component.setAttribute("token", token);
-                document.body.append(component);
             }
+            // the document's language also counts in a shadow root
+            const card = document.createElement("div");
+            card.attachShadow({ mode: "open" }).append(german);
+            document.body.append(card, french);
         }""",
         [stack.outputs["ApiUrl"], orders, stack.outputs["Token"]],
     )
-    german, french = page.locator("webhook-history").all()
+    german, french = page.locator("webhook-history:not([lang])"), page.locator("webhook-history[lang=fr]")
     expect(german.get_by_text("Mitlesen")).to_be_visible()
     expect(german.get_by_role("button", name="Aktualisieren")).to_be_visible()
     expect(french.get_by_role("button", name="Actualiser")).to_be_visible()
