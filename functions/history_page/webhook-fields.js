@@ -11,6 +11,7 @@ export const MASK = "••••";
 export const ID_PATTERN = /^(?!\.\.?$)[A-Za-z0-9_.-]{1,128}$/;
 /** Seconds. */
 const [MIN_TIMEOUT, MAX_TIMEOUT] = [1, 30];
+const MAX_PER_SECOND = 1_000;
 
 const orEmpty = (text) => text ?? "";
 export const orNull = (text) => text.trim() || null;
@@ -46,6 +47,15 @@ function parseTimeout(text) {
 		: new Invalid(["form.timeout.wrong", { least: MIN_TIMEOUT, most: MAX_TIMEOUT }]);
 }
 
+/** No limit is null. */
+function parseRate(text) {
+	if (!text.trim()) return null;
+	const rate = Number(text);
+	return Number.isInteger(rate) && rate >= 1 && rate <= MAX_PER_SECOND
+		? rate
+		: new Invalid(["form.max_per_second.wrong", { most: MAX_PER_SECOND }]);
+}
+
 const parseId = (text) => (ID_PATTERN.test(text) ? text : new Invalid([text ? "form.idTitle" : "form.required"]));
 
 /** Only of a webhook that is new. */
@@ -79,6 +89,10 @@ const FIELDS = [
 	{
 		name: "timeout_seconds", format: (seconds = 15) => seconds, parse: parseTimeout,
 		attributes: { inputmode: "decimal" },
+	},
+	{
+		name: "max_per_second", format: orEmpty, parse: parseRate,
+		attributes: { inputmode: "numeric", placeholder: "form.max_per_second.none" },
 	},
 	{ name: "retry_schedule", format: (delays) => delays, parse: parseSchedule, create: createScheduleField },
 	{

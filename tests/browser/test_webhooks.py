@@ -86,7 +86,7 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
 def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     fields: dict[str, Any] = {
         "name": "n", "headers": {"A": "b: c"}, "event_types": ["order.paid", "order.created"], "timeout_seconds": 2.5,
-        "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
+        "max_per_second": 50, "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
         "enabled": False,
     }  # fmt: skip
     register(stack, webhook_id, "https://example.com/", **fields)
@@ -98,6 +98,10 @@ def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_
     saved = call(stack, "GET", webhook_id)
     assert {name: saved[name] for name in fields} == fields
     assert saved["version"] == 2
+    dialog.get_by_label("Maximum requests per second").fill("")
+    press(dialog, "Save")
+    expect_message(dialog, re.compile("^Saved"))
+    assert call(stack, "GET", webhook_id)["max_per_second"] is None
 
 
 def test_a_topic_outside_the_token_is_an_error_at_its_field(
@@ -125,6 +129,7 @@ def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_
         "Sensitive headers": ("X-Shop: x", "^Sensitive_headers must hold header names"),
         "Event types": ("order.paid or*", "^Event_types: each must be"),
         "Timeout in seconds": ("99", "^Timeout_seconds must be"),
+        "Maximum requests per second": ("1001", "^Enter a whole number from 1 to 1,000"),
         "Topic": ("a b", "^Topic must be"),
     }
     for label, (typed, _) in wrong.items():
