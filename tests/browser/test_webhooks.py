@@ -86,8 +86,8 @@ def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver,
 def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     fields: dict[str, Any] = {
         "name": "n", "headers": {"A": "b: c"}, "event_types": ["order.paid", "order.created"], "timeout_seconds": 2.5,
-        "max_per_second": 50, "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"], "topic": "acme",
-        "enabled": False,
+        "max_per_second": 50, "retry_schedule": [5, 300], "transformation": "payload", "sensitive_headers": ["A"],
+        "topic": "acme", "enabled": False,
     }  # fmt: skip
     register(stack, webhook_id, "https://example.com/", **fields)
     page = opened(webhook_id, token=token, view="webhooks", edit=webhook_id)
@@ -147,7 +147,7 @@ def test_each_invalid_field_shows_its_error(opened: Open, stack: Stack, webhook_
         "Line 5 repeats the header X-Shop. One per line, as Name: value."
     )
     expect(dialog.get_by_label("Topic")).to_have_attribute("aria-invalid", "true")
-    expect(dialog.get_by_role("status").first).to_have_text("6 fields need a correction.")
+    expect(dialog.get_by_role("status").first).to_have_text("7 fields need a correction.")
     right = {"URL": "https://example.com/", "Timeout in seconds": "9"}
     for label in (*wrong, "Headers"):
         dialog.get_by_label(label, exact=True).fill(right.get(label, ""))
