@@ -7,7 +7,7 @@ import { createLongText } from "./long-text.js";
 /** Longer bodies are neither parsed nor coloured. */
 const MAX_FOLDED_LENGTH = 20_000;
 
-export function createBlock(locale, title, { content, folds = [], more = [] }, copied, remarks = []) {
+function createBlock(locale, title, { content, folds = [], more = [] }, copied, remarks = []) {
 	const isFolded = () => folds.some((fold) => fold.inside.hidden);
 	const verb = () => locale.text(isFolded() ? "json.expand" : "json.collapse");
 	const turn = ({ currentTarget }) => {

@@ -129,7 +129,7 @@ export class DetailsDialog {
 		else if (id !== this.shown) this.open(id);
 	}
 
-	/** Does something that discards what was typed, which closes the dialog unless told otherwise; asks first if that is not saved. */
+	/** Does what discards the edits, which is to close the dialog unless told otherwise. Asks first if there are any. */
 	leave(act = () => this.close(), keep = () => {}) {
 		if (this.isEdited) this.#unsaved.ask(this.element, act, keep);
 		else act();

@@ -13,8 +13,8 @@ export class ModuleLoader {
 	}
 
 	/**
-	 * Loads a module and the texts that it shows. If that fails, for lack of a connection or during a deployment, returns a notice that tries again; some
-	 * browsers try only once for each page, so that a second notice also reloads the page.
+	 * Loads a module and the texts that it shows. If that fails, for lack of a connection or during a deployment, returns a
+	 * notice that tries again. Some browsers try only once for each page, so a second notice can also reload the page.
 	 *
 	 * @param {string} name
 	 * @param {() => Promise<any>} load

@@ -52,7 +52,7 @@ function describeDelays(locale, delays) {
 const sum = (delays) => delays.reduce((total, delay) => total + delay, 0);
 
 /** Reads delays, in seconds if no unit is given: a list of seconds, or Invalid. */
-export function parseDelays(text) {
+function parseDelays(text) {
 	const given = text.trim();
 	const parts = [...given.matchAll(/(\d+)\s*([a-z]*)[\s,;]*|(\S+)/gi)];
 	const delays = parts.map(([, count, unit = ""]) => {

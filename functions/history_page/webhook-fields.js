@@ -19,7 +19,7 @@ const splitWords = (text) => text.match(/[^\s,]+/g) ?? [];
 const splitTypes = (text) => text.match(/\S+/g) ?? [];
 
 /** Headers, one `Name: value` a line; every line counts. */
-export function parseHeaders(text) {
+function parseHeaders(text) {
 	/** @type {Map<string, string>} */
 	const headers = new Map();
 	/** @type {[string, object][]} */
