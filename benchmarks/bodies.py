@@ -41,9 +41,9 @@ SHOW: Final = """async () => {
 
 
 def measure() -> Iterator[Figure]:
-    """Measure the time to the first screen and the longest task, including that of showing everything.
+    """Measure the time to the first screen and the longest task.
 
-    Each is the best of several runs, because other programs disturb them.
+    That includes showing everything. Each is the best of several runs, because other programs disturb them.
     """
     with serve(_answer) as url, chromium() as browser:
         page = browser.new_page()

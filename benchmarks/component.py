@@ -1,4 +1,4 @@
-"""A local server of the History page's component and of an API that a benchmark gives."""
+"""A local server of the History page's component and of a benchmark's API."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ PAGE: Final = """<!doctype html><link rel="icon" href="data:,"><script type="mod
 
 @contextmanager
 def serve(answer: Callable[[str], Any]) -> Iterator[str]:
-    """Serve a page with the component; `answer` returns the API's JSON for a path with its query."""
+    """Serve a page with the component; `answer` returns JSON for a path and query."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""How the History page starts and scrolls, in Chromium with software rendering, against a local server."""
+"""How the History page starts and scrolls in Chromium, with a local server."""
 
 from collections.abc import Iterator
 from statistics import median
@@ -43,7 +43,10 @@ FIRST_ROW: Final = """async () => {
 
 
 def measure() -> Iterator[Figure]:
-    """Measure the time to the first rows, the best of several starts, and the median frame while 5,000 rows scroll."""
+    """Measure the time to the first rows, and the median frame of scrolling.
+
+    The time is the best of several starts; 5,000 rows scroll.
+    """
     with serve(_answer) as url, chromium() as browser:
         page = browser.new_page()
         starts = [_start(page, url) for _ in range(STARTS)]

@@ -40,7 +40,10 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _prepare_streams() -> None:
-    """Use escapes for what a stream cannot encode or decode. Replace a closed stream by the null device."""
+    """Use escapes for what a stream cannot encode or decode.
+
+    A closed stream becomes the null device.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
@@ -50,7 +53,10 @@ def _prepare_streams() -> None:
 
 
 def _flush(code: int) -> int:
-    """Return the exit code, or FAILED if results could not be written. A reader may close its pipe at any time."""
+    """Return the exit code, or FAILED if results could not be written.
+
+    A reader may close its pipe at any time.
+    """
     try:
         sys.stdout.flush()
         sys.stderr.flush()

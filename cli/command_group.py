@@ -20,11 +20,11 @@ class CommandGroup:
         self._commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     def add(self, name: str, run: str, summary: str) -> argparse.ArgumentParser:
-        """Add a command that calls `module:function` with the stack, the arguments and the output."""
+        """Add a command: `module:function`, called with stack, arguments and output."""
         return self._add(name, summary, run=LateFunction(*run.split(":")))
 
     def add_text(self, name: str, text: str, summary: str) -> argparse.ArgumentParser:
-        """Add a command that prints what `module:function` returns for the arguments. It needs no stack."""
+        """Add a command that prints what `module:function` returns. It needs no stack."""
         return self._add(name, summary, run=None, text=LateFunction(*text.split(":")))
 
     def add_group(self, name: str, summary: str) -> "CommandGroup":

@@ -8,7 +8,7 @@ from cli.output import Output
 
 
 def require_answer(is_confirmed: bool, file: str | None = None) -> None:
-    """Raise CliFailure if nobody can answer a question: neither --yes nor a terminal is there.
+    """Raise CliFailure if there is neither --yes nor a terminal to ask on.
 
     A `file` that is read from standard input takes the place of an answer.
     """
@@ -19,7 +19,10 @@ def require_answer(is_confirmed: bool, file: str | None = None) -> None:
 
 
 def confirm(question: str, is_confirmed: bool, output: Output) -> None:
-    """Ask, unless --yes is given. Raises CliFailure if the answer is not yes, or if nobody can answer."""
+    """Ask, unless --yes is given.
+
+    Raises CliFailure if the answer is not yes, or if nobody can answer.
+    """
     require_answer(is_confirmed)
     if is_confirmed:
         return

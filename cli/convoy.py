@@ -30,7 +30,10 @@ def is_subscription(export: Export) -> bool:
 
 
 def read_endpoint(export: Export, subscriptions: Iterable[Export]) -> Endpoint:
-    """Convert an endpoint with its subscriptions. Without one, it receives every event, as in Convoy."""
+    """Convert an endpoint with its subscriptions.
+
+    Without one, it receives every event, as in Convoy.
+    """
     endpoint = Endpoint(str(export["uid"]))
     endpoint.set_name(export.get("name") or export.get("title") or export.get("description"))
     endpoint.fields |= {
@@ -79,7 +82,7 @@ def _read_authentication(endpoint: Endpoint, authentication: Any) -> None:
 
 
 def _read_secret(endpoint: Endpoint, secrets: Any) -> None:
-    """Convert the secret that signs without an end. Convoy signs with the bytes of its text."""
+    """Convert the secret without an end. Convoy signs with the bytes of its text."""
     valid = [one for one in secrets or () if isinstance(one, dict) and one.get("value") and not one.get("deleted_at")]
     current = [str(one["value"]) for one in valid if not one.get("expires_at")]
     if not current:

@@ -83,7 +83,7 @@ class Endpoint:
 
 
 def read_seconds(value: object) -> float:
-    """Read whole seconds, or a duration such as `1m30s`. Returns 0 for any other value."""
+    """Read seconds or a duration such as `1m30s`. Returns 0 for any other value."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return max(float(value), 0)
     found = _DURATION.fullmatch(value) if isinstance(value, str) else None

@@ -35,7 +35,10 @@ class _JsonEscapes(_Escapes):
 
 
 def _is_hidden(character: str) -> bool:
-    """Return whether it is a control, format, surrogate, private or unassigned character, or has no shape."""
+    """Return whether a terminal would obey the character or not show it.
+
+    That is a control, format, surrogate, private or unassigned character, or one without a shape.
+    """
     if character.isprintable():
         return _INVISIBLE.match(character) is not None
     return unicodedata.category(character) != _SPACE
@@ -47,15 +50,15 @@ _JSON: Final = _JsonEscapes()
 
 
 def escape_text(text: str) -> str:
-    """Replace hidden characters by escapes such as `\\x9b` and `\\u202e`, but no tabs and newlines."""
+    """Replace hidden characters by escapes such as `\\x9b`, but no tabs and newlines."""
     return text.translate(_TEXT)
 
 
 def escape_line(text: str) -> str:
-    """Replace hidden characters by escapes, and tabs and newlines too: the text is then one field of one line."""
+    """Replace hidden characters, tabs and newlines by escapes: one field of a line."""
     return text.translate(_LINE)
 
 
 def escape_json(text: str) -> str:
-    """Replace hidden characters in the strings of a JSON text on one line. Its value does not change."""
+    """Replace hidden characters in a JSON text on one line. Its value stays."""
     return text.translate(_JSON)

@@ -1,4 +1,4 @@
-"""Files with exported endpoints: pages as the other product's API returns them, or their items."""
+"""Files with exported endpoints: pages of the other product's API, or items."""
 
 import json
 from collections import defaultdict
@@ -16,9 +16,9 @@ _OTHER_FORM: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueE
 
 
 def read_endpoints(name: str) -> tuple[list[Endpoint], bool]:
-    """Read the endpoints of a file, or of standard input for `-`, and whether the last page is there.
+    """Read the endpoints of a file, and whether it has the last page.
 
-    An endpoint that is there twice is returned once. Raises CliFailure.
+    `-` is standard input. An endpoint that is there twice is returned once. Raises CliFailure.
     """
     ends: list[bool] = []
     items = [item for document in _parse_documents(read_text(name), name) for item in _list_items(document, ends)]
@@ -82,7 +82,7 @@ def _parse_documents(text: str, name: str) -> Iterator[Any]:
 
 
 def _list_items(document: Any, ends: list[bool]) -> Iterator[Any]:
-    """Yield the endpoints and subscriptions of a page, a list of pages, or a list of items.
+    """Yield the endpoints and subscriptions of a page, of pages, or of items.
 
     Adds to `ends` whether a page is the last.
     """

@@ -1,4 +1,4 @@
-"""Follows the executions of webhooks as they are logged, with a bounded number of API calls a second."""
+"""Follows executions as they are logged, with a bounded rate of API calls."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,7 +53,10 @@ class _Stream:
 
 
 class Follower:
-    """The executions of all webhooks that `patterns` cover, if the API's filters and `accepts` select them."""
+    """The executions of all webhooks that `patterns` cover.
+
+    The API's filters and `accepts` select them.
+    """
 
     def __init__(
         self,
@@ -84,7 +87,7 @@ class Follower:
         return self.webhook_ids
 
     def start(self, last: int) -> list[Record]:
-        """Return the last executions of all webhooks that were found together, oldest first."""
+        """Return the last executions of all found webhooks together, oldest first."""
         recent = [one for webhook_id in self.webhook_ids for one in self._start(webhook_id, last)]
         recent.sort(key=lambda one: str(one["execution_id"]))
         return recent[-last:] if last else []
@@ -106,7 +109,7 @@ class Follower:
             sleep(max(round_ends - time.monotonic(), 0))
 
     def retry(self, read: Callable[[], Result]) -> Result:
-        """Read from the API. Tries again after one of its errors or the network's, with growing pauses."""
+        """Read from the API. Tries again after errors, with growing pauses."""
         for failures in range(MAX_WAITS):
             try:
                 return read()
@@ -136,7 +139,7 @@ class Follower:
         return accepted
 
     def _add_new_webhooks(self) -> None:
-        """Follow webhooks of a prefix that have appeared, from the time at which following began."""
+        """Follow new webhooks of a prefix, from the time at which following began."""
         if self._prefixes and time.monotonic() - self._listed_at >= _LIST_SECONDS:
             for webhook_id in self.find_webhooks():
                 self._streams.setdefault(webhook_id, _Stream(webhook_id, self._started_at + _LATE))

@@ -14,7 +14,7 @@ _OPENING, _CLOSING = ("[", "{"), ("]", "}")
 
 
 def indent_json(text: str) -> str:
-    """Indent a JSON text. Its tokens stay as they are: digits, escapes and repeated names.
+    """Indent a JSON text. Its digits, escapes and repeated names stay.
 
     Returns what is no JSON, has more than 100 levels or is longer than 100,000 characters unchanged.
     """

@@ -1,4 +1,4 @@
-"""The command listen: replays a webhook's executions to a local server as they are logged."""
+"""The command listen: replays a webhook's executions to a local server."""
 
 import argparse
 import time
@@ -36,7 +36,7 @@ COLUMNS: Final = (
 
 
 def listen(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Forward executions to --forward-to as they are logged, and print what the local server answers.
+    """Forward executions as they are logged, and print what the server answers.
 
     Stops when --within has passed, --count are printed, or the user interrupts, which is no failure.
     """
@@ -107,7 +107,10 @@ class _Listener:
             raise NotReplayable("it has expired") from None
 
     def _read_keys(self) -> tuple[bytes, ...]:
-        """Return the signing key, or nothing if it cannot be read. It is read once a minute: it may be rotated."""
+        """Return the signing key, or nothing if it cannot be read.
+
+        It is read once a minute, because it may be rotated.
+        """
         if time.monotonic() >= self._keys_expire_at:
             self._keys_expire_at = time.monotonic() + _KEYS_SECONDS
             try:

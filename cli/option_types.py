@@ -63,7 +63,7 @@ def parse_webhook_id(text: str) -> str:
 
 
 def parse_local_url(text: str) -> str:
-    """Return the URL of a server: the text, with http:// if it has no scheme, or of a port of this machine."""
+    """Return the URL of a server, from a URL with or without http://, or a port."""
     url = f"http://localhost:{text}" if text.isdecimal() else text if "://" in text else f"http://{text}"
     try:
         parts = urlsplit(url)
@@ -76,7 +76,10 @@ def parse_local_url(text: str) -> str:
 
 
 def parse_retry_schedule(text: str) -> list[int] | str:
-    """Parse delays such as `5,300,1800`, or `none`. For `default`, return an empty text, which clears the field."""
+    """Parse delays such as `5,300,1800`, or `none`.
+
+    For `default`, return an empty text, which clears the field.
+    """
     if text == "default":
         return ""
     try:

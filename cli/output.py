@@ -1,4 +1,4 @@
-"""Output: tables on a terminal, tab-separated lines in a pipe, JSON lines for scripts."""
+"""Output: tables on a terminal, tab-separated lines in a pipe, or JSON lines."""
 
 import json
 import os
@@ -94,7 +94,10 @@ class Output:
     def _print_cells(
         self, cells: Sequence[Text], widths: Sequence[int], columns: Sequence[Column], indent: int
     ) -> None:
-        """Print cells on one line, or fold those that may be folded. Otherwise lines break between words."""
+        """Print cells on one line, or fold those that may be folded.
+
+        Other lines break between words.
+        """
         room = self.console.width - indent
         widths = _shrink(widths, columns, room)
         if _add_up(widths) > room:
@@ -136,7 +139,7 @@ class Output:
         self.console.print(table)
 
     def print_values(self, values: Iterable[object]) -> None:
-        """Print one line of values separated by tabs. A tab or newline in a value becomes an escape."""
+        """Print values on a line, separated by tabs; those in values become escapes."""
         self._write("\t".join(escape_line(_to_string(value)) for value in values))
 
     def print_json_lines(self, records: Iterable[Record]) -> None:
@@ -161,7 +164,7 @@ class Output:
         _print_lines(self.stderr, to_text(sentence, self.stderr.encoding))
 
     def wait(self, seconds: float) -> None:
-        """Sleep. Raises BrokenPipeError as soon as the reader of standard output closes its pipe."""
+        """Sleep. Raises BrokenPipeError as soon as standard output is closed."""
         try:
             stdout = self.console.file.fileno()
         except (OSError, ValueError):  # no file of the system
@@ -186,7 +189,10 @@ class Output:
 
 
 def _arrange(widths: Sequence[int], limit: int) -> list[slice]:
-    """Return which columns share a line of at most `limit` terminal columns. All lines but the first are indented."""
+    """Return which columns share a line of at most `limit` terminal columns.
+
+    All lines but the first are indented.
+    """
     lines, start, used = [], 0, 0
     for number, width in enumerate(widths):
         if number > start and used + width > limit:
@@ -238,7 +244,7 @@ def _find_breaks(line: str, width: int) -> Iterator[int]:
 
 
 def to_text(value: object, encoding: str = "utf-8") -> Text:
-    """Convert a value for a terminal: strings as they are, other values as indented JSON.
+    """Convert a value for a terminal: a string, or indented JSON.
 
     What the encoding lacks is escaped here, so that columns are as wide as what is printed.
     """
@@ -252,7 +258,7 @@ def _escape(text: str, encoding: str) -> str:
 
 
 def _to_string(value: object) -> str:
-    """Convert a value for a pipe: strings as they are, other values as JSON on one line."""
+    """Convert a value for a pipe: a string, or JSON on one line."""
     if isinstance(value, Text):
         return value.plain
     return value if isinstance(value, str) else _dump(value)

@@ -28,6 +28,6 @@ class Pace:
         self._next = max(now, self._next) + 1 / self.per_second
 
     def back_off(self, waits: int, retry_after: str | None) -> None:
-        """Wait after a 429: as long as its Retry-After says, or 1, 2, 4 … seconds. At most a minute."""
+        """Wait after a 429 as Retry-After says, or 1, 2, 4 … s, at most a minute."""
         seconds = float(retry_after) if retry_after and retry_after.isdecimal() else 2.0**waits
         self.sleep(min(seconds, _MAX_WAIT_SECONDS))

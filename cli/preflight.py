@@ -144,7 +144,10 @@ def _read_version(python: str) -> str:
 
 
 def _check_names(deployment: Deployment) -> Iterator[Refusal]:
-    """Check that the template has each parameter: `sam deploy` would ignore a misspelled one, and use its default."""
+    """Check that the template has each parameter.
+
+    `sam deploy` would ignore a misspelled one, and use its default.
+    """
     known = _read_template_parameters().keys()
     for name in deployment.overrides.keys() - known:
         similar = difflib.get_close_matches(name, known, 1)

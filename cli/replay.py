@@ -43,7 +43,9 @@ def read_keys(response: Mapping[str, Any]) -> tuple[bytes, ...]:
 
 
 def build_replay(execution: Mapping[str, Any], read_signing_keys: Callable[[], tuple[bytes, ...]]) -> Replay:
-    """Build the request that an execution sent, with a new signature if it was signed and the key can be read.
+    """Build the request that an execution sent.
+
+    It has a new signature if it was signed and the key can be read.
 
     Raises NotReplayable if its request is not stored, or if nothing was sent.
     """
@@ -119,9 +121,9 @@ class Forwarder:
 
 
 def _drain(response: requests.Response) -> None:
-    """Read the body of the answer, which is not shown: a server may fail if it cannot send it.
+    """Read the body of the response, which is not shown.
 
-    Stops after 10 MB or 30 s. The status counts, even if the body breaks off.
+    A server may fail if it cannot send it. Stops after 10 MB or 30 s. The status counts, even if the body breaks off.
     """
     ends, left = time.monotonic() + _TIMEOUT_SECONDS, _MAX_BODY_BYTES
     try:

@@ -16,7 +16,7 @@ _POLL_SECONDS: Final = 0.5
 
 
 def resend(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Queue one execution's webhook again, or each message whose failures the filters select."""
+    """Queue one execution again, or each message whose failures the filters select."""
     given = given_options(arguments)
     if bool(arguments.execution) == bool(given):
         wrong = f"not both EXECUTION and {given[0]}" if given else "or filters, such as --from 3h"

@@ -1,4 +1,4 @@
-"""The executions that this machine has resent, so that an interrupted resend can be run again."""
+"""The executions that this machine has resent, so that it sends none twice."""
 
 import os
 from pathlib import Path

@@ -42,7 +42,7 @@ def given_options(arguments: argparse.Namespace) -> list[str]:
 
 
 def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Count the messages whose failures the filters select, ask, and queue each of them once.
+    """Count the messages that the filters select, ask, and queue each of them once.
 
     Raises CliFailure if it has to stop before the last one.
     """

@@ -63,7 +63,7 @@ def describe_missing(follower: Follower, patterns: Sequence[str]) -> Iterator[st
 
 
 def _describe_webhook(api: Api, webhook_id: str) -> str:
-    """Say that a webhook has no executions, and whether it exists. Returns "" if it has some."""
+    """Say that a webhook has no executions, and whether it exists; "" if it has some."""
     if next(api.list_executions(webhook_id, limit=1), None):
         return ""
     try:

@@ -44,9 +44,9 @@ def set_webhook(stack: Stack, arguments: argparse.Namespace, output: Output) -> 
 
 
 def _apply(api: Api, path: str, change: Callable[[Fields], Fields]) -> tuple[bool, Fields]:
-    """Apply the change to the newest version. Return whether the webhook was created, and the webhook.
+    """Apply the change. Return whether the webhook was created, and the webhook.
 
-    Somebody else's change of other fields is kept: the change is applied to it again.
+    If someone else changes the webhook at the same time, the change is applied to their version.
     """
     for left in reversed(range(_MAX_TRIES)):
         stored = read_webhook(api, path)

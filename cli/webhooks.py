@@ -27,7 +27,10 @@ _SEEN_COLUMNS: Final = (
 
 
 def list_webhooks(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
-    """Print the registered webhooks that the patterns cover, or, with --seen, also those that have executions."""
+    """Print the registered webhooks that the patterns cover.
+
+    With --seen, also those that only have executions.
+    """
     scope = f"{Scope.WEBHOOKS_READ} {Scope.EXECUTIONS_READ}" if arguments.seen else Scope.WEBHOOKS_READ
     found = list(Api(stack, scope, webhooks=arguments.webhooks).list_webhooks(seen=arguments.seen))
     output.print_table(_SEEN_COLUMNS if arguments.seen else _COLUMNS, found)

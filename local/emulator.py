@@ -129,7 +129,7 @@ def _session(role_arn: str) -> boto3.Session:
 
 
 def matches_media_type(original: Any, media_type: str, binary_media_types: list[str]) -> bool:
-    """Compare with binary media types as CloudFormation has them: it requires `~1` for each slash."""
+    """Compare with binary media types of CloudFormation, which has `~1` for slashes."""
     return bool(original(media_type, [each.replace("~1", "/") for each in binary_media_types]))
 
 

@@ -1,4 +1,4 @@
-"""The function that serves the History page, its modules and its stylesheet, and answers CORS preflights.
+"""The function that serves the History page, and answers CORS preflights.
 
 It handles GET of /history, /history/{asset} and /history/{asset}/{file}, and OPTIONS of every path.
 """

@@ -126,7 +126,10 @@ def attach_counts() -> None:
 
 
 def get_masked_headers(request: Request) -> SensitiveHeaders | None:
-    """Return the headers to mask, or None for a token that may set them, unless the call asks for masks."""
+    """Return the headers to mask, or None if the call may see all values.
+
+    Tokens that may set headers see them, unless the call asks for masks.
+    """
     shows_all = Scope.WEBHOOKS_MANAGE in request.grant.scopes and not request.masked
     return None if shows_all else settings.sensitive_headers
 

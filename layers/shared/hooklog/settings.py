@@ -261,7 +261,7 @@ def _read_origins(environ: Mapping[str, str], name: str) -> AllowedOrigins:
 
 
 def _read_ancestors(environ: Mapping[str, str], name: str) -> str:
-    """Read sources of a Content-Security-Policy's frame-ancestors, separated by spaces.
+    """Read a Content-Security-Policy's frame-ancestors, separated by spaces.
 
     The SAM CLI removes the quotes of a parameter that is `'self'`.
     """

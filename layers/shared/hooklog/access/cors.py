@@ -1,4 +1,4 @@
-"""Cross-Origin Resource Sharing: the front ends that may call the API from a browser."""
+"""Cross-Origin Resource Sharing: front ends that may call the API in a browser."""
 
 import re
 from collections.abc import Mapping
@@ -31,14 +31,14 @@ class AllowedOrigins(NamedTuple):
         return cls(origins)
 
     def build_headers(self, event: Mapping[str, Any]) -> dict[str, str]:
-        """Return the headers that let the caller's origin read a response, if it is allowed."""
+        """Return the headers that let the caller's origin read a response if allowed."""
         if ANY in self.origins:
             return {"Access-Control-Allow-Origin": ANY}
         origin = read_header(event, "origin")
         return {"Vary": "Origin"} | ({"Access-Control-Allow-Origin": origin} if origin in self.origins else {})
 
     def build_preflight_headers(self, event: Mapping[str, Any]) -> dict[str, str]:
-        """Return the headers of a response to an OPTIONS request, the same for every route."""
+        """Return the headers of a response to OPTIONS, the same for every route."""
         return self.build_headers(event) | {
             "Access-Control-Allow-Headers": "Authorization,Content-Type",
             "Access-Control-Allow-Methods": "DELETE,GET,OPTIONS,POST,PUT",

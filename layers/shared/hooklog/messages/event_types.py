@@ -22,7 +22,7 @@ def is_event_type_pattern(value: object) -> bool:
 
 
 def get_prefix(pattern: str) -> str | None:
-    """Return the prefix of the types that a pattern matches (`order.`); None for a whole type."""
+    """Return the prefix (`order.`) that a pattern matches; None for a whole type."""
     return pattern[:-1] if pattern.endswith(_PREFIX_END) else None
 
 
@@ -35,5 +35,5 @@ def matches(pattern: str, event_type: str | None) -> bool:
 
 
 def accepts(patterns: Collection[str], event_type: str | None) -> bool:
-    """Return whether any of a webhook's patterns matches. Without patterns, it accepts every message."""
+    """Return whether any of a webhook's patterns matches, or it has none."""
     return not patterns or any(matches(pattern, event_type) for pattern in patterns)

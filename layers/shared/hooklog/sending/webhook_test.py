@@ -115,7 +115,7 @@ class WebhookTester:
 
 
 def make_unregistered(webhook_id: str) -> Entry:
-    """Create the entry of a webhook that is not registered, for a dry run of its transformation."""
+    """Create the entry of an unregistered webhook, to preview its transformation."""
     return Entry(Webhook.parse({"url": _ANY_URL}, webhook_id, None)._replace(url=""), b"")
 
 

@@ -119,7 +119,7 @@ class WebhookCache:
             return _Item(None, None, checked_at, PAUSE_SECONDS, cause)
 
     def _make_entry(self, registered: Registered) -> Entry:
-        """Decrypt the keys. Those that have ended are left out, which saves their calls of KMS."""
+        """Decrypt the keys, but not those that have ended, which saves calls of KMS."""
         webhook, keys = registered.webhook, registered.keys
         decrypt, now = partial(self._decrypt, webhook.webhook_id), datetime.fromtimestamp(self._clock(), UTC)
         previous = tuple((decrypt(key), until) for key, until in keys.previous if now < until)

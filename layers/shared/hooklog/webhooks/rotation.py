@@ -30,7 +30,10 @@ class Rotation(NamedTuple):
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "Rotation":
-        """Parse a request body. Raises InvalidRequest with all invalid fields, but not their values."""
+        """Parse a request body.
+
+        Raises InvalidRequest with all invalid fields, but not their values.
+        """
         errors, key, hours = FieldErrors(), None, DEFAULT_OVERLAP_HOURS
         errors.add_unknown(fields, _FIELDS)
         with errors.of("secret"):

@@ -98,7 +98,7 @@ class EncryptedKeys(NamedTuple):
     """Newest first. Some may have ended."""
 
     def to_response(self, now: datetime) -> dict[str, Any]:
-        """Convert to an API response: until when the newest of the previous keys also signs.
+        """Return until when the newest of the previous keys also signs.
 
         null if none does (any more).
         """
