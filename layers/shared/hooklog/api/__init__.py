@@ -1,4 +1,4 @@
 """The HTTP API: requests, responses and cursors.
 
-In order: cursor, request, response, seen, time_limit.
+In order: bundle, cursor, request, response, seen, time_limit.
 """
