@@ -39,6 +39,7 @@ def test_a_success_is_shown(deployment: Deployment, receiver_process: Receiver, 
         "result": 200,
         "success": True,
         "hard_error": False,
+        "response_body_bytes": 0,
     }
     (request,) = received(receiver_process, path)
     headers = headers_of(request)
@@ -326,7 +327,7 @@ def test_secrets_are_masked_and_details_can_be_erased(
         )
         assert (answer.status_code, answer.content) == (204, b"")
     assert deployment.history(webhook_id) == [{**one, "erased": True}, {**other, "erased": True}]
-    assert deployment.execution(one) == {**one, "erased": True}
+    assert deployment.execution(one) == {**one, "erased": True, "details_of": "failures"}
 
 
 def test_dead_letters_can_be_redriven(deployment: Deployment, webhook_id: str) -> None:

@@ -51,6 +51,7 @@ def test_a_success_is_stored_as_one_small_row(app: ModuleType, aws: MockAws, rec
         "event_type": {"S": "order.created"},
         "attempt": {"N": "1"},
         "result": {"N": "200"},
+        "body_bytes": {"N": "0"},
         "queue_message_id": {"S": "059f36b4-87a3-44ab-83d2-000000000000"},
     }
     assert len(executed_at) == len("20261123T173600.123456Z-9f3a2c1d")
