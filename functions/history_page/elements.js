@@ -23,7 +23,8 @@ export function h(kind, ...given) {
 		else if (value !== false && value != null) made.setAttribute(key, value === true ? "" : value);
 	}
 	made.append(...given.flat(Infinity));
-	made.part.add(...[name, ...made.classList].filter((part) => PARTS.has(part)));
+	const parts = [name, ...made.classList].filter((part) => PARTS.has(part));
+	if (parts.length) made.part.add(...parts);
 	return made;
 }
 

@@ -94,6 +94,7 @@ export class WebhookDialog extends DetailsDialog {
 	/** Asks the API even if a text was not understood, to show all errors at once. Only a wrong ID has no address. */
 	async #save() {
 		const { fields, wrong } = this.#form.read();
+		this.panel.hidden = true;
 		if (wrong.has("webhook_id")) return this.#showErrors(wrong);
 		// the API says more about these
 		if (fields.url.trim()) wrong.delete("url");
