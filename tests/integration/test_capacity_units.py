@@ -154,7 +154,7 @@ IDS: Final = {"webhook_id": LONG, "message_id": LONG}
         pytest.param([200, 500] * 51, {}, "success", 4, id="successes among as many failures"),
         pytest.param([200] * 51, IDS, None, 3, id="successes with ids of 128 characters"),
         pytest.param([500] * 51, IDS, None, 3.5, id="failures with ids of 128 characters"),
-        pytest.param([500] * 51, {**IDS, "event_type": LONG}, None, 4, id="and an event type of 128"),
+        pytest.param([500] * 51, {**IDS, "event_type": LONG}, None, 4.5, id="and an event type of 128"),
     ],
 )
 def test_a_page_of_50_costs_what_is_documented(
@@ -179,9 +179,9 @@ def test_a_page_of_50_costs_what_is_documented(
 @pytest.mark.parametrize(
     ("fields", "code", "expected"),
     [
-        pytest.param({}, 200, 24, id="successes"),
-        pytest.param({}, 500, 29.5, id="failures"),
-        pytest.param({**IDS, "event_type": LONG}, 500, 73, id="failures with ids and event types of 128 characters"),
+        pytest.param({}, 200, 25, id="successes"),
+        pytest.param({}, 500, 32, id="failures"),
+        pytest.param({**IDS, "event_type": LONG}, 500, 74, id="failures with ids and event types of 128 characters"),
     ],
 )
 def test_a_filtered_page_costs_at_most_what_is_documented(
