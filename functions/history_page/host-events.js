@@ -1,4 +1,4 @@
-/** Events to the host, for what the viewer changes. */
+/** Tells the host what the viewer changes. */
 
 import { EMPTY_STATE, getFilter } from "./address.js";
 import { areEqual } from "./filter.js";

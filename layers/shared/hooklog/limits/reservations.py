@@ -1,8 +1,7 @@
 """The state of rate limits in DynamoDB, with one conditional write for each reservation.
 
 It is an item of its own per webhook in the table of recoveries, next to the locks. The condition does not compare the
-state with the assumed one, but requires only what the plan needs, so that concurrent senders seldom get in each other's
-way.
+state with the assumed one, but requires only what the plan needs, so that concurrent senders rarely repeat a write.
 """
 
 from collections.abc import Mapping
