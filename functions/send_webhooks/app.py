@@ -1,7 +1,7 @@
 """The function that sends the webhooks of an SQS batch and logs their executions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
 
@@ -13,8 +13,6 @@ from hooklog.executions.details import DetailsRow
 from hooklog.executions.execution import DetailsOf, Execution
 from hooklog.executions.log import Retention
 from hooklog.executions.rows import ExecutionRow
-from hooklog.limits.limiter import RateLimiter
-from hooklog.limits.reservations import RateLimitRow, Reservations
 from hooklog.messages.trace import get_trace_id
 from hooklog.metrics import NAMESPACE
 from hooklog.queues.dead_letters import DeadLetterQueue
@@ -34,6 +32,9 @@ from hooklog.webhooks.encryption import KeyEncryption
 from hooklog.webhooks.registry import read
 from hooklog.webhooks.rows import WebhookRow
 
+if TYPE_CHECKING:
+    from hooklog.limits.limiter import RateLimiter
+
 settings = SenderSettings.from_environment()
 logger = Logger(sampling_rate=settings.debug_sample_rate or None)
 metrics = Metrics(namespace=NAMESPACE)
@@ -45,7 +46,6 @@ def make_sender(settings: SenderSettings) -> Sender:
     ExecutionRow.attach(connection, settings.executions_table)
     DetailsRow.attach(connection, settings.execution_details_table)
     WebhookRow.attach(connection, settings.webhooks_table)
-    RateLimitRow.attach(connection, settings.recoveries_table)
     adapter = EgressAdapter(Guard(settings.allowed_networks))
     client = WebhookClient(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
     retention = Retention(settings.execution_retention_days, settings.details_retention_days)
@@ -59,10 +59,18 @@ def make_sender(settings: SenderSettings) -> Sender:
     dispatcher = Dispatcher(client, settings.retry_schedule, details_stored=details_stored)
     dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
     waiting = WaitingMessages(clients, settings.queue_url)
+
+    def make_limiter() -> "RateLimiter":
+        from hooklog.limits.limiter import RateLimiter  # late: few webhooks have a rate limit
+        from hooklog.limits.reservations import RateLimitRow, Reservations
+
+        RateLimitRow.attach(connection, settings.recoveries_table)
+        return RateLimiter(Reservations().reserve)
+
     topic, outbox = settings.events_topic_arn, settings.seen_webhooks_table
     events = EventDestination(clients, topic, connection, outbox, settings.execution_retention_days)
     return Sender(
-        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url), RateLimiter(Reservations().reserve)),
+        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url), make_limiter),
         LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
         Destinations(RetryScheduler(clients, retries, target), retries, dead_letters, waiting),
         FailureMonitor(cache, events, settings.disable_after_days),

@@ -15,8 +15,6 @@ from hooklog.limits.slots import MAX_LATENESS, MAX_WAIT, MAX_WAIT_RETURNED, SECO
 GATHER_SECONDS: Final = 0.1
 """How long the first message of a batch waits for the others of its webhook, so that one write reserves for all."""
 
-LONGEST_WAIT_SECONDS: Final = MAX_WAIT_RETURNED / SECOND
-
 MAX_LOST_SLOTS: Final = 5
 """How many slots in a row a message may lose because its thread was late. Then it returns to the queue."""
 
@@ -58,6 +56,8 @@ class _Group:
 class RateLimiter:
     """The rate limiter of a sender. Thread-safe."""
 
+    longest_wait_seconds: Final = MAX_WAIT_RETURNED / SECOND
+
     def __init__(
         self,
         reserve: Reserve,
@@ -80,7 +80,7 @@ class RateLimiter:
         return until > self.now() + MAX_WAIT
 
     def wait_for_slot(self, webhook_id: str, rate: int, siblings: int, *, returned: bool) -> bool:
-        """Wait until a request may start, up to LONGEST_WAIT_SECONDS; return whether the limit delayed it.
+        """Wait until a request may start, up to longest_wait_seconds; return whether the limit delayed it.
 
         `siblings` messages of the batch may ask at the same time, including this one. Raises MustWait and
         LimitUnavailable.

@@ -7,7 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, NamedTuple
+from threading import Lock
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
@@ -17,7 +18,6 @@ from hooklog.executions.attempts import list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import Attempt, ExecutionRow, get_queue_message_id
-from hooklog.limits.limiter import LONGEST_WAIT_SECONDS, RateLimiter
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
 from hooklog.queues.retry_tasks import LONGEST_WAIT, RetryTask
@@ -28,6 +28,9 @@ from hooklog.sending.fan_out import FannedOut, FanOut, FanOutTask
 from hooklog.sending.queue_message import QueueMessage
 from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.transformation import Transformer
+
+if TYPE_CHECKING:
+    from hooklog.limits.limiter import RateLimiter
 
 LOG_SECONDS: Final = 15.0
 """Reserved at the end of an invocation to write to the log, or to the queue of pending log writes: enough even if
@@ -93,7 +96,7 @@ class MessageProcessor:
         dispatcher: Dispatcher,
         webhooks: WebhookCache,
         fan_out: FanOut,
-        limiter: RateLimiter,
+        make_limiter: Callable[[], "RateLimiter"],
         clock: Callable[[], datetime] | None = None,
         *,
         transformer: Transformer | None = None,
@@ -101,7 +104,9 @@ class MessageProcessor:
         self._dispatcher = dispatcher
         self._webhooks = webhooks
         self._fan_out = fan_out
-        self._limiter = limiter
+        self._make_limiter = make_limiter
+        self._limiter: RateLimiter | None = None
+        self._limiter_lock = Lock()
         self._transformer = transformer or Transformer()
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -210,6 +215,12 @@ class MessageProcessor:
             return self._dispatcher.dispatch(message, entry, context, budget, transform)
         return self._send_limited(received, ready, entry, budget, transform)
 
+    def _get_limiter(self) -> "RateLimiter":
+        with self._limiter_lock:
+            if self._limiter is None:
+                self._limiter = self._make_limiter()
+            return self._limiter
+
     def _send_limited(
         self, received: QueueMessage, ready: _Ready, entry: Entry, budget: TimeBudget, transform: Transform
     ) -> Execution | Waiting:
@@ -218,8 +229,8 @@ class MessageProcessor:
         The transformation comes first, because a message that it skips needs no slot.
         """
         message, context = ready
-        rate, wait = entry.webhook.max_per_second or 0, received.wait
-        if wait and wait.rate == rate and self._limiter.is_early(wait.until):
+        rate, wait, limiter = entry.webhook.max_per_second or 0, received.wait, self._get_limiter()
+        if wait and wait.rate == rate and limiter.is_early(wait.until):
             return Waiting(message.webhook_id, received.make_wait(wait.until, rate, self._clock()), is_new=False)
         is_delayed = False
 
@@ -227,11 +238,11 @@ class MessageProcessor:
             nonlocal is_delayed
             if (transformed := transform(message, expression)) is None:
                 return None
-            needed = LONGEST_WAIT_SECONDS + (message.timeout_seconds or entry.webhook.timeout_seconds)
+            needed = limiter.longest_wait_seconds + (message.timeout_seconds or entry.webhook.timeout_seconds)
             if budget.left() < needed:
                 raise NoTimeLeft("too little time was left to wait for a slot of the webhook's rate limit")
             ids = message.webhook_id, rate, received.siblings
-            is_delayed = self._limiter.wait_for_slot(*ids, returned=wait is not None)
+            is_delayed = limiter.wait_for_slot(*ids, returned=wait is not None)
             return transformed
 
         try:
