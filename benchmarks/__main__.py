@@ -1,6 +1,7 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
-Usage: python -m benchmarks [sender|steps|imports|pages|bodies|list|lookups|stats|cost|transformations]
+Usage: python -m benchmarks
+[sender|steps|imports|pages|bodies|list|lookups|stats|cost|transformations|comparison]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
 """
@@ -13,7 +14,19 @@ from collections.abc import Iterable, Iterator
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import bodies, cost, imports, long_list, lookups, pages, sender, stats, steps, transformations
+from benchmarks import (
+    bodies,
+    comparison,
+    cost,
+    imports,
+    long_list,
+    lookups,
+    pages,
+    sender,
+    stats,
+    steps,
+    transformations,
+)
 from benchmarks.figures import Figure
 from local.failure import LocalFailure
 
@@ -28,6 +41,7 @@ GROUPS = {
     "stats": stats.measure,
     "cost": cost.measure,
     "transformations": transformations.measure,
+    "comparison": comparison.measure,
 }
 
 console = Console(stderr=True, highlight=False)

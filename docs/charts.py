@@ -1,6 +1,6 @@
-"""Charts of the cost and scaling tables.
+"""Charts of the tables about cost, scaling and performance.
 
-Draws docs/cost.svg and docs/scaling.svg from the same model as the tables: python -m docs.charts
+Draws docs/cost.svg, docs/scaling.svg and docs/comparison.svg from the same numbers as the tables: python -m docs.charts
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from benchmarks.peers import CANDIDATES, MEASURED_ON, Candidate
 from benchmarks.prices import ALTERNATIVES
 from benchmarks.quotas import QUOTAS, SCENARIOS
 from docs.tables import MILLION, VOLUMES, lean_per_million, per_million
@@ -20,6 +21,8 @@ WIDTH: Final = 860
 COLOURS: Final = ("#1d4ed8", "#60a5fa", "#b91c1c", "#b45309", "#64748b")
 INK, FAINT = "#1e293b", "#cbd5e1"
 GOAL_USD: Final = 2
+
+BARS_LEFT, BAR_ROW, MS_PIXELS = 260, 32, 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,40 @@ def draw_scaling() -> str:
     return _svg(bottom + 24, marks)
 
 
+def draw_comparison() -> str:
+    """Draw the CPU of a delivery and the time of a page, as bars on one scale of milliseconds."""
+    pages = [(each, each.page_ms) for each in CANDIDATES if each.page_ms]
+    marks = [
+        _text(20, 30, f"CPU per delivery, ms (two cores, {MEASURED_ON})", weight="bold"),
+        _text(20, 54, "Convoy, Svix, Outpost: with their HTTP intake, without their database"),
+        _text(20, 76, "Hooklog: without SQS and DynamoDB. Loop: without log and checks"),
+    ]
+    for number, each in enumerate(CANDIDATES):
+        marks.append(_bar(108 + BAR_ROW * number, each, each.cpu_ms, each.cpu))
+    bottom = 124 + BAR_ROW * len(CANDIDATES)
+    marks.append(_text(20, bottom, "A page of 50 executions, ms", weight="bold"))
+    for number, (each, page_ms) in enumerate(pages):
+        marks.append(
+            _bar(bottom + 32 + BAR_ROW * number, each, (page_ms, page_ms), f"{page_ms:g} {each.page_clock} time")
+        )
+    return _svg(bottom + 22 + BAR_ROW * len(pages), marks, font_size=16)
+
+
+def _bar(y: float, candidate: Candidate, span: tuple[float, float], label: str) -> str:
+    """Draw a bar up to the lower value, and a paler one up to the higher."""
+    low, high = (round(MS_PIXELS * value, 1) for value in span)
+    colour = COLOURS[0] if candidate.name == "Hooklog" else COLOURS[4]
+    name = candidate.name.replace("`", "")
+    return "\n".join(
+        [
+            _text(BARS_LEFT - 12, y + 5, f"{name} ({candidate.written_in})", "end"),
+            f'<rect x="{BARS_LEFT}" y="{y - 11:g}" width="{high:g}" height="22" fill="{colour}" fill-opacity="0.5"/>',
+            f'<rect x="{BARS_LEFT}" y="{y - 11:g}" width="{low:g}" height="22" fill="{colour}"/>',
+            _text(BARS_LEFT + high + 8, y + 5, label),
+        ]
+    )
+
+
 def _shorten(name: str) -> str:
     return (
         name.replace("`", "")
@@ -120,11 +157,11 @@ def _spread(heights: list[float], minimum: float) -> list[float]:
     return moved
 
 
-def _svg(height: int, marks: Iterable[str]) -> str:
+def _svg(height: int, marks: Iterable[str], font_size: int = 12) -> str:
     body = "\n".join(marks)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" '
-        f'font-family="Inter, system-ui, sans-serif" font-size="12">\n'
+        f'font-family="Inter, system-ui, sans-serif" font-size="{font_size}">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n{body}\n</svg>\n'
     )
 
@@ -148,7 +185,11 @@ def _path(points: Iterable[tuple[float, float]], colour: str) -> str:
     return f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
 
-CHARTS: Final[dict[str, Callable[[], str]]] = {"cost.svg": draw_cost, "scaling.svg": draw_scaling}
+CHARTS: Final[dict[str, Callable[[], str]]] = {
+    "cost.svg": draw_cost,
+    "scaling.svg": draw_scaling,
+    "comparison.svg": draw_comparison,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""Calculated tables of docs/cost.md and docs/scaling.md.
+"""Calculated tables of docs/cost.md, docs/scaling.md and docs/performance.md.
 
 Writes them into the documents: python -m docs.tables
 
@@ -24,6 +24,7 @@ from benchmarks.bill import (
     standing_cost,
 )
 from benchmarks.capacity import Deployment, Load, Receivers, scale_up
+from benchmarks.peers import CANDIDATES, FLOORS_US
 from benchmarks.prices import (
     ALTERNATIVES,
     INFREQUENT_GB,
@@ -40,7 +41,7 @@ from benchmarks.quotas import QUOTAS, SCENARIOS, Quota, at_rate
 from benchmarks.usage import USAGE
 
 DOCS: Final = Path(__file__).parent
-DOCUMENTS: Final = (DOCS / "cost.md", DOCS / "scaling.md")
+DOCUMENTS: Final = (DOCS / "cost.md", DOCS / "scaling.md", DOCS / "performance.md")
 
 MILLION: Final = 1_000_000
 VOLUMES: Final = (MILLION, 10 * MILLION, 100 * MILLION, 1000 * MILLION)
@@ -279,6 +280,28 @@ def render_quotas() -> str:
     return _build_table(["", "quota", "source", "as of"], rows)
 
 
+def render_comparison() -> str:
+    rows = [
+        [
+            each.name,
+            each.written_in,
+            f"`{each.commit}`" if each.commit else "",
+            each.cpu,
+            each.includes,
+            each.excludes,
+            f"{each.page_ms:g} {each.page_clock}" if each.page_ms else "",
+        ]
+        for each in CANDIDATES
+    ]
+    head = ["sender", "written in", "commit", "CPU per delivery, ms", "includes", "does not include"]
+    return _build_table([*head, "page of 50, ms"], rows)
+
+
+def render_floors() -> str:
+    rows = [[name, f"{microseconds:,}"] for name, microseconds in FLOORS_US.items()]
+    return _build_table(["ten threads send with", "CPU per delivery, µs"], rows)
+
+
 def _format_usage(quota: Quota, load: Load) -> str:
     usage = quota.usage(load)
     share = f"{usage:,.0f}" if usage >= 10 else f"{usage:.1g}"
@@ -325,6 +348,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "breaks": render_breaks,
     "loads": render_loads,
     "quotas": render_quotas,
+    "comparison": render_comparison,
+    "floors": render_floors,
 }
 
 if __name__ == "__main__":
