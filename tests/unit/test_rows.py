@@ -16,7 +16,7 @@ from hooklog.executions.rows import (
     get_error,
     get_queue_message_id,
     to_attempt,
-    to_row,
+    to_item,
     to_summary,
 )
 from hooklog.messages.call import Call
@@ -57,31 +57,35 @@ ALL = [
 
 
 def test_every_attribute_is_written() -> None:
-    written = {name for each in ALL for name in to_row(each, 90).serialize()}
+    written = {name for each in ALL for name in to_item(each, 90)}
     attributes = {attribute.attr_name for attribute in ExecutionRow.get_attributes().values()}
     assert written == attributes - {"erased"}, "written by erasure"
+
+
+@pytest.mark.parametrize("written", ALL)
+def test_an_item_is_what_its_row_would_write(written: Execution) -> None:
+    item = to_item(written, 90)
+    assert read(item).serialize() == item
 
 
 def test_every_field_of_a_summary_is_read() -> None:
     shown: dict[str, Any] = {}
     for each in ALL:
-        row = to_row(each, 90)
-        row.erased = True
-        shown |= to_summary(read(row))
+        shown |= to_summary(read({**to_item(each, 90), "erased": {"BOOL": True}}))
     assert shown.keys() == Summary.__annotations__.keys()
 
 
-def read(row: ExecutionRow) -> ExecutionRow:
+def read(item: dict[str, dict[str, Any]]) -> ExecutionRow:
     """Return a row as it is read from the table."""
-    return ExecutionRow.from_raw_data(row.serialize())
+    return ExecutionRow.from_raw_data(item)
 
 
 def test_default_values_are_not_stored() -> None:
     call = Call.from_message(MESSAGE._replace(event_type=None))
     response = Response(200, {}, b"", truncated=False, length=0)
     delivery = Delivery(call, 1, AT, 87, {}, response, None)
-    row = to_row(Execution(generate_execution_id(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
-    assert row.serialize().keys() == {
+    item = to_item(Execution(generate_execution_id(AT), delivery, Trigger.EVENT, queue_message_id="msg_1"), 90)
+    assert item.keys() == {
         "webhook_id",
         "executed_at",
         "message_id",
@@ -91,7 +95,7 @@ def test_default_values_are_not_stored() -> None:
         "body_bytes",
         "expires_at",
     }
-    assert to_summary(read(row)).keys() == Summary.__required_keys__ | {"response_body_bytes"}
+    assert to_summary(read(item)).keys() == Summary.__required_keys__ | {"response_body_bytes"}
 
 
 @pytest.mark.parametrize("schema", ["Summary", "Execution"])
@@ -104,15 +108,15 @@ def test_openapi_has_the_same_fields(schema: str) -> None:
 @given(message_id=IDS, accepted=IDS, task=st.just("") | IDS)
 def test_the_ids_of_an_attempt_are_read_back(message_id: str, accepted: str, task: str) -> None:
     first = Delivery.skip(Call.from_message(MESSAGE._replace(message_id=message_id)), 2 if task else 1, AT)
-    row = to_row(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
-    attempt = to_attempt(row.serialize())
+    item = to_item(execution(delivery=first, queue_message_id=accepted, task_id=task), 90)
+    attempt = to_attempt(item)
     assert (attempt.queue_message_id, attempt.task_id) == (accepted, task)
-    assert get_queue_message_id(read(row)) == accepted
+    assert get_queue_message_id(read(item)) == accepted
 
 
 def test_a_rows_error_is_shown_without_details() -> None:
-    assert get_error(to_row(execution(details_not_stored=False), 90)) is None
-    assert get_error(to_row(execution(), 90)) == {
+    assert get_error(read(to_item(execution(details_not_stored=False), 90))) is None
+    assert get_error(read(to_item(execution(), 90))) == {
         "type": "connection_refused",
         "message": ErrorType.CONNECTION_REFUSED.message,
     }

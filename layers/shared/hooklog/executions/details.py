@@ -42,8 +42,8 @@ class DetailsRow(AttachedTable):
     expires_at = NumberAttribute()
 
 
-def to_rows(execution: Execution, days: int) -> Iterator[DetailsRow]:
-    """Create the rows of an execution's details, which expire after `days`.
+def to_items(execution: Execution, days: int) -> Iterator[dict[str, dict[str, Any]]]:
+    """Create the rows of an execution's details in DynamoDB's format, which expire after `days`.
 
     They contain fields that only a retry needs.
     """
@@ -55,13 +55,13 @@ def to_rows(execution: Execution, days: int) -> Iterator[DetailsRow]:
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     content = gzip.compress(text.encode("utf-8", "backslashreplace"), compresslevel=6, mtime=0)
     for part, start in enumerate(range(0, len(content), MAX_PART_BYTES)):
-        yield DetailsRow(
-            webhook_id=execution.webhook_id,
-            part_id=f"{execution.execution_id}#{part}" if part else execution.execution_id,
-            content=content[start : start + MAX_PART_BYTES],
-            parts=-(-len(content) // MAX_PART_BYTES),
-            expires_at=execution.expires_at(days),
-        )
+        yield {
+            "webhook_id": {"S": execution.webhook_id},
+            "executed_at": {"S": f"{execution.execution_id}#{part}" if part else execution.execution_id},
+            "content": {"B": content[start : start + MAX_PART_BYTES]},
+            "parts": {"N": str(-(-len(content) // MAX_PART_BYTES))},
+            "expires_at": {"N": str(execution.expires_at(days))},
+        }
 
 
 def build_details(execution: Execution) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 
 from hooklog.errors import get_error_code
-from hooklog.executions.details import DetailsRow, to_rows
+from hooklog.executions.details import DetailsRow, to_items
 from hooklog.executions.execution import Execution
-from hooklog.executions.rows import ExecutionRow, to_row
+from hooklog.executions.rows import ExecutionRow, to_item
 
 MAX_BATCH_ITEMS: Final = 25
 MAX_BATCH_BYTES: Final = 8_000_000
@@ -59,15 +59,14 @@ def build_puts(executions: Sequence[Execution], retention: Retention, *, details
     """
     failed = [each for each in executions if not each.delivery.success and not each.details_not_stored]
     detailed = executions if details_of_all else failed
-    parts = (part for execution in detailed for part in to_rows(execution, retention.details_days))
-    details = [Put(DetailsRow.Meta.table_name, part.serialize(), len(part.content) + 1024) for part in parts]
+    parts = (part for execution in detailed for part in to_items(execution, retention.details_days))
+    details = [Put(DetailsRow.Meta.table_name, part, len(part["content"]["B"]) + 1024) for part in parts]
     return details + [build_summary_put(execution, retention) for execution in executions]
 
 
 def build_summary_put(execution: Execution, retention: Retention) -> Put:
     """Build the item of an execution's summary."""
-    row = to_row(execution, retention.execution_days)
-    return Put(ExecutionRow.Meta.table_name, row.serialize(), 1024)
+    return Put(ExecutionRow.Meta.table_name, to_item(execution, retention.execution_days), 1024)
 
 
 def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], None] = time.sleep) -> Unwritten | None:

@@ -182,34 +182,46 @@ class ExecutionRow(AttachedTable):
     by_message = MessageIndex()
 
 
-def to_row(execution: Execution, days: int) -> ExecutionRow:
-    """Create an execution's row, which expires after so many days."""
+def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
+    """Create an execution's row in DynamoDB's format, which expires after so many days.
+
+    An ExecutionRow would take six times as long or more.
+    """
     delivery, execution_id = execution.delivery, execution.execution_id
     message, error, next_attempt = delivery.message, delivery.error, execution.next_attempt_at
-    return ExecutionRow(
-        webhook_id=execution.webhook_id,
-        execution_id=execution_id,
-        failed_id=None if delivery.success else execution_id,
-        message_id=message.message_id,
-        event_type=message.event_type,
-        attempt=delivery.attempt,
-        trigger=None if execution.trigger is Trigger.EVENT else str(execution.trigger),
-        duration_ms=delivery.duration_ms,
-        result=delivery.result,
-        hard_error=True if error else None,
-        skipped=delivery.skipped or None,
-        redelivered=execution.redelivered or None,
-        resent_on_new_connection=delivery.resent or None,
-        response_body_bytes=delivery.response.length if delivery.response else None,
-        queue_message_id=_join_ids(message.message_id, execution.queue_message_id, execution.task_id),
-        retries_used=execution.retries_used or None,
-        next_attempt_at=iso_time(compact_time(next_attempt)) if next_attempt else None,
-        exhausted=execution.exhausted or None,
-        details_not_stored=execution.details_not_stored or None,
-        error_type=str(error.error_type) if error else None,
-        error_message=error.message if error and execution.details_not_stored else None,
-        expires_at=execution.expires_at(days),
-    )
+    texts = {
+        "webhook_id": execution.webhook_id,
+        "executed_at": execution_id,
+        "failed_at": None if delivery.success else execution_id,
+        "message_id": message.message_id,
+        "event_type": message.event_type,
+        "trigger": None if execution.trigger is Trigger.EVENT else str(execution.trigger),
+        "queue_message_id": _join_ids(message.message_id, execution.queue_message_id, execution.task_id),
+        "next_attempt_at": iso_time(compact_time(next_attempt)) if next_attempt else None,
+        "error_type": str(error.error_type) if error else None,
+        "error_message": error.message if error and execution.details_not_stored else None,
+    }
+    numbers = {
+        "attempt": delivery.attempt,
+        "duration_ms": delivery.duration_ms,
+        "result": delivery.result,
+        "body_bytes": delivery.response.length if delivery.response else None,
+        "retries_used": execution.retries_used or None,
+        "expires_at": execution.expires_at(days),
+    }
+    flags = {
+        "hard_error": error is not None,
+        "skipped": delivery.skipped,
+        "redelivered": execution.redelivered,
+        "resent_on_new_connection": delivery.resent,
+        "exhausted": execution.exhausted,
+        "unkept": execution.details_not_stored,
+    }
+    return {
+        **{name: {"S": text} for name, text in texts.items() if text is not None},
+        **{name: {"N": str(number)} for name, number in numbers.items() if number is not None},
+        **{name: {"BOOL": True} for name, is_set in flags.items() if is_set},
+    }
 
 
 def to_summary(row: ExecutionRow) -> Summary:
