@@ -2,7 +2,10 @@
 
 import gc
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
 
+import certifi
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer  # type: ignore[import-untyped]
@@ -17,6 +20,19 @@ pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pyte
 
 settings.register_profile("hooklog", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("hooklog")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_public_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust only the first of certifi's authorities.
+
+    Loading all of them takes longer than most tests, and every sender and every client of a test does it.
+    """
+    bundle = tmp_path_factory.mktemp("certifi") / "cacert.pem"
+    end = "-----END CERTIFICATE-----\n"
+    bundle.write_text("".join(Path(certifi.where()).read_text().partition(end)[:2]))
+    with patch.object(certifi, "where", lambda: str(bundle)):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +58,9 @@ STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", 
 No other test uses the stack meanwhile: see tests/e2e/conftest.py. They mostly wait, so they run first, in one process,
 while the others run what needs no stack.
 """
+
+TRANSFORMING_FILES = ("tests/unit/test_deploys.py", "tests/unit/test_updates.py")
+"""Files that share the process that transforms templates."""
 
 STAGES = (
     *STACK_CHANGING_FILES,
@@ -72,9 +91,9 @@ def pytest_collection_finish() -> None:
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """A scheduler that keeps changes of the local stack in one process.
+    """A scheduler that keeps changes of the local stack in one process, and what shares a slow fixture.
 
-    Files that do not change it run in any process.
+    Other files run in any process.
     """
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
@@ -83,7 +102,9 @@ class OneStack(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stack" if file in STACK_CHANGING_FILES else file
+        if file in STACK_CHANGING_FILES:
+            return "stack"
+        return "transforms" if file in TRANSFORMING_FILES else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:

@@ -2,15 +2,14 @@
 
 Runs in .venv-stack, which has both.
 
-Reads a JSON list of changes (to parameters and to the locations of artifacts), and writes the resources for each,
-except those whose condition is false. With `schemas`, it reads a JSON list of resource types instead, and writes which
-of their properties cannot be changed.
+Reads calls of the functions in FUNCTIONS, a line of JSON each: the name and the arguments. Answers each with a line.
 """
 
 import json
 import logging
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-not-found]
@@ -32,9 +31,19 @@ class _ManagedPolicies:
 
 
 def transformed(
-    parameters: dict[str, str], code: str = "1", layer: str = "1", template_file: str = str(TEMPLATE_FILE)
+    parameters: dict[str, str],
+    code: str = "1",
+    layer: str = "1",
+    template_file: str = str(TEMPLATE_FILE),
+    only: list[str] | None = None,
 ) -> Any:
+    """Return the resources for these parameters and locations of artifacts, except those whose condition is false.
+
+    `only` names the resources to transform, which is faster.
+    """
     template = load_template(template_file)
+    if only:
+        template["Resources"] = {name: template["Resources"][name] for name in only}
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = f"s3://artifacts/{code}"
@@ -65,10 +74,16 @@ def _names(pointers: list[str]) -> list[str]:
     return [pointer.removeprefix("/properties/").partition("/")[0] for pointer in pointers]
 
 
-if __name__ == "__main__":
+FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {"transformed": transformed, "schema": schema}
+
+
+def main() -> None:
     logging.disable()
-    items = json.load(sys.stdin)
-    if sys.argv[1:] == ["schemas"]:
-        json.dump({kind: schema(kind) for kind in items}, sys.stdout)
-    else:
-        json.dump([transformed(**change) for change in items], sys.stdout)
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        sys.stdout.write(json.dumps(FUNCTIONS[name](**arguments)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 
 from tests import template
-from tests.samconfig import SAMCONFIG, SECTIONS, Resources, overrides, transformed
+from tests.samconfig import SAMCONFIG, SECTIONS, Resources, SamTransform, overrides
 
 CANARY = {"SenderDeployment": "Canary10Percent5Minutes"}
 
 
 @pytest.fixture(scope="module")
-def deployments() -> list[Resources]:
+def deployments(sam: SamTransform) -> list[Resources]:
     """All at once, gradual, and gradual with changed code or a changed layer."""
     changes: list[dict[str, Any]] = [{"parameters": {}}, {"parameters": CANARY}]
     changes += [{"parameters": CANARY, "code": "2"}, {"parameters": CANARY, "layer": "2"}]
-    return transformed(changes)
+    return sam.transformed(changes)
 
 
 @pytest.fixture(scope="module")
-def sections() -> dict[str, Resources]:
+def sections(sam: SamTransform) -> dict[str, Resources]:
     """Return the resources that each section of samconfig.toml deploys."""
-    return dict(zip(SECTIONS, transformed({"parameters": overrides(section)} for section in SECTIONS), strict=True))
+    return dict(zip(SECTIONS, sam.transformed({"parameters": overrides(section)} for section in SECTIONS), strict=True))
 
 
 def version(resources: Resources) -> str:
@@ -49,11 +49,12 @@ SENDERS_PARAMETERS = {
 }
 
 
-def test_a_change_of_a_parameter_makes_a_new_version() -> None:
+def test_a_change_of_a_parameter_makes_a_new_version(sam: SamTransform) -> None:
     """CloudFormation resolves parameters before SAM looks for changes."""
     assert len(SENDERS_PARAMETERS) > 10
-    changed = transformed({"parameters": {**CANARY, name: "2"}} for name in SENDERS_PARAMETERS)
-    versions = [version(resources) for resources in (*transformed([{"parameters": CANARY}]), *changed)]
+    sender = ["SendWebhooksFunction", *template.resources("AWS::Serverless::LayerVersion")]
+    changes = [CANARY, *({**CANARY, name: "2"} for name in SENDERS_PARAMETERS)]
+    versions = map(version, sam.transformed({"parameters": change, "only": sender} for change in changes))
     assert len(set(versions)) == 1 + len(SENDERS_PARAMETERS)
 
 

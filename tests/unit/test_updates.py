@@ -1,7 +1,6 @@
 """A stack of the last release can be updated without replacing a resource."""
 
 import copy
-import json
 import re
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -12,7 +11,7 @@ import pytest
 from hooklog.access.routes import ROUTES
 from hooklog.version import __version__
 from tests import template
-from tests.samconfig import SECTIONS, overrides, stack_python, transformed
+from tests.samconfig import SECTIONS, SamTransform, overrides
 from tests.stack_updates import Resources, Schemas, problems, refused_parameters
 
 
@@ -26,19 +25,18 @@ LAST_RELEASE = RELEASES[-1] / "template.yaml"
 
 
 @pytest.fixture(scope="module")
-def updates() -> dict[str, tuple[Resources, Resources]]:
+def updates(sam: SamTransform) -> dict[str, tuple[Resources, Resources]]:
     """The resources of the last release and of this version, by section."""
     parameters = [overrides(section) for section in SECTIONS]
-    before = transformed({"parameters": each, "template_file": str(LAST_RELEASE)} for each in parameters)
-    after = transformed({"parameters": each} for each in parameters)
+    before = sam.transformed({"parameters": each, "template_file": str(LAST_RELEASE)} for each in parameters)
+    after = sam.transformed({"parameters": each} for each in parameters)
     return dict(zip(SECTIONS, zip(before, after, strict=True), strict=True))
 
 
 @pytest.fixture(scope="module")
-def schemas(updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
+def schemas(sam: SamTransform, updates: dict[str, tuple[Resources, Resources]]) -> Schemas:
     kinds = {resource["Type"] for update in updates.values() for resources in update for resource in resources.values()}
-    found: Schemas = json.loads(stack_python("tests.sam_transform", "schemas", stdin=sorted(kinds)))
-    return found
+    return sam.schemas(kinds)
 
 
 def test_the_last_release_is_not_ahead_of_this_version() -> None:
@@ -106,10 +104,10 @@ def test_what_needs_two_deployments_is_documented(
 DOCUMENTED = (template.ROOT / "docs/operations.md").read_text().partition("### Changes that need two deployments")[2]
 
 
-def test_capacity_and_table_class_change_separately(schemas: Schemas) -> None:
+def test_capacity_and_table_class_change_separately(sam: SamTransform, schemas: Schemas) -> None:
     lean = overrides("lean")
     halfway = {name: value for name, value in lean.items() if name != "TableClass"}
-    steps = transformed({"parameters": parameters} for parameters in ({}, halfway, lean))
+    steps = sam.transformed({"parameters": parameters} for parameters in ({}, halfway, lean))
     assert [problems(*step, schemas) for step in pairwise(steps)] == [[], []]
 
 
