@@ -44,7 +44,7 @@ lint: .venv/ready .venv-stack/ready .venv-checkov/ready tests/embedding/node_mod
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv-stack/bin/cfn-lint template.yaml
+	.venv-stack/bin/cfn-lint template.yaml docs/network.yaml
 	SAM_CLI_TELEMETRY=0 .venv-stack/bin/sam validate --lint --region us-east-1
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 	@if [ -x tests/embedding/node_modules/.bin/tsc ]; then (set -x; tests/embedding/node_modules/.bin/tsc --project jsconfig.json); \

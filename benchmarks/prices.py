@@ -47,6 +47,8 @@ _SQS: Final = "cloudburn.io/blog/amazon-sqs-pricing"
 _EVENTBRIDGE: Final = "cloudburn.io/blog/amazon-eventbridge-pricing"
 _LAMBDA: Final = "cloudchipr.com/blog/aws-lambda-pricing"
 _KNOWN: Final = "not confirmed: as known in 2025"
+_NAT: Final = "cloudburn.io/blog/aws-nat-gateway-pricing"
+_PRIVATELINK: Final = "awsnegotiations.com/privatelink-cost-analysis.html"
 _CLASSES: Final = "finops.com.py/services/dynamodb/table-classes: 60 % less, 25 % more"
 
 PRICES: Final[dict[Unit, Price]] = {
@@ -80,6 +82,12 @@ WRITE_CAPACITY: Final = Price(0.00065, 1, "unit and hour, provisioned", "zeonedg
 READ_CAPACITY: Final = Price(0.00013, 1, "unit and hour, provisioned", _KNOWN, "-")
 INFREQUENT_GB: Final = Price(0.10, 1, "GB-month, infrequent access", _CLASSES, "2026-11-24")
 INFREQUENT_UNITS: Final = Price(1.25, 1, "times the price, infrequent access", _CLASSES, "2026-11-24")
+
+NAT_HOUR: Final = Price(0.045, 1, "NAT gateway and hour", _NAT, "2026-02-24")
+NAT_GB: Final = Price(0.045, 1, "GB through a NAT gateway, both directions", _NAT, "2026-02-24")
+ADDRESS_HOUR: Final = Price(0.005, 1, "public IPv4 address and hour", _NAT, "2026-02-24")
+ENDPOINT_HOUR: Final = Price(0.01, 1, "interface endpoint, availability zone and hour", _PRIVATELINK, "2026-05")
+ENDPOINT_GB: Final = Price(0.01, 1, "GB through an interface endpoint", _PRIVATELINK, "2026-05")
 
 
 @dataclass(frozen=True, slots=True)

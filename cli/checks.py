@@ -10,6 +10,7 @@ import requests
 
 from cli.concurrency import OTHERS, UNRESERVED, Account, Demand, count_reserved, find_shortfall, quota_command
 from cli.findings import CheckedStack, Finding, Status
+from cli.network import check_network
 from cli.queues import QUEUES
 
 RECURSIVE: Final = ("SendWebhooksFunction", "RunRecoveryFunction")
@@ -255,6 +256,7 @@ CHECKS: Final = (
     Check("concurrency", check_concurrency, is_aws_only=True),
     Check("recursion", check_recursion, is_aws_only=True),
     Check("event sources", check_event_sources),
+    Check("network", check_network, is_aws_only=True),
     Check("alarms", check_alarms, is_aws_only=True),
     Check("alarm subscribers", check_alarm_subscribers, is_aws_only=True),
     Check("point-in-time recovery", check_point_in_time_recovery, is_aws_only=True),

@@ -8,6 +8,7 @@ Each is between `<!-- name -->` and `<!-- end -->`. A test compares the text exa
 import math
 import re
 from bisect import bisect
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +27,15 @@ from benchmarks.bill import (
 from benchmarks.capacity import Deployment, Load, Receivers, scale_up
 from benchmarks.peers import CANDIDATES, FLOORS_US
 from benchmarks.prices import (
+    ADDRESS_HOUR,
     ALTERNATIVES,
+    ENDPOINT_GB,
+    ENDPOINT_HOUR,
     INFREQUENT_GB,
     INFREQUENT_UNITS,
     KMS_ROTATION,
+    NAT_GB,
+    NAT_HOUR,
     PRICES,
     READ_CAPACITY,
     STANDING,
@@ -39,9 +45,10 @@ from benchmarks.prices import (
 )
 from benchmarks.quotas import QUOTAS, SCENARIOS, Quota, at_rate
 from benchmarks.usage import USAGE
+from tests.template import load_template
 
 DOCS: Final = Path(__file__).parent
-DOCUMENTS: Final = (DOCS / "cost.md", DOCS / "scaling.md", DOCS / "performance.md")
+DOCUMENTS: Final = tuple(DOCS / f"{name}.md" for name in ("cost", "scaling", "performance", "network"))
 
 MILLION: Final = 1_000_000
 VOLUMES: Final = (MILLION, 10 * MILLION, 100 * MILLION, 1000 * MILLION)
@@ -53,6 +60,8 @@ WINDOW: Final = Deployment(window_seconds=1)
 LEAN_PARAMETERS: Final = lean.read_overrides()
 """The parameters of samconfig.toml's section `lean`."""
 LEAN: Final = lean.to_deployment(LEAN_PARAMETERS)
+NETWORK: Final = DOCS / "network.yaml"
+MONTH_HOURS: Final = 730
 SUDDEN_RATES: Final = (10, 100, 1000)
 USED: Final = (0.7, 0.6, 0.5)
 """Utilization of provisioned capacity."""
@@ -221,6 +230,30 @@ def render_prices() -> str:
     return _build_table(["", "USD", "per", "source", "as of"], rows)
 
 
+def render_network() -> str:
+    """Show what the network of docs/network.yaml costs a month."""
+    kinds = Counter(_read_network_kinds())
+    gateways, endpoints = kinds["AWS::EC2::NatGateway"], kinds["Interface"]
+    parts = {
+        "NAT gateways": (gateways, NAT_HOUR),
+        "their addresses": (kinds["AWS::EC2::EIP"], ADDRESS_HOUR),
+        "interface endpoints (optional), each in both zones": (gateways * endpoints, ENDPOINT_HOUR),
+    }
+    rows = [[name, f"{count}", f"{price.of(count * MONTH_HOURS):.2f}"] for name, (count, price) in parts.items()]
+    return _build_table(["", "count", "USD per month"], rows)
+
+
+def _read_network_kinds() -> Iterator[str]:
+    """Yield each resource's type, or the type of an endpoint."""
+    for resource in load_template(NETWORK)["Resources"].values():
+        yield resource.get("Properties", {}).get("VpcEndpointType", resource["Type"])
+
+
+def render_network_prices() -> str:
+    prices = (NAT_HOUR, ADDRESS_HOUR, NAT_GB, ENDPOINT_HOUR, ENDPOINT_GB)
+    return _build_table(["USD", "per", "source", "as of"], map(_price_cells, prices))
+
+
 def render_standing() -> str:
     rows = [
         [name, f"{count:,.0f}", f"{price.of(count):.2f}"] for name, (count, price) in list_standing_resources().items()
@@ -344,6 +377,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "usage": render_usage,
     "prices": render_prices,
     "standing": render_standing,
+    "network": render_network,
+    "network prices": render_network_prices,
     "scaling": render_scaling,
     "breaks": render_breaks,
     "loads": render_loads,

@@ -100,7 +100,7 @@ def run_doctor(account: Account, capsys: pytest.CaptureFixture[str], words: str 
         run()
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(set(row) == {"check", "status", "found", "advice"} for row in rows)
-    assert (len(rows), fails) == (13, any(row["status"] == "failed" for row in rows))
+    assert (len(rows), fails) == (14, any(row["status"] == "failed" for row in rows))
     return {row["check"]: row for row in rows}
 
 
@@ -111,6 +111,7 @@ def test_a_healthy_stack_passes_every_check(account: Account, capsys: pytest.Cap
     assert rows["concurrency"]["found"].startswith("Quota 1000, 940 unreserved.")
     assert rows["layer bytecode"]["found"] == "30 of 30 modules are compiled."
     assert rows["signing key"]["found"] == "Changed 12 days ago."
+    assert rows["network"]["found"] == "Webhooks come from addresses of AWS, which change: SubnetIds is empty."
 
 
 def answer(name: str, content: Any) -> Callable[[Account], None]:
@@ -137,6 +138,49 @@ def for_resource(logical: str, argument: str, then: Mapping[str, Any], otherwise
     """Return a different response for one resource."""
     return lambda asked: then if asked[argument] == f"{NAME}-{logical}" else otherwise
 
+
+def in_subnets(**changes: Any) -> Callable[[Account], None]:
+    """Put the sender into two subnets, each with a NAT gateway. Changes replace responses of EC2 by operation."""
+
+    def change(account: Account) -> None:
+        account.stack_parameters.update(SubnetIds="subnet-a,subnet-b", SecurityGroupIds="sg-a")
+        account.responses.update({**NETWORK, **{f"ec2.{name}": content for name, content in changes.items()}})
+
+    return change
+
+
+def subnets(**zones: str) -> dict[str, Any]:
+    return {
+        "Subnets": [
+            {"SubnetId": f"subnet-{name}", "VpcId": "vpc-a", "AvailabilityZone": zone} for name, zone in zones.items()
+        ]
+    }
+
+
+def route_table(gateway: str | None, **association: Any) -> dict[str, Any]:
+    routes = [{"DestinationCidrBlock": "10.0.0.0/24", "GatewayId": "local"}]
+    routes += [{"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": gateway}] if gateway else []
+    return {"VpcId": "vpc-a", "Associations": [association], "Routes": routes}
+
+
+def vpc(*networks: str) -> dict[str, Any]:
+    return {"Vpcs": [{"CidrBlockAssociationSet": [{"CidrBlock": network} for network in networks]}]}
+
+
+TABLE_A = route_table("nat-a", SubnetId="subnet-a")
+MAIN_TABLE = route_table("nat-b", Main=True)
+NETWORK: dict[str, Any] = {
+    "ec2.DescribeSubnets": subnets(a="eu-west-1a", b="eu-west-1b"),
+    "ec2.DescribeRouteTables": {"RouteTables": [MAIN_TABLE, TABLE_A]},
+    "ec2.DescribeVpcs": vpc("10.0.0.0/24", "100.64.0.0/16"),
+    "ec2.DescribeNatGateways": lambda asked: {
+        "NatGateways": [
+            {"NatGatewayAddresses": [{"PublicIp": f"192.0.2.{number}"}]}
+            for number, _ in enumerate(asked["NatGatewayIds"])
+        ]
+    },
+}
+CLOSED_TABLES = {"RouteTables": [TABLE_A, route_table(None, SubnetId="subnet-b"), MAIN_TABLE]}
 
 RAISE = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
 ENDED, ALLOWED = {"RecursiveLoop": "Terminate"}, {"RecursiveLoop": "Allow"}
@@ -175,6 +219,27 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
         f"update-event-source-mapping --uuid {NAME}-LogUnloggedFunctionUnlogged --enabled",
     ),
     ("event sources", answer("lambda.GetEventSourceMapping", {"State": "Creating"}), "warning", "(Creating)", "again"),
+    (
+        "network",
+        in_subnets(DescribeRouteTables=CLOSED_TABLES),
+        "failed",
+        "No route to a NAT gateway: subnet-b.",
+        "Route 0.0.0.0/0 to a NAT gateway",
+    ),
+    (
+        "network",
+        in_subnets(DescribeSubnets=subnets(a="eu-west-1a", b="eu-west-1a")),
+        "warning",
+        "192.0.2.0, 192.0.2.1. All from one availability zone, eu-west-1a.",
+        "another zone",
+    ),
+    (
+        "network",
+        in_subnets(DescribeVpcs=vpc("10.0.0.0/24", "9.1.0.0/16")),
+        "warning",
+        "The VPC has public addresses: 9.1.0.0/16.",
+        "private addresses",
+    ),
     ("alarms", alarms(alarm("DeadLetters")), "failed", f"{NAME}-SenderErrors", "detect-stack-drift"),
     (
         "alarms",
@@ -274,6 +339,7 @@ def test_a_fault_is_found_with_advice(
         ("deletion protection", parameters(Stage="development"), "Stage=development"),
         ("point-in-time recovery", parameters(PointInTimeRecovery="false"), "PointInTimeRecovery=false"),
         ("concurrency", answer("lambda.GetAccountSettings", settings(165, 105)), "165"),
+        ("network", in_subnets(), "from 192.0.2.0, 192.0.2.1. Availability zones: eu-west-1a, eu-west-1b."),
         ("drift", set_to(drift={"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}), f"{NOW:%Y-%m-%d}"),
     ],
 )
@@ -333,6 +399,12 @@ def test_a_denied_action_is_named_and_is_not_a_failure(
     account.responses[operation] = Refused(code, text)
     unknown = [row["found"] for row in run_doctor(account, capsys).values() if row["status"] == "unknown"]
     assert unknown == checks * [f"Your credentials do not allow {action}."]
+
+
+def test_denied_calls_of_ec2_leave_the_network_unknown(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    in_subnets(DescribeRouteTables=Refused("UnauthorizedOperation", "You are not authorized."))(account)
+    row = run_doctor(account, capsys)["network"]
+    assert (row["status"], row["found"]) == ("unknown", "Your credentials do not allow DescribeRouteTables.")
 
 
 def test_a_denial_without_an_action_names_the_call(account: Account, capsys: pytest.CaptureFixture[str]) -> None:

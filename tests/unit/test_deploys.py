@@ -70,6 +70,22 @@ def test_a_gradual_deployment_is_rolled_back_by_the_senders_alarms(deployments: 
     assert update["DeploymentGroupName"] == {"Ref": "SendWebhooksFunctionDeploymentGroup"}
 
 
+ENI_ACTIONS = [f"{action}NetworkInterface{s}" for action, s in (("Create", ""), ("Describe", "s"), ("Delete", ""))]
+ENI_ACTIONS += ["DescribeSubnets", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses"]
+
+
+def test_only_a_deployment_with_subnets_may_manage_network_interfaces(sam: SamTransform) -> None:
+    """The actions are those that AWS's managed policy AWSLambdaVPCAccessExecutionRole adds to writing logs."""
+    network = {"SubnetIds": "subnet-0a1b2c3d,subnet-4e5f6a7b", "SecurityGroupIds": "sg-0a1b2c3d,sg-4e5f6a7b"}
+    outside, inside = sam.transformed({"parameters": {**CANARY, **each}} for each in ({}, network))
+    assert "NetworkInterfaces" not in outside
+    allowed, denied = inside["NetworkInterfaces"]["Properties"]["PolicyDocument"]["Statement"]
+    assert sorted(allowed["Action"]) == sorted(f"ec2:{action}" for action in ENI_ACTIONS)
+    assert denied["Action"] == allowed["Action"]
+    assert denied["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+    assert version(outside) != version(inside)
+
+
 def test_an_all_at_once_deployment_needs_no_codedeploy(deployments: list[Resources]) -> None:
     at_once, gradual, *_ = deployments
     assert "AWS::CodeDeploy::DeploymentGroup" in kinds(gradual)

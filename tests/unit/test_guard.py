@@ -163,6 +163,34 @@ def test_one_blocked_address_refuses_the_name(receiver: Receiver, addresses: lis
     assert (error_type(delivery), receiver.connections) == (ErrorType.BLOCKED_ADDRESS, 0)
 
 
+VPC_ADDRESSES = {
+    "the VPC": "10.64.0.10",
+    "a default VPC": "172.31.5.6",
+    "another private range": "192.168.1.1",
+    "a secondary range of the VPC": "100.64.3.4",
+    "an interface endpoint": "10.64.0.140",
+    "the VPC's resolver": "169.254.169.253",
+    "the metadata service": "169.254.169.254",
+    "the resolver over IPv6": "fd00:ec2::253",
+    "a unique local address": "fd12:3456::1",
+    "a subnet with DNS64": "64:ff9b::a40:a",
+    "a public host behind DNS64": "64:ff9b::101:101",
+}
+
+
+@pytest.mark.parametrize("address", VPC_ADDRESSES.values(), ids=VPC_ADDRESSES)
+def test_the_network_of_the_functions_is_unreachable_unless_allowed(address: str) -> None:
+    """By address and by a name that resolves to it, such as the private DNS name of an interface endpoint."""
+    host = f"[{address}]" if ":" in address else address
+    named = Guard((), Resolver([address]))
+    found = send(named, f"https://{host}/") + send(
+        named, "https://sqs.eu-west-1.amazonaws.com/", "http://shop.example/"
+    )
+    assert {error_type(delivery) for delivery in found} == {ErrorType.BLOCKED_ADDRESS}
+    allowed = Guard(parse_networks(f"{address}/{128 if ':' in address else 32}"), Resolver([address]))
+    assert allowed.look_up("shop.example", 443, time.monotonic() + 5)[0][1][0] == address
+
+
 def test_an_address_with_a_zone_is_refused() -> None:
     (delivery,) = send(Guard(resolve=Resolver(["fe80::1%lo"])), "http://shop.example/")
     assert error_type(delivery) == ErrorType.BLOCKED_ADDRESS

@@ -429,6 +429,70 @@ def test_a_deployment_with_the_earlier_parameter_keeps_its_origin() -> None:
             assert template.default(value, **origins, AllowedOrigins="https://two.example") == "https://two.example"
 
 
+SUBNETS, GROUPS = "subnet-0a1b2c3d,subnet-0123456789abcdef0", "sg-0a1b2c3d"
+WRONG_SUBNETS = ["sg-0a1b2c3d", "subnet-0a1b2c3d,", "subnet-0a1b2c3d, subnet-0a1b2c3e", "subnet-1", "subnet-0A1B2C3D"]
+WRONG_GROUPS = ["subnet-0a1b2c3d", "default", "sg-0a1b2c3d;", ",".join(6 * ["sg-0a1b2c3d"])]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "right", "wrong"),
+    [
+        ("SubnetIds", ["", SUBNETS], [*WRONG_SUBNETS, ",".join(17 * ["subnet-0a1b2c3d"])]),
+        ("SecurityGroupIds", ["", GROUPS, ",".join(5 * [GROUPS])], WRONG_GROUPS),
+    ],
+)
+def test_a_network_is_a_list_of_ids(parameter: str, right: list[str], wrong: list[str]) -> None:
+    pattern = template.TEMPLATE["Parameters"][parameter]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in right)
+    assert [value for value in wrong if re.fullmatch(pattern, value)] == []
+
+
+def test_a_network_needs_both_of_its_parameters() -> None:
+    (assertion,) = template.TEMPLATE["Rules"]["ANetworkIsWhole"]["Assertions"]
+    neither, both = assertion["Assert"]["Fn::Or"]
+    empty = [{"Fn::Equals": [{"Ref": name}, ""]} for name in ("SubnetIds", "SecurityGroupIds")]
+    assert neither == {"Fn::And": empty}
+    assert both == {"Fn::Not": [{"Fn::Or": empty}]}
+
+
+def sending_functions() -> list[str]:
+    """Return the functions that connect to receivers."""
+    return [name for name in template.functions() if "CAPTURE_LIMIT_BYTES" in template.environment(name)]
+
+
+def actions_of(function: str) -> set[str]:
+    """Return the actions that a function's own policy allows."""
+    role = template.resources("AWS::IAM::Role")[template.functions()[function]["Role"]["Fn::GetAtt"][0]]
+    (policy,) = role["Policies"]
+    actions = [each["Action"] for each in policy["PolicyDocument"]["Statement"]]
+    return {action for each in actions for action in ([each] if isinstance(each, str) else each)}
+
+
+def called_services() -> set[str]:
+    """Return the AWS services that the code of the sending functions calls.
+
+    Lambda itself polls their queue and writes their logs, and IAM only checks what they pass to Scheduler.
+    """
+    services = {action.partition(":")[0] for name in sending_functions() for action in actions_of(name)}
+    return services - {"logs", "iam"}
+
+
+def test_exactly_the_functions_that_send_webhooks_use_the_subnets() -> None:
+    chosen = {"SubnetIds": SUBNETS, "SecurityGroupIds": GROUPS}
+    inside = {name for name, each in template.functions().items() if "VpcConfig" in template.default(each, **chosen)}
+    assert inside == set(sending_functions()) == {"SendWebhooksFunction", "TestWebhookFunction"}
+    assert not any("VpcConfig" in template.default(each) for each in template.functions().values())
+
+
+def test_the_endpoints_are_of_the_services_that_the_sending_functions_call() -> None:
+    network = template.load_template(template.ROOT / "docs/network.yaml")["Resources"].values()
+    endpoints = [each["Properties"] for each in network if each["Type"] == "AWS::EC2::VPCEndpoint"]
+    kinds = {each["ServiceName"]["Fn::Sub"].rpartition(".")[2]: each["VpcEndpointType"] for each in endpoints}
+    assert kinds == {service: "Gateway" if service == "dynamodb" else "Interface" for service in called_services()}
+    text = (template.ROOT / "docs/network.md").read_text()
+    assert dict(re.findall(r"^\| `com\.amazonaws\.<region>\.(\w+)` \| (\w+) \|", text, re.MULTILINE)) == kinds
+
+
 def test_every_parameter_is_documented() -> None:
     table = (template.ROOT / "docs/parameters.md").read_text()
     documented = re.findall(r"^\| `(\w+)` \| ", table, re.MULTILINE)

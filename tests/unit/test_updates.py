@@ -86,6 +86,16 @@ def test_an_update_needs_no_new_parameter() -> None:
 TOGETHER = "BillingMode and TableClass cannot be changed by one update"
 
 
+NETWORK = {"SubnetIds": "subnet-0a1b2c3d", "SecurityGroupIds": "sg-0a1b2c3d"}
+
+
+def test_a_stack_moves_into_subnets_and_back_without_replacements(sam: SamTransform, schemas: Schemas) -> None:
+    released = sam.transformed([{"parameters": {}, "template_file": str(LAST_RELEASE)}])[0]
+    inside, outside = sam.transformed({"parameters": parameters} for parameters in (NETWORK, {}))
+    known = {**schemas, "AWS::IAM::ManagedPolicy": {"create_only": ["ManagedPolicyName", "Path"], "identifier": []}}
+    assert [problems(*step, known) for step in ((released, inside), (inside, outside))] == [[], []]
+
+
 def test_what_needs_two_deployments_is_documented(
     updates: dict[str, tuple[Resources, Resources]], schemas: Schemas
 ) -> None:
