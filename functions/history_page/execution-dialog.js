@@ -154,7 +154,9 @@ export class ExecutionDialog extends DetailsDialog {
 		const timeline = createTimeline(this.locale, attempts, this.id, this.open);
 		reveal(this.#attemptsSection, timeline, this.#comparison.element);
 		this.tick();
-		if (before) this.#announceAttempt(attempts.at(-1));
+		const newest = attempts.at(-1);
+		const isResend = this.#resentAt && Date.parse(newest.executed_at) >= this.#resentAt;
+		if (before || isResend) this.#announceAttempt(newest);
 	}
 
 	#announceAttempt(newest) {

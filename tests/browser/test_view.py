@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import ORDER, OUT_OF_STOCK, Open, Stack, call, register, url_of
+from tests.deployment import until
 from tests.receiver import Receiver
 
 
@@ -299,6 +300,21 @@ def test_resending_asks_for_confirmation_and_shows_the_attempt(
     dialog.get_by_role("button", name="View attempt").click()
     expect(fact(dialog, "Attempt")).to_have_text("2 · resend")
     expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
+
+
+def test_a_resend_is_announced_if_the_attempts_load_slowly(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, page: Page
+) -> None:
+    stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
+    held: list[Route] = []
+    page.route("**/messages/**", lambda route: held.append(route), times=1)
+    dialog = view_failure(opened(webhook_id))
+    dialog.get_by_role("button", name="Resend").click()
+    dialog.locator(".panel").get_by_role("button", name="Resend").click()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message will be sent again"))
+    until(lambda: call(stack, "GET", f"{webhook_id}/executions")["executions"], lambda found: len(found) == 2)
+    held[0].continue_()
+    expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
 
 
 def test_a_refused_resend_shows_the_error(opened: Open, orders: str, page: Page) -> None:

@@ -3,8 +3,9 @@
 import contextlib
 import re
 import time
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
+from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.delivery.headers import Headers
 
 MAX_CHUNK_LINE: Final = 16_384
@@ -29,12 +30,12 @@ _TRAILERS_END = rb"(?:\A|\n)\r{0,2}\n"
 class ReceiveBuffer:
     """The bytes that arrived on a connection and were not consumed yet."""
 
-    def __init__(self, sock: Any) -> None:
+    def __init__(self, sock: DeadlineSocket) -> None:
         self.data = bytearray()
         self.received_bytes = 0
         """All bytes received, including consumed ones."""
         self.sock = sock
-        self._deadline = time.monotonic() + (sock.gettimeout() or 0)
+        self._deadline = sock.deadline
         self._buffer = bytearray(_RECEIVE_SIZE)
 
     def receive(self, seconds: float | None = None) -> bool:
@@ -42,12 +43,15 @@ class ReceiveBuffer:
 
         Raises OSError, including TimeoutError.
         """
-        if seconds is not None:
-            self.sock.settimeout(max(min(seconds, self._deadline - time.monotonic()), 0.001))
-        received: int = self.sock.recv_into(self._buffer)
+        self.sock.deadline = self._deadline if seconds is None else min(self._deadline, time.monotonic() + seconds)
+        received = self.sock.recv_into(self._buffer)
         self.data += memoryview(self._buffer)[:received]
         self.received_bytes += received
         return received > 0
+
+    def has_more(self) -> bool:
+        """Return whether bytes are left, which could be taken for the next response."""
+        return bool(self.data or self.sock.pending())
 
 
 class Framing(NamedTuple):

@@ -1,12 +1,9 @@
 """The error types of failed HTTP exchanges."""
 
 import ssl
-from collections.abc import Iterator
 from http.client import BadStatusLine, IncompleteRead
 
-from requests import ReadTimeout, RequestException
-
-from hooklog.delivery.deadline import DeadlineExceeded
+from hooklog.delivery.deadline import DeadlineExceeded, SendTimeout
 from hooklog.delivery.tls import explain_tls_error, is_connection_closed
 from hooklog.errors import ErrorType, HardError
 
@@ -19,39 +16,24 @@ def classify_error(error: Exception, timeout_seconds: float) -> HardError:
 
     `timeout_seconds` is for its message.
     """
-    causes = list(_iterate_causes(error))
-    for cause in causes:
-        if isinstance(cause, HardError):
-            return cause
-    if any(isinstance(cause, TimeoutError | ReadTimeout) for cause in causes):
-        return _classify_timeout(causes, timeout_seconds)
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError) and not is_connection_closed(cause):
-            return explain_tls_error(cause, is_negotiated=True)
-    if any(isinstance(cause, OSError | IncompleteRead) and not isinstance(cause, RequestException) for cause in causes):
+    if isinstance(error, HardError):
+        return error
+    if isinstance(error, TimeoutError):
+        return _classify_timeout(error, timeout_seconds)
+    if isinstance(error, ssl.SSLError) and not is_connection_closed(error):
+        return explain_tls_error(error, is_negotiated=True)
+    if isinstance(error, OSError | IncompleteRead):
         return HardError(ErrorType.CONNECTION_RESET)
-    if any(isinstance(cause, BadStatusLine) and str(cause).startswith(_TLS_ALERT) for cause in causes):
+    if isinstance(error, BadStatusLine) and str(error).startswith(_TLS_ALERT):
         return HardError(ErrorType.PROTOCOL_ERROR, _USES_TLS)
     return HardError(ErrorType.PROTOCOL_ERROR)
 
 
-def _classify_timeout(causes: list[BaseException], timeout_seconds: float) -> HardError:
-    if any(isinstance(cause, DeadlineExceeded) for cause in causes):
+def _classify_timeout(error: TimeoutError, timeout_seconds: float) -> HardError:
+    if isinstance(error, DeadlineExceeded):
         message = f"The receiver did not finish its response within {timeout_seconds:g} s."
         return HardError(ErrorType.DEADLINE_EXCEEDED, message)
-    if any(isinstance(cause, ReadTimeout) for cause in causes):
-        return HardError(ErrorType.READ_TIMEOUT, f"The receiver did not respond within {timeout_seconds:g} s.")
-    message = f"The receiver did not read the whole request within {timeout_seconds:g} s."
-    return HardError(ErrorType.DEADLINE_EXCEEDED, message)
-
-
-def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Iterate over the exception and its causes.
-
-    urllib3 and requests also pass causes as arguments.
-    """
-    if error is None:
-        return
-    yield error
-    yield from (arg for arg in error.args if isinstance(arg, Exception))
-    yield from _iterate_causes(error.__cause__ or error.__context__)
+    if isinstance(error, SendTimeout):
+        message = f"The receiver did not read the whole request within {timeout_seconds:g} s."
+        return HardError(ErrorType.DEADLINE_EXCEEDED, message)
+    return HardError(ErrorType.READ_TIMEOUT, f"The receiver did not respond within {timeout_seconds:g} s.")

@@ -6,9 +6,6 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import requests
-from requests.structures import CaseInsensitiveDict
-from urllib3 import Timeout
-from urllib3.exceptions import HTTPError
 
 from hooklog.delivery.causes import classify_error
 from hooklog.delivery.delivery import Delivery, Response
@@ -80,17 +77,14 @@ class WebhookClient:
         for resent in (False, True):
             request = NewConnectionRequest() if resent else requests.PreparedRequest()
             request.method, request.url, request.body = METHOD, target.url, call.message.body
-            request.headers = CaseInsensitiveDict(headers)
-            timeout = Timeout(total=max(deadline - time.monotonic(), 0.001))
+            request.headers = cast("Any", headers)
             try:
-                response = self._adapter.send(request, stream=True, timeout=cast("Any", timeout))
-                return cast("Any", response).raw.read(self._capture_limit), None, resent
+                response = self._adapter.send(request, timeout=max(deadline - time.monotonic(), 0.001))
+                return response.read(self._capture_limit), None, resent
             except StaleConnection:
                 continue
-            except (requests.RequestException, HTTPError, HardError) as error:
+            except Exception as error:  # noqa: BLE001 - it may have been sent, so it must be logged
                 return None, classify_error(error, call.timeout_seconds), resent
-            except Exception:  # noqa: BLE001 - it may have been sent, so it must be logged
-                return None, HardError(ErrorType.PROTOCOL_ERROR), resent
         return None, HardError(ErrorType.CONNECTION_RESET), True
 
 

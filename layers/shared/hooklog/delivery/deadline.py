@@ -27,6 +27,10 @@ class DeadlineExceeded(TimeoutError):
     """The receiver began to respond and did not finish in time."""
 
 
+class SendTimeout(TimeoutError):
+    """The receiver did not read the whole request in time."""
+
+
 class EarlyResponse(OSError):
     """The receiver has responded, and does not read the rest of the request."""
 
@@ -34,50 +38,60 @@ class EarlyResponse(OSError):
 class DeadlineSocket(socket.socket):
     """A socket whose timeout is a deadline: it covers all later calls together.
 
-    urllib3 sets the rest of `Timeout(total=…)` before it sends and before it reads, so that the total applies to the
-    whole exchange.
+    Once it sends or receives, it does not block. It waits itself, so that no call of the kernel changes its mode again.
     """
 
-    _deadline = float("inf")
+    deadline = float("inf")
+    """A time of `time.monotonic`."""
     _early_data = b""
     """Bytes that arrived while the request was being sent, and were not read yet."""
     _is_at_end = False
     """Whether the receiver closed its side while the request was being sent."""
     has_received = False
     """Whether anything arrived since `start_exchange`."""
+    suppress_ragged_eofs = True
+    """Whether TLS connections may end without TLS's own end."""
 
     def pending(self) -> int:
         """Return the number of received bytes that were not read yet."""
         return len(self._early_data)
 
-    def start_exchange(self) -> None:
+    def start_exchange(self, deadline: float) -> None:
         """Start another exchange, in which nothing has arrived yet."""
-        self.has_received = False
+        self.deadline, self.has_received = deadline, False
 
     def settimeout(self, value: float | None) -> None:
-        self._deadline = float("inf") if value is None else time.monotonic() + value
+        """Set the deadline of calls that block: to connect, and the TLS handshake."""
+        self.deadline = float("inf") if value is None else time.monotonic() + value
         super().settimeout(value)
 
     def recv_into(self, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
         if self._early_data:
             return self._read_early_data(buffer, nbytes)
-        self._apply_deadline()
-        try:
-            received = super().recv_into(buffer, nbytes or 0, flags)
-        except TimeoutError:
-            raise self._make_timeout_error() from None
-        self.has_received = self.has_received or received > 0
-        return received
+        self._stop_blocking()
+        while True:
+            if (seconds_left := self.deadline - time.monotonic()) <= 0:
+                raise DeadlineExceeded if self.has_received else TimeoutError
+            try:
+                received = super().recv_into(buffer, nbytes or 0, flags)
+            except _BLOCKED as blocked:
+                self._poll(
+                    select.POLLOUT if isinstance(blocked, ssl.SSLWantWriteError) else select.POLLIN, seconds_left
+                )
+            else:
+                self.has_received = self.has_received or received > 0
+                return received
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all data.
 
-        Raises EarlyResponse if the receiver stops reading after a status of 300 or above.
+        Raises EarlyResponse if the receiver stops reading after a status of 300 or above, and SendTimeout.
 
         After another status, the receiver may still read the rest, until the deadline.
         """
-        self._get_seconds_left()
-        super().settimeout(0)  # non-blocking, and without a poll before each call
+        if time.monotonic() >= self.deadline:
+            raise SendTimeout
+        self._stop_blocking()
         with memoryview(data) as whole, whole.cast("B") as rest:
             sent = 0
             while sent < len(rest):
@@ -86,21 +100,30 @@ class DeadlineSocket(socket.socket):
                 except _BLOCKED as blocked:
                     self._wait_until_ready(must_read=isinstance(blocked, ssl.SSLWantReadError))
 
+    def _stop_blocking(self) -> None:
+        if self.gettimeout() != 0:
+            super().settimeout(0)
+
     def _wait_until_ready(self, *, must_read: bool) -> None:
         """Wait until more can be sent, and receive meanwhile.
 
         If it `must_read`, TLS needs input before it can send.
         """
-        deadline = self._deadline - EARLY_RESPONSE_SECONDS if self._early_data else self._deadline
+        deadline = self.deadline - EARLY_RESPONSE_SECONDS if self._early_data else self.deadline
         seconds_left = deadline - time.monotonic()
         if seconds_left <= 0:
-            raise EarlyResponse if self._early_data else TimeoutError
-        poll = select.poll()
+            raise EarlyResponse if self._early_data else SendTimeout
         may_read = must_read or (not self._is_at_end and len(self._early_data) < _MAX_EARLY_BYTES)
-        poll.register(self, (select.POLLIN if may_read else 0) | (0 if must_read else select.POLLOUT))
-        ready = poll.poll(None if seconds_left == float("inf") else seconds_left * 1000)
-        if any(event & select.POLLIN for _, event in ready):
+        events = (select.POLLIN if may_read else 0) | (0 if must_read else select.POLLOUT)
+        if self._poll(events, seconds_left) & select.POLLIN:
             self._receive_early_data()
+
+    def _poll(self, events: int, seconds: float) -> int:
+        """Wait for one of these events; return those that occurred."""
+        poll = select.poll()
+        poll.register(self, events)
+        ready = poll.poll(None if seconds == float("inf") else seconds * 1000)
+        return ready[0][1] if ready else 0
 
     def _receive_early_data(self) -> None:
         try:
@@ -118,17 +141,3 @@ class DeadlineSocket(socket.socket):
         buffer[: len(data)] = data
         self._early_data = self._early_data[len(data) :]
         return len(data)
-
-    def _apply_deadline(self) -> None:
-        seconds_left = self._get_seconds_left()
-        super().settimeout(seconds_left if seconds_left < float("inf") else None)
-
-    def _get_seconds_left(self) -> float:
-        """Return the seconds until the deadline. Raises TimeoutError if it has passed."""
-        seconds_left = self._deadline - time.monotonic()
-        if seconds_left <= 0:
-            raise self._make_timeout_error()
-        return seconds_left
-
-    def _make_timeout_error(self) -> TimeoutError:
-        return DeadlineExceeded() if self.has_received else TimeoutError()

@@ -5,14 +5,13 @@ status line decides and nothing after it is an error. The socket's timeout limit
 """
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from http.client import BadStatusLine, HTTPException, IncompleteRead, RemoteDisconnected
-from http.client import HTTPConnection as HTTPClientConnection
-from typing import Any, Final
-
-from urllib3.connection import HTTPConnection
+from typing import Final
 
 from hooklog.delivery.body import UNKNOWN, Body, ReceiveBuffer, determine_framing, get_transfer_codings
+from hooklog.delivery.deadline import DeadlineSocket
 from hooklog.delivery.delivery import Response
 from hooklog.delivery.headers import Headers
 
@@ -33,34 +32,13 @@ _STATUS_LINE_BEGINS = (b"HTTP", b"ICY")
 _SECTION_ENDS = re.compile(rb"\n\r{0,2}\n")
 
 
-class ResponseConnection(HTTPConnection):
-    """A connection that reads its responses with this module."""
-
-    response_class: Any
-
-    def getresponse(self) -> Any:
-        """Read status and headers.
-
-        Raises OSError or HTTPException if no status line arrives.
-        """
-        self.response_class = RawResponse
-        self.sock.settimeout(self.timeout)
-        return HTTPClientConnection.getresponse(self)
-
-
 class RawResponse:
-    """A response with status and headers, whose body can be read.
+    """A response with status and headers, whose body can be read."""
 
-    `read` also returns the connection to its pool.
-    """
+    release: Callable[..., None]
+    """Returns the connection to its pool, and closes it unless `is_usable`. `read` calls it."""
 
-    will_close = False  # if True, http.client would close the connection before `read`
-    version_string, length_remaining = "", None  # urllib3 logs them
-    _connection: Any = None  # urllib3's pool sets these three
-    _pool: Any = None
-    retries: Any = None
-
-    def __init__(self, sock: Any, *_: Any, **__: Any) -> None:
+    def __init__(self, sock: DeadlineSocket) -> None:
         self.status = 0
         self.headers = Headers(b"")
         self.is_reusable = True
@@ -69,7 +47,6 @@ class RawResponse:
         self._version = ""
         self._head_error: Exception | None = None
         """Why the header section is incomplete."""
-        self._was_read = False
 
     def begin(self) -> None:
         """Read status and headers, after any interim responses (RFC 9110 section 15.2).
@@ -86,15 +63,8 @@ class RawResponse:
                 raise self._head_error
         raise HTTPException("too many interim responses")
 
-    def isclosed(self) -> bool:
-        """Return whether http.client may release it."""
-        return self._was_read
-
-    def close(self) -> None:
-        """Do nothing: the connection's owner closes it."""
-
     def read(self, limit: int) -> Response:
-        """Read and decode the body up to `limit` bytes, or until it breaks off.
+        """Read and decode the body up to `limit` bytes, or until it breaks off, and release the connection.
 
         Raises nothing.
         """
@@ -104,8 +74,8 @@ class RawResponse:
         if not self._head_error:
             framing = determine_framing(self.status, self.headers, is_persistent=self._is_persistent())
             body.read(framing)
-        self._was_read = True
-        self._release_connection(is_usable=body.is_complete and body.is_clean and framing.allows_reuse)
+        is_finished = body.is_complete and body.is_clean and framing.allows_reuse
+        self.release(is_usable=is_finished and self.is_reusable and not self._received.has_more())
         content, is_whole, is_broken, note = bytes(body.content), body.is_complete, False, ""
         if codings:
             from hooklog.delivery.decoding import decode  # late, to keep it out of cold starts
@@ -129,17 +99,6 @@ class RawResponse:
         if "close" in options or self.status == HTTPStatus.SWITCHING_PROTOCOLS:
             return False
         return self._version == "1.1" or (self._version == "1.0" and "keep-alive" in options)
-
-    def _release_connection(self, *, is_usable: bool) -> None:
-        """Return the connection to its pool.
-
-        Close it if unread bytes could be taken for the next response.
-        """
-        sock = self._received.sock
-        leftover = self._received.data or (sock.pending() if hasattr(sock, "pending") else 0)
-        if leftover or not (is_usable and self.is_reusable):
-            self._connection.close()
-        self._pool._put_conn(self._connection)  # noqa: SLF001 - as urllib3's own responses do
 
 
 def _read_status_line(received: ReceiveBuffer) -> tuple[str, int]:
