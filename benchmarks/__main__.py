@@ -1,7 +1,7 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
 Usage: python -m benchmarks
-[sender|steps|imports|pages|bodies|list|lookups|stats|cost|transformations|comparison]
+[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
 """
@@ -22,6 +22,7 @@ from benchmarks import (
     long_list,
     lookups,
     pages,
+    reads,
     sender,
     stats,
     steps,
@@ -35,6 +36,7 @@ GROUPS = {
     "steps": steps.measure,
     "imports": imports.measure,
     "pages": pages.measure,
+    "reads": reads.measure,
     "bodies": bodies.measure,
     "list": long_list.measure,
     "lookups": lookups.measure,

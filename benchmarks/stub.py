@@ -1,17 +1,20 @@
 """A stub of receivers and DynamoDB in its own process.
 
 It keeps the work of others out of the sender's measurements. It answers a webhook with an empty body, and with the
-status or after the milliseconds that its path names. It answers BatchWriteItem as if every item were stored. It counts
-both.
+status or after the milliseconds that its path names. It answers BatchWriteItem as if every item were stored, and counts
+both. It answers other operations of DynamoDB with what it was given for them.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+from urllib.parse import quote, unquote
 
 import requests
 
@@ -30,6 +33,11 @@ class Stub:
 
     base: str
 
+    def answer_with(self, request: str, response: Mapping[str, Any]) -> None:
+        """Answer DynamoDB's requests of this kind with this response: `Query Executions` or `BatchGetItem`."""
+        body = json.dumps(response, default=_encode_binary)
+        requests.post(f"{self.base}/answer/{quote(request)}", data=body, timeout=5)
+
     def counts(self) -> Counts:
         """Return the counts since the last call."""
         return Counts(**requests.get(f"{self.base}/counts", timeout=5).json())
@@ -40,6 +48,8 @@ _ALL_STORED = b'{"UnprocessedItems":{}}'
 
 class _Exchange(asyncio.Protocol):
     counts = Counts()
+    answers: ClassVar[dict[str, bytes]] = {}
+    """By the kind of request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,10 +62,10 @@ class _Exchange(asyncio.Protocol):
         length = _content_length(head)
         if blank and len(rest) >= length:
             self._buffer = rest[length:]
-            self._answer(head.split(b" ", 2)[1].decode(), rest[:length])
+            self._answer(head, rest[:length])
 
-    def _answer(self, path: str, body: bytes) -> None:
-        _, kind, *rest = path.split("/")
+    def _answer(self, head: bytes, body: bytes) -> None:
+        _, kind, *rest = head.split(b" ", 2)[1].decode().split("/")
         match kind:
             case "status":
                 self._answer_webhook(_build_response(int(rest[0])), 0)
@@ -64,9 +74,19 @@ class _Exchange(asyncio.Protocol):
             case "counts":
                 self._transport.write(_build_response(200, json.dumps(asdict(self.counts)).encode()))
                 _Exchange.counts = Counts()
+            case "answer":
+                self.answers[unquote(rest[0])] = body
+                self._transport.write(_build_response(200))
             case _:
                 self.counts.items += body.count(b'"PutRequest"')
-                self._transport.write(_build_response(200, _ALL_STORED))
+                self._transport.write(_build_response(200, self._find_answer(head, body)))
+
+    def _find_answer(self, head: bytes, body: bytes) -> bytes:
+        for request, answer in self.answers.items():
+            operation, _, table = request.encode().partition(b" ")
+            if b".%b\r\n" % operation in head and table in body:
+                return answer
+        return _ALL_STORED
 
     def _answer_webhook(self, response: bytes, delay_ms: int) -> None:
         self.counts.webhooks += 1
@@ -78,6 +98,10 @@ class _Exchange(asyncio.Protocol):
 
 def _build_response(status: int, body: bytes = b"") -> bytes:
     return b"HTTP/1.1 %d Stub\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+def _encode_binary(value: bytes) -> str:
+    return base64.b64encode(value).decode()
 
 
 def _content_length(head: bytes) -> int:

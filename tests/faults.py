@@ -35,6 +35,19 @@ def unprocessed(request: AwsRequest) -> AwsResponse | None:
     return _json({"UnprocessedItems": json.loads(request.body)["RequestItems"]})
 
 
+def unread(times: int) -> Fault:
+    """Leave every key of a BatchGetItem unprocessed, this many times."""
+    left = [times]
+
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        if request.operation != "BatchGetItem" or left[0] == 0:
+            return None
+        left[0] -= 1
+        return _json({"Responses": {}, "UnprocessedKeys": json.loads(request.body)["RequestItems"]})
+
+    return fault
+
+
 def half_processed(dynamodb: Proxy, times: int) -> Fault:
     """Leave the last item of a batch unprocessed, this many times."""
     left = [times]

@@ -5,6 +5,7 @@ Routes import what only they need, to keep it out of the other routes' cold star
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -20,6 +21,7 @@ from hooklog.executions.details import DetailsRow
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import ReadSettings
+from hooklog.tables import get_items
 
 logger = Logger()
 settings = ReadSettings.from_environment()
@@ -40,15 +42,20 @@ def list_executions(request: Request) -> Mapping[str, Any]:
 
 
 def get_execution(request: Request) -> Mapping[str, Any]:
-    from hooklog.webhooks.registry import read_sensitive_headers
+    from hooklog.webhooks.rows import WebhookRow, to_sensitive_headers
 
     attach_webhooks()
-    sensitive = settings.sensitive_headers.add(read_sensitive_headers(request.webhook_id))
-    return history.get_execution(request.webhook_id, request.execution_id, sensitive, settings.details_of)
+    execution = ExecutionRow.get_key(request.webhook_id, request.execution_id)
+    webhook = WebhookRow.get_key(request.webhook_id, attributes="sensitive_headers")
+    found = get_items(connection, [execution, webhook])
+    if not found[execution.table_name]:
+        raise NotFound(history.NO_EXECUTION)
+    sensitive = settings.sensitive_headers.add(chain(*map(to_sensitive_headers, found[webhook.table_name])))
+    return history.build_execution(found[execution.table_name][0], sensitive, settings.details_of)
 
 
 def list_message_executions(request: Request) -> Mapping[str, Any]:
-    return {"executions": history.list_message_executions(request.message_id, request.grant.covers)}
+    return {"executions": history.list_message_executions(connection, request.message_id, request.grant.covers)}
 
 
 def get_recovery(request: Request) -> Mapping[str, Any]:

@@ -196,7 +196,7 @@ def test_a_function_fails_without_an_action_that_it_needs(
     deployment.enqueue(webhook_id, message)
     (execution,) = deployment.wait_for_history(webhook_id, 1)
     path = f"/webhooks/{webhook_id}/executions/{execution['execution_id']}"
-    with role_without("ReadApiRole", "dynamodb:GetItem"):
+    with role_without("ReadApiRole", "dynamodb:BatchGetItem"):
         assert deployment.get(path).status_code >= 500
     until(lambda: deployment.get(path).status_code, lambda status: status == 200)
 

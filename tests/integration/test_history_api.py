@@ -13,6 +13,7 @@ from hooklog.executions.execution import Trigger
 from hooklog.messages.call import Call
 from tests.aws import Endpoint, MockAws
 from tests.events import api_event
+from tests.faults import FaultyService, unread
 from tests.history import MESSAGE, Reply, Write, execution, page, pages, record
 from tests.logs import logged_events
 
@@ -321,3 +322,22 @@ def test_a_function_does_not_start_without_a_required_setting(aws: MockAws) -> N
     del environment["EXECUTIONS_TABLE"]
     with patch.dict(os.environ, environment), pytest.raises(Exception, match="EXECUTIONS_TABLE is not set"):
         aws.endpoint("list_executions", EXECUTIONS_TABLE="")
+
+
+@pytest.mark.parametrize(("times", "status"), [(1, 200), (4, 200), (5, 500)])
+def test_keys_that_dynamodb_leaves_unprocessed_are_read_again(
+    write: Write, dynamodb: FaultyService, getting: Endpoint, times: int, status: int
+) -> None:
+    one = execution(0)
+    write([one])
+    with dynamodb.breaking(unread(times)):
+        assert get(getting, one.execution_id)[0] == status
+
+
+def test_a_message_with_more_executions_than_a_request_reads_is_whole(aws: MockAws, write: Write) -> None:
+    written = [execution(second, webhook_id=f"acme.{second}") for second in range(101)]
+    for start in range(0, len(written), 25):
+        write(written[start : start + 25])
+    response = aws.endpoint("list_message_executions").lambda_handler(api_event({"message_id": "msg_1"}), None)
+    listed = json.loads(response["body"])["executions"]
+    assert [each["execution_id"] for each in listed] == [each.execution_id for each in written]

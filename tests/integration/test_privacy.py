@@ -184,7 +184,7 @@ def test_an_exception_is_logged_by_its_type_and_location(
     assert aws.endpoint("get_execution").lambda_handler(event, None)["statusCode"] == 500
     (record,) = [each for each in caplog.records if each.__dict__.get("event") == "api_call_failed"]
     assert "ResourceNotFoundException" in record.__dict__["cause"]
-    assert " < history.py:" in record.__dict__["cause"]
+    assert " < tables.py:" in record.__dict__["cause"]
 
 
 class Eraser:

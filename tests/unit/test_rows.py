@@ -71,7 +71,7 @@ def test_an_item_is_what_its_row_would_write(written: Execution) -> None:
 def test_every_field_of_a_summary_is_read() -> None:
     shown: dict[str, Any] = {}
     for each in ALL:
-        shown |= to_summary(read({**to_item(each, 90), "erased": {"BOOL": True}}))
+        shown |= to_summary({**to_item(each, 90), "erased": {"BOOL": True}})
     assert shown.keys() == Summary.__annotations__.keys()
 
 
@@ -95,7 +95,7 @@ def test_default_values_are_not_stored() -> None:
         "body_bytes",
         "expires_at",
     }
-    assert to_summary(read(item)).keys() == Summary.__required_keys__ | {"response_body_bytes"}
+    assert to_summary(item).keys() == Summary.__required_keys__ | {"response_body_bytes"}
 
 
 @pytest.mark.parametrize("schema", ["Summary", "Execution"])
@@ -115,15 +115,15 @@ def test_the_ids_of_an_attempt_are_read_back(message_id: str, accepted: str, tas
 
 
 def test_a_rows_error_is_shown_without_details() -> None:
-    assert get_error(read(to_item(execution(details_not_stored=False), 90))) is None
-    assert get_error(read(to_item(execution(), 90))) == {
+    assert get_error(to_item(execution(details_not_stored=False), 90)) is None
+    assert get_error(to_item(execution(), 90)) == {
         "type": "connection_refused",
         "message": ErrorType.CONNECTION_REFUSED.message,
     }
 
 
 def test_a_row_of_an_earlier_release_is_read() -> None:
-    row = {
+    row: dict[str, dict[str, Any]] = {
         "webhook_id": {"S": "acme.orders"},
         "executed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"},
         "failed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"},
@@ -141,12 +141,12 @@ def test_a_row_of_an_earlier_release_is_read() -> None:
         "expires_at": {"N": "4000000000"},
     }
     old = ExecutionRow.from_raw_data(row)
-    assert (old.details_not_stored, get_queue_message_id(old), get_error(old)) == (
+    assert (old.details_not_stored, get_queue_message_id(old), get_error(row)) == (
         True,
         "",
         {"type": "dns_failure", "message": "The receiver's host name could not be resolved."},
     )
-    assert to_summary(old) == {
+    assert to_summary(row) == {
         "execution_id": "20261123T173600.123456Z-9f3a2c1d",
         "webhook_id": "acme.orders",
         "message_id": "msg_1",

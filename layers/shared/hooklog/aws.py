@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import botocore.session
 from botocore.config import Config
 
+from hooklog.version import __version__
+
 if TYPE_CHECKING:
     from pynamodb.connection import Connection
 
@@ -32,19 +34,28 @@ SECRETS: Final = ClientLimits(1, 2, attempts=2)
 
 SERVICES: Final = ClientLimits(2, 3, attempts=2)
 
+USER_AGENT: Final = f"Hooklog/{__version__}"
+
 SERVICE_TIMEOUT_SECONDS: Final = 6.5
 """The same as DYNAMODB_TIMEOUT_SECONDS, for the other services."""
 
 
 def connect_dynamodb() -> "Connection":
-    """Create the connection to DynamoDB that all tables share, with its client."""
+    """Create the connection to DynamoDB that all tables share, with its client.
+
+    It has a fixed User-Agent, because botocore would build a longer one twice for each request.
+    """
     from pynamodb.connection import Connection
+
+    from hooklog.dynamodb_responses import ItemParserFactory
 
     connection = Connection(
         connect_timeout_seconds=DYNAMODB.connect_seconds,
         read_timeout_seconds=DYNAMODB.read_seconds,
         max_retry_attempts=DYNAMODB.attempts - 1,
     )
+    connection.session.register_component("response_parser_factory", ItemParserFactory())
+    connection.session.set_default_client_config(Config(user_agent=USER_AGENT))
     _ = connection.client
     return connection
 

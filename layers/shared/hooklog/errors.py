@@ -152,6 +152,10 @@ class RowContended(HooklogError):
     """Other functions changed a row at each try; the text is its webhook's ID."""
 
 
+class ItemsNotRead(HooklogError):
+    """DynamoDB left keys of a request unprocessed, several times."""
+
+
 class KeysUnavailable(HooklogError):
     """The keys that verify tokens could not be read, and none are cached; says why."""
 

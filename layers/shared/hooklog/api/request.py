@@ -14,7 +14,7 @@ from hooklog.api.cursor import read_cursor, read_webhook_cursor
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
 from hooklog.executions.filters import PARSERS, Filters
-from hooklog.executions.history import Query
+from hooklog.executions.history import NO_EXECUTION, Query
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
 
@@ -84,7 +84,7 @@ class Request(NamedTuple):
     def execution_id(self) -> str:
         execution_id = unquote(self.path["execution_id"])
         if not EXECUTION_ID.fullmatch(execution_id):
-            raise NotFound("there is no such execution of this webhook, or it has expired")
+            raise NotFound(NO_EXECUTION)
         return execution_id
 
     @property

@@ -1,11 +1,13 @@
 """The history: pages of a webhook's executions, and those of one message."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import reduce
-from operator import and_
+from itertools import chain
+from operator import and_, itemgetter
 from typing import Any, Final, NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.connection import Connection
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
 
@@ -17,6 +19,7 @@ from hooklog.executions.filters import Filters, Status
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow, Summary, get_error, to_summary
 from hooklog.messages.event_types import get_prefix
+from hooklog.tables import Item, get_items
 
 MAX_READ: Final = 1000
 """Executions read for one page. Only a filtered page reaches this maximum, if it finds few matches. The page is then
@@ -24,6 +27,9 @@ shorter than its limit, and its cursor continues from there."""
 
 _MIN_SIZE: Final = 100
 """Executions of every request but a page's first."""
+
+
+NO_EXECUTION: Final = "there is no such execution of this webhook, or it has expired"
 
 
 class Query(NamedTuple):
@@ -66,8 +72,8 @@ class Page(NamedTuple):
 class _Chunk(NamedTuple):
     """The response to one request."""
 
-    items: list[Mapping[str, Any]]
-    """The matches, newest first, in DynamoDB's format."""
+    items: list[Item]
+    """The matches, newest first."""
     read_count: int
     last_id: str | None
     """The last execution read, whether it matches or not; None at the end of the query."""
@@ -81,22 +87,18 @@ def list_executions(query: Query, limit: int, after: str | None) -> Page:
     """
     if query.is_empty:
         return Page([], None)
-    found: list[Mapping[str, Any]] = []
+    found: list[Item] = []
     last_id, size, unread = after, limit + 1, MAX_READ
     while unread > 0:
         chunk = _read_chunk(query, min(size, unread), last_id)
         found += chunk.items
         if len(found) > limit:
             last_shown: str = found[limit - 1]["executed_at"]["S"]
-            return Page(_to_summaries(found[:limit]), min(last_shown, last_id or last_shown))
+            return Page(list(map(to_summary, found[:limit])), min(last_shown, last_id or last_shown))
         if chunk.last_id is None:
-            return Page(_to_summaries(found), None)
+            return Page(list(map(to_summary, found)), None)
         last_id, size, unread = chunk.last_id, max(2 * size, _MIN_SIZE), unread - chunk.read_count
-    return Page(_to_summaries(found), last_id)
-
-
-def _to_summaries(items: Iterable[Mapping[str, Any]]) -> list[Summary]:
-    return [to_summary(ExecutionRow.from_raw_data(dict(item))) for item in items]
+    return Page(list(map(to_summary, found)), last_id)
 
 
 def _read_chunk(query: Query, size: int, after: str | None) -> _Chunk:
@@ -152,17 +154,14 @@ def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str |
     return sort_key < until if until else None
 
 
-def get_execution(
-    webhook_id: str, execution_id: str, sensitive: SensitiveHeaders, details_of: DetailsOf
-) -> dict[str, Any]:
+def build_execution(item: Item, sensitive: SensitiveHeaders, details_of: DetailsOf) -> dict[str, Any]:
     """Return an execution with its details, if they are stored, and masked headers.
 
-    `details_of` explains why there are none. Raises NotFound.
+    `details_of` explains why there are none.
     """
-    row = get_row(webhook_id, execution_id)
-    error = get_error(row)
-    details = read_details(webhook_id, execution_id, sensitive)
-    return {**to_summary(row), "details_of": str(details_of), **({"error": error} if error else {}), **details}
+    summary, error = to_summary(item), get_error(item)
+    details = read_details(summary["webhook_id"], summary["execution_id"], sensitive)
+    return {**summary, "details_of": str(details_of), **({"error": error} if error else {}), **details}
 
 
 def get_row(webhook_id: str, execution_id: str) -> ExecutionRow:
@@ -170,11 +169,13 @@ def get_row(webhook_id: str, execution_id: str) -> ExecutionRow:
     try:
         return ExecutionRow.get(webhook_id, execution_id)
     except DoesNotExist:
-        raise NotFound("there is no such execution of this webhook, or it has expired") from None
+        raise NotFound(NO_EXECUTION) from None
 
 
-def list_message_executions(message_id: str, is_covered: Callable[[str], bool]) -> list[Summary]:
+def list_message_executions(
+    connection: Connection, message_id: str, is_covered: Callable[[str], bool]
+) -> list[Summary]:
     """List a message's executions on the covered webhooks, in the order of attempts."""
     attempts = [each for each in list_all_attempts(message_id) if is_covered(each.webhook_id)]
-    rows = ExecutionRow.batch_get([(each.webhook_id, each.execution_id) for each in attempts])
-    return sorted(map(to_summary, rows), key=lambda summary: summary["execution_id"])
+    found = get_items(connection, [ExecutionRow.get_key(each.webhook_id, each.execution_id) for each in attempts])
+    return sorted(map(to_summary, chain(*found.values())), key=itemgetter("execution_id"))

@@ -4,7 +4,6 @@ A row is read as a summary, which the API shows, or as an attempt, which the sen
 (trigger `event`, no hard error), because there are millions of them.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
@@ -13,12 +12,13 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProject
 
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, Trigger, compact_time, iso_time
-from hooklog.tables import AttachedTable, try_write
+from hooklog.tables import AttachedTable, Item, try_write
 
 if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 _SEPARATOR = "/"  # IDs do not contain it
+_EVENT: Final = str(Trigger.EVENT)
 
 
 class Summary(TypedDict):
@@ -51,9 +51,6 @@ class Summary(TypedDict):
     """The length of the whole response body, if known."""
     resent_on_new_connection: NotRequired[bool]
     """True if a reused connection ended before any response, and the request was sent again on a new one."""
-
-
-_OPTIONAL: Final = sorted(Summary.__optional_keys__)
 
 
 class Attempt(NamedTuple):
@@ -182,6 +179,10 @@ class ExecutionRow(AttachedTable):
     by_message = MessageIndex()
 
 
+_OPTIONAL: Final = [(name, getattr(ExecutionRow, name).attr_name) for name in sorted(Summary.__optional_keys__)]
+"""The optional fields of a summary with their attributes."""
+
+
 def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
     """Create an execution's row in DynamoDB's format, which expires after so many days.
 
@@ -224,33 +225,32 @@ def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
     }
 
 
-def to_summary(row: ExecutionRow) -> Summary:
-    """Convert a row to the summary that the API shows."""
+def to_summary(item: Item) -> Summary:
+    """Convert an item to the summary that the API shows."""
+    execution_id: str = item["executed_at"]["S"]
     summary = Summary(
-        execution_id=row.execution_id,
-        webhook_id=row.webhook_id,
-        message_id=row.message_id,
-        attempt=int(row.attempt),
-        trigger=row.trigger or str(Trigger.EVENT),
-        executed_at=iso_time(row.execution_id),
-        duration_ms=int(row.duration_ms),
-        result=int(row.result),
-        success=not row.failed_id,
-        hard_error=bool(row.hard_error),
+        execution_id=execution_id,
+        webhook_id=item["webhook_id"]["S"],
+        message_id=item["message_id"]["S"],
+        attempt=int(item["attempt"]["N"]),
+        trigger=_get_text(item, "trigger") or _EVENT,
+        executed_at=iso_time(execution_id),
+        duration_ms=int(item["duration_ms"]["N"]),
+        result=int(item["result"]["N"]),
+        success="failed_at" not in item,
+        hard_error="hard_error" in item,
     )
-    for name in _OPTIONAL:
-        if (value := getattr(row, name)) is not None:
-            summary[name] = value  # type: ignore[literal-required]
+    for name, attribute in _OPTIONAL:
+        if stored := item.get(attribute):
+            ((kind, value),) = stored.items()
+            summary[name] = int(value) if kind == "N" else value  # type: ignore[literal-required]
     return summary
 
 
-def to_attempt(item: Mapping[str, Any]) -> Attempt:
-    """Convert an item in DynamoDB's format.
-
-    Creating a row first would take as long as reading the item.
-    """
-    attempt, stored = int(item["attempt"]["N"]), item.get("queue_message_id")
-    queue_message_id, task_id = _split_ids(item["message_id"]["S"], attempt, stored and stored["S"])
+def to_attempt(item: Item) -> Attempt:
+    """Convert an item to an attempt."""
+    attempt, stored = int(item["attempt"]["N"]), _get_text(item, "queue_message_id")
+    queue_message_id, task_id = _split_ids(item["message_id"]["S"], attempt, stored)
     return Attempt(
         webhook_id=item["webhook_id"]["S"],
         execution_id=item["executed_at"]["S"],
@@ -262,8 +262,8 @@ def to_attempt(item: Mapping[str, Any]) -> Attempt:
     )
 
 
-def from_stream(image: Mapping[str, Any]) -> StreamedExecution:
-    """Convert an item in DynamoDB's format.
+def from_stream(image: Item) -> StreamedExecution:
+    """Convert an item.
 
     Raises KeyError, TypeError or ValueError if it is not an execution.
     """
@@ -274,7 +274,7 @@ def from_stream(image: Mapping[str, Any]) -> StreamedExecution:
         message_id=image["message_id"]["S"],
         event_type=event_type,
         attempt=int(image["attempt"]["N"]),
-        trigger=trigger or str(Trigger.EVENT),
+        trigger=trigger or _EVENT,
         duration_ms=int(image["duration_ms"]["N"]),
         result=int(image["result"]["N"]),
         success="failed_at" not in image,
@@ -285,13 +285,14 @@ def from_stream(image: Mapping[str, Any]) -> StreamedExecution:
     )
 
 
-def _get_text(image: Mapping[str, Any], name: str) -> str | None:
-    return image[name]["S"] if name in image else None
+def _get_text(item: Item, name: str) -> str | None:
+    return item[name]["S"] if name in item else None
 
 
-def get_error(row: ExecutionRow) -> dict[str, str] | None:
-    """Return the hard error from the row, where it is if the details are not stored."""
-    return {"type": str(row.error_type), "message": row.error_message} if row.error_message else None
+def get_error(item: Item) -> dict[str, str] | None:
+    """Return the hard error from the item, where it is if the details are not stored."""
+    message = _get_text(item, "error_message")
+    return {"type": item["error_type"]["S"], "message": message} if message else None
 
 
 def get_queue_message_id(row: ExecutionRow) -> str:

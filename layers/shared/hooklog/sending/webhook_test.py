@@ -9,7 +9,7 @@ from hooklog.errors import InvalidRequest, TooManyRequests
 from hooklog.executions.details import build_masked_details
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.masking import SensitiveHeaders
-from hooklog.executions.rows import ExecutionRow, to_item, to_summary
+from hooklog.executions.rows import to_item, to_summary
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import read_event_type
 from hooklog.messages.message import Message
@@ -138,8 +138,7 @@ def build_response(execution: Execution, retention_days: int, sensitive: Sensiti
 
     It contains them even if the log does not.
     """
-    row = ExecutionRow.from_raw_data(to_item(execution, retention_days))
-    return {**to_summary(row), **build_masked_details(execution, sensitive)}
+    return {**to_summary(to_item(execution, retention_days)), **build_masked_details(execution, sensitive)}
 
 
 def build_dry_run_response(execution: Execution, sensitive: SensitiveHeaders) -> dict[str, Any]:

@@ -35,12 +35,6 @@ def find(webhook_id: str) -> Registered:
     raise NotFound("there is no such webhook")
 
 
-def read_sensitive_headers(webhook_id: str) -> tuple[str, ...]:
-    """Read the names of a webhook's sensitive headers; empty if it does not exist."""
-    registered = read(webhook_id)
-    return registered.webhook.sensitive_headers if registered else ()
-
-
 def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
     """Create a webhook with its encrypted key.
 

@@ -15,7 +15,7 @@ from pynamodb.attributes import (
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection
 
 from hooklog.executions.execution import compact_time, iso_time
-from hooklog.tables import AttachedTable
+from hooklog.tables import AttachedTable, Item
 from hooklog.webhooks.webhook import FIELDS, Stored, Webhook
 
 LISTED: Final = "webhooks"
@@ -65,6 +65,7 @@ class WebhookRow(AttachedTable):
     vars().update({name: _ATTRIBUTES[field.stored](null=True) for name, field in FIELDS.items()})
     enabled: BooleanAttribute
     event_types: JSONAttribute
+    sensitive_headers: JSONAttribute
     version: NumberAttribute
     created_at = UnicodeAttribute()
     updated_at = UnicodeAttribute()
@@ -122,6 +123,12 @@ def to_webhook(row: WebhookRow) -> Webhook:
         disabled_reason=row.disabled_reason,
         failing_since=row.failing_since,
     )
+
+
+def to_sensitive_headers(item: Item) -> tuple[str, ...]:
+    """Return the names of sensitive headers of an item, which may lack other attributes."""
+    names = WebhookRow.from_raw_data(dict(item)).sensitive_headers
+    return tuple(FIELDS["sensitive_headers"].load(names) or ())
 
 
 def to_registered(row: WebhookRow) -> Registered:
