@@ -64,6 +64,19 @@ def deliver(client: WebhookClient, url: str, timeout_seconds: float = 60, **fiel
     return client.deliver(Call.from_message(message), attempt=1)
 
 
+@pytest.mark.parametrize(
+    "header", [("X-Shop", "a\r\nwebhook-id: x"), ("X-Shop", "a\nb"), ("X\rA", "b"), ("X-Shop", "東京")]
+)
+def test_a_header_that_would_change_the_request_is_not_sent(
+    client: WebhookClient, receiver: Receiver, header: tuple[str, str]
+) -> None:
+    """Messages are checked when they are accepted; this one was not."""
+    receiver.reset()
+    delivery = deliver(client, receiver.url("/status/200"), headers=dict([header]))
+    assert delivery.error
+    assert (delivery.error.error_type, receiver.requests) == (ErrorType.PROTOCOL_ERROR, [])
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_a_2xx_is_success(client: WebhookClient, receiver: Receiver, status: int) -> None:
     delivery = deliver(client, receiver.url(f"/status/{status}"))

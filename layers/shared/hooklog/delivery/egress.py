@@ -187,7 +187,7 @@ class EgressAdapter(HTTPAdapter):
 def _encode(request: requests.PreparedRequest, path: str) -> bytes:
     """Encode a request.
 
-    Raises ValueError if a header contains a line break or a character that Latin-1 has not.
+    Raises ValueError if a header contains a line break, or a character that is not in Latin-1.
     """
     lines = [f"{request.method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
     head = "\r\n".join([*lines, "", ""])
