@@ -1,9 +1,9 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
 Usage: python -m benchmarks
-[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison]
+[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison|hot]
 
-Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure exceeds its bound.
+Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure is out of its bounds.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from benchmarks import (
     bodies,
     comparison,
     cost,
+    hot_webhook,
     imports,
     long_list,
     lookups,
@@ -44,6 +45,7 @@ GROUPS = {
     "cost": cost.measure,
     "transformations": transformations.measure,
     "comparison": comparison.measure,
+    "hot": hot_webhook.measure,
 }
 
 console = Console(stderr=True, highlight=False)
@@ -72,12 +74,12 @@ def _measure(groups: Iterable[str]) -> Iterator[Figure]:
 
 def _build_table(figures: Iterable[Figure]) -> Table:
     table = Table("figure", "unit")
-    for column in ("value", "at most", "within"):
+    for column in ("value", "at least", "at most", "within"):
         table.add_column(column, justify="right")
     for figure in figures:
-        bound = f"{figure.at_most:g}" if figure.at_most is not None else ""
-        is_held = ("yes" if figure.is_held else "[bold red]no") if bound else ""
-        table.add_row(figure.name, figure.unit, _format(figure), bound, is_held)
+        bounds = ["" if bound is None else f"{bound:g}" for bound in (figure.at_least, figure.at_most)]
+        is_held = ("yes" if figure.is_held else "[bold red]no") if any(bounds) else ""
+        table.add_row(figure.name, figure.unit, _format(figure), *bounds, is_held)
     return table
 
 

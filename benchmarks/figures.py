@@ -6,16 +6,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A value; `at_most` is its bound, if it has one."""
+    """A value, with its bounds, if it has any."""
 
     name: str
     value: float
     at_most: float | None = None
     unit: str = "ratio"
+    at_least: float | None = None
 
     @property
     def is_held(self) -> bool:
-        return self.at_most is None or self.value <= self.at_most
+        is_low_enough = self.at_most is None or self.value <= self.at_most
+        return is_low_enough and (self.at_least is None or self.value >= self.at_least)
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON line's fields, with the value rounded to four digits."""

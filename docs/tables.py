@@ -25,6 +25,7 @@ from benchmarks.bill import (
     standing_cost,
 )
 from benchmarks.capacity import Deployment, Load, Receivers, scale_up
+from benchmarks.hot_webhook import OVERLOADS, Overload
 from benchmarks.peers import CANDIDATES, FLOORS_US
 from benchmarks.prices import (
     ADDRESS_HOUR,
@@ -313,6 +314,27 @@ def render_quotas() -> str:
     return _build_table(["", "quota", "source", "as of"], rows)
 
 
+def render_hot() -> str:
+    """Show how far the log of a webhook lags above its partition's limit."""
+    rows = [_render_overload(overload) for overload in OVERLOADS]
+    head = [
+        "executions per second of one webhook",
+        "pending log writes",
+        "log complete within",
+        "nothing is lost if the first rate lasts at most",
+    ]
+    return _build_table(head, rows)
+
+
+def _render_overload(overload: Overload) -> Row:
+    _, latest = overload.drained_within
+    unit, name = (60, "minutes") if latest < 7200 else (3600, "hours")
+    yield f"{overload.per_second:,} for {overload.seconds / 60:g} minutes, then {overload.after:,}"
+    yield f"{overload.backlog:,.0f}"
+    yield f"{latest / unit:.3g} {name}"
+    yield f"{overload.longest_seconds / 86_400:.1f} days"
+
+
 def render_comparison() -> str:
     rows = [
         [
@@ -383,6 +405,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "breaks": render_breaks,
     "loads": render_loads,
     "quotas": render_quotas,
+    "hot": render_hot,
     "comparison": render_comparison,
     "floors": render_floors,
 }

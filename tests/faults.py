@@ -2,10 +2,12 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any
 
@@ -61,8 +63,41 @@ def half_processed(dynamodb: Proxy, times: int) -> Fault:
         unprocessed_item = items_by_table[table].pop()
         if processed := {name: items for name, items in items_by_table.items() if items}:
             response = dynamodb.forward(replace(request, body=json.dumps({"RequestItems": processed}).encode()))
-            assert (response.status, json.loads(response.body)) == (200, {"UnprocessedItems": {}}), response
+            assert (response.status, json.loads(response.body)["UnprocessedItems"]) == (HTTPStatus.OK, {}), response
         return _json({"UnprocessedItems": {table: [unprocessed_item]}})
+
+    return fault
+
+
+def limited_partitions(dynamodb: Proxy, per_second: float) -> Fault:
+    """Let each partition take so many writes per second, half a second's worth at once.
+
+    As DynamoDB does, a batch without room for any item fails, and one with room for some leaves the others unprocessed.
+    """
+    most, started = per_second / 2, time.monotonic()
+    tokens: dict[tuple[str, str], tuple[float, float]] = {}
+    lock = threading.Lock()
+
+    def accepts(table: str, item: Any) -> bool:
+        key, now = (table, item["PutRequest"]["Item"]["webhook_id"]["S"]), time.monotonic()
+        left, filled_at = tokens.get(key, (most, started))
+        left = min(left + per_second * (now - filled_at), most)
+        tokens[key] = (left - 1 if left >= 1 else left), now
+        return left >= 1
+
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        if request.operation != "BatchWriteItem":
+            return None
+        accepted: dict[str, list[Any]] = {}
+        refused: dict[str, list[Any]] = {}
+        for table, items in json.loads(request.body)["RequestItems"].items():
+            for item in items:
+                with lock:
+                    (accepted if accepts(table, item) else refused).setdefault(table, []).append(item)
+        if not accepted:
+            return throttled(request)
+        response = dynamodb.forward(replace(request, body=json.dumps({"RequestItems": accepted}).encode()))
+        return response if response.status != HTTPStatus.OK else _json({"UnprocessedItems": refused})
 
     return fault
 

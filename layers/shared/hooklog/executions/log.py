@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -19,7 +19,10 @@ MAX_BATCH_BYTES: Final = 8_000_000
 """Half of BatchWriteItem's limit, because binary values grow by a third on the wire."""
 
 WRITE_SECONDS: Final = 4.0
-"""How long a call to `write` resends unprocessed items, over all of its requests."""
+"""How long a call to `write` resends unprocessed items, over all of its requests, unless its caller has less time."""
+
+FIRST_PAUSE_SECONDS: Final = 0.05
+"""The longest pause before unprocessed items are resent for the first time; it doubles each time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,41 +72,46 @@ def build_summary_put(execution: Execution, retention: Retention) -> Put:
     return Put(ExecutionRow.Meta.table_name, to_item(execution, retention.execution_days), 1024)
 
 
-def write(connection: Connection, puts: Sequence[Put], sleep: Callable[[float], None] = time.sleep) -> Unwritten | None:
+def write(connection: Connection, puts: Sequence[Put], seconds: float = WRITE_SECONDS) -> Unwritten | None:
     """Write the items in order, and return those that DynamoDB did not accept.
 
-    The first failed request ends the call, because each further one could time out during an outage.
+    Resends unprocessed items for so many seconds. The first failed request ends the call, because each further one
+    could time out during an outage.
     """
-    batches, deadline = list(_batches(puts)), time.monotonic() + WRITE_SECONDS
-    for number, batch in enumerate(batches):
-        try:
-            unprocessed = _write_batch(connection, batch, deadline, sleep)
-        except (BotoCoreError, ClientError) as error:
-            return Unwritten([put for rest in batches[number:] for put in rest], get_error_code(error))
-        if unprocessed:
-            rest = [put for later in batches[number + 1 :] for put in later]
-            return Unwritten([*unprocessed, *rest], "UnprocessedItems")
+    batches, deadline = list(_batches(puts)), time.monotonic() + seconds
+    for number, batch in enumerate(batches, start=1):
+        if unwritten := _write_batch(connection, batch, deadline):
+            rest = [put for later in batches[number:] for put in later]
+            return unwritten._replace(puts=[*unwritten.puts, *rest])
     return None
 
 
-def _write_batch(
-    connection: Connection, batch: Sequence[Put], deadline: float, sleep: Callable[[float], None]
-) -> list[Put]:
+def _write_batch(connection: Connection, batch: Sequence[Put], deadline: float) -> Unwritten | None:
     """Write a batch; resend unprocessed items with backoff until the deadline.
 
-    Returns the items that are still unprocessed.
+    Returns the items that are still unprocessed, without those that an earlier request wrote.
     """
-    table, puts = batch[0].table, {_key(put.item): put for put in batch}
-    pause = 0.05
+    left, pause = list(batch), FIRST_PAUSE_SECONDS
     while True:
-        requests = [{"PutRequest": {"Item": put.item}} for put in puts.values()]
-        response = connection.dispatch("BatchWriteItem", {"RequestItems": {table: requests}})
-        unprocessed = response.get("UnprocessedItems", {}).get(table, [])
-        puts = {key: puts[key] for key in (_key(request["PutRequest"]["Item"]) for request in unprocessed)}
-        if not puts or time.monotonic() + pause > deadline:
-            return list(puts.values())
-        sleep(random.uniform(0, pause))  # noqa: S311 - full jitter, not a secret
+        try:
+            left = _request(connection, left)
+        except (BotoCoreError, ClientError) as error:
+            return Unwritten(left, get_error_code(error))
+        if not left:
+            return None
+        if time.monotonic() + pause > deadline:
+            return Unwritten(left, "UnprocessedItems")
+        time.sleep(random.uniform(0, pause))  # noqa: S311 - full jitter, not a secret
         pause *= 2
+
+
+def _request(connection: Connection, puts: Sequence[Put]) -> list[Put]:
+    """Write items of one table with one request, and return those that DynamoDB did not process."""
+    table, by_key = puts[0].table, {_key(put.item): put for put in puts}
+    requests = [{"PutRequest": {"Item": put.item}} for put in by_key.values()]
+    response = connection.dispatch("BatchWriteItem", {"RequestItems": {table: requests}})
+    unprocessed = response.get("UnprocessedItems", {}).get(table, [])
+    return [by_key[_key(request["PutRequest"]["Item"])] for request in unprocessed]
 
 
 def _key(item: Mapping[str, Any]) -> tuple[str, str]:

@@ -22,8 +22,8 @@ class PendingLogWrites:
         self._queue_url = queue_url
 
     def put(self, puts: Sequence[Put]) -> None:
-        """Queue the items. Raises NotQueued unless all were accepted."""
-        entries = [{"MessageBody": to_body(put)} for put in puts]
+        """Queue the items, so that webhooks share the queue fairly. Raises NotQueued unless all were accepted."""
+        entries = [{"MessageBody": to_body(put), "MessageGroupId": put.execution[0]} for put in puts]
         send_all(self._clients.sqs, self._queue_url, entries)
 
 

@@ -1,7 +1,7 @@
 """The writer of the log, which queues what DynamoDB does not accept."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pynamodb.connection import Connection
 
@@ -9,6 +9,11 @@ from hooklog.errors import NotQueued
 from hooklog.executions.execution import Execution
 from hooklog.executions.log import Put, Retention, Unwritten, build_puts, build_summary_put, write
 from hooklog.queues.pending import PendingLogWrites
+
+SENDER_WRITE_SECONDS: Final = 0.5
+"""How long a batch resends items that DynamoDB throttles, before they become pending log writes.
+
+A longer wait would occupy a sender that other webhooks need, and costs more than the queue."""
 
 
 class LogWriter(NamedTuple):
@@ -24,7 +29,7 @@ class LogWriter(NamedTuple):
 
         Raises NotQueued if SQS rejects them, too.
         """
-        unwritten = write(self.connection, self._build_puts(executions))
+        unwritten = write(self.connection, self._build_puts(executions), SENDER_WRITE_SECONDS)
         if unwritten:
             try:
                 self.pending.put(unwritten.puts)
