@@ -8,12 +8,10 @@ from typing import Any, Final
 from hooklog.delivery.signature import format_secret, parse_secret
 from hooklog.errors import InvalidMessage, InvalidRequest
 from hooklog.messages.fields import MAX_TIMEOUT_SECONDS, OWN_HEADER_PREFIX, normalize_header_name, read_headers
-from hooklog.webhooks.webhook import FIELDS, MAX_NAME_LENGTH
+from hooklog.webhooks.webhook import MAX_NAME_LENGTH, MAX_PER_SECOND
 
 Export = Mapping[str, Any]
 
-RATE_LIMIT: Final = "max_per_second"
-_MAX_RATE: Final = 1_000
 _DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _PREFIX: Final = "whsec_"
 
@@ -51,11 +49,8 @@ class Endpoint:
         if not count or not seconds:
             return
         shown = f"{count:g} a second" if seconds == 1 else f"{count:g} in {seconds:g} s"
-        if RATE_LIMIT not in FIELDS:
-            self.lost.append(f"rate limit of {shown}")
-            return
-        rate = min(max(int(count / seconds), 1), _MAX_RATE)
-        self.fields[RATE_LIMIT] = rate
+        rate = min(max(int(count / seconds), 1), MAX_PER_SECOND)
+        self.fields["max_per_second"] = rate
         if rate * seconds != count:
             self.lost.append(f"rate limit of {shown}: {rate} a second instead")
 

@@ -196,14 +196,24 @@ export class DetailsDialog {
 		close.focus();
 	}
 
-	/** The dictionary has the key and what confirms it, `${key}.confirm`. */
-	createConfirmedButton(key, question, act, look) {
+	/**
+	 * The dictionary has the key and what confirms it, `${key}.confirm`.
+	 *
+	 * @param {string} key
+	 * @param {string} question
+	 * @param {(form: any) => any} act returns false if the question is to stay open
+	 * @param {string} [look]
+	 * @param {() => any[]} [createFields] fields of the form that asks
+	 */
+	createConfirmedButton(key, question, act, look, createFields = () => []) {
 		const ask = () => {
 			const asked = h("p", { tabindex: "-1" }, isolate(question));
-			const confirm = (event) => {
-				event.currentTarget.disabled = true;
+			const confirm = async () => {
+				confirmed.disabled = true;
 				this.#cancel = null;
-				act();
+				if ((await act(form)) !== false) return;
+				confirmed.disabled = false;
+				this.#cancel = cancel;
 			};
 			const cancel = () => {
 				this.#cancel = null;
@@ -211,8 +221,10 @@ export class DetailsDialog {
 				opener.focus();
 			};
 			this.#cancel = cancel;
-			const confirmed = createButton(this.text(`${key}.confirm`), confirm, "primary");
-			reveal(this.panel, asked, confirmed, createButton(this.text("cancel"), cancel));
+			const confirmed = h("button.primary", this.text(`${key}.confirm`));
+			const canceled = createButton(this.text("cancel"), cancel);
+			const form = h("form", { novalidate: true, submit: confirm }, asked, createFields(), confirmed, canceled);
+			reveal(this.panel, form);
 			asked.focus();
 		};
 		const opener = createButton(this.text(key), ask, look);

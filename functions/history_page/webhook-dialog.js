@@ -6,6 +6,7 @@ import { DetailsDialog } from "./dialog.js";
 import { announce, createButton, createCopyButton, h, isolate } from "./elements.js";
 import { toSentence } from "./notices.js";
 import { RecoveryForm } from "./recovery-form.js";
+import { createRotationFields, readRotation } from "./secret-rotation.js";
 import { findErrorPlaces, setFieldError } from "./webhook-fields.js";
 import { WebhookForm } from "./webhook-form.js";
 import { WebhookTest } from "./webhook-test.js";
@@ -86,7 +87,7 @@ export class WebhookDialog extends DetailsDialog {
 		const [rotate, remove] = ["rotate.question", "delete.question"].map((key) => this.text(key));
 		return [
 			createButton(this.text("secret.show"), () => this.#requestSecret("GET")),
-			this.createConfirmedButton("rotate", rotate, () => this.#requestSecret("POST")),
+			this.createConfirmedButton("rotate", rotate, (form) => this.#rotate(form), "", () => createRotationFields(this.locale)),
 			this.createConfirmedButton("delete", remove, () => this.#delete(), "danger"),
 		];
 	}
@@ -115,7 +116,7 @@ export class WebhookDialog extends DetailsDialog {
 
 	showError(error, rest) {
 		const { status, message, errors } = error;
-		if (status === 409 && rest === "/recover") return this.showMessage(toSentence(message));
+		if (status === 409 && rest) return this.showMessage(toSentence(message));
 		if (status === 409 && this.#webhook) {
 			const reload = createButton(this.text("reload"), () => this.open(this.id));
 			return this.showMessage(this.text("webhook.conflict"), reload);
@@ -145,8 +146,16 @@ export class WebhookDialog extends DetailsDialog {
 		return super.request(method, rest, body);
 	}
 
-	async #requestSecret(method) {
-		const response = await this.request(method, "/secret");
+	/** Returns false after an error at one of the form's fields. */
+	async #rotate(form) {
+		const { fields, wrong } = readRotation(this.locale, form);
+		if (wrong.size) return void this.#showErrors(wrong), false;
+		await this.#requestSecret("POST", fields);
+		return !form.querySelector("[aria-invalid]");
+	}
+
+	async #requestSecret(method, body) {
+		const response = await this.request(method, "/secret", body);
 		if (!response) return;
 		const { secret, previous_valid_until: until } = response;
 		this.#showSecret(until ? this.text("rotate.until", { time: this.locale.exactTime(until) }) : "", secret);

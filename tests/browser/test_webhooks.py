@@ -36,7 +36,7 @@ def press(within: Locator, name: str) -> None:
 
 
 def expect_message(dialog: Locator, text: str | re.Pattern[str]) -> None:
-    expect(dialog.locator(".panel p")).to_have_text(text)
+    expect(dialog.locator(".panel p").first).to_have_text(text)
 
 
 def test_adding_testing_and_enabling_a_webhook(opened: Open, receiver: Receiver, webhook_id: str, token: str) -> None:
@@ -330,7 +330,7 @@ def test_showing_and_rotating_a_secret(opened: Open, stack: Stack, webhook_id: s
     secret = dialog.locator(".panel code")
     expect(secret).to_have_text(first)
     press(dialog, "Rotate secret")
-    expect_message(dialog, re.compile("signs for 24 more hours"))
+    expect_message(dialog, re.compile("Replace the secret"))
     press(dialog, "Cancel")
     expect(dialog.get_by_role("button", name="Rotate secret")).to_be_focused()
     press(dialog, "Rotate secret")
@@ -339,6 +339,31 @@ def test_showing_and_rotating_a_secret(opened: Open, stack: Stack, webhook_id: s
     expect(secret).not_to_have_text(first)
     press(dialog, "Copy secret")
     assert dialog.page.evaluate("navigator.clipboard.readText()") == secret.text_content()
+
+
+OWN_SECRET = "whsec_" + 16 * "ab12"
+
+
+def test_rotating_to_ones_own_secret(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    press(dialog, "Rotate secret")
+    own, overlap = (dialog.get_by_label(name) for name in ("Your own secret", "Overlap in hours"))
+    own.fill("whsec_c2hvcnQ=")
+    overlap.fill("169")
+    press(dialog, "Rotate")
+    expect(own).to_have_accessible_description(re.compile("24 to 64 bytes"))
+    expect(overlap).to_have_accessible_description(re.compile("from 0 to 168"))
+    expect(own).to_be_focused()
+    own.fill(f"whsec_{'a' * 34}")  # 25 bytes without their padding, which only the API finds
+    overlap.fill("0")
+    press(dialog, "Rotate")
+    expect(overlap).not_to_have_attribute("aria-invalid", "true")
+    expect(own).to_have_attribute("aria-invalid", "true")
+    own.fill(f" {OWN_SECRET} ")
+    own.press("Enter")
+    expect(dialog.locator(".panel code")).to_have_text(OWN_SECRET)
+    expect_message(dialog, re.compile("^Receivers verify"))  # no old secret signs
 
 
 def test_a_recovery_shows_its_progress(

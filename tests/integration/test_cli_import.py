@@ -30,7 +30,6 @@ from tests.webhooks import Api
 SVIX, CONVOY = ROOT / "tests/exports/svix.json", ROOT / "tests/exports/convoy.json"
 SVIX_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 STOCK, BILLING = "01H3FRSZYKNYWGPVV46RN98PM5", "01H3FS0000000000000000000B"
-HAS_RATE = "max_per_second" in FIELDS
 
 
 class ApiServer(FakeApi):
@@ -115,7 +114,6 @@ def test_endpoints_of_svix_are_imported_once(
     assert first["acme.warehouse"]["not_carried_over"] == [
         "header Host is not allowed: it is set by Hooklog or belongs to the connection",
         "header authorization, whose value Svix does not export: set it with hooklog webhooks set",
-        *([] if HAS_RATE else ["rate limit of 50 a second"]),
     ]
     lost = "; ".join(first[archive]["not_carried_over"])
     assert all(each in lost for each in ("rate limit of 5000", "secret", "channels", "metadata"))
@@ -123,7 +121,7 @@ def test_endpoints_of_svix_are_imported_once(
     expected = {
         "name": "Warehouse", "url": "https://warehouse.example/hooks", "headers": {"X-Shop": "berlin"},
         "event_types": ["invoice.paid", "order.created"], "enabled": True, "topic": "acme.all", "secret": SVIX_SECRET,
-        "previous_valid_until": None, **({"max_per_second": 50} if HAS_RATE else {}),
+        "previous_valid_until": None, "max_per_second": 50,
     }  # fmt: skip
     assert {name: warehouse[name] for name in expected} == expected
     assert (stored(server, archive)["enabled"], stored(server, archive)["event_types"]) == (False, [])
@@ -155,7 +153,7 @@ def test_endpoints_of_convoy_are_imported_with_their_subscriptions(
     expected = {
         "name": "Stock", "url": "https://stock.example/hooks", "headers": {"X-Stock-Key": "k3y"}, "secret": key,
         "sensitive_headers": ["X-Stock-Key"], "timeout_seconds": 10, "enabled": True,
-        "event_types": ["order.created", "stock.low", "order.returned"], **({"max_per_second": 83} if HAS_RATE else {}),
+        "event_types": ["order.created", "stock.low", "order.returned"], "max_per_second": 83,
     }  # fmt: skip
     assert {name: stock[name] for name in expected} == expected
     lost = "; ".join(found[f"acme.{STOCK}"]["not_carried_over"])
@@ -293,7 +291,4 @@ def test_a_rate_limit_is_rounded_down_to_whole_requests_a_second(
 ) -> None:
     endpoint = Endpoint("a")
     endpoint.set_rate(count, seconds)
-    if HAS_RATE:
-        assert (endpoint.fields.get("max_per_second"), endpoint.lost) == (rate, lost)
-    else:
-        assert (endpoint.fields, len(endpoint.lost)) == ({}, bool(count))
+    assert (endpoint.fields.get("max_per_second"), endpoint.lost) == (rate, lost)
