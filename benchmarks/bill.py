@@ -7,7 +7,7 @@ is alone in its batch, so its retry has its own request. A month has 30 days.
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ from benchmarks.prices import (
 )
 from benchmarks.stats_model import Counting
 from benchmarks.usage import COUNTING, USAGE
-from hooklog.executions.execution import Trigger
 from hooklog.metrics import BY_TRIGGER, Metric
 from tests.template import TEMPLATE, default, functions, resources
 
@@ -187,7 +186,28 @@ def _quantities(load: Load) -> dict[Unit, float]:
         Unit.DECRYPT: load.decrypts,
         Unit.LOGGED_GB: logged / GB,
         Unit.SENT_GB: load.executions * delivered.sent_bytes / GB,
+        Unit.METRIC: sum(map(_share_of_hours, _rate_metrics(load))) / MONTH_SECONDS,
     }
+
+
+def _rate_metrics(load: Load) -> Iterator[float]:
+    """Yield how often each metric has a value, per second, while nothing unusual happens.
+
+    They are without values for webhooks that only tests, resends, rate limits, faults and bad messages cause. Those of
+    BY_TRIGGER also exist for first attempts and for retries.
+    """
+    of_metric = {Metric.DELIVERED: load.executions - load.failures, Metric.FAILED: load.failures}
+    retried = {Metric.DELIVERED: load.recovered, Metric.FAILED: load.retries - load.recovered}
+    for metric in BY_TRIGGER:
+        yield of_metric.get(metric, load.executions)
+        yield of_metric.get(metric, load.executions) - retried.get(metric, load.retries)
+        yield retried.get(metric, load.retries)
+    yield from (load.hanging, load.retries, load.exhausted, load.invocations)
+
+
+def _share_of_hours(rate: float) -> float:
+    """Return the share of hours in which something happens at this rate per second: CloudWatch bills no others."""
+    return 1 - math.exp(-rate * 3600)
 
 
 def standing_cost() -> float:
@@ -199,7 +219,6 @@ def list_standing_resources() -> dict[str, tuple[float, Price]]:
     """Map each kind of fixed resource to its number and the price of one."""
     kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
     kinds["AWS::CloudWatch::Alarm"] = sum(map(_count_metrics, resources("AWS::CloudWatch::Alarm").values()))
-    kinds["metric"] = len(Metric) + len(BY_TRIGGER) * len(set(Trigger) - {Trigger.TEST})  # tests are not counted
     polls = _count_polled_queues() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
     kept = {kind.removeprefix("AWS::"): (float(kinds[kind]), price) for kind, price in STANDING.items()}
     return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}

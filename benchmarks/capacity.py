@@ -108,6 +108,12 @@ class Load:
         return sum(self._failed(group, stage, rate) for group, stage, rate in self._attempts())
 
     @cached_property
+    def exhausted(self) -> float:
+        """Failed last attempts per second."""
+        last = len(self.deployment.delays)
+        return sum(self._failed(group, stage, rate) for group, stage, rate in self._attempts() if stage == last)
+
+    @cached_property
     def recovered(self) -> float:
         """Successful retries per second."""
         return sum(rate - self._failed(group, stage, rate) for group, stage, rate in self._attempts() if stage)

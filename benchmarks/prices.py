@@ -23,6 +23,7 @@ class Unit(StrEnum):
     DECRYPT = "KMS decrypts"
     LOGGED_GB = "CloudWatch Logs"
     SENT_GB = "data out to receivers"
+    METRIC = "CloudWatch metrics"
     STANDING = "fixed: keys, secrets, alarms, polling"
 
 
@@ -63,6 +64,9 @@ PRICES: Final[dict[Unit, Price]] = {
     Unit.SCHEDULE: Price(1.00, _MILLION, "million invocations", _EVENTBRIDGE, "2026-03-13"),
     Unit.DECRYPT: Price(0.03, 10_000, "ten thousand", _KNOWN, "-"),
     Unit.LOGGED_GB: Price(0.50, 1, "GB ingested", "duckbillgroup.com, on Lambda's logs", "2025-05"),
+    Unit.METRIC: Price(
+        0.30, 1, "metric and month, by hours with values", "courseiva.com/learn/saa-c03/cloudwatch-cost", "2026"
+    ),
     Unit.SENT_GB: Price(0.09, 1, "GB", "blog.awsfundamentals.com/sqs-pricing", "2023"),
 }
 
@@ -71,8 +75,6 @@ STANDING: Final[dict[str, Price]] = {
     "AWS::KMS::Key": Price(1.00, 1, "key and month", _KNOWN, "-"),
     "AWS::CloudWatch::Alarm": Price(0.10, 1, "metric of an alarm and month", _KNOWN, "-"),
     "AWS::CloudWatch::Dashboard": Price(3.00, 1, "dashboard and month", _KNOWN, "-"),
-    "AWS::CloudWatch::InsightRule": Price(0.50, 1, "rule and month", _KNOWN, "-"),
-    "metric": Price(0.30, 1, "custom metric and month", "courseiva.com/learn/saa-c03/cloudwatch-cost", "2026"),
 }
 
 KMS_ROTATION: Final = Price(

@@ -71,22 +71,11 @@ CASES = {
         ({"webhooks": 259_200, "unlogged": 259_200, "recoveries": 259_200},),
     ),
     "OldestMessage": single("WebhookQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
-    "OldestUnlogged": single("UnloggedExecutions ApproximateAgeOfOldestMessage", "Maximum", 300, 3601, 3600),
     "OldestRecovery": single("RecoveryQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 1801, 1800),
     "SenderErrors": single("SendWebhooksFunction Errors", "Sum", 60, 1, 0),
     "SenderFaults": single("AWS::StackName Faults", "Sum", 300, 1, 0),
     "SenderThrottles": single("SendWebhooksFunction Throttles", "Sum", 600, 1, 0),
-    "WorkerThrottles": Case(
-        ("LogUnloggedFunction Throttles", "RunRecoveryFunction Throttles", "CountExecutionsFunction Throttles"),
-        "Sum",
-        600,
-        (
-            {"unlogged": 1, "recoveries": 0, "counts": 0},
-            {"unlogged": 0, "recoveries": 1, "counts": 0},
-            {"unlogged": 0, "recoveries": 0, "counts": 1},
-        ),
-        ({"unlogged": 0, "recoveries": 0, "counts": 0},),
-    ),
+    "RecoveryThrottles": single("RunRecoveryFunction Throttles", "Sum", 600, 1, 0),
     "LogUnloggedErrors": single("LogUnloggedFunction Errors", "Sum", 300, 1, 0),
     "RunRecoveryErrors": single("RunRecoveryFunction Errors", "Sum", 300, 1, 0),
     "CountErrors": single("CountExecutionsFunction Errors", "Sum", 900, 1, 0),
@@ -244,7 +233,7 @@ def test_alarms_use_the_dimension_that_functions_emit() -> None:
 
 def test_only_the_local_aws_omits_unsupported_resources() -> None:
     for name, resource in template.TEMPLATE["Resources"].items():
-        unknown = resource["Type"] in {"AWS::Logs::QueryDefinition", "AWS::CloudWatch::InsightRule"}
+        unknown = resource["Type"] == "AWS::Logs::QueryDefinition"
         assert (resource.get("Condition") == "OnAws") == (unknown or "Metrics" in ALARMS.get(name, {}))
     for stage in template.TEMPLATE["Parameters"]["Stage"]["AllowedValues"]:
         is_present = template.default({"Fn::If": ["OnAws", True, False]}, Stage=stage)

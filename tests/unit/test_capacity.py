@@ -189,6 +189,20 @@ def test_auto_scaling_adds_billed_alarms() -> None:
     assert bills[1][Unit.STANDING] - bills[0][Unit.STANDING] == pytest.approx(4 * 2 * 4 * 0.10)
 
 
+def test_metrics_are_billed_for_the_hours_in_which_they_have_values() -> None:
+    """Four by service and two triggers, and those of batches, hard errors, retries and exhausted messages.
+
+    A rare success has a value of three of the four, twice, and of its batch.
+    """
+    busy, rare = (monthly_bill(volume, monthly_load(volume))[Unit.METRIC] for volume in (10**9, 100))
+    assert busy == pytest.approx(16 * 0.30)
+    assert rare == pytest.approx(7 * 0.30 * 100 / 720, rel=0.1)
+
+
+def test_an_idle_stack_costs_at_most_nine_dollars() -> None:
+    assert standing_cost() <= 9
+
+
 def test_lean_costs_less_than_two_dollars_per_million() -> None:
     """At 100 million per month, a history of 90 days and the section `lean`."""
     assert lean.read_overrides().keys() <= TEMPLATE["Parameters"].keys()

@@ -103,14 +103,6 @@ def test_failing_webhooks_are_queried_from_failure_lines() -> None:
     assert all(widget["query"].startswith("SOURCE '${SendWebhooksLogs}' |") for widget in part("Who fails?"))
 
 
-def test_the_rule_counts_failures_by_webhook() -> None:
-    (rule,) = template.resources("AWS::CloudWatch::InsightRule").values()
-    body = json.loads(rule["RuleBody"]["Fn::Sub"])
-    assert (rule["RuleState"], body["AggregateOn"], body["LogFormat"]) == ("ENABLED", "Count", "JSON")
-    assert body["LogGroupNames"] == ["${SendWebhooksLogs}"]
-    assert body["Contribution"]["Keys"] == ["$.webhook_id"]
-
-
 def test_our_own_errors_are_shown_for_every_component() -> None:
     question = "Are we failing?"
     assert {function for function, _ in shown(question, "Errors")} == EVERY_FUNCTION
