@@ -332,6 +332,27 @@ def test_an_attribute_that_hooklog_did_not_write_makes_a_dead_letter(aws: MockAw
     assert aws.waiting("WebhookDeadLetterQueue") == len(values)
 
 
+MEBIBYTE = 1_048_576
+
+
+def test_a_message_without_room_for_the_attribute_goes_first_when_it_returns(
+    aws: MockAws, api: Api, receiver: Receiver
+) -> None:
+    """It cannot join the line, which new messages would find taken each time."""
+    put(api, receiver.url("/status/200"), max_per_second=1)
+    app, lines = start(aws), [sqs_event(*[{"webhook_id": ID, "payload": 1}] * 10) for _ in range(9)]
+    big = sqs_event({"webhook_id": ID, "message_id": "big", "payload": "x" * (MEBIBYTE - 5000)})
+    assert [send(app, event) for event in lines] == [[]] * 9
+    (returned,) = send(app, big)
+    assert returned == big["Records"][0]["messageId"]
+    big["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    while send(app, big):  # a busy machine may lose its slots
+        time.sleep(0.1)
+    assert [each.header("webhook-id") for each in receiver.requests].count("big") == 1
+    assert state_of(aws)["line_until"] > time.time() * SECOND, "others still wait"
+    assert aws.waiting("WebhookDeadLetterQueue") == 0
+
+
 class TestOutages:
     def test_without_dynamodb_nothing_is_sent_to_a_limited_webhook_and_nothing_is_lost(
         self, aws: MockAws, api: Api, receiver: Receiver, dynamodb: FaultyService, caplog: pytest.LogCaptureFixture

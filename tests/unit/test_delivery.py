@@ -20,7 +20,7 @@ from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
 from hooklog.delivery.target import parse_target
-from hooklog.errors import ErrorType
+from hooklog.errors import ErrorType, LimitUnavailable, MustWait
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from hooklog.version import __version__
@@ -639,3 +639,85 @@ def test_a_connection_with_a_truncated_response_is_closed(client: WebhookClient,
         assert deliver(client, receiver.url(path, bytes=100_000_000)).success
     first, second = receiver.requests
     assert first.connection != second.connection
+
+
+def deliver_after(client: WebhookClient, url: str, before_send: Callable[[], None], seconds: float = 60) -> Delivery:
+    message = MESSAGE._replace(url=url, timeout_seconds=seconds)
+    return client.deliver(Call.from_message(message), 1, before_send)
+
+
+@pytest.mark.parametrize("https", [False, True])
+def test_a_wait_comes_after_connecting_and_before_each_request(
+    new_client: WebhookClient, receiver: Receiver, https: bool
+) -> None:
+    receiver.reset()
+    url = receiver.url("/sequence/waited", codes="200,close,200", https=https)
+    seen: list[int] = []
+
+    def note() -> None:
+        ends = time.monotonic() + 60
+        while not receiver.connections and time.monotonic() < ends:
+            time.sleep(0.01)
+        seen.append(len(receiver.requests) if receiver.connections else -1)
+
+    found = [deliver_after(new_client, url, note) for _ in range(2)]
+    assert [(each.result, each.resent) for each in found] == [(200, False), (200, True)]
+    assert seen == [0, 1, 2]
+
+
+def test_a_wait_counts_neither_towards_the_timeout_nor_as_duration(
+    new_client: WebhookClient, receiver: Receiver
+) -> None:
+    ended: list[datetime] = []
+
+    def wait() -> None:
+        time.sleep(2.5)
+        ended.append(datetime.now(UTC))
+
+    delivery = deliver_after(new_client, receiver.url("/status/200"), wait, seconds=2)
+    assert (delivery.result, delivery.duration_ms < 2000) == (200, True)
+    assert delivery.started_at >= ended[0]
+    silent = deliver_after(new_client, receiver.url("/silent"), wait, seconds=1)
+    assert (silent.error and silent.error.error_type, silent.duration_ms < 2400) == (ErrorType.READ_TIMEOUT, True)
+
+
+@pytest.mark.parametrize("refusal", [MustWait(1), LimitUnavailable("x")])
+def test_without_a_slot_nothing_is_sent(
+    new_client: WebhookClient, receiver: Receiver, refusal: MustWait | LimitUnavailable
+) -> None:
+    receiver.reset()
+
+    def refuse() -> None:
+        raise refusal
+
+    with pytest.raises(type(refusal)):
+        deliver_after(new_client, receiver.url("/status/200"), refuse)
+    assert receiver.requests == []
+    assert deliver(new_client, receiver.url("/status/200")).result == 200
+
+
+def test_a_connection_that_is_closed_during_the_wait_is_replaced_without_another_wait() -> None:
+    """The receiver closes an idle connection: the slot is kept."""
+    adapter, connections = EgressAdapter(LOOPBACK), []
+    client = WebhookClient(adapter, allow_http=True, capture_limit=LIMIT)
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        connections.append(pool.submit(answer_once, server))
+        assert deliver(client, url).result == 200
+
+        def close() -> None:
+            connections[-1].result().shutdown(socket.SHUT_RDWR)
+            connections.append(pool.submit(answer_once, server))
+
+        delivery = deliver_after(client, url, close)
+        for each in connections:
+            each.result().close()
+    adapter.close()
+    assert (delivery.result, delivery.resent, len(connections)) == (200, False, 2)
+
+
+def answer_once(server: socket.socket) -> socket.socket:
+    connection, _ = server.accept()
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    return connection

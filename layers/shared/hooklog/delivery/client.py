@@ -9,10 +9,10 @@ import requests
 
 from hooklog.delivery.causes import classify_error
 from hooklog.delivery.delivery import Delivery, Response
-from hooklog.delivery.egress import EgressAdapter, NewConnectionRequest
+from hooklog.delivery.egress import BeforeSend, EgressAdapter, SpecialRequest
 from hooklog.delivery.signature import sign
 from hooklog.delivery.target import Target, parse_target
-from hooklog.errors import ErrorType, HardError, StaleConnection
+from hooklog.errors import ErrorType, HardError, LimitUnavailable, MustWait, StaleConnection
 from hooklog.messages.call import Call
 from hooklog.messages.fields import ATTEMPT_HEADER, normalize_header_name
 from hooklog.messages.message import METHOD
@@ -35,20 +35,25 @@ class WebhookClient:
         self._capture_limit = capture_limit
         self._clock = clock
 
-    def deliver(self, call: Call, attempt: int) -> Delivery:
+    def deliver(self, call: Call, attempt: int, before_send: BeforeSend | None = None) -> Delivery:
         """Send the message once.
 
-        Raises nothing if the receiver fails: its failure is the result.
+        Raises nothing if the receiver fails: its failure is the result. `before_send` is called before each request
+        goes out. The attempt then starts when it returns, and its time counts neither as duration nor towards the
+        timeout.
         """
         started_at, started = self._clock(), time.monotonic()
+        pause = _Pause(before_send, self._clock) if before_send else None
         headers: Mapping[str, str] = {}
         response, error, resent = None, None, False
         try:
             target = parse_target(call.url, self._schemes)
             headers = build_request_headers(call, target, attempt, started_at)
-            response, error, resent = self._exchange(call, target, headers)
+            response, error, resent = self._exchange(call, target, headers, pause)
         except HardError as hard_error:
             error = hard_error
+        if pause:
+            started_at, started = pause.ended_at or started_at, started + pause.seconds
         duration_ms = round((time.monotonic() - started) * 1000)
         return Delivery(call, attempt, started_at, duration_ms, headers, response, error, resent=resent)
 
@@ -67,7 +72,7 @@ class WebhookClient:
         return Delivery(call, attempt, at, 0, headers, None, None)
 
     def _exchange(
-        self, call: Call, target: Target, headers: Mapping[str, str]
+        self, call: Call, target: Target, headers: Mapping[str, str], pause: "_Pause | None"
     ) -> tuple[Response | None, HardError | None, bool]:
         """Return the response or the error, and whether the request was sent again.
 
@@ -75,17 +80,45 @@ class WebhookClient:
         """
         deadline = time.monotonic() + call.timeout_seconds
         for resent in (False, True):
-            request = NewConnectionRequest() if resent else requests.PreparedRequest()
+            request = _make_request(pause, resent=resent) if resent or pause else requests.PreparedRequest()
             request.method, request.url, request.body = METHOD, target.url, call.message.body
             request.headers = cast("Any", headers)
+            left = deadline + (pause.seconds if pause else 0) - time.monotonic()
             try:
-                response = self._adapter.send(request, timeout=max(deadline - time.monotonic(), 0.001))
+                response = self._adapter.send(request, timeout=max(left, 0.001))
                 return response.read(self._capture_limit), None, resent
             except StaleConnection:
                 continue
+            except (MustWait, LimitUnavailable):
+                raise
             except Exception as error:  # noqa: BLE001 - it may have been sent, so it must be logged
                 return None, classify_error(error, call.timeout_seconds), resent
         return None, HardError(ErrorType.CONNECTION_RESET), True
+
+
+class _Pause:
+    """A function to call before a request goes out, and the seconds that it took."""
+
+    def __init__(self, before_send: BeforeSend, clock: Callable[[], datetime]) -> None:
+        self._before_send = before_send
+        self._clock = clock
+        self.seconds = 0.0
+        self.ended_at: datetime | None = None
+        """When it first returned."""
+
+    def __call__(self) -> None:
+        started = time.monotonic()
+        try:
+            self._before_send()
+        finally:
+            self.seconds += time.monotonic() - started
+        self.ended_at = self.ended_at or self._clock()
+
+
+def _make_request(pause: _Pause | None, *, resent: bool) -> SpecialRequest:
+    request = SpecialRequest()
+    request.on_new_connection, request.before_send = resent, pause
+    return request
 
 
 def build_request_headers(call: Call, target: Target, attempt: int, at: datetime) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ import logging
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -43,8 +44,17 @@ _UNREACHABLE = "The receiver's address is unreachable. There is no network route
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # its warnings contain URLs and malformed headers
 
 
-class NewConnectionRequest(requests.PreparedRequest):
-    """A request that is sent on a new connection, even if the pool has one."""
+BeforeSend = Callable[[], None]
+"""Called on an open connection immediately before a request goes out. It may wait, and it may raise MustWait or
+LimitUnavailable to send nothing."""
+
+
+class SpecialRequest(requests.PreparedRequest):
+    """A request that is sent in another way than the others."""
+
+    on_new_connection = False
+    """Whether it is sent on a new connection, even if the pool has one."""
+    before_send: BeforeSend | None = None
 
 
 class _PooledConnection(HTTPConnection):
@@ -60,16 +70,19 @@ class _PooledConnection(HTTPConnection):
     def is_connected(self) -> bool:
         return time.time() - self._last_response_at < MAX_IDLE_SECONDS and super().is_connected
 
-    def exchange(self, request: bytes, deadline: float) -> RawResponse:
+    def exchange(self, request: bytes, deadline: float, before_send: BeforeSend | None = None) -> RawResponse:
         """Send a request, and read the response's status and headers.
 
         They may arrive before the whole request was sent. Raises HardError, OSError or HTTPException;
-        StaleConnection if a reused connection ends before the first byte of a response.
+        StaleConnection if a reused connection ends before the first byte of a response. A connection on which
+        `before_send` has waited counts as reused.
         """
         is_reused = not self.is_closed
         if not is_reused:
-            self.timeout = max(deadline - time.monotonic(), 0.001)
-            self.connect()
+            self._connect_until(deadline)
+        if before_send:
+            deadline = self._wait(before_send, deadline, is_reused=is_reused)
+            is_reused = True
         sock = cast("DeadlineSocket", self.sock)
         sock.start_exchange(deadline)
         send_error = _send(sock, request)
@@ -87,6 +100,24 @@ class _PooledConnection(HTTPConnection):
         self._last_response_at = time.time()
         response.is_reusable = send_error is None
         return response
+
+    def _connect_until(self, deadline: float) -> None:
+        self.timeout = max(deadline - time.monotonic(), 0.001)
+        self.connect()
+
+    def _wait(self, before_send: BeforeSend, deadline: float, *, is_reused: bool) -> float:
+        """Wait on the open connection; return the deadline, to which the wait does not count.
+
+        Connects again if the receiver has closed a reused connection meanwhile. A new one cannot be checked: TLS may
+        have sent tickets on it.
+        """
+        started = time.monotonic()
+        before_send()
+        deadline += time.monotonic() - started
+        if is_reused and not super().is_connected:
+            self.close()
+            self._connect_until(deadline)
+        return deadline
 
 
 def _send(sock: DeadlineSocket, request: bytes) -> OSError | None:
@@ -123,16 +154,18 @@ class _TLSConnection(_PooledConnection, HTTPSConnection):
 class _ConnectionPool(HTTPConnectionPool):
     """Pooled connections to one receiver."""
 
-    def exchange(self, request: bytes, deadline: float, *, on_new_connection: bool) -> RawResponse:
+    def exchange(self, content: bytes, deadline: float, request: requests.PreparedRequest) -> RawResponse:
         """Make an exchange on a pooled connection, which `RawResponse.read` returns to the pool.
 
         Raises what `_PooledConnection.exchange` raises.
         """
-        connection = cast("_PooledConnection", self._get_conn())
-        if on_new_connection:
-            connection.close()  # it reconnects
+        connection, before_send = cast("_PooledConnection", self._get_conn()), None
+        if isinstance(request, SpecialRequest):
+            before_send = request.before_send
+            if request.on_new_connection:
+                connection.close()  # it reconnects
         try:
-            response = connection.exchange(request, deadline)
+            response = connection.exchange(content, deadline, before_send)
         except BaseException:
             self._release(connection, is_usable=False)
             raise
@@ -176,12 +209,11 @@ class EgressAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> Any:
         """Send the request and return its RawResponse. `timeout` limits the whole exchange.
 
-        Raises HardError, StaleConnection, OSError or HTTPException.
+        Raises HardError, StaleConnection, OSError or HTTPException, and what `before_send` raises.
         """
         target, deadline = _parse_url(request), time.monotonic() + timeout
         pool = self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
-        is_new = isinstance(request, NewConnectionRequest)
-        return pool.exchange(_encode(request, target.path), deadline, on_new_connection=is_new)
+        return pool.exchange(_encode(request, target.path), deadline, request)
 
 
 def _encode(request: requests.PreparedRequest, path: str) -> bytes:

@@ -16,7 +16,7 @@ GATHER_SECONDS: Final = 0.1
 """How long the first message of a batch waits for the others of its webhook, so that one write reserves for all."""
 
 MAX_LOST_SLOTS: Final = 5
-"""How many slots in a row a message may lose because its thread was late. Then it returns to the queue."""
+"""How many slots in a row a message may lose because its thread or its connection was late. Then it returns."""
 
 MIN_LEAD: Final = 5_000
 FIRST_LEAD: Final = 50_000
@@ -64,7 +64,7 @@ class RateLimiter:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._reserve = reserve
+        self._write = reserve
         self._clock = clock
         self._sleep = sleep
         self._groups: dict[tuple[str, int], _Group] = {}
@@ -79,24 +79,29 @@ class RateLimiter:
         """Return whether a place in the line has not been reached."""
         return until > self.now() + MAX_WAIT
 
-    def wait_for_slot(self, webhook_id: str, rate: int, siblings: int, *, returned: bool) -> bool:
-        """Wait until a request may start, up to longest_wait_seconds; return whether the limit delayed it.
+    def reserve_slot(self, webhook_id: str, rate: int, siblings: int, *, returned: bool) -> "Slot":
+        """Reserve a slot within longest_wait_seconds.
 
         `siblings` messages of the batch may ask at the same time, including this one. Raises MustWait and
         LimitUnavailable.
         """
-        delayed = False
-        for _ in range(MAX_LOST_SLOTS):
-            place = self._reserve_together(webhook_id, rate, siblings, returned=returned)
-            if not place.is_slot:
-                raise MustWait(place.at)
-            delayed = delayed or place.is_delayed
-            while (left := place.at - self.now()) > 0:
-                self._sleep(left / SECOND)
-            if left >= -MAX_LATENESS:
-                return delayed
-            siblings, returned = 1, True
-        raise MustWait(self.now())
+        return Slot(self, webhook_id, rate, self._reserve(webhook_id, rate, siblings, returned=returned))
+
+    def reserve_again(self, slot: "Slot") -> int:
+        """Return the time of a slot in the place of one that is gone. Raises as `reserve_slot` does."""
+        return self._reserve(slot.webhook_id, slot.rate, 1, returned=True).at
+
+    def sleep_until(self, at: int) -> bool:
+        """Wait for a slot; return whether a request may still start in it."""
+        while (left := at - self.now()) > 0:
+            self._sleep(left / SECOND)
+        return left >= -MAX_LATENESS
+
+    def _reserve(self, webhook_id: str, rate: int, siblings: int, *, returned: bool) -> _Place:
+        place = self._reserve_together(webhook_id, rate, siblings, returned=returned)
+        if not place.is_slot:
+            raise MustWait(place.at)
+        return place
 
     def _reserve_together(self, webhook_id: str, rate: int, siblings: int, *, returned: bool) -> _Place:
         key = webhook_id, rate
@@ -128,7 +133,7 @@ class RateLimiter:
         try:
             started, returned = self.now(), sum(group.returned)
             request = Request(started + self._lead, rate, returned, len(group.returned) - returned)
-            grant = self._reserve(webhook_id, request)
+            grant = self._write(webhook_id, request)
             took = self.now() - started
             self._lead = min(max(took * 5 // 4, self._lead * 9 // 10, MIN_LEAD), MAX_LEAD)
             places = [_Place(at, is_slot=True, is_delayed=at > request.now) for at in grant.slots]
@@ -143,3 +148,28 @@ class RateLimiter:
             raise
         finally:
             group.done.set()
+
+
+class Slot:
+    """A reserved slot of a webhook's rate limit."""
+
+    def __init__(self, limiter: RateLimiter, webhook_id: str, rate: int, place: _Place) -> None:
+        self.webhook_id = webhook_id
+        self.rate = rate
+        self.is_delayed = place.is_delayed
+        """Whether the limit delays the request."""
+        self._limiter = limiter
+        self._at: int | None = place.at
+
+    def wait(self) -> None:
+        """Wait until one request may start.
+
+        Takes another slot if connecting took so long that this one has passed, or if a request has used it. Raises
+        MustWait and LimitUnavailable.
+        """
+        for _ in range(MAX_LOST_SLOTS):
+            at = self._limiter.reserve_again(self) if self._at is None else self._at
+            self._at = None
+            if self._limiter.sleep_until(at):
+                return
+        raise MustWait(self._limiter.now())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
+from hooklog.delivery.egress import BeforeSend
 from hooklog.errors import ErrorType, HardError, NoTimeLeft
 from hooklog.executions.execution import Execution, Trigger, generate_execution_id
 from hooklog.messages.call import Call
@@ -95,11 +96,13 @@ class Dispatcher:
         transform: Transform,
         *,
         dry_run: bool = False,
+        before_send: BeforeSend | None = None,
     ) -> Execution:
         """Send the message to its own URL, or to the webhook in `entry`.
 
         A dry run only builds the request. A message without a URL or an entry fails with `unknown_webhook`. Raises
-        NoTimeLeft, and the exceptions of `transform` except HardError; then nothing was sent.
+        NoTimeLeft, MustWait and LimitUnavailable of `before_send`, and the exceptions of `transform` except HardError;
+        then nothing was sent.
         """
         call = entry.webhook.make_call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
         try:
@@ -111,7 +114,7 @@ class Dispatcher:
         if dry_run:
             return self._execution(self._client.dry_run(prepared, context.attempt), context)
         prepared = prepared._replace(timeout_seconds=budget.limit_timeout(prepared.timeout_seconds))
-        delivery = self._client.deliver(prepared, context.attempt)
+        delivery = self._client.deliver(prepared, context.attempt, before_send)
         if delivery.success:
             return self._execution(delivery, context)
         schedule = (entry and entry.webhook.retry_schedule) or self._schedule

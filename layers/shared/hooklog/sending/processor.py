@@ -30,7 +30,7 @@ from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.transformation import Transformer
 
 if TYPE_CHECKING:
-    from hooklog.limits.limiter import RateLimiter
+    from hooklog.limits.limiter import RateLimiter, Slot
 
 LOG_SECONDS: Final = 15.0
 """Reserved at the end of an invocation to write to the log, or to the queue of pending log writes: enough even if
@@ -226,31 +226,33 @@ class MessageProcessor:
     ) -> Execution | Waiting:
         """Send the message within its webhook's rate limit.
 
-        The transformation comes first, because a message that it skips needs no slot.
+        The transformation comes first, because a message that it skips needs no slot. The wait comes last, on the
+        connection, so that only the request itself follows it.
         """
         message, context = ready
         rate, wait, limiter = entry.webhook.max_per_second or 0, received.wait, self._get_limiter()
         if wait and wait.rate == rate and limiter.is_early(wait.until):
             return Waiting(message.webhook_id, received.make_wait(wait.until, rate, self._clock()), is_new=False)
-        is_delayed = False
+        slots: list[Slot] = []
 
-        def transform_and_wait(message: Message, expression: str | None) -> Message | None:
-            nonlocal is_delayed
+        def transform_and_reserve(message: Message, expression: str | None) -> Message | None:
             if (transformed := transform(message, expression)) is None:
                 return None
             needed = limiter.longest_wait_seconds + (message.timeout_seconds or entry.webhook.timeout_seconds)
             if budget.left() < needed:
                 raise NoTimeLeft("too little time was left to wait for a slot of the webhook's rate limit")
             ids = message.webhook_id, rate, received.siblings
-            is_delayed = limiter.wait_for_slot(*ids, returned=wait is not None)
+            slots.append(limiter.reserve_slot(*ids, returned=received.has_waited))
             return transformed
 
         try:
-            execution = self._dispatcher.dispatch(message, entry, context, budget, transform_and_wait)
+            execution = self._dispatcher.dispatch(
+                message, entry, context, budget, transform_and_reserve, before_send=lambda: slots[0].wait()
+            )
         except MustWait as must_wait:
             place = received.make_wait(must_wait.until, rate, self._clock())
             return Waiting(message.webhook_id, place, is_new=wait is None)
-        return execution._replace(throttled=is_delayed and wait is None)
+        return execution._replace(throttled=wait is None and any(slot.is_delayed for slot in slots))
 
 
 def _make_context(received: QueueMessage) -> AttemptContext:

@@ -11,7 +11,7 @@ from hooklog.messages.message import Message
 from hooklog.messages.trace import add_traceparent
 from hooklog.queues.dead_letters import get_queue_message_id, get_trace_header, is_redriven
 from hooklog.queues.retry_tasks import RetryTask, unwrap_request
-from hooklog.queues.waiting import Wait
+from hooklog.queues.waiting import Wait, can_wait
 from hooklog.sending.fan_out import UNIQUE_SECONDS, FanOutTask, Origin
 
 _BEGINNING: Final = "0"  # sorts before every execution ID
@@ -40,6 +40,8 @@ class QueueMessage(NamedTuple):
     """When the queue first delivered it, in Unix seconds."""
     wait: Wait | None = None
     """Its place in the line of a rate limit."""
+    has_waited: bool = False
+    """Whether it returns from that line, or has waited on the queue without a place because it has no room for one."""
     siblings: int = 1
     """How many messages of its batch are for its webhook, including this one."""
 
@@ -74,13 +76,14 @@ class QueueMessage(NamedTuple):
         first_received = attributes.get("ApproximateFirstReceiveTimestamp", attributes["SentTimestamp"])
         received = received._replace(first_received=int(first_received) // 1000)
         if not wait:
-            return received
+            return received._replace(has_waited=received.redelivered and not can_wait(record))
         return received._replace(
             redelivered=int(attributes["ApproximateReceiveCount"]) > 1,
             due_at=_parse_timestamp(str(wait.due_at)),
             unique_until=min(received.unique_until, wait.unique_until),
             sent_since=wait.sent_since,
             wait=wait,
+            has_waited=True,
         )
 
     @classmethod
