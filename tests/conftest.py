@@ -62,15 +62,16 @@ while the others run what needs no stack.
 TRANSFORMING_FILES = ("tests/unit/test_deploys.py", "tests/unit/test_updates.py")
 """Files that share the process that transforms templates."""
 
-STAGES = (
-    *STACK_CHANGING_FILES,
-    "tests/unit",
-    "tests/integration",
-    "tests/browser/test_view.py",
-    "tests/browser",
-    "tests/e2e",
+LONG_FILES = (
+    "tests/e2e/test_cli.py",
+    *(f"tests/browser/test_{name}.py" for name in ("token", "view", "examples", "outcome", "webhooks", "list")),
+    *(f"tests/e2e/test_{name}.py" for name in ("built_functions", "documented_api", "send_and_history")),
+    *(f"tests/browser/test_{name}.py" for name in ("address", "accessibility", "embedding")),
 )
-"""The order of files and folders. The longest of the files that share the stack comes first."""
+"""The longest files that share the local stack, in the order in which they run: the shortest are left for the end."""
+
+STAGES = (*STACK_CHANGING_FILES, "tests/unit", "tests/integration", *LONG_FILES, "tests/browser", "tests/e2e")
+"""The order of files and folders."""
 
 
 def _order(file: str) -> int:
