@@ -1,7 +1,7 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
 Usage: python -m benchmarks
-[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison|hot]
+[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison|hot|cache]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure is out of its bounds.
 """
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from benchmarks import (
     bodies,
+    cached_webhooks,
     comparison,
     cost,
     hot_webhook,
@@ -46,6 +47,7 @@ GROUPS = {
     "transformations": transformations.measure,
     "comparison": comparison.measure,
     "hot": hot_webhook.measure,
+    "cache": cached_webhooks.measure,
 }
 
 console = Console(stderr=True, highlight=False)

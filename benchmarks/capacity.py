@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import Final
 
 from benchmarks.usage import CPU_INVOCATION_SECONDS, CPU_WEBHOOK_SECONDS, USAGE
+from hooklog.webhooks.cache import FRESH_SECONDS, MAX_DECRYPTED, MAX_WEBHOOKS
 from tests.template import default
 
 RETRY_SCHEDULE: Final = tuple(int(delay) for delay in default({"Ref": "RetrySchedule"}).split(","))
@@ -198,9 +199,10 @@ class Load:
 
     @property
     def decrypts(self) -> float:
-        """KMS calls per second: each environment decrypts each webhook's key once."""
+        """KMS calls per second: each environment decrypts each webhook's key once, as long as its cache has room."""
         environments = max(self.concurrency, 1)
-        return min(environments * self.webhooks / ENVIRONMENT_SECONDS, self.executions)
+        once = environments * min(self.webhooks, MAX_DECRYPTED) / ENVIRONMENT_SECONDS
+        return min(once + self.executions * decrypted_share(self.webhooks), self.executions)
 
     def only(self, group: Receivers) -> "Load":
         """Return the part of the load that goes to these receivers."""
@@ -246,6 +248,21 @@ def _compute_ended_shares(load: Load) -> tuple[float, ...]:
         answered * sum(part * group.answered_within((number + 0.5) * step) for part, group in parts)
         for number in range(_STEPS)
     )
+
+
+def decrypted_share(webhooks: int) -> float:
+    """Return the share of executions whose key has left a sender's cache, if they are spread evenly over webhooks."""
+    return max(1 - MAX_DECRYPTED / webhooks, 0)
+
+
+def registry_reads_share(per_second: float, webhooks: int) -> float:
+    """Return the share of a sender's executions that read their webhook, if they are spread evenly over webhooks.
+
+    `per_second` is the rate of this sender. A webhook is read again after FRESH_SECONDS, or once it has left the cache.
+    """
+    per_webhook = per_second / webhooks
+    fresh = 1 / (1 + per_webhook * FRESH_SECONDS)
+    return max(fresh, 1 - MAX_WEBHOOKS / webhooks)
 
 
 @dataclass(frozen=True, slots=True)

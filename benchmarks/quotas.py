@@ -36,6 +36,8 @@ class Quota:
     remedy: str
     source: str
     read: str
+    per: str = ""
+    """`stack` or `account`, in a region, if more of them raise it."""
 
     def breaks_at(self, scenario: Load) -> float:
         """Return the webhooks per second at which this load reaches the quota.
@@ -75,6 +77,7 @@ QUOTAS: Final = (
         "request an increase; raise the template's limit of the parameter",
         f"{_AWS}/lambda/latest/dg/services-sqs-scaling.html",
         _READ,
+        "stack",
     ),
     Quota(
         "SQS: messages in flight",
@@ -83,6 +86,7 @@ QUOTAS: Final = (
         "request an increase, or move some webhooks to a second stack",
         f"{_AWS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html",
         _READ,
+        "stack",
     ),
     Quota(
         "DynamoDB: write units per second of a new table",
@@ -107,6 +111,7 @@ QUOTAS: Final = (
         "request an increase",
         f"{_AWS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode-max-throughput.html",
         _READ,
+        "stack",
     ),
     Quota(
         "DynamoDB: write units per second of one webhook (a partition)",
@@ -123,6 +128,7 @@ QUOTAS: Final = (
         "request an increase; messages return after 12 minutes and schedule their retry again",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
+        "account",
     ),
     Quota(
         "Scheduler: invocations per second",
@@ -131,6 +137,7 @@ QUOTAS: Final = (
         "request an increase; retries are late",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
+        "account",
     ),
     Quota(
         "Scheduler: pending schedules",
@@ -139,13 +146,15 @@ QUOTAS: Final = (
         "request an increase, or shorten `RetrySchedule`",
         f"{_AWS}/scheduler/latest/UserGuide/scheduler-quotas.html",
         _READ,
+        "account",
     ),
     Quota(
         "KMS: calls per second",
         10_000,
         lambda load: load.decrypts,
         "request an increase",
-        "not confirmed: the smallest region's, as known in 2025",
-        "-",
+        f"{_AWS}/kms/latest/developerguide/requests-per-second.html",
+        "2026-11-29",
+        "account",
     ),
 )

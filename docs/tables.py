@@ -53,7 +53,7 @@ DOCUMENTS: Final = tuple(DOCS / f"{name}.md" for name in ("cost", "scaling", "pe
 
 MILLION: Final = 1_000_000
 VOLUMES: Final = (MILLION, 10 * MILLION, 100 * MILLION, 1000 * MILLION)
-RATES: Final = (10, 100, 1000, 10_000)
+RATES: Final = (10, 100, 1000, 10_000, 100_000)
 
 DEFAULTS: Final = Deployment()
 ON_DEMAND: Final = Terms()
@@ -280,6 +280,17 @@ def render_scaling() -> str:
     return _build_table(["", "quota", *(f"{rate:,}/s" for rate in RATES), "action"], rows)
 
 
+def render_shards() -> str:
+    """Show how many stacks and accounts the highest rate needs, if no quota is raised."""
+    rows = []
+    for quota in QUOTAS:
+        if quota.per:
+            loads = (at_rate(scenario, RATES[-1]) for scenario in SCENARIOS.values())
+            needed = (math.ceil(quota.usage(load) / quota.limit) for load in loads)
+            rows.append([quota.name, quota.per, *(f"{number:,}" for number in needed)])
+    return _build_table([f"{RATES[-1]:,} webhooks per second", "divide by", *SCENARIOS], rows)
+
+
 def render_breaks() -> str:
     rows = []
     for quota in QUOTAS:
@@ -403,6 +414,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "network prices": render_network_prices,
     "scaling": render_scaling,
     "breaks": render_breaks,
+    "shards": render_shards,
     "loads": render_loads,
     "quotas": render_quotas,
     "hot": render_hot,

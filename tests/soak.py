@@ -322,8 +322,10 @@ def run_receiver() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.receiver"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout
-        yield json.loads(process.stdout.readline())["http_url"]
-        process.terminate()
+        try:
+            yield json.loads(process.stdout.readline())["http_url"]
+        finally:
+            process.terminate()
 
 
 def main() -> int:

@@ -30,8 +30,8 @@ MAX_WEBHOOKS: Final = 2000
 MAX_CHARACTERS: Final = 8_000_000
 """Characters of all cached webhooks, up to four bytes each. A webhook usually has a few thousand, at most 80,000."""
 
-MAX_DECRYPTED: Final = 10_000
-"""Cached decrypted keys."""
+MAX_DECRYPTED: Final = 50_000
+"""Cached decrypted keys, about 400 bytes each. Above this number of webhooks, most executions would call KMS."""
 
 _LOCK_COUNT = 64
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
