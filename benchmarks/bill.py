@@ -25,7 +25,7 @@ from benchmarks.prices import (
 from benchmarks.stats_model import Counting
 from benchmarks.usage import COUNTING, USAGE
 from hooklog.metrics import BY_TRIGGER, Metric
-from tests.template import TEMPLATE, default, functions, resources
+from tests.template import TEMPLATE, default, deployed, functions, resources
 
 MONTH_SECONDS: Final = 30 * 86_400
 GB: Final = 1024**3
@@ -218,7 +218,7 @@ def standing_cost() -> float:
 def list_standing_resources() -> dict[str, tuple[float, Price]]:
     """Map each kind of fixed resource to its number and the price of one."""
     kinds = Counter(resource["Type"] for resource in TEMPLATE["Resources"].values())
-    kinds["AWS::CloudWatch::Alarm"] = sum(map(_count_metrics, resources("AWS::CloudWatch::Alarm").values()))
+    kinds["AWS::CloudWatch::Alarm"] = sum(map(_count_metrics, deployed("AWS::CloudWatch::Alarm").values()))
     polls = _count_polled_queues() * POLLERS * MONTH_SECONDS / LONG_POLL_SECONDS
     kept = {kind.removeprefix("AWS::"): (float(kinds[kind]), price) for kind, price in STANDING.items()}
     return {**kept, "long polls": (polls, PRICES[Unit.SQS_REQUEST])}
@@ -240,4 +240,4 @@ def _count_metrics(alarm: Mapping[str, Any]) -> int:
 def _count_polled_queues() -> int:
     events = [event for function in functions().values() for event in function.get("Events", {}).values()]
     polled = [event for event in events if event["Type"] == "SQS"]
-    return len(polled) + len(resources("AWS::Lambda::EventSourceMapping"))
+    return len(polled) + len(deployed("AWS::Lambda::EventSourceMapping"))

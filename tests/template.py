@@ -49,6 +49,16 @@ def resources(kind: str) -> dict[str, Resource]:
     }
 
 
+def deployed(kind: str, **parameters: Any) -> dict[str, Resource]:
+    """Return those resources of a type that a stack with these parameters has."""
+    conditions = {name: each.get("Condition") for name, each in TEMPLATE["Resources"].items()}
+    return {
+        name: properties
+        for name, properties in resources(kind).items()
+        if not (condition := conditions[name]) or holds(TEMPLATE["Conditions"][condition], **parameters)
+    }
+
+
 def functions() -> dict[str, Resource]:
     return resources("AWS::Serverless::Function")
 

@@ -55,7 +55,7 @@ def max_concurrency(method: str, path: str, function: str, **parameters: Any) ->
 
 def queue_concurrency() -> Iterator[int]:
     """Yield the maximum concurrency of each function that a queue invokes."""
-    for mapping in template.resources("AWS::Lambda::EventSourceMapping").values():
+    for mapping in template.deployed("AWS::Lambda::EventSourceMapping").values():
         yield template.default(mapping["ScalingConfig"]["MaximumConcurrency"])
     for properties in template.functions().values():
         for event in properties.get("Events", {}).values():
