@@ -85,6 +85,8 @@ def _add_send_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--webhook", metavar="ID", help="send one message, made from these options")
     command.add_argument("--topic", metavar="TOPIC", help="publish to the topic's webhooks, instead of --webhook")
     command.add_argument("--url", metavar="URL", help="where to send it; omit for a registered webhook")
+    ordered = "put the messages on the ordered queue, for webhooks that are ordered"
+    command.add_argument("--ordered", action="store_true", help=ordered)
     command.add_argument("--event", metavar="TYPE", help="event type, such as order.created")
     command.add_argument("--message-id", metavar="ID", help="message ID; default: a random one")
     command.add_argument(

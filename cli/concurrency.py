@@ -37,12 +37,15 @@ class Demand(NamedTuple):
     """The concurrent executions that a stack's parameters ask for."""
 
     sender: int
+    """The value of SenderConcurrency, which each queue of the sender may use."""
     reserved: int
+    queues: int = 1
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, str]) -> "Demand":
         """Raises ValueError for a parameter that is not a whole number."""
-        return cls(_number(parameters, SENDER), count_reserved(parameters))
+        queues = 2 if parameters.get("OrderedDelivery") == "enabled" else 1
+        return cls(_number(parameters, SENDER), count_reserved(parameters), queues)
 
 
 def count_reserved(parameters: Mapping[str, str]) -> int:
@@ -77,7 +80,7 @@ def find_shortfall(account: Account, demand: Demand, own: int = 0) -> Shortfall 
     """
     free = account.unreserved + own
     lacking = max(
-        demand.sender + OTHERS + demand.reserved - free,
+        demand.sender * demand.queues + OTHERS + demand.reserved - free,
         UNRESERVED + demand.reserved - free if demand.reserved else 0,
     )
     if lacking <= 0:
@@ -87,7 +90,7 @@ def find_shortfall(account: Account, demand: Demand, own: int = 0) -> Shortfall 
 
 def _fit(free: int, demand: Demand) -> dict[str, int] | None:
     reserved = demand.reserved if free - demand.reserved >= UNRESERVED else 0
-    sender = min(demand.sender, free - reserved - OTHERS)
+    sender = min(demand.sender, (free - reserved - OTHERS) // demand.queues)
     if sender < LEAST_SENDER:
         return None
     changed = {} if reserved == demand.reserved else dict.fromkeys(RESERVING, 0)

@@ -202,11 +202,12 @@ def _refuse_concurrency(
     account: Account, demand: Demand, own: int, shortfall: Shortfall, deployment: Deployment, region: str
 ) -> Refusal:
     free = account.unreserved + own
+    each = " for each of the sender's two queues" if demand.queues > 1 else ""
     reason = (
         f"The account's concurrency quota in {region} is too small for this stack. The quota is {account.quota}, and "
-        f"other functions leave {free}. The stack needs SenderConcurrency={demand.sender}, {demand.reserved} reserved "
-        f"for the API and {OTHERS} for its other functions. Lambda also refuses reservations that leave fewer than "
-        f"{UNRESERVED} unreserved. Ask AWS for a larger quota:"
+        f"other functions leave {free}. The stack needs SenderConcurrency={demand.sender}{each}, {demand.reserved} "
+        f"reserved for the API and {OTHERS} for its other functions. Lambda also refuses reservations that leave fewer "
+        f"than {UNRESERVED} unreserved. Ask AWS for a larger quota:"
     )
     commands = [quota_command(shortfall.quota, region)]
     if shortfall.overrides is not None:

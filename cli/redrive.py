@@ -4,17 +4,28 @@ It moves them one by one or with SQS's own redrive.
 """
 
 import argparse
+import json
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from cli.failure import CliFailure
 from cli.output import Output
-from cli.queues import QUEUES
+from cli.queues import FIFO, ORDERED_QUEUE, QUEUES
 from cli.stack import Stack
-from hooklog.queues.dead_letters import ID_ATTRIBUTE, MAX_ATTRIBUTES, MAX_MESSAGE_BYTES, TRACE_ATTRIBUTE
+from hooklog.queues.dead_letters import (
+    ID_ATTRIBUTE,
+    MAX_ATTRIBUTES,
+    MAX_MESSAGE_BYTES,
+    ORDERED,
+    QUEUE_ATTRIBUTE,
+    TRACE_ATTRIBUTE,
+    WEBHOOKS,
+)
 from hooklog.queues.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
 
 _POLL_SECONDS: Final = 1.0
@@ -28,26 +39,31 @@ def redrive(stack: Stack, arguments: argparse.Namespace, output: Output) -> None
     queue, *names = QUEUES[arguments.queue]
     if missing := [name for name in names if name not in stack.outputs]:
         raise CliFailure(f"The stack {stack.name!r} has no output {missing[0]}. It is older than this hooklog.")
-    move = move_dead_letters if arguments.queue == "webhooks" else start_sqs_redrive
-    moved = move(stack.client("sqs"), *(stack.outputs[name] for name in names))
+    source, destination = (stack.outputs[name] for name in names)
+    if arguments.queue in (WEBHOOKS, ORDERED):
+        moved = move_dead_letters(stack.client("sqs"), source, destination, stack.outputs.get(ORDERED_QUEUE, ""))
+    else:
+        moved = start_sqs_redrive(stack.client("sqs"), source, destination)
     letters = "dead letter" if moved == 1 else "dead letters"
     sentence = f"Moved about {moved} {letters} to the {queue}." if moved else "There are no dead letters."
     output.print_result(sentence, {"moved": moved})
 
 
-def move_dead_letters(sqs: Any, source: str, destination: str) -> int:
+def move_dead_letters(sqs: Any, source: str, destination: str, ordered_queue: str = "") -> int:
     """Move every dead letter between these queue URLs, and return how many.
 
-    Those that still fail will come back.
+    Those that belong on the ordered queue go there. Those that still fail will come back.
 
     Adds the identity of the original queue message, so that the sender recognises what it has already sent: SQS's own
     redrive creates new messages, and SQS adds no identity when it moves a message to the dead-letter queue. Sends each
-    letter before deleting it: a crash may duplicate a letter but never loses one. Raises NotQueued.
+    letter before deleting it: a crash may duplicate a letter but never loses one. Raises NotQueued, and CliFailure
+    if there is no ordered queue.
     """
     left, moved = _count(sqs, source), 0
     while moved < left and (letters := _receive(sqs, source, left - moved)):
         for batch in _batches(letters):
-            send_all(sqs, destination, [_entry(letter) for letter in batch])
+            for queue_url, entries in _address(batch, destination, ordered_queue).items():
+                send_all(sqs, queue_url, entries)
             done = [{"Id": str(n), "ReceiptHandle": letter["ReceiptHandle"]} for n, letter in enumerate(batch)]
             sqs.delete_message_batch(QueueUrl=source, Entries=done)
             moved += len(batch)
@@ -69,6 +85,28 @@ def start_sqs_redrive(sqs: Any, source: str, destination: str) -> int:
         return move_dead_letters(sqs, source, destination)  # MiniStack has no move tasks
     _await_move(sqs, _arn(sqs, source))
     return waiting
+
+
+def _address(batch: Sequence[Letter], destination: str, ordered_queue: str) -> Mapping[str, list[dict[str, Any]]]:
+    """Return the entries to send to each queue URL."""
+    addressed: dict[str, list[dict[str, Any]]] = {}
+    for letter in batch:
+        is_ordered = letter.get("MessageAttributes", {}).get(QUEUE_ATTRIBUTE, {}).get("StringValue") == ORDERED
+        if is_ordered and not ordered_queue:
+            raise CliFailure("A dead letter belongs on the ordered queue: deploy with OrderedDelivery=enabled")
+        queue_url = ordered_queue if is_ordered else destination
+        entry = _entry(letter)
+        if queue_url.endswith(FIFO):
+            entry |= {"MessageGroupId": _find_group(letter), "MessageDeduplicationId": uuid.uuid4().hex}
+        addressed.setdefault(queue_url, []).append(entry)
+    return addressed
+
+
+def _find_group(letter: Letter) -> str:
+    """Return the webhook ID of the body: on the ordered queue, it is the message group."""
+    with suppress(ValueError, TypeError, KeyError):
+        return str(json.loads(letter["Body"])["webhook_id"])
+    return str(letter.get("Attributes", {}).get("MessageGroupId", "unknown"))
 
 
 def _receive(sqs: Any, queue_url: str, at_most: int) -> Sequence[Letter]:

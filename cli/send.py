@@ -10,6 +10,7 @@ from cli.failure import CliFailure, ExitCode
 from cli.input import STDIN, parse_json, read_text
 from cli.output import Output
 from cli.progress import show_bar
+from cli.queues import FIFO, ORDERED_QUEUE
 from cli.stack import Stack
 from hooklog.errors import InvalidMessage
 from hooklog.messages.message import Message
@@ -28,7 +29,7 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
     messages = [_check(number, fields) for number, fields in enumerate(_read_input(arguments), start=1)]
     if not messages:
         raise CliFailure("The input contains no messages", ExitCode.USAGE)
-    sqs, queue_url = stack.client("sqs"), stack.outputs["QueueUrl"]
+    sqs, queue_url = stack.client("sqs"), _find_queue(stack, is_ordered=arguments.ordered)
     with show_bar("sending", len(messages), output) as advance:
         for start in range(0, len(messages), MAX_BATCH_ENTRIES):
             batch = messages[start : start + MAX_BATCH_ENTRIES]
@@ -43,12 +44,23 @@ def send(stack: Stack, arguments: argparse.Namespace, output: Output) -> None:
         output.print_result(f"Queued {queued}", {})
 
 
+def _find_queue(stack: Stack, *, is_ordered: bool) -> str:
+    if not is_ordered:
+        return stack.outputs["QueueUrl"]
+    if ORDERED_QUEUE not in stack.outputs:
+        raise CliFailure(f"The stack {stack.name!r} has no ordered queue: deploy it with OrderedDelivery=enabled")
+    return stack.outputs[ORDERED_QUEUE]
+
+
 def send_messages(sqs: Any, queue_url: str, messages: Sequence[dict[str, Any]]) -> None:
     """Queue messages, grouped by webhook or topic.
 
-    Raises NotQueued unless SQS accepts all of them.
+    On a FIFO queue, none is a duplicate of another. Raises NotQueued unless SQS accepts all of them.
     """
-    send_all(sqs, queue_url, [_entry(message) for message in messages])
+    entries = [_entry(message) for message in messages]
+    if queue_url.endswith(FIFO):
+        entries = [{**entry, "MessageDeduplicationId": uuid.uuid4().hex} for entry in entries]
+    send_all(sqs, queue_url, entries)
 
 
 def _read_input(arguments: argparse.Namespace) -> Iterator[Any]:

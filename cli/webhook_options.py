@@ -58,6 +58,12 @@ def _add_set_options(command: argparse.ArgumentParser) -> None:
     add("--retry-schedule", metavar="SECONDS", type=parse_retry_schedule, help=schedule)
     limit = "most requests in any second, 1 to 1000; none for no limit"
     add("--max-per-second", metavar="NUMBER", type=parse_max_per_second, help=limit)
+    ordered = command.add_mutually_exclusive_group()
+    one_by_one = "send its messages one after another, in the order of the ordered queue"
+    ordered.add_argument("--ordered", action="store_true", default=None, help=one_by_one)
+    ordered.add_argument(
+        "--unordered", action="store_false", dest="ordered", default=None, help="send its messages in any order"
+    )
     add("--transformation", metavar="FILE", help="file with a JSONata expression, - for standard input; '' for none")
 
 

@@ -105,6 +105,7 @@ SET_FIELDS: Final = (
     "sensitive_headers",
     "topic",
     "max_per_second",
+    "ordered",
 )
 """The fields that an option of the same name sets. `headers` has its own options."""
 _NULLABLE: Final = frozenset({"topic", "transformation", "retry_schedule", "max_per_second"})

@@ -23,7 +23,9 @@ class Outputs(TypedDict):
     Region: str
     EndpointUrl: str
     QueueUrl: str
+    OrderedQueueUrl: str
     DeadLetterQueueUrl: str
+    OrderedDeadLetterQueueUrl: str
     UnloggedQueueUrl: str
     UnloggedDeadLetterQueueUrl: str
     RecoveryQueueUrl: str
@@ -51,7 +53,9 @@ def write_outputs() -> Outputs:
         Region=places.REGION,
         EndpointUrl=places.endpoint(),
         QueueUrl=stack["QueueUrl"],
+        OrderedQueueUrl=stack["OrderedQueueUrl"],
         DeadLetterQueueUrl=stack["DeadLetterQueueUrl"],
+        OrderedDeadLetterQueueUrl=stack["OrderedDeadLetterQueueUrl"],
         UnloggedQueueUrl=stack["UnloggedQueueUrl"],
         UnloggedDeadLetterQueueUrl=stack["UnloggedDeadLetterQueueUrl"],
         RecoveryQueueUrl=stack["RecoveryQueueUrl"],

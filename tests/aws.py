@@ -98,8 +98,12 @@ class MockAws:
         return name
 
     def _queue(self, name: str, properties: Mapping[str, Any]) -> str:
-        size: Any = {"MaximumMessageSize": str(properties.get("MaximumMessageSize", 262_144))}
-        return self.sqs.create_queue(QueueName=name, Attributes=size)["QueueUrl"]
+        names = ("MaximumMessageSize", "FifoQueue", "DeduplicationScope", "FifoThroughputLimit")
+        size = {"MaximumMessageSize": 262_144}
+        attributes = size | {each: properties[each] for each in names if each in properties}
+        texts: Any = {each: str(value).lower() if value is True else str(value) for each, value in attributes.items()}
+        suffix = ".fifo" if properties.get("FifoQueue") else ""
+        return self.sqs.create_queue(QueueName=name + suffix, Attributes=texts)["QueueUrl"]
 
     def environment(self, function: str, **overrides: str) -> dict[str, str]:
         """Return a function's environment variables.

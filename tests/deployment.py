@@ -53,6 +53,17 @@ class Deployment:
             )
             assert not response.get("Failed"), response
 
+    def enqueue_ordered(self, webhook_id: str, *message_ids: str) -> None:
+        """Send messages of an ordered webhook."""
+        for message_id in message_ids:
+            body = {"webhook_id": webhook_id, "message_id": message_id, "payload": {"n": message_id}}
+            self.sqs.send_message(
+                QueueUrl=self.outputs["OrderedQueueUrl"],
+                MessageBody=json.dumps(planted(body)),
+                MessageGroupId=webhook_id,
+                MessageDeduplicationId=message_id,
+            )
+
     def get(self, path: str, token: str | None = None, **parameters: Any) -> requests.Response:
         headers = {"Authorization": f"Bearer {token or self.outputs['Token']}"}
         return requests.get(f"{self.outputs['ApiUrl']}{path}", parameters, headers=headers, timeout=60)

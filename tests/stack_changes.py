@@ -3,7 +3,7 @@
 import contextlib
 import fcntl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Final
 
@@ -101,12 +101,17 @@ def shortened_timeout(logical_id: str, seconds: int) -> Iterator[None]:
 def paused(logical_id: str) -> Iterator[None]:
     """Stop a deployed function from receiving from its queue within the context."""
     lambdas = aws.lambdas()
-    (source,) = lambdas.list_event_source_mappings(FunctionName=physical_id(logical_id))["EventSourceMappings"]
-    lambdas.update_event_source_mapping(UUID=source["UUID"], Enabled=False)
+    sources = lambdas.list_event_source_mappings(FunctionName=physical_id(logical_id))["EventSourceMappings"]
+    _enable(sources, is_enabled=False)
     try:
         yield
     finally:
-        lambdas.update_event_source_mapping(UUID=source["UUID"], Enabled=True)
+        _enable(sources, is_enabled=True)
+
+
+def _enable(sources: Iterable[Mapping[str, Any]], *, is_enabled: bool) -> None:
+    for source in sources:
+        aws.lambdas().update_event_source_mapping(UUID=source["UUID"], Enabled=is_enabled)
 
 
 def _configure(logical_id: str, wanted: Mapping[str, str | None], **configuration: Any) -> None:

@@ -20,7 +20,7 @@ class Api:
     def __init__(self, aws: MockAws, **put_settings: str) -> None:
         self._aws = aws
         self._endpoints: dict[str, Endpoint] = {}
-        self._put_settings = {"ALLOW_HTTP": "true", **put_settings}
+        self._put_settings = {"ALLOW_HTTP": "true", "ORDERED_DELIVERY": "enabled", **put_settings}
 
     def call(self, handler: str, path: dict[str, str], **change: Any) -> tuple[int, dict[str, Any]]:
         if handler not in self._endpoints:

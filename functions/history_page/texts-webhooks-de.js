@@ -68,6 +68,9 @@ export const WEBHOOK_TEXTS = {
 	"form.max_per_second": "Höchstzahl der Anfragen je Sekunde",
 	"form.max_per_second.none": "unbegrenzt",
 	"form.max_per_second.wrong": "Geben Sie eine ganze Zahl von 1 bis {most} ein oder lassen Sie das Feld leer.",
+	"form.ordered": "In Reihenfolge senden",
+	"form.ordered.hint":
+		"Eine Nachricht nach der anderen, die übrigen warten. Nur für Nachrichten der geordneten Warteschlange.",
 	"form.timeout.wrong": "Geben Sie eine Zahl von {least} bis {most} ein.",
 	"form.retry_schedule": "Wiederholungen",
 	"form.retry.default": "Voreinstellung",

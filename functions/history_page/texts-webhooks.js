@@ -67,6 +67,9 @@ export const WEBHOOK_TEXTS = {
 	"form.max_per_second": "Maximum requests per second",
 	"form.max_per_second.none": "no limit",
 	"form.max_per_second.wrong": "Enter a whole number from 1 to {most}, or leave it empty.",
+	"form.ordered": "Send in order",
+	"form.ordered.hint":
+		"One message after another; the others wait. Only for messages on the ordered queue.",
 	"form.timeout.wrong": "Enter a number from {least} to {most}.",
 	"form.retry_schedule": "Retries",
 	"form.retry.default": "Default",

@@ -14,6 +14,7 @@ export class WebhookForm {
 	/** @type {Map<string, any>} by the field's name */
 	#boxes = new Map();
 	#enabled;
+	#ordered;
 
 	/**
 	 * @param {any} locale
@@ -29,10 +30,17 @@ export class WebhookForm {
 			const value = format(webhook?.[name]);
 			this.#boxes.set(name, create?.(locale, value) ?? createField(locale, name, value, attributes, hint));
 		}
+		const described = "wrong-ordered hint-ordered";
+		this.#ordered = createSwitch({ name: "ordered", checked: webhook?.ordered, "aria-describedby": described });
 		this.#enabled = createSwitch({ name: "enabled", checked: webhook?.enabled });
 		this.element = h("form.edits", { "aria-label": locale.text("webhook"), novalidate: true, submit: save, input: change },
 			[...this.#boxes.values()],
 			preview,
+			h("div.box",
+				h("label.live", this.#ordered, locale.text("form.ordered")),
+				h("p.wrong", { id: "wrong-ordered" }),
+				h("p.remark", { id: "hint-ordered" }, locale.text("form.ordered.hint")),
+			),
 			h("label.live", this.#enabled, locale.text("form.enabled")),
 			h("button.primary", locale.text("form.save")),
 		);
@@ -61,7 +69,9 @@ export class WebhookForm {
 	 */
 	read() {
 		/** @type {Record<string, any>} */
-		const fields = { ...this.#webhook, enabled: this.#enabled.checked };
+		const fields = {
+			...this.#webhook, enabled: this.#enabled.checked, ordered: this.#ordered.checked,
+		};
 		/** @type {Map<string, string>} */
 		const wrong = new Map();
 		for (const { name, parse } of this.#fields) {

@@ -50,7 +50,11 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
 
 def put_webhook(request: Request) -> Response:
     stored = registry.read(request.webhook_id, consistent=True)
-    checks = {"url": partial(check_url, request.context), "transformation": check_transformation}
+    checks = {
+        "url": partial(check_url, request.context),
+        "transformation": check_transformation,
+        "ordered": check_ordered,
+    }
     webhook = Webhook.parse(request.document, request.webhook_id, stored and stored.webhook, checks)
     check_topic(webhook, stored and stored.webhook, request.grant)
     if stored is None:
@@ -134,6 +138,12 @@ def check_transformation(expression: str | None) -> None:
     """Raise InvalidRequest if the expression does not compile."""
     if expression is not None:
         transformer.check(expression)
+
+
+def check_ordered(ordered: bool) -> None:
+    """Raise InvalidRequest for an ordered webhook if the deployment does not poll the ordered queue."""
+    if ordered and not settings.ordered_delivery:
+        raise InvalidRequest("ordered: this deployment has no ordered delivery; deploy it with OrderedDelivery=enabled")
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -1,6 +1,7 @@
 """The function that sends the webhooks of an SQS batch and logs their executions."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,7 +16,7 @@ from hooklog.executions.log import Retention
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.trace import get_trace_id
 from hooklog.metrics import NAMESPACE
-from hooklog.queues.dead_letters import DeadLetterQueue
+from hooklog.queues.dead_letters import DeadLetterQueue, is_from_ordered_queue
 from hooklog.queues.pending import PendingLogWrites
 from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, SchedulerTarget
 from hooklog.queues.waiting import WaitingMessages
@@ -34,6 +35,7 @@ from hooklog.webhooks.rows import WebhookRow
 
 if TYPE_CHECKING:
     from hooklog.limits.limiter import RateLimiter
+    from hooklog.sending.ordered_batch import OrderedSender
 
 settings = SenderSettings.from_environment()
 logger = Logger(sampling_rate=settings.debug_sample_rate or None)
@@ -81,19 +83,32 @@ def make_sender(settings: SenderSettings) -> Sender:
 sender = make_sender(settings)
 
 
+@cache
+def get_ordered_sender() -> "OrderedSender":
+    """Create the sender of the ordered queue at its first batch, because few deployments have ordered webhooks."""
+    from hooklog.queues.ordered_queue import OrderedQueue
+    from hooklog.sending.ordered import OrderedProcessor
+    from hooklog.sending.ordered_batch import OrderedSender
+
+    queue = OrderedQueue(Clients(), settings.ordered_queue_url)
+    return OrderedSender(sender, OrderedProcessor(sender.processor), queue)
+
+
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Send a batch.
 
     Returns faults and messages without time left as batch item failures; receivers' are executions.
     """
     logger.refresh_sample_rate_calculation()
-    outcome = sender.send(event["Records"], lambda: context.get_remaining_time_in_millis() / 1000)
+    records = event["Records"]
+    is_ordered = is_from_ordered_queue(records[0])
+    send = get_ordered_sender().send if is_ordered else sender.send
+    outcome = send(records, lambda: context.get_remaining_time_in_millis() / 1000)
     report_fanned_out(outcome.fanned_out)
     report_disabled(outcome)
     report(outcome, context.aws_request_id)
-    emit_metrics(outcome, len(event["Records"]))
-    returned = [*outcome.faults, *outcome.unsent]
-    return {"batchItemFailures": [{"itemIdentifier": queue_message_id} for queue_message_id in returned]}
+    emit_metrics(outcome, 0 if is_ordered else len(records))
+    return {"batchItemFailures": [{"itemIdentifier": queue_message_id} for queue_message_id in outcome.returned]}
 
 
 def report(outcome: Outcome, request_id: str) -> None:
@@ -126,6 +141,8 @@ def report_delays(outcome: Outcome) -> None:
         )
     if outcome.postponed_cause:
         logger.warning("retries or resends wait for the log", event="tasks_postponed", cause=outcome.postponed_cause)
+    if outcome.hold_cause:
+        logger.warning("ordered messages may return late", event="messages_held_too_long", cause=outcome.hold_cause)
     if outcome.stale_cause:
         logger.warning("next attempt not cleared", event="next_attempt_not_cleared", cause=outcome.stale_cause)
 
@@ -183,7 +200,8 @@ def build_log_fields(execution: Execution) -> dict[str, Any]:
 def emit_metrics(outcome: Outcome, messages: int) -> None:
     """Print the batch's metrics in CloudWatch's embedded metric format.
 
-    Prints a line for each trigger, and one for all.
+    Prints a line for each trigger, and one for all. `messages` is the number of messages of a batch of the webhook
+    queue, of which BatchUtilisation is the share; 0 for one of the ordered queue.
     """
     for sample in compute_samples(outcome, messages, settings.batch_size):
         for metric, values in sample.values.items():
@@ -209,6 +227,7 @@ def count_outcome(outcome: Outcome) -> dict[str, int]:
         "disabled": len(outcome.disabled),
         "postponed": outcome.postponed,
         "waiting": outcome.waiting,
+        "held": len(outcome.held),
         "unsent": len(outcome.unsent),
         "faults": len(outcome.faults),
     }

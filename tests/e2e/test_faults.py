@@ -17,6 +17,7 @@ import requests
 from local import aws
 from tests.deployment import Deployment, Receiver, headers_of, received, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
+from tests.fifo import find_disorder
 from tests.stack_changes import changed_environment, changed_visibility_timeout, count_messages, kill_senders, paused
 
 
@@ -166,6 +167,33 @@ def test_a_sender_killed_before_logging_marks_the_message_redelivered(
     assert shown[0]["message_id"] == f"{webhook_id}-killed"
     assert shown[0]["redelivered"] is True
     assert count_received(receiver_process, webhook_id) == {f"{webhook_id}-logged": 1, f"{webhook_id}-killed": 2}
+
+
+def test_an_ordered_webhook_keeps_its_order_when_its_sender_is_killed(
+    deployment: Deployment, dynamodb: FaultyService, receiver_process: Receiver, webhook_id: str
+) -> None:
+    """Each message fails once. The sender is killed after it has sent the second, which nothing has logged."""
+    url = f"{receiver_process['http_url']}/sequence/{webhook_id}?codes={','.join(['500,200'] * 4)}"
+    fields = {"url": url, "enabled": True, "ordered": True, "retry_schedule": [1] * 5}
+    address = f"{deployment.outputs['ApiUrl']}/webhooks/{webhook_id}"
+    headers = {"Authorization": f"Bearer {deployment.outputs['Token']}"}
+    requests.put(address, json=fields, headers=headers, timeout=60).raise_for_status()
+    with changed_visibility_timeout(deployment.outputs["OrderedQueueUrl"], 15):
+        deployment.enqueue_ordered(webhook_id, "m0")
+        deployment.wait_for_history(webhook_id, 2)
+        with dynamodb.silent():
+            deployment.enqueue_ordered(webhook_id, "m1", "m2")
+            until(lambda: count_received(receiver_process, webhook_id), lambda found: "m1" in found)
+            assert kill_senders()
+        shown = until(
+            lambda: deployment.history(webhook_id),
+            lambda found: {each["message_id"] for each in found if each["success"]} == {"m0", "m1", "m2"},
+        )
+    sent = [headers_of(request) for request in received(receiver_process)]
+    own = [(h["webhook-id"], h["x-hooklog-attempt"]) for h in sent if h.get("x-hooklog-webhook") == webhook_id]
+    redelivered = {each["message_id"] for each in shown if each.get("redelivered")}
+    assert find_disorder(["m0", "m1", "m2"], own, redelivered) == []
+    assert "m1" in redelivered
 
 
 def test_ten_messages_of_1_mib_are_delivered(

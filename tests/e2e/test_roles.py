@@ -90,6 +90,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
     with ThreadPoolExecutor() as pool:
         registered = pool.submit(webhooks, api, recording, receiver)
         raised = pool.submit(events, api, recording, receiver)
+        in_order = pool.submit(ordered_messages, api, recording, receiver)
         retries_and_dead_letters(api, recording, receiver)
         pending_log_writes(api, recording, receiver)
         reads_of_the_api(api)
@@ -98,6 +99,7 @@ def scenario(api: Api, recording: RecordingAws, receiver: str) -> None:
         counts(api)
     registered.result()
     raised.result()
+    in_order.result()
 
 
 def retries_and_dead_letters(api: Api, recording: RecordingAws, receiver: str) -> None:
@@ -230,6 +232,21 @@ def events(api: Api, recording: RecordingAws, receiver: str) -> None:
         api.enqueue(f"{receiver}/status/410", failing, f"{failing}.{number}")
     until(lambda: recording.of("CountExecutionsFunction"), lambda calls: any("Publish" in c.action for c in calls))
     api.call("DELETE", f"/webhooks/{webhook_id}", 204)
+
+
+def ordered_messages(api: Api, recording: RecordingAws, receiver: str) -> None:
+    """Let an ordered webhook's message wait for its retry."""
+    webhook_id = f"{api.webhook_id}.ordered"
+    webhook = f"/webhooks/{webhook_id}"
+    own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
+    fields = {"url": f"{receiver}/status/500", "enabled": True, "ordered": True}
+    api.call("PUT", webhook, 201, token=own, json=fields)
+    api.deployment.enqueue_ordered(webhook_id, "m0")
+    until(
+        lambda: recording.of("SendWebhooksFunction"),
+        lambda calls: any(c.action == "sqs:ChangeMessageVisibility" for c in calls),
+    )
+    api.call("DELETE", webhook, 204)
 
 
 def log_old_failures(deployment: Deployment, webhook_id: str) -> None:

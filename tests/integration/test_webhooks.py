@@ -67,6 +67,7 @@ class TestApi:
             "sensitive_headers": [],
             "topic": None,
             "max_per_second": None,
+            "ordered": False,
             "version": 1,
         }
         assert "secret" not in api.get()[1]

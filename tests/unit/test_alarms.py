@@ -53,6 +53,11 @@ def single(watched: str, statistic: str, seconds: int, raised: int, quiet: int) 
 
 CASES = {
     "DeadLetters": single("WebhookDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "OrderedDeadLetters": single("OrderedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
+    "OrderedDeadLettersExpire": single(
+        "OrderedDeadLetterQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 864_001, 864_000
+    ),
+    "OldestOrdered": single("OrderedQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 691_201, 691_200),
     "UnloggedDeadLetters": single("UnloggedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
     "RecoveryDeadLetters": single("RecoveryDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
     "DeadLettersExpire": Case(

@@ -13,7 +13,7 @@ COMPLETED = {
     "hooklog red": {"redrive"},
     "hooklog re": {"resend", "recover", "redrive"},
     "hooklog --stack prod sta": {"stats"},
-    "hooklog redrive ": {"webhooks", "log", "recoveries"},
+    "hooklog redrive ": {"webhooks", "ordered", "log", "recoveries"},
     "hooklog stats --interval ": {"hour", "day"},
     "hooklog stats acme.orders --interval d": {"day"},
     "hooklog failures --error-type tls": {"tls_error"},

@@ -70,6 +70,7 @@ def test_latency_is_shown_as_percentiles() -> None:
         assert [stat for *_, stat in shown("How late?", metric)] == ["p50", "p99"]
     assert {queue for queue, _ in shown("How late?", "ApproximateAgeOfOldestMessage")} == {
         "${WebhookQueue.QueueName}",
+        "${OrderedQueue.QueueName}",
         "${UnloggedExecutions.QueueName}",
         "${RecoveryQueue.QueueName}",
     }

@@ -1,10 +1,14 @@
 """Queues and their consumers: dead letters, alarms, recursive invocations."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
+from hooklog.queues.ordered_queue import MAX_HOLD_SECONDS
+from hooklog.sending.ordered import RETRY_DAYS
+from hooklog.webhooks.retry import JITTER, LONGEST_DELAY_SECONDS, MAX_RETRIES
 from tests import template
 
 DAY = 86_400
@@ -97,7 +101,7 @@ def alarmed(metric: str) -> set[str]:
 
 def test_the_template_has_workers() -> None:
     assert WORKERS.keys() == {"SendWebhooksFunction", "LogUnloggedFunction", "RunRecoveryFunction"}
-    assert SOURCES == ["RecoveryQueue", "UnloggedExecutions", "WebhookQueue"]
+    assert SOURCES == ["OrderedQueue", "RecoveryQueue", "UnloggedExecutions", "WebhookQueue"]
 
 
 @pytest.mark.parametrize("queue", SOURCES)
@@ -116,12 +120,13 @@ def test_each_queue_has_its_own_dead_letter_queue() -> None:
 
 @pytest.mark.parametrize("queue", SOURCES)
 def test_dead_letters_outlive_their_queue_by_four_days(queue: str) -> None:
-    """SQS counts a message's age from its first enqueuing; the limit is 14 days."""
+    """SQS counts a message's age from its first enqueuing, or in a FIFO queue from its move; the limit is 14 days."""
     retention, dead_retention = (
         QUEUES[queue]["MessageRetentionPeriod"],
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"],
     )
-    assert retention + 4 * DAY <= dead_retention <= 14 * DAY
+    age_at_move = 0 if QUEUES[queue].get("FifoQueue") else retention
+    assert age_at_move + 4 * DAY <= dead_retention <= 14 * DAY
 
 
 @pytest.mark.parametrize("queue", ["UnloggedExecutions", "RecoveryQueue"])
@@ -211,8 +216,24 @@ def test_an_alarm_is_raised_before_dead_letters_expire() -> None:
     spare = min(
         QUEUES[dead_letters_of(queue)]["MessageRetentionPeriod"] - QUEUES[queue]["MessageRetentionPeriod"]
         for queue in SOURCES
+        if not QUEUES[queue].get("FifoQueue")
     )
     assert ALARMS["DeadLettersExpire"]["Threshold"] <= spare - DAY
+    assert ALARMS["OrderedDeadLettersExpire"]["Threshold"] <= 14 * DAY - 4 * DAY
+
+
+def test_an_ordered_message_may_be_delivered_with_each_attempt_of_those_before_it() -> None:
+    """Nine others and itself, each with the longest schedule and with waits of the longest jitter."""
+    waits = MAX_RETRIES * math.ceil(LONGEST_DELAY_SECONDS * (1 + JITTER) / MAX_HOLD_SECONDS)
+    batch = mapping_of("OrderedQueue")["BatchSize"]
+    assert (1 + waits) * batch < QUEUES["OrderedQueue"]["RedrivePolicy"]["maxReceiveCount"]
+
+
+def test_ordered_messages_outlive_their_last_retry_and_an_alarm_comes_before() -> None:
+    """Messages behind one that is retried for as long as possible are then sent within days."""
+    last_retry = RETRY_DAYS * DAY
+    assert last_retry + 4 * DAY <= QUEUES["OrderedQueue"]["MessageRetentionPeriod"]
+    assert ALARMS["OldestOrdered"]["Threshold"] <= last_retry - 2 * DAY
 
 
 def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:

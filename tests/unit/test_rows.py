@@ -37,6 +37,7 @@ def execution(**given: Any) -> Execution:
         "trigger": Trigger.RETRY,
         "queue_message_id": "q1",
         "retries_used": 1,
+        "receive_count": 3,
         "redelivered": True,
         "details_not_stored": True,
         "task_id": "q2",

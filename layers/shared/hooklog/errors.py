@@ -3,6 +3,7 @@
 HooklogError
 ├── InvalidSetting       an environment variable is missing or invalid; the function does not start
 ├── InvalidMessage       a queue message that can never be sent; goes to the dead-letter queue
+│   └── WrongQueue       … except from the other queue
 ├── HardError            no HTTP status arrived; becomes a failed execution
 ├── StaleConnection      a pooled connection was closed before any response; resent on a new one
 ├── NotQueued            SQS or EventBridge Scheduler rejected a message
@@ -94,6 +95,15 @@ class InvalidMessage(HooklogError):
 
     The exception's text says which field is wrong and what is allowed.
     """
+
+
+class WrongQueue(InvalidMessage):
+    """A message of an ordered webhook on the webhook queue, or another message on the ordered queue."""
+
+    def __init__(self, message: str, right_queue: str) -> None:
+        super().__init__(message)
+        self.right_queue = right_queue
+        """The queue that a redrive moves it to: ORDERED or WEBHOOKS of `hooklog.queues.dead_letters`."""
 
 
 class HardError(HooklogError):

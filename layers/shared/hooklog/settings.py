@@ -56,6 +56,7 @@ class SenderSettings(_Settings):
     events_topic_arn: str
     disable_after_days: int
     queue_url: str
+    ordered_queue_url: str
     dead_letter_queue_arn: str
     dead_letter_queue_url: str
     unlogged_queue_url: str
@@ -139,6 +140,7 @@ class ManageSettings(_Settings):
     execution_details_table: str
     webhooks_table: str
     webhook_key: str
+    ordered_delivery: bool
     allow_http: bool
     allowed_networks: tuple[Network, ...]
     max_webhooks_per_prefix: int
@@ -284,6 +286,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "capture_limit_bytes": partial(_read_integer, minimum=0, maximum=262_144),
     "allow_http": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
     "count_executions": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
+    "ordered_delivery": lambda environ, name: _read_choice(environ, name, ("enabled", "disabled")) == "enabled",
     "allowed_networks": _read_networks,
     "sensitive_headers": _read_sensitive_headers,
     "allowed_origins": _read_origins,

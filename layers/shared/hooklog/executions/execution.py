@@ -46,6 +46,8 @@ class Execution(NamedTuple):
     """The ID of the queue message that requested this retry or resend; empty for a first attempt."""
     previous_id: str = ""
     """The previous execution's ID, if its `next_attempt_at` must be removed."""
+    receive_count: int = 0
+    """How often the ordered queue had delivered its message; 0 for a message of the webhook queue."""
     throttled: bool = False
     """Whether it waited for its webhook's rate limit without returning to the queue. Counted, but not logged."""
 

@@ -164,6 +164,8 @@ class ExecutionRow(AttachedTable):
     """The IDs of the original queue message and of the one that requested this attempt: see `_join_ids`."""
     retries_used = NumberAttribute(null=True)
     """How many delays of the retry schedule came before it."""
+    receive_count = NumberAttribute(null=True)
+    """How often the ordered queue had delivered its message; only for those of that queue."""
     next_attempt_at = UnicodeAttribute(null=True)
     exhausted = BooleanAttribute(null=True)
     erased = BooleanAttribute(null=True)
@@ -208,6 +210,7 @@ def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
         "result": delivery.result,
         "body_bytes": delivery.response.length if delivery.response else None,
         "retries_used": execution.retries_used or None,
+        "receive_count": execution.receive_count or None,
         "expires_at": execution.expires_at(days),
     }
     flags = {

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from hooklog.aws import Clients
+from hooklog.errors import InvalidMessage, WrongQueue
 from hooklog.messages.fields import IDENTIFIER
 
 MAX_MESSAGE_BYTES: Final = 1_048_576
@@ -21,8 +22,15 @@ ID_ATTRIBUTE: Final = "QueueMessageId"
 TRACE_ATTRIBUTE: Final = "TraceHeader"
 """The message attribute of a dead letter with its original X-Ray header."""
 
-EXPLAINING_ATTRIBUTES: Final = ("Reason", ID_ATTRIBUTE, "BodyEncoding", TRACE_ATTRIBUTE)
+QUEUE_ATTRIBUTE: Final = "Queue"
+"""The message attribute of a dead letter that says where a redrive moves it: ORDERED, or missing for WEBHOOKS."""
+
+EXPLAINING_ATTRIBUTES: Final = ("Reason", ID_ATTRIBUTE, "BodyEncoding", TRACE_ATTRIBUTE, QUEUE_ATTRIBUTE)
 """The message attributes that are added to a dead letter."""
+
+WEBHOOKS: Final = "webhooks"
+ORDERED: Final = "ordered"
+"""The names of the webhook queue and the ordered queue."""
 
 _ATTRIBUTE_BYTES = 8_192
 
@@ -34,24 +42,25 @@ class DeadLetterQueue:
         self._clients = clients
         self._queue_url = queue_url
 
-    def send(self, record: Mapping[str, Any], reason: str) -> None:
+    def send(self, record: Mapping[str, Any], reason: InvalidMessage | str) -> None:
         """Send the record with its own attributes and those that explain it.
 
-        The latter are `Reason`, `QueueMessageId` and `TraceHeader`. A body that leaves no room for these is compressed,
-        or truncated if it is still too long; `BodyEncoding` says which. If the record's own attributes leave no room,
-        they are omitted. Raises botocore's exceptions; then return the record to its queue.
+        The latter are `Reason`, `QueueMessageId`, `TraceHeader` and `Queue`. A body that leaves no room for these is
+        compressed, or truncated if it is still too long; `BodyEncoding` says which. If the record's own attributes
+        leave no room, they are omitted. Raises botocore's exceptions; then return the record to its queue.
         """
-        own = record.get("messageAttributes", {})
+        own = {name: each for name, each in record.get("messageAttributes", {}).items() if name != QUEUE_ATTRIBUTE}
         body, encoding = _shorten(record["body"])
         if len(body.encode()) + len(json.dumps(own)) > MAX_MESSAGE_BYTES - _ATTRIBUTE_BYTES:
             own = {}
         system = record.get("attributes", {})
         trace = "" if is_redriven(record) else system.get("AWSTraceHeader")
         attributes = {
-            "Reason": reason[:1000],
+            "Reason": str(reason)[:1000],
             ID_ATTRIBUTE: get_queue_message_id(record),
             **encoding,
             **({TRACE_ATTRIBUTE: trace} if trace else {}),
+            **({QUEUE_ATTRIBUTE: ORDERED} if _get_redrive_queue(record, reason) == ORDERED else {}),
         }
         group = system.get("MessageGroupId")
         self._clients.sqs.send_message(
@@ -60,6 +69,17 @@ class DeadLetterQueue:
             MessageAttributes=build_attributes(attributes, own),
             **({"MessageGroupId": group} if group else {}),
         )
+
+
+def is_from_ordered_queue(record: Mapping[str, Any]) -> bool:
+    """Return whether a record of an SQS event is from the ordered queue, the only FIFO queue."""
+    return str(record.get("eventSourceARN", "")).endswith(".fifo")
+
+
+def _get_redrive_queue(record: Mapping[str, Any], reason: InvalidMessage | str) -> str:
+    if isinstance(reason, WrongQueue):
+        return reason.right_queue
+    return ORDERED if is_from_ordered_queue(record) else WEBHOOKS
 
 
 def is_redriven(record: Mapping[str, Any]) -> bool:

@@ -38,6 +38,14 @@ class AttemptContext(NamedTuple):
     """The previous execution's ID, if its `next_attempt_at` must be removed."""
     redelivered: bool = False
     due_at: datetime | None = None
+    receive_count: int = 0
+    """How often the ordered queue has delivered the message; 0 for a message of the webhook queue."""
+    retry_until: datetime | None = None
+    """The latest time of a retry, if there is a limit."""
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.receive_count > 0
 
 
 class TimeBudget(NamedTuple):
@@ -119,13 +127,16 @@ class Dispatcher:
             return self._execution(delivery, context)
         schedule = (entry and entry.webhook.retry_schedule) or self._schedule
         next_attempt_at = schedule.next_attempt(delivery, context.retries_used, self._clock(), draw_jitter)
+        if next_attempt_at and context.retry_until and next_attempt_at > context.retry_until:
+            next_attempt_at = None
         return self._execution(delivery, context, next_attempt_at)
 
     def _execution(
         self, delivery: Delivery, context: AttemptContext, next_attempt_at: datetime | None = None
     ) -> Execution:
         not_stored = not self._details_stored and not delivery.success
-        inline = to_inline(delivery.message) if not_stored and next_attempt_at else ""
+        is_inline = not_stored and next_attempt_at and not context.is_ordered
+        inline = to_inline(delivery.message) if is_inline else ""
         if len(inline) > MAX_INLINE_LENGTH:
             inline, next_attempt_at = "", None
         return Execution(
@@ -139,6 +150,7 @@ class Dispatcher:
             next_attempt_at=next_attempt_at,
             redelivered=context.redelivered,
             due_at=context.due_at,
+            receive_count=context.receive_count,
             details_not_stored=not_stored,
             inline_payload=inline,
         )

@@ -4,10 +4,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from threading import Barrier
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS, SERVICE_TIMEOUT_SECONDS
 from hooklog.errors import HooklogError, InvalidMessage, NoTimeLeft, NotQueued, describe_error
@@ -25,10 +25,12 @@ from hooklog.sending.queue_message import QueueMessage
 FLUSH_SECONDS: Final = 0.25
 """How long a finished delivery waits for others, so that one request logs them together."""
 
+T = TypeVar("T")
+
 Record = Mapping[str, Any]
 """One record of an SQS event."""
 
-InvalidRecords = list[tuple[Record, str]]
+InvalidRecords = list[tuple[Record, InvalidMessage]]
 """Records that can never be sent, with the reason."""
 
 
@@ -61,8 +63,24 @@ class Outcome:
     """How many messages went to the queue again to wait for the rate limit of their webhook."""
     unsent: list[str] = field(default_factory=list)
     """IDs of queue messages that return to the queue because too little time was left."""
+    held: list[str] = field(default_factory=list)
+    """IDs of ordered messages that return to the queue until the first of their webhook may be sent."""
+    hold_cause: str = ""
+    """Why they may return later than planned."""
     faults: dict[str, str] = field(default_factory=dict)
     """IDs and causes of queue messages that return to the queue because of a fault in Hooklog or AWS."""
+
+    @property
+    def returned(self) -> list[str]:
+        """The IDs of all queue messages that return to the queue."""
+        return [*self.faults, *self.unsent, *self.held]
+
+    def add(self, other: "Outcome") -> None:
+        """Add the outcome of another part of the batch."""
+        for each in fields(self):
+            mine, added = getattr(self, each.name), getattr(other, each.name)
+            total = added or mine if isinstance(mine, str) else mine | added if isinstance(mine, dict) else mine + added
+            setattr(self, each.name, total)
 
 
 class Destinations(NamedTuple):
@@ -85,20 +103,12 @@ class Sender:
         monitor: FailureMonitor,
         threads: int,
     ) -> None:
-        self._processor = processor
+        self.processor = processor
         self._log_writer = log_writer
         self._destinations = destinations
         self._monitor = monitor
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="delivery")
-        self._start_threads(threads)
-
-    def _start_threads(self, threads: int) -> None:
-        """Start all threads now.
-
-        A failure to start one later would fail a batch that is half sent.
-        """
-        barrier = Barrier(threads)
-        wait([self._pool.submit(barrier.wait) for _ in range(threads)])
+        start_threads(self._pool, threads)
 
     def send(self, records: Sequence[Record], seconds_left: Callable[[], float]) -> Outcome:
         """Process each record and log its execution.
@@ -111,8 +121,8 @@ class Sender:
         others: dict[str, Processed] = {}
         by_id = {record["messageId"]: record for record in records}
         for record, received in _parse(by_id.values(), invalid_records):
-            pending[self._pool.submit(self._processor.process, received, seconds_left)] = record
-        for finished, are_others_pending in _group_finished(pending):
+            pending[self._pool.submit(self.processor.process, received, seconds_left)] = record
+        for finished, are_others_pending in group_finished(pending):
             reserved = DYNAMODB_TIMEOUT_SECONDS if are_others_pending else 0.0  # to log the others
             results = {future: pending[future] for future in finished}
             executions = self._collect(results, outcome, invalid_records, others)
@@ -122,11 +132,15 @@ class Sender:
             self._queue_waiting(waiting, by_id, outcome, _reserve(seconds_left, reserved))
         # The queues come last, because they may take time that the log needs.
         self._finish(others, outcome, seconds_left)
-        for record, reason in invalid_records:
-            self._send_to_dlq(record, reason, outcome, seconds_left)
+        for record, invalid in invalid_records:
+            self.send_to_dlq(record, invalid, outcome, seconds_left)
+        self.finish_executions(outcome, seconds_left)
+        return outcome
+
+    def finish_executions(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+        """Do what logged executions lead to, as far as time allows."""
         self._remove_next_attempts(outcome, seconds_left)
         self._monitor_failures(outcome, seconds_left)
-        return outcome
 
     def _remove_next_attempts(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Remove `next_attempt_at` of executions that others followed.
@@ -176,7 +190,7 @@ class Sender:
         self, record: Record, error: BaseException, outcome: Outcome, invalid_records: InvalidRecords
     ) -> None:
         if isinstance(error, InvalidMessage):
-            invalid_records.append((record, str(error)))
+            invalid_records.append((record, error))
         elif isinstance(error, NoTimeLeft):
             outcome.unsent.append(record["messageId"])
         else:
@@ -188,7 +202,7 @@ class Sender:
         Does so together, or one by one if that fails, for example because memory is low.
         """
         try:
-            is_logged = self._log(executions, outcome)
+            is_logged = self.log(executions, outcome)
         except Exception as error:  # noqa: BLE001 - they were sent, so they must be logged
             cause = describe_error(error)
         else:
@@ -201,7 +215,7 @@ class Sender:
         for queue_message_id, execution in executions.items():
             self._store({queue_message_id: execution}, outcome, seconds_left)
 
-    def _log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
+    def log(self, executions: Mapping[str, Execution], outcome: Outcome) -> bool:
         """Log executions; return whether they are in the log or are pending log writes."""
         try:
             unwritten = self._log_writer.write(list(executions.values()))
@@ -278,15 +292,27 @@ class Sender:
                 self._destinations.scheduler.schedule(dict([result.retry]), datetime.now(UTC))
             outcome.ignored.append(result.reason)
 
-    def _send_to_dlq(self, record: Record, reason: str, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
+    def send_to_dlq(
+        self, record: Record, invalid: InvalidMessage, outcome: Outcome, seconds_left: Callable[[], float]
+    ) -> None:
+        """Send the record to the dead-letter queue. If that fails, the outcome has a fault."""
         try:
             _require_time(seconds_left)
-            self._destinations.dead_letters.send(record, reason)
+            self._destinations.dead_letters.send(record, invalid)
         except Exception as error:  # noqa: BLE001 - the message must not be lost
-            cause = f"not put on the dead-letter queue ({reason}): {_describe(error)}"
+            cause = f"not put on the dead-letter queue ({invalid}): {_describe(error)}"
             outcome.faults[record["messageId"]] = cause
         else:
-            outcome.invalid.append((record["messageId"], reason))
+            outcome.invalid.append((record["messageId"], str(invalid)))
+
+
+def start_threads(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Start all threads of a pool now.
+
+    A failure to start one later would fail a batch that is half sent.
+    """
+    barrier = Barrier(threads)
+    wait([pool.submit(barrier.wait) for _ in range(threads)])
 
 
 def _parse(records: Iterable[Record], invalid_records: InvalidRecords) -> list[tuple[Record, QueueMessage]]:
@@ -296,7 +322,7 @@ def _parse(records: Iterable[Record], invalid_records: InvalidRecords) -> list[t
         try:
             parsed.append((record, QueueMessage.parse(record)))
         except InvalidMessage as invalid:
-            invalid_records.append((record, str(invalid)))
+            invalid_records.append((record, invalid))
     siblings = Counter(received.webhook_id for _, received in parsed)
     return [(record, received._replace(siblings=siblings[received.webhook_id])) for record, received in parsed]
 
@@ -329,7 +355,7 @@ def _make_retry_task(execution: Execution) -> RetryTask:
     return task._replace(queue_message_id=execution.queue_message_id)
 
 
-def _group_finished(futures: Mapping[Future[Processed], Record]) -> Iterator[tuple[set[Future[Processed]], bool]]:
+def group_finished(futures: Iterable[Future[T]]) -> Iterator[tuple[set[Future[T]], bool]]:
     """Group futures that finish within FLUSH_SECONDS of a group's first.
 
     Yields with each group whether others are pending.

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import InvalidMessage, MustWait, NoTimeLeft, describe_error
+from hooklog.errors import InvalidMessage, MustWait, NoTimeLeft, WrongQueue, describe_error
 from hooklog.executions.attempts import list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.executions.rows import Attempt, ExecutionRow, get_queue_message_id
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
+from hooklog.queues.dead_letters import ORDERED
 from hooklog.queues.retry_tasks import LONGEST_WAIT, RetryTask
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
 from hooklog.queues.waiting import Wait
@@ -81,7 +82,7 @@ Processed = Execution | Postponed | Ignored | FannedOut | Waiting
 LOG_UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
 
 
-class _Ready(NamedTuple):
+class Ready(NamedTuple):
     """A message to send now, with its context."""
 
     message: Message
@@ -102,7 +103,7 @@ class MessageProcessor:
         transformer: Transformer | None = None,
     ) -> None:
         self._dispatcher = dispatcher
-        self._webhooks = webhooks
+        self.webhooks = webhooks
         self._fan_out = fan_out
         self._make_limiter = make_limiter
         self._limiter: RateLimiter | None = None
@@ -126,9 +127,9 @@ class MessageProcessor:
         if isinstance(content, RetryTask):
             return self._retry(received, content, seconds_left)
         is_suspect = received.may_be_duplicate(self._clock())
-        if is_suspect and (ignored := self._ignore_if_logged(received, content, _find_sent(received, content))):
+        if is_suspect and (ignored := self._ignore_if_logged(received, content, find_sent(received, content))):
             return ignored
-        return self._send(received, _Ready(content, _make_context(received)), seconds_left)
+        return self.send(received, Ready(content, make_context(received)), seconds_left)
 
     def _ignore_if_logged(
         self, received: QueueMessage, content: Message | RetryTask, attempts: Iterable[Attempt]
@@ -160,14 +161,14 @@ class MessageProcessor:
             if received.may_be_duplicate(self._clock()) and not task.skip_if_resent:
                 raise  # a new queue message would not show that it may have been sent already
             return _postpone(task, describe_error(error))
-        return self._send(received, found, seconds_left) if isinstance(found, _Ready) else found
+        return self.send(received, found, seconds_left) if isinstance(found, Ready) else found
 
-    def _load(self, received: QueueMessage, task: RetryTask) -> _Ready | Ignored | Postponed:
+    def _load(self, received: QueueMessage, task: RetryTask) -> Ready | Ignored | Postponed:
         """Load the message of a retry or resend, unless it was sent already.
 
         Raises pynamodb's exceptions.
         """
-        before = list(_find_sent(received, task)) if received.may_be_duplicate(self._clock()) else []
+        before = list(find_sent(received, task)) if received.may_be_duplicate(self._clock()) else []
         if ignored := self._ignore_if_logged(received, task, before):
             return ignored
         row = ExecutionRow.get(task.webhook_id, task.execution_id)
@@ -189,15 +190,17 @@ class MessageProcessor:
             used = int(row.retries_used or 0) + 1
             due_at = row.next_attempt_at and datetime.fromisoformat(row.next_attempt_at)
             received = received._replace(due_at=due_at or received.due_at)
-        context = _make_context(received)._replace(
+        context = make_context(received)._replace(
             attempt=attempt,
             trigger=task.trigger,
             retries_used=used,
             previous_id=last if later or row.next_attempt_at else "",
         )
-        return _Ready(message, context)
+        return Ready(message, context)
 
-    def _send(self, received: QueueMessage, ready: _Ready, seconds_left: Callable[[], float]) -> Processed:
+    def send(
+        self, received: QueueMessage, ready: Ready, seconds_left: Callable[[], float]
+    ) -> Execution | Ignored | Waiting:
         """Send the message to its own URL, or to its registered webhook.
 
         A resend usually follows a fix, so it does not use a webhook that was cached before it was requested.
@@ -207,13 +210,22 @@ class MessageProcessor:
         entry = None
         if message.url is None:
             checked_since = context.due_at if context.trigger is Trigger.RESEND else None
-            entry = self._webhooks.find(message.webhook_id, checked_since=checked_since)
+            entry = self.webhooks.find(message.webhook_id, checked_since=checked_since)
+        if entry and entry.webhook.ordered and context.trigger is Trigger.EVENT and not context.is_ordered:
+            entry = self._require_unordered(message.webhook_id)
         if entry and context.trigger is Trigger.EVENT and not entry.webhook.accepts(message.event_type):
             return Ignored(NOT_SUBSCRIBED)
         transform = partial(self._transformer.transform, seconds_left=budget.left)
         if not (entry and entry.webhook.enabled and entry.webhook.max_per_second):
             return self._dispatcher.dispatch(message, entry, context, budget, transform)
         return self._send_limited(received, ready, entry, budget, transform)
+
+    def _require_unordered(self, webhook_id: str) -> Entry | None:
+        """Read the webhook again, because it may have changed; raise WrongQueue if it is ordered."""
+        entry = self.webhooks.refresh(webhook_id)
+        if entry and entry.webhook.ordered:
+            raise WrongQueue("the webhook is ordered: put its messages on the ordered queue, OrderedQueueUrl", ORDERED)
+        return entry
 
     def _get_limiter(self) -> "RateLimiter":
         with self._limiter_lock:
@@ -222,7 +234,7 @@ class MessageProcessor:
             return self._limiter
 
     def _send_limited(
-        self, received: QueueMessage, ready: _Ready, entry: Entry, budget: TimeBudget, transform: Transform
+        self, received: QueueMessage, ready: Ready, entry: Entry, budget: TimeBudget, transform: Transform
     ) -> Execution | Waiting:
         """Send the message within its webhook's rate limit.
 
@@ -242,7 +254,7 @@ class MessageProcessor:
             if budget.left() < needed:
                 raise NoTimeLeft("too little time was left to wait for a slot of the webhook's rate limit")
             ids = message.webhook_id, rate, received.siblings
-            slots.append(limiter.reserve_slot(*ids, returned=received.has_waited))
+            slots.append(limiter.reserve_slot(*ids, returned=received.has_waited or context.is_ordered))
             return transformed
 
         try:
@@ -255,7 +267,7 @@ class MessageProcessor:
         return execution._replace(throttled=wait is None and any(slot.is_delayed for slot in slots))
 
 
-def _make_context(received: QueueMessage) -> AttemptContext:
+def make_context(received: QueueMessage) -> AttemptContext:
     """Create the context of a first attempt.
 
     For a retry or resend, the log completes it.
@@ -268,7 +280,7 @@ def _make_context(received: QueueMessage) -> AttemptContext:
     )
 
 
-def _find_sent(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
+def find_sent(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
     """Find executions that the queue message may have led to.
 
     Reads the table consistently. On a busy webhook, older ones are read from the index, which includes them by now.

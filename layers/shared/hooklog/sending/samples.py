@@ -17,7 +17,7 @@ class Sample(NamedTuple):
 
 
 def compute_samples(outcome: Outcome, messages: int, batch_size: int) -> Iterator[Sample]:
-    """Compute the metrics of a batch with so many messages of at most `batch_size`."""
+    """Compute the metrics of a batch with so many messages of at most `batch_size`; 0 for an ordered batch."""
     executions = outcome.executions
     for trigger in sorted({execution.trigger for execution in executions}):
         of_trigger = [each for each in executions if each.trigger is trigger and not each.delivery.skipped]
@@ -30,8 +30,10 @@ def compute_samples(outcome: Outcome, messages: int, batch_size: int) -> Iterato
         Metric.DISABLED: len(outcome.disabled),
         Metric.FAULTS: len(outcome.faults),
     }
-    utilisation = {Metric.BATCH_UTILISATION: [100 * messages / batch_size]}
-    yield Sample(None, utilisation | {metric: [count] for metric, count in counted.items() if count})
+    utilisation = {Metric.BATCH_UTILISATION: [100 * messages / batch_size]} if messages else {}
+    values = utilisation | {metric: [count] for metric, count in counted.items() if count}
+    if values:
+        yield Sample(None, values)
 
 
 def _compute_by_trigger(executions: Sequence[Execution]) -> Mapping[Metric, Sequence[float]]:

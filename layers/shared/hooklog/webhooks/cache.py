@@ -74,7 +74,7 @@ class WebhookCache:
 
     def __init__(
         self,
-        read: Callable[[str], Registered | None],
+        read: Callable[..., Registered | None],
         encryption: KeyEncryption,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -102,15 +102,27 @@ class WebhookCache:
             raise RegistryUnavailable(item.cause)
         return item.entry
 
+    def refresh(self, webhook_id: str) -> Entry | None:
+        """Read a webhook now, consistently; None if it does not exist.
+
+        Raises RegistryUnavailable if it cannot be read, even if it is cached.
+        """
+        with self._webhook_locks[hash(webhook_id) % _LOCK_COUNT]:
+            item = self._read_item(webhook_id, self._items.get(webhook_id), self._clock(), consistent=True)
+            self._store(webhook_id, item)
+        if item.cause:
+            raise RegistryUnavailable(item.cause)
+        return item.entry
+
     def invalidate(self, webhook_id: str) -> None:
         """Read a webhook again before its next use, because it has changed."""
         with self._lock:
             if item := self._items.get(webhook_id):
                 self._items[webhook_id] = item._replace(ttl=0.0)
 
-    def _read_item(self, webhook_id: str, before: _Item | None, now: float) -> _Item:
+    def _read_item(self, webhook_id: str, before: _Item | None, now: float, *, consistent: bool = False) -> _Item:
         try:
-            registered = self._read(webhook_id)
+            registered = self._read(webhook_id, consistent=True) if consistent else self._read(webhook_id)
             return _Item(self._make_entry(registered) if registered else None, now, now, FRESH_SECONDS)
         except _UNREADABLE as error:
             cause, checked_at = type(error).__name__, self._clock()  # the read may have taken longer than the pause

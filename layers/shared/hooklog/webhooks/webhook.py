@@ -137,6 +137,12 @@ def _read_max_per_second(fields: Fields) -> int | None:
     return value
 
 
+def _read_ordered(fields: Fields) -> bool:
+    if type(value := fields.get("ordered", False)) is not bool:
+        raise InvalidRequest(f"ordered must be true or false{describe_actual(fields, 'ordered')}")
+    return value
+
+
 def _read_topic(fields: Fields) -> str | None:
     return None if fields.get("topic") is None else read_identifier(fields, "topic")
 
@@ -168,12 +174,14 @@ class Field(NamedTuple):
     """Converts the value for the API and the table."""
     from_json: Callable[[Any], Any] = _identity
     """Converts the stored value back."""
+    missing: Any = None
+    """The value of a webhook that an earlier release stored without the field."""
 
     def dump(self, value: Any) -> Any:
         return None if value is None else self.to_json(value)
 
     def load(self, value: Any) -> Any:
-        return None if value is None else self.from_json(value)
+        return self.missing if value is None else self.from_json(value)
 
 
 class Webhook(NamedTuple):
@@ -200,6 +208,8 @@ class Webhook(NamedTuple):
     topic: Annotated[str | None, Field(_read_topic)]
     max_per_second: Annotated[int | None, Field(_read_max_per_second, Stored.NUMBER, from_json=int)]
     """The most requests in any second; None for no limit."""
+    ordered: Annotated[bool, Field(_read_ordered, Stored.BOOLEAN, from_json=bool, missing=False)]
+    """Whether its messages come from the ordered queue, and are sent one after another."""
     version: Annotated[int, Field(_read_version, Stored.NUMBER, from_json=int)]
     """Counts the changes, from 1. In a request: the version to replace, or 0 to create."""
     created_at: str = ""
@@ -234,6 +244,9 @@ class Webhook(NamedTuple):
                 values[name] = field.read(fields)
                 if check := (checks or {}).get(name):
                     check(values[name])
+        if values.get("ordered") and values.get("topic"):
+            for name in ("ordered", "topic"):
+                errors.add(name, "ordered and topic exclude each other: a topic's messages have no order")
         errors.raise_any()
         return cls(webhook_id, **values)
 
