@@ -13,7 +13,7 @@ STACK_PATH := $(CURDIR)/.venv-stack/bin:$(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run up down test test-dynamodb lint format bench soak soak-limit redrive screenshots chromium deploy lock clean
+.PHONY: help run up down test test-dynamodb lint format bench soak soak-limit soak-ordered redrive screenshots chromium deploy lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} \
@@ -62,6 +62,9 @@ soak: .venv/ready .venv-stack/ready ## Send webhooks through random faults; SOAK
 
 soak-limit: .venv/ready .venv-stack/ready ## Send a burst to a webhook with a rate limit
 	@.venv/bin/python -m tests.soak_limit $(SOAK)
+
+soak-ordered: .venv/ready .venv-stack/ready ## Send to ordered webhooks through random faults
+	@.venv/bin/python -m tests.soak_ordered $(SOAK)
 
 screenshots: .venv/ready .venv-stack/ready chromium ## Retake docs/*.png from the local History page
 	@.venv/bin/python -m docs.screenshots
