@@ -39,8 +39,8 @@ def resend_execution(request: Request) -> Response:
 
 
 def start_recovery(request: Request) -> Response:
-    since, until = request.period(datetime.now(UTC))
-    recovery_id = recovery.start(recoveries, request.webhook_id, since, until)
+    selection, dry_run = request.recovery(datetime.now(UTC))
+    recovery_id = recovery.start(recoveries, request.webhook_id, selection, dry_run=dry_run)
     return Response(HTTPStatus.ACCEPTED, {"recovery_id": recovery_id})
 
 

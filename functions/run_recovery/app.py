@@ -25,7 +25,7 @@ queue = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
 dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
 
 RESERVE_MILLISECONDS = 20_000
-"""Enough to process one more failure, to queue and save its page, and to queue the continuation."""
+"""Enough to process one more execution, to queue and save its page, and to queue the continuation."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:
@@ -40,10 +40,11 @@ def lambda_handler(event: dict[str, Any], context: Any) -> None:
             send_to_dlq(record, str(invalid))
             continue
         ids = task.webhook_id, task.recovery_id
-        ended = recovery.run(*ids, retries, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
-        if not ended:
+        run = recovery.run(*ids, retries, lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+        if not run.ended:
             queue_continuation(record, task._replace(runs=task.runs + 1))
-        logger.info("recovery", event="recovery_run", webhook_id=ids[0], recovery_id=ids[1], ended=ended)
+        fields = {"webhook_id": ids[0], "recovery_id": ids[1], "ended": run.ended, **run.progress}
+        logger.info("recovery", event="recovery_run", **fields)
 
 
 def queue_continuation(record: Mapping[str, Any], task: recovery.RecoveryTask) -> None:

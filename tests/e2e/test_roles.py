@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import pytest
@@ -148,8 +149,9 @@ def recoveries(api: Api) -> None:
         with shortened_timeout("RunRecoveryFunction", 15):
             invoke("RunRecoveryFunction", sqs_event(task))
             invoke("RunRecoveryFunction", sqs_event({**task, "runs": MAX_RUNS - 1}))
-    address = f"{recover}/{started['recovery_id']}"
-    until(lambda: api.call("GET", address), lambda progress: progress["status"] == "done")
+    counted = api.call("POST", recover, 202, json={**since, "status": "all", "dry_run": True})
+    for recovery_id in (started["recovery_id"], counted["recovery_id"]):
+        until(partial(api.call, "GET", f"{recover}/{recovery_id}"), lambda progress: progress["status"] == "done")
 
 
 def stall(api: Api, recovery_id: str) -> None:

@@ -127,6 +127,12 @@ def test_a_recovery_names_its_wrong_fields(calls: Calls) -> None:
         ({"since": "2026-11-24", "until": "2026-11-23"}, ["until"]),
         ({"since": "2026-11-24", "until": ""}, ["until"]),
         ({"since": "9999-01-01"}, ["until"]),
+        ({"since": "2026-11-24", "status": "failed"}, ["status"]),
+        ({"since": "2026-11-24", "status": None}, ["status"]),
+        ({"since": "2026-11-24", "event_type": "ord*er"}, ["event_type"]),
+        ({"since": "2026-11-24", "event_type": ["order.created"]}, ["event_type"]),
+        ({"since": "2026-11-24", "dry_run": "true"}, ["dry_run"]),
+        ({"status": 1, "event_type": 1, "dry_run": 1}, ["since", "status", "event_type", "dry_run"]),
     ):
         assert calls.body_errors("start_recovery", body) == fields, body
 

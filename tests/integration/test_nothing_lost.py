@@ -26,6 +26,7 @@ from tests.faults import FaultyService, failing, half_processed, refusing_entrie
 from tests.openapi import check, operations, resolved
 from tests.proxy import AwsRequest
 from tests.receiver import Receiver
+from tests.recoveries import SINCE, Recovery
 from tests.template import ROOT
 
 WEBHOOK = "acme.orders"
@@ -483,32 +484,6 @@ def test_the_attempts_of_a_message_contain_only_the_webhooks_that_the_token_cove
     assert (shown["statusCode"], "message_id must be" in shown["body"]) == (400, True)
 
 
-class Recovery:
-    """Calls the recovery routes, and the function that runs recoveries."""
-
-    def __init__(self, aws: MockAws) -> None:
-        self._aws = aws
-        self._start = aws.endpoint("start_recovery")
-        self._get = aws.endpoint("get_recovery")
-        self._run = aws.start("RunRecoveryFunction")
-
-    def start(self, webhook_id: str = WEBHOOK, scope: str = "executions:resend", **body: Any) -> Any:
-        event = api_event({"webhook_id": webhook_id}, scope=scope)
-        event["body"] = json.dumps(body)
-        response = self._start.lambda_handler(event, None)
-        return response["statusCode"], json.loads(response["body"])
-
-    def progress(self, recovery_id: str) -> Any:
-        response = self._get.lambda_handler(api_event({"webhook_id": WEBHOOK, "recovery_id": recovery_id}), None)
-        return json.loads(response["body"]) if response["statusCode"] == 200 else response["statusCode"]
-
-    def run(self, event: Event, seconds: float = 60) -> None:
-        self._run.lambda_handler(event, context(seconds))
-
-
-SINCE = "2026-01-01T00:00:00Z"
-
-
 @pytest.fixture
 def recovery(aws: MockAws) -> Recovery:
     return Recovery(aws)
@@ -574,9 +549,7 @@ def test_the_progress_of_a_recovery_is_saved_when_no_time_is_left(
     send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
     recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
     for ticks, expected in (([60_000, 60_000, 0, 0], ("running", 2)), ([60_000, 0, 0], ("done", 3))):
-        left = iter(ticks)
-        little_time = SimpleNamespace(get_remaining_time_in_millis=lambda left=left: next(left))
-        recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - the remaining time shrinks
+        recovery.run(aws.take("RecoveryQueue"), *ticks)
         status, count = expected
         assert recovery.progress(recovery_id) == {"status": status, "found": count, "queued": count}
     assert sorted(json.loads(record["body"])["message_id"] for record in aws.take("WebhookQueue", 3)["Records"]) == [
@@ -593,9 +566,7 @@ def test_a_recovery_continues_after_a_crash(aws: MockAws, receiver: Receiver, re
         send(app, sqs_event(*bodies))
     recovery_id = recovery.start(since=SINCE)[1]["recovery_id"]
     event = aws.take("RecoveryQueue")
-    ticks = iter([60_000] * 101 + [0])
-    one_page = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
-    recovery._run.lambda_handler(event, one_page)  # noqa: SLF001 - time for one page only
+    recovery.run(event, *[60_000] * 101, 0)  # time for one page only
     assert recovery.progress(recovery_id) == {"status": "running", "found": 100, "queued": 100}
     aws.take("RecoveryQueue")  # as if the function had crashed before enqueuing it
     recovery.run(event)
@@ -632,9 +603,7 @@ def test_one_recovery_of_a_webhook_runs_at_a_time(aws: MockAws, receiver: Receiv
     send(app, sqs_event(*(message(receiver.url("/status/500"), message_id=f"m{n}") for n in range(3))))
     first = recovery.start(since=SINCE)[1]["recovery_id"]
     set_age(3600, "advanced_at", aws, first)  # until it makes progress
-    ticks = iter([60_000, 60_000, 0, 0])
-    little_time = SimpleNamespace(get_remaining_time_in_millis=lambda: next(ticks))
-    recovery._run.lambda_handler(aws.take("RecoveryQueue"), little_time)  # noqa: SLF001 - the remaining time shrinks
+    recovery.run(aws.take("RecoveryQueue"), 60_000, 60_000, 0, 0)
     second = recovery.start(since="2026-02-01T00:00:00Z")
     assert conflict(second) == first
     description = f"{first}, of what failed from 2026-01-01T00:00:00.000000Z to "

@@ -18,6 +18,7 @@ from tests import template
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
+from tests.recoveries import SINCE, Recovery
 from tests.webhooks import CONTEXT
 
 WEBHOOK = "acme.orders"
@@ -287,18 +288,13 @@ def test_an_erased_message_is_not_resent(app: ModuleType, aws: MockAws, receiver
     send(app, sqs_event(message(receiver.url("/status/500")), receive_count=2))
     resend = api_event({"webhook_id": WEBHOOK, "execution_id": execution_id}, scope="executions:resend")
     assert aws.endpoint("resend_execution").lambda_handler(resend, None)["statusCode"] == 409
-    assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
+    assert recover(aws)["not_kept"] == 1
     assert (aws.waiting("WebhookQueue"), aws.waiting("WebhookDeadLetterQueue")) == (0, 0)
     assert len(receiver.requests) == 1
 
 
 def recover(aws: MockAws) -> dict[str, Any]:
-    event = {**api_event({"webhook_id": WEBHOOK}, scope="executions:resend"), "body": '{"since": "2026-01-01"}'}
-    recovery = json.loads(aws.endpoint("start_recovery").lambda_handler(event, None)["body"])
-    aws.start("RunRecoveryFunction").lambda_handler(aws.take("RecoveryQueue"), CONTEXT)
-    response = aws.endpoint("get_recovery").lambda_handler(api_event({"webhook_id": WEBHOOK, **recovery}), None)
-    progress: dict[str, Any] = json.loads(response["body"])
-    return progress
+    return Recovery(aws, WEBHOOK).complete(since=SINCE)
 
 
 def test_a_pending_log_write_does_not_restore_erased_details(
@@ -361,7 +357,7 @@ def test_an_execution_without_stored_details_cannot_be_resent(aws: MockAws, rece
     path = {"webhook_id": WEBHOOK, "execution_id": attempts_of(aws)[0]["execution_id"]}
     event = api_event(path, scope="executions:resend")
     assert aws.endpoint("resend_execution").lambda_handler(event, None)["statusCode"] == 409
-    assert recover(aws) == {"status": "done", "found": 1, "queued": 0}
+    assert recover(aws)["not_kept"] == 1
     assert aws.waiting("WebhookQueue") == 0
 
 

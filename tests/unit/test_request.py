@@ -17,6 +17,7 @@ from hooklog.api.request import MAX_BODY_LENGTH, MAX_LIMIT, Request
 from hooklog.errors import ApiError, ErrorType, InvalidRequest
 from hooklog.executions.filters import PARSERS, Status
 from hooklog.executions.history import Query
+from hooklog.messages.event_types import is_event_type_pattern
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER
 from tests.events import api_event
 
@@ -36,7 +37,7 @@ def request(parameters: Mapping[str, str], webhook_id: str = "acme.orders", body
 
 def refusal(body: str | None) -> str:
     with pytest.raises(InvalidRequest) as refused:
-        request({}, body=body).period(datetime.now(UTC))
+        request({}, body=body).recovery(datetime.now(UTC))
     return str(refused.value)
 
 
@@ -131,16 +132,30 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@given(st.fixed_dictionaries({}, optional={"since": JSON_VALUES, "until": JSON_VALUES, "til": JSON_VALUES}))
-@example({"since": "2026-01-01", "until": "9999-12-31"})
-def test_any_period_is_checked(body: dict[str, Any]) -> None:
+RECOVERY: dict[str, st.SearchStrategy[Any]] = {
+    "since": TIMES | JSON_VALUES,
+    "until": TIMES | JSON_VALUES,
+    "status": st.sampled_from(["failure", "success", "all", "Success", 1]) | JSON_VALUES,
+    "event_type": st.sampled_from(["order.created", "order.*", "*", "order*"]) | JSON_VALUES,
+    "dry_run": st.booleans() | JSON_VALUES,
+    "til": JSON_VALUES,
+}
+
+
+@given(st.fixed_dictionaries({}, optional=RECOVERY))
+@example({"since": "2026-01-01", "until": "9999-12-31", "status": "all", "event_type": "order.*", "dry_run": True})
+def test_any_recovery_is_checked(body: dict[str, Any]) -> None:
     now = datetime.now(UTC)
     try:
-        since, until = request({}, body=json.dumps(body)).period(now)
+        selection, dry_run = request({}, body=json.dumps(body)).recovery(now)
     except InvalidRequest:
         return
-    assert TIME.fullmatch(since)
-    assert since < until <= now.strftime("%Y%m%dT%H%M%S.%fZ")
+    assert TIME.fullmatch(selection.since)
+    assert selection.since < selection.until <= now.strftime("%Y%m%dT%H%M%S.%fZ")
+    assert str(selection.status or "all") == body.get("status", "failure")
+    assert selection.event_type == body.get("event_type")
+    assert selection.event_type is None or is_event_type_pattern(selection.event_type)
+    assert dry_run is body.get("dry_run", False)
     assert "til" not in body
 
 
@@ -155,7 +170,7 @@ def test_any_body_is_read_or_refused(body: str) -> None:
 def test_a_body_may_have_128_kib() -> None:
     since = (datetime.now(UTC) - timedelta(days=1)).isoformat()
     body = f'{{"since": "{since}"}}'
-    assert request({}, body=body.ljust(MAX_BODY_LENGTH)).period(datetime.now(UTC))
+    assert request({}, body=body.ljust(MAX_BODY_LENGTH)).recovery(datetime.now(UTC))
     assert "131,072" in refusal(body.ljust(MAX_BODY_LENGTH + 1))
 
 

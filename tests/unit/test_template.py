@@ -56,6 +56,11 @@ def defaults(function: str) -> dict[str, str]:
     return {name: "reference" if isinstance(value, dict) else str(value) for name, value in values.items()}
 
 
+def test_an_update_replaces_what_runs_recoveries_before_what_starts_them() -> None:
+    """The last release's function ignores filters and `dry_run`: it would send what should only be counted."""
+    assert template.load_template()["Resources"]["ResendApiFunction"]["DependsOn"] == "RunRecoveryFunction"
+
+
 @pytest.mark.parametrize("function", template.functions())
 def test_a_functions_environment_is_its_settings(function: str) -> None:
     environment = _RecordingEnvironment(defaults(function))

@@ -13,7 +13,7 @@ from hooklog.access.routes import WEBHOOK, Route
 from hooklog.api.cursor import read_cursor, read_webhook_cursor
 from hooklog.errors import Forbidden, InvalidRequest, NotFound
 from hooklog.executions.execution import compact_time
-from hooklog.executions.filters import PARSERS, Filters
+from hooklog.executions.filters import PARSERS, Filters, Selection, Status, parse_event_type, parse_selected_status
 from hooklog.executions.history import NO_EXECUTION, Query
 from hooklog.messages.field_errors import FieldErrors
 from hooklog.messages.fields import EXECUTION_ID, IDENTIFIER, IDENTIFIER_RULE
@@ -30,6 +30,7 @@ MAX_BODY_LENGTH: Final = 131_072
 BODY: Final = "body"
 """The `field` of errors about the whole body."""
 
+_RECOVERY: Final = frozenset({"since", "until", "status", "event_type", "dry_run"})
 _BOOLEANS: Final = {"true": True, "false": False}
 
 Event = Mapping[str, Any]
@@ -201,25 +202,34 @@ class Request(NamedTuple):
             raise InvalidRequest("the body must be a JSON object", BODY)
         return body
 
-    def period(self, now: datetime) -> tuple[str, str]:
-        """Return `since` and `until` of the body, in the format of `compact_time`.
+    def recovery(self, now: datetime) -> tuple[Selection, bool]:
+        """Return what the body selects, and whether to only count it.
 
-        Raises InvalidRequest.
+        Raises InvalidRequest with all invalid fields.
 
-        `until` is at most `now`, so that a recovery does not find its own failures.
+        `until` is at most `now`, so that a recovery does not find its own executions.
         """
         body, errors = self.document, FieldErrors()
-        errors.add_unknown(body, {"since", "until"})
-        since, end = "", compact_time(now)
+        errors.add_unknown(body, _RECOVERY)
+        since, until, event_type = "", compact_time(now), None
+        status: Status | None = Status.FAILURE
         with errors.of("since"):
             since = _time(body.get("since"), "since")
         with errors.of("until"):
             if body.get("until") is not None:
-                end = min(end, _time(body["until"], "until"))
-            if end <= since:
+                until = min(until, _time(body["until"], "until"))
+            if until <= since:
                 raise InvalidRequest("until must be later than since")
+        with errors.of("status"):
+            status = parse_selected_status(body.get("status", status))
+        with errors.of("event_type"):
+            if body.get("event_type") is not None:
+                event_type = parse_event_type(body["event_type"])
+        with errors.of("dry_run"):
+            if type(dry_run := body.get("dry_run", False)) is not bool:
+                raise InvalidRequest(f"dry_run must be true or false, not {dry_run!r:.80}")
         errors.raise_any()
-        return since, end
+        return Selection(since, until, status, event_type), dry_run
 
 
 def _check_names(given: Mapping[str, Sequence[str]], known: frozenset[str]) -> None:

@@ -26,6 +26,7 @@ MAX_PART_BYTES: Final = 380_000
 _RESEND_FIELDS = "repeat"
 _ERASED = "#erased"
 _HEADERS = ("request_headers", "response_headers")
+_KEYS = ["webhook_id", "executed_at"]
 
 
 class DetailsRow(AttachedTable):
@@ -110,7 +111,8 @@ def read_message(row: ExecutionRow) -> Message | None:
 
 def are_stored(webhook_id: str, execution_id: str) -> bool:
     """Return whether details are stored, so that the message can be sent again."""
-    return any(True for _ in DetailsRow.query(webhook_id, DetailsRow.part_id == execution_id, limit=1))
+    part = DetailsRow.part_id == execution_id
+    return any(True for _ in DetailsRow.query(webhook_id, part, limit=1, attributes_to_get=_KEYS))
 
 
 def mark_erased(webhook_id: str, execution_id: str, expires_at: int) -> None:
@@ -134,10 +136,8 @@ def find_erased(executions: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def delete(webhook_id: str, execution_id: str) -> None:
     """Delete all stored parts, but not the mark."""
-    keys = ["webhook_id", "executed_at"]
-    for row in DetailsRow.query(
-        webhook_id, DetailsRow.part_id.startswith(execution_id), consistent_read=True, attributes_to_get=keys
-    ):
+    parts = DetailsRow.part_id.startswith(execution_id)
+    for row in DetailsRow.query(webhook_id, parts, consistent_read=True, attributes_to_get=_KEYS):
         if not row.part_id.endswith(_ERASED):
             row.delete()
 

@@ -1,4 +1,4 @@
-"""The filters of the history, as the API and the command line take them."""
+"""The filters of the history and of recoveries, as the API and the command line take them."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +17,11 @@ class Status(StrEnum):
 
     SUCCESS = "success"
     FAILURE = "failure"
+
+
+ALL: Final = "all"
+SELECTED_STATUSES: Final = (*map(str, (Status.FAILURE, Status.SUCCESS)), ALL)
+"""What a recovery may select. The first is its default."""
 
 
 class Results(NamedTuple):
@@ -73,13 +78,38 @@ class Filters(NamedTuple):
         )
 
 
+class Selection(NamedTuple):
+    """What a recovery sends again: messages with executions at or after `since` and before `until`.
+
+    Both times are in the format of `compact_time`.
+    """
+
+    since: str
+    until: str
+    status: Status | None = Status.FAILURE
+    """None selects failures and successes."""
+    event_type: str | None = None
+    """A pattern, such as `order.*`. None accepts every message."""
+
+    def accepts(self, event_type: str | None) -> bool:
+        return self.event_type is None or matches(self.event_type, event_type)
+
+
+def parse_selected_status(value: object) -> Status | None:
+    """Parse the status of a Selection; None for `all`. Raises InvalidRequest."""
+    if value not in SELECTED_STATUSES:
+        raise InvalidRequest(f"status must be failure, success or all, not {value!r:.80}")
+    return None if value == ALL else Status(value)
+
+
 def _parse_status(text: str) -> Status:
     if text not in list(Status):
         raise InvalidRequest(f"status must be success or failure, not {text!r:.80}")
     return Status(text)
 
 
-def _parse_event_type(text: str) -> str:
+def parse_event_type(text: str) -> str:
+    """Parse a pattern of event types. Raises InvalidRequest."""
     if not is_event_type_pattern(text):
         raise InvalidRequest(f"event_type must be {PATTERN_RULE}, of 1-128 visible ASCII characters, not {text!r:.80}")
     return text
@@ -105,7 +135,7 @@ def _parse_error_type(text: str) -> ErrorType:
 
 PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "status": _parse_status,
-    "event_type": _parse_event_type,
+    "event_type": parse_event_type,
     "result": _parse_result,
     "error_type": _parse_error_type,
 }

@@ -1,4 +1,4 @@
-"""Locks, so that a webhook has only one recovery and one test at a time.
+"""Locks, so that a webhook has only one recovery, one dry run of a recovery and one test at a time.
 
 A lock is an item with its holder in the table of recoveries; the lock's name takes the place of a recovery ID. A
 conditional write takes it if it is free. It expires if it is never released.
@@ -18,6 +18,7 @@ class Lock(StrEnum):
     """The locks of a webhook. Recovery IDs do not contain `#`."""
 
     RECOVERY = "#running"
+    DRY_RUN = "#dry_run"
     TEST = "#test"
 
 

@@ -1,45 +1,40 @@
-"""Recovery of a webhook: everything that failed in a period is resent.
+"""Recovery of a webhook: selected messages are sent again, by default everything that failed in a period.
 
 This happens page by page, so that a recovery survives a crash. A webhook has one running recovery at a time. A new one
-takes the webhook's lock from the last one, if that has ended.
+takes the webhook's lock from the last one, if that has ended. A dry run only counts. It has its own lock, which a new
+dry run takes from a running one: nothing is lost if a count is not finished.
 """
 
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.exceptions import DoesNotExist
 
 from hooklog.aws import Clients
 from hooklog.errors import InvalidMessage, NotFound, NotQueued, RecoveryRunning
-from hooklog.executions import details
-from hooklog.executions.attempts import list_attempts
-from hooklog.executions.execution import Trigger, compact_time, iso_time
-from hooklog.executions.rows import ExecutionRow, get_queue_message_id
+from hooklog.executions.execution import compact_time, iso_time
+from hooklog.executions.filters import ALL, Selection, Status, parse_selected_status
 from hooklog.messages.fields import describe_actual, parse_object, read_identifier
-from hooklog.queues.retry_tasks import RetryQueue, RetryTask
+from hooklog.queues.retry_tasks import RetryQueue
 from hooklog.queues.sqs import send_all
 from hooklog.sending import locks
 from hooklog.sending.locks import Lock
+from hooklog.sending.selection import Page, Search, read_page
 from hooklog.tables import AttachedTable, try_write
 
 if TYPE_CHECKING:
+    from pynamodb.expressions.condition import Condition
     from pynamodb.expressions.update import Action
 
-PAGE_SIZE: Final = 100
-"""Failed executions per page. The state is saved after each page, so a crash repeats at most one."""
-
-MAX_LAG: Final = timedelta(days=1)
-"""How much later than its summary an execution's details may be written, after an outage."""
-
 MAX_RUNS: Final = 10_000
-"""Runs of a recovery before it becomes a dead letter. Each run processes failures for 40 s, so that 10,000 suffice for
-millions; more is a loop."""
+"""Runs of a recovery before it becomes a dead letter. Each run processes executions for 40 s, so that 10,000 suffice
+for millions; more is a loop."""
 
 RETENTION_SECONDS: Final = 30 * 86_400
 """30 days, which the API's texts also say."""
@@ -64,11 +59,23 @@ class RecoveryRow(AttachedTable):
     status = UnicodeAttribute()
     found = NumberAttribute()
     queued = NumberAttribute()
+    """Those of `found` whose request bodies are stored; a dry run does not queue them."""
+    selected_status = UnicodeAttribute(null=True)
+    """`success` or `all`; null for failures."""
+    event_type = UnicodeAttribute(null=True)
+    dry_run = BooleanAttribute(null=True)
+    started_at = UnicodeAttribute(null=True)
+    """In the format of `compact_time`; null for recoveries that an earlier release started, which are of failures."""
     after = UnicodeAttribute(null=True)
-    """The last failed execution that was processed."""
+    """The last execution that was processed."""
     advanced_at = NumberAttribute(null=True)
     """When the state was last saved, in Unix seconds; null for recoveries that an earlier release started."""
     expires_at = NumberAttribute()
+
+    @property
+    def selection(self) -> Selection:
+        status = parse_selected_status(self.selected_status) if self.selected_status else Status.FAILURE
+        return Selection(self.since, self.until, status, self.event_type)
 
 
 class RecoveryTask(NamedTuple):
@@ -104,36 +111,38 @@ class RecoveryQueue(NamedTuple):
         send_all(self.clients.sqs, self.queue_url, [entry])
 
 
-class _Page(NamedTuple):
-    """A page of failures."""
+class Run(NamedTuple):
+    """A run of a recovery, and the state after it."""
 
-    processed: list[ExecutionRow]
-    found: list[RetryTask]
-    """Tasks for messages that have not succeeded since."""
-    sendable: list[RetryTask]
-    """Those of `found` whose request bodies are stored."""
-    is_last: bool
+    ended: bool
+    progress: Mapping[str, Any]
 
 
-def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
-    """Start a recovery of a webhook's failures and return its ID.
+def start(queue: RecoveryQueue, webhook_id: str, selection: Selection, *, dry_run: bool = False) -> str:
+    """Start a recovery of what is selected, or a dry run, and return its ID.
 
-    The failures are those at or after `since` and before `until`. Both times are in the format of `compact_time`.
-    Raises RecoveryRunning if the webhook has another, and NotQueued.
+    A dry run stops the webhook's running one. Raises NotQueued, and RecoveryRunning if the webhook has another
+    recovery.
     """
-    recovery_id, now = f"rec_{secrets.token_hex(12)}", int(time.time())
-    while not locks.take(Lock.RECOVERY, webhook_id, recovery_id, RETENTION_SECONDS, instead_of=_find_ended(webhook_id)):
+    lock = Lock.DRY_RUN if dry_run else Lock.RECOVERY
+    recovery_id, now = f"rec_{secrets.token_hex(12)}", datetime.now(UTC)
+    while not locks.take(lock, webhook_id, recovery_id, RETENTION_SECONDS, instead_of=_find_ended(lock, webhook_id)):
         pass  # another call took the lock first; the next `_find_ended` finds its recovery
+    seconds = int(now.timestamp())
     row = RecoveryRow(
         webhook_id=webhook_id,
         recovery_id=recovery_id,
-        since=since,
-        until=until,
+        since=selection.since,
+        until=selection.until,
         status="running",
         found=0,
         queued=0,
-        advanced_at=now,
-        expires_at=now + RETENTION_SECONDS,
+        selected_status=None if selection.status is Status.FAILURE else str(selection.status or ALL),
+        event_type=selection.event_type,
+        dry_run=dry_run or None,
+        started_at=compact_time(now),
+        advanced_at=seconds,
+        expires_at=seconds + RETENTION_SECONDS,
     )
     row.save()
     try:
@@ -144,12 +153,12 @@ def start(queue: RecoveryQueue, webhook_id: str, since: str, until: str) -> str:
     return recovery_id
 
 
-def _find_ended(webhook_id: str) -> str | None:
+def _find_ended(lock_name: Lock, webhook_id: str) -> str | None:
     """Return the ended recovery that still holds the webhook's lock, if there is one.
 
-    Stops a stalled recovery. Raises RecoveryRunning if the recovery has not ended.
+    Stops a stalled recovery, and any dry run. Raises RecoveryRunning if the recovery has not ended.
     """
-    lock = locks.read(Lock.RECOVERY, webhook_id)
+    lock = locks.read(lock_name, webhook_id)
     if lock is None:
         return None
     try:
@@ -158,12 +167,26 @@ def _find_ended(webhook_id: str) -> str | None:
         if time.time() - lock.taken_at < STARTING_SECONDS:
             raise RecoveryRunning("a recovery of this webhook is starting", lock.holder) from None
         return lock.holder
-    if row.status == "running" and not (_is_stalled(row.advanced_at) and _stop(row)):
-        period = f"of what failed from {iso_time(row.since)} to {iso_time(row.until)}"
+    if not _make_end(row):
         so_far = f"{int(row.found)} found and {int(row.queued)} queued so far"
-        text = f"a recovery of this webhook is running: {row.recovery_id}, {period}, {so_far}; wait until it is done"
-        raise RecoveryRunning(text, row.recovery_id)
+        text = f"a recovery of this webhook is running: {row.recovery_id}, {_describe(row.selection)}, {so_far}"
+        raise RecoveryRunning(f"{text}; wait until it is done", row.recovery_id)
     return lock.holder
+
+
+def _make_end(row: RecoveryRow) -> bool:
+    """Stop a dry run, or a stalled recovery; return whether it has ended."""
+    if row.status == "running" and row.dry_run:
+        _mark_stopped(row)
+        return True
+    return row.status != "running" or (_is_stalled(row.advanced_at) and _stop(row))
+
+
+def _describe(selection: Selection) -> str:
+    """Describe what a recovery selects: `of what failed from … to …`."""
+    verb = {Status.FAILURE: "failed", Status.SUCCESS: "succeeded", None: "was executed"}[selection.status]
+    event_type = f" as {selection.event_type}" if selection.event_type else ""
+    return f"of what {verb}{event_type} from {iso_time(selection.since)} to {iso_time(selection.until)}"
 
 
 def _is_stalled(since: float | None) -> bool:
@@ -174,98 +197,58 @@ def _stop(row: RecoveryRow) -> bool:
     """Stop a recovery; return False if it has just advanced or has ended."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
+    return _mark_stopped(row, unchanged)
+
+
+def _mark_stopped(row: RecoveryRow, unchanged: "Condition | None" = None) -> bool:
+    is_running = RecoveryRow.status == "running"
     stopped: list[Action] = [RecoveryRow.status.set("stopped")]
-    return try_write(partial(row.update, stopped, condition=unchanged & (RecoveryRow.status == "running")))
+    condition = is_running if unchanged is None else unchanged & is_running
+    return try_write(partial(row.update, stopped, condition=condition))
 
 
 def get_progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
-    """Return the progress of a recovery. Raises NotFound."""
+    """Return the progress of a recovery, and what it selects. Raises NotFound."""
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
         raise NotFound("there is no such recovery of this webhook, or it is more than 30 days old") from None
-    return {"status": row.status, "found": int(row.found), "queued": int(row.queued)}
+    since, until, status, event_type = row.selection
+    filters = {"since": iso_time(since), "until": iso_time(until), "status": str(status or ALL)}
+    return {**_count(row), "filters": {**filters, **({"event_type": event_type} if event_type else {})}}
 
 
-def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> bool:
-    """Continue a recovery while time is left; return whether it has ended.
+def _count(row: RecoveryRow) -> Mapping[str, Any]:
+    return {
+        "status": row.status,
+        "dry_run": bool(row.dry_run),
+        "found": int(row.found),
+        "queued": 0 if row.dry_run else int(row.queued),
+        "not_kept": int(row.found) - int(row.queued),
+    }
 
-    Processes at least one failure. It also returns True if another run has taken over, or if the recovery expired or
-    was stopped. After a crash, a page is repeated, but a task that is queued twice is sent only once.
+
+def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Callable[[], bool]) -> Run:
+    """Continue a recovery while time is left.
+
+    Processes at least one execution. It has also ended if another run has taken over, or if it expired or was stopped.
+    After a crash, a page is repeated, but a task that is queued twice is sent only once.
     """
     try:
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
-        return True
+        return Run(True, {})
+    search = Search(webhook_id, row.selection, row.started_at or row.until)
     while row.status == "running" and time_left():
-        page = _process(list(_read_failures(row)), row, time_left)
-        if page.sendable:
+        page = read_page(search, row.after, time_left)
+        if page.sendable and not row.dry_run:
             retries.put(dict.fromkeys(page.sendable, 0))
         if not _save_progress(row, page):
-            return True
-    return row.status != "running"
+            return Run(True, _count(row))
+    return Run(row.status != "running", _count(row))
 
 
-def _process(failures: Sequence[ExecutionRow], row: RecoveryRow, time_left: Callable[[], bool]) -> _Page:
-    """Process failures while time is left, at least one. Each takes one or two reads."""
-    processed: list[ExecutionRow] = []
-    found: list[RetryTask] = []
-    sendable: list[RetryTask] = []
-    for failure in failures:
-        processed.append(failure)
-        if task := _make_task(row, failure):
-            found.append(task)
-            if _is_sendable(task):
-                sendable.append(task)
-        if not time_left():
-            break
-    return _Page(processed, found, sendable, is_last=len(processed) == len(failures) < PAGE_SIZE)
-
-
-def _is_sendable(task: RetryTask) -> bool:
-    """Return whether its details are stored, or may still be pending log writes.
-
-    The sender waits for pending log writes.
-    """
-    if task.execution_id <= compact_time(datetime.now(UTC) - MAX_LAG):
-        return details.are_stored(task.webhook_id, task.execution_id)
-    row = ExecutionRow.get(task.webhook_id, task.execution_id, consistent_read=True)
-    return not row.erased and not row.details_not_stored
-
-
-def _read_failures(row: RecoveryRow) -> Iterator[ExecutionRow]:
-    """Read the next page of failures, oldest first."""
-    start = row.after and {name: {"S": row.after} for name in ("executed_at", "failed_at")}
-    return iter(
-        ExecutionRow.failures.query(
-            row.webhook_id,
-            ExecutionRow.failed_id.between(row.since, row.until),
-            limit=PAGE_SIZE,
-            last_evaluated_key={"webhook_id": {"S": row.webhook_id}, **start} if start else None,
-        )
-    )
-
-
-def _make_task(row: RecoveryRow, failure: ExecutionRow) -> RetryTask | None:
-    """Make a task for the last execution of an original queue message.
-
-    None if that succeeded, if a later failure in the period makes the task, or for a test.
-    """
-    if failure.trigger == Trigger.TEST:
-        return None
-    queue_message_id = get_queue_message_id(failure)
-    attempts = list_attempts(failure.webhook_id, failure.message_id, since=failure.execution_id)
-    ids = {attempt.execution_id: attempt for attempt in attempts if attempt.is_of(queue_message_id)}
-    last = max([*ids, failure.execution_id])
-    if last in ids and ids[last].success:
-        return None
-    if any(failure.execution_id < other < row.until and not ids[other].success for other in ids):
-        return None
-    task = RetryTask(failure.webhook_id, failure.message_id, last, Trigger.RESEND, skip_if_resent=True)
-    return task._replace(queue_message_id=queue_message_id)
-
-
-def _save_progress(row: RecoveryRow, page: _Page) -> bool:
+def _save_progress(row: RecoveryRow, page: Page) -> bool:
     """Save the progress; return False if another run was first."""
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
     actions: list[Action] = [
@@ -274,6 +257,6 @@ def _save_progress(row: RecoveryRow, page: _Page) -> bool:
         RecoveryRow.status.set("done" if page.is_last else "running"),
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
-    if page.processed:
-        actions.append(RecoveryRow.after.set(page.processed[-1].execution_id))
+    if page.last_read:
+        actions.append(RecoveryRow.after.set(page.last_read))
     return try_write(partial(row.update, actions, condition=unchanged & (RecoveryRow.status == "running")))
