@@ -14,6 +14,7 @@ from cli.history_options import (
     add_execution,
     add_failures_options,
     add_listen_options,
+    add_recover_options,
     add_resend_options,
     add_tail_options,
 )
@@ -54,8 +55,8 @@ def _add_commands(commands: CommandGroup) -> None:
     add_execution(add("show", "history:show", "Show one execution with its details"))
     add_failures_options(add("failures", "history:failures", "List failed executions of one or all webhooks"))
     _add_stats_options(add("stats", "stats:stats", "Count a webhook's executions by hour or day"))
-    add_resend_options(add("resend", "resend:resend", "Resend one execution, or all failures that filters select"))
-    _add_recover_options(add("recover", "resend:recover", "Resend everything that failed on a webhook"))
+    add_resend_options(add("resend", "resend:resend", "Resend one execution, or all messages that filters select"))
+    add_recover_options(add("recover", "recover:recover", "Resend the messages of a period, by default failed ones"))
     _add_redrive_options(add("redrive", "redrive:redrive", "Move the dead letters back to their queue"))
     _add_token_options(add("token", "tokens:token", "Mint a token for the API"))
     _add_topics_options(add("topics", "topics:topics", "List webhooks in another tenant's topic; exit 1 if any"))
@@ -113,12 +114,6 @@ def _add_stats_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", type=time, default="24h", metavar="TIME", help=f"{TIME_HELP}; default 24h")
     command.add_argument("--until", type=time, default=now, metavar="TIME", help="end; default: now")
     command.add_argument("--interval", choices=("hour", "day"), help="default: hour, or day from 3 days on")
-
-
-def _add_recover_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("webhook", metavar="WEBHOOK", help="webhook ID")
-    command.add_argument("--since", type=parse_time, required=True, metavar="TIME", help=f"start: {TIME_HELP}")
-    command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
 
 
 def _add_token_options(command: argparse.ArgumentParser) -> None:

@@ -45,8 +45,8 @@ def format_outcome(record: Record) -> Text:
 
 
 def format_reason(record: Record) -> str:
-    """Return a failure's status, or what kind of hard error it was."""
-    return str(record["result"] or describe_hard_error(record))
+    """Return the status, or what kind of hard error it was."""
+    return str(record["result"] or ("skipped" if record.get("skipped") else describe_hard_error(record)))
 
 
 def describe_hard_error(record: Record) -> str:

@@ -15,6 +15,7 @@ _FILTERS: Final = (
 """Fields of the API, their values, and what is accepted."""
 _CHOICES: Final = (("error_type", "TYPE", list(map(str, ErrorType))),)
 _STATUS: Final = ("status", "STATUS", ["success", "failure"])
+_SELECTED: Final = ("failure", "success", "all")
 
 
 def add_webhook(command: argparse.ArgumentParser) -> None:
@@ -75,20 +76,37 @@ def add_resend_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("execution", nargs="?", metavar="EXECUTION", help="execution ID; default: use the filters")
     command.add_argument("--from", dest="since", type=parse_time, metavar="TIME", help=f"start: {TIME_HELP}")
     command.add_argument("--to", dest="until", type=parse_time, metavar="TIME", help="end; default: now")
-    command.add_argument(
-        "--status", choices=["failure"], metavar="STATUS", help="failure: only failures can be selected"
-    )
+    _add_selected_status(command)
     _add_filters(command, failures=True)
     add_confirmation(command)
 
 
+def add_recover_options(command: argparse.ArgumentParser) -> None:
+    add_webhook(command)
+    command.add_argument("--since", type=parse_time, required=True, metavar="TIME", help=f"start: {TIME_HELP}")
+    command.add_argument("--until", type=parse_time, metavar="TIME", help="end; default: now")
+    _add_selected_status(command)
+    _add_filter(command, *_FILTERS[0])
+    command.add_argument("--dry-run", action="store_true", help="only count the messages")
+    add_confirmation(command)
+
+
+def _add_selected_status(command: argparse.ArgumentParser) -> None:
+    wanted = f"select only these: one of {', '.join(_SELECTED)}; default {_SELECTED[0]}"
+    command.add_argument("--status", choices=_SELECTED, metavar="STATUS", help=wanted)
+
+
 def _add_filters(command: argparse.ArgumentParser, *, failures: bool = False) -> None:
-    for name, metavar, accepted in _FILTERS:
-        option, wanted = f"--{name.replace('_', '-')}", f"select only these: {accepted}"
-        command.add_argument(option, type=check_filter(name), metavar=metavar, help=wanted)
+    for each in _FILTERS:
+        _add_filter(command, *each)
     for name, metavar, choices in (*_CHOICES, *([] if failures else [_STATUS])):
         option, wanted = f"--{name.replace('_', '-')}", f"select only these: one of {', '.join(choices)}"
         command.add_argument(option, choices=choices, metavar=metavar, help=wanted)
+
+
+def _add_filter(command: argparse.ArgumentParser, name: str, metavar: str, accepted: str) -> None:
+    option, wanted = f"--{name.replace('_', '-')}", f"select only these: {accepted}"
+    command.add_argument(option, type=check_filter(name), metavar=metavar, help=wanted)
 
 
 def _add_ends(command: argparse.ArgumentParser) -> None:

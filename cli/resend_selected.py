@@ -18,7 +18,7 @@ from cli.progress import show_bar
 from cli.resend_record import ResendRecord
 from cli.stack import Stack
 from cli.times import format_time
-from hooklog.executions.filters import Status
+from hooklog.executions.filters import ALL, Status
 
 _NOT_FOUND, _CONFLICT = 404, 409
 _REASONS: Final = 10
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
 
 
 def given_options(arguments: argparse.Namespace) -> list[str]:
-    """Return the options that select failures."""
+    """Return the options that select executions."""
     periods = {"--from": arguments.since, "--to": arguments.until}
     filters = {name_option(name): getattr(arguments, name) for name in FILTERS}
     return [option for option, value in {**periods, **filters}.items() if value is not None]
@@ -51,7 +51,7 @@ def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output)
     until = arguments.until or datetime.now(UTC)
     selected = _select(api, arguments, until, output)
     if not selected:
-        output.print_result("No failure matches", _to_record(Counter(), 0))
+        output.print_result("No execution matches", _to_record(Counter(), 0))
         return
     if not (output.as_json and arguments.yes):
         _print_sample(selected, output)
@@ -75,19 +75,20 @@ def resend_selected(stack: Stack, arguments: argparse.Namespace, output: Output)
 
 
 def _select(api: Api, arguments: argparse.Namespace, until: datetime, output: Output) -> list[Record]:
-    """Return the newest selected failure of each message, oldest first."""
-    filters = read_filters(argparse.Namespace(**{**vars(arguments), "status": Status.FAILURE}))
+    """Return the newest selected execution of each message, oldest first."""
+    status = None if arguments.status == ALL else arguments.status or Status.FAILURE
+    filters = read_filters(argparse.Namespace(**{**vars(arguments), "status": status}))
     newest: dict[str, Record] = {}
-    with output.stderr.status("counting failures", spinner="line") as status:
+    with output.stderr.status("counting messages", spinner="line") as shown:
         for execution in api.list_executions(arguments.webhook, filters, since=arguments.since, until=until):
             if execution["trigger"] != "test":  # a test cannot be resent
                 newest.setdefault(execution["message_id"], execution)
-                status.update(f"counting failures: {len(newest)} messages")
+                shown.update(f"counting messages: {len(newest)}")
     return list(reversed(newest.values()))
 
 
 def _print_sample(selected: Iterable[Record], output: Output) -> None:
-    """Say how many messages failed for which reason, each with an example."""
+    """Say how many messages failed for which reason or succeeded, each with an example."""
     reasons: dict[str, list[Record]] = {}
     for one in selected:
         reasons.setdefault(format_reason(one), []).append(one)
@@ -104,12 +105,12 @@ def _resend_all(api: Api, selected: Iterable[Record], record: ResendRecord) -> I
 
 
 def _resend(api: Api, execution: Record, record: ResendRecord) -> Outcome:
-    """Queue the message, unless it was delivered or resent since."""
+    """Queue the message, unless it was delivered after a failure, or resent."""
     execution_id = execution["execution_id"]
     if execution_id in record:
         return Outcome.RESENT
     later = list(_list_later_attempts(api, execution))
-    if any(one["success"] for one in later):
+    if not execution["success"] and any(one["success"] for one in later):
         return Outcome.DELIVERED
     if any(one["trigger"] == "resend" for one in later):
         return Outcome.RESENT

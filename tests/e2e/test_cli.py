@@ -99,8 +99,9 @@ def test_recover_resends_everything_that_failed(
     lines = [json.dumps({**message, "message_id": f"m{number}", "payload": number}) for number in range(12)]
     assert [one["message_id"] for one in hooklog("send", "-", text="\n".join(lines))] == [f"m{n}" for n in range(12)]
     deployment.wait_for_history(webhook_id, 12)
-    (recovery,) = hooklog("recover", webhook_id, "--since", "1h")
-    assert (recovery["status"], recovery["found"], recovery["queued"]) == ("done", 12, 12)
+    for option, queued in (("--dry-run", 0), ("--yes", 12)):
+        (recovery,) = hooklog("recover", webhook_id, "--since", "1h", option)
+        assert (recovery["status"], recovery["found"], recovery["queued"]) == ("done", 12, queued)
 
 
 def test_a_token_grants_only_what_it_names(deployment: Deployment, webhook_id: str) -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from cli.output import Output
 from cli.redrive import start_sqs_redrive
 from cli.sender_log import SenderLog
 from cli.top import Window
-from tests.commands import printed, run
+from tests.commands import Terminal, printed, run
 from tests.fake_api import FakeApi, fake_api
 from tests.leaks import SIGNING_KEY
 
@@ -241,22 +242,92 @@ def test_top_counts_each_line_once_while_it_is_in_the_window() -> None:
     assert [asked["startTime"] - logs.events[1]["timestamp"] for asked in logs.requests[1:]] == [-30_000, -30_000]
 
 
+def progress(status: str = "done", **counts: int) -> tuple[int, dict[str, Any]]:
+    filters = {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
+    return 200, {"status": status, "found": 4, "queued": 4, "not_kept": 0, **counts, "filters": filters}
+
+
+STARTED = (202, {"recovery_id": "rec_1"})
+
+
 def test_recover_starts_a_recovery_and_waits_for_it(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
-    running = {"status": "running", "found": 4, "queued": 1}
-    done = {"status": "done", "found": 4, "queued": 4}
-    api.responses = [(202, {"recovery_id": "rec_1"}), (200, running), (200, done)]
-    run("recover acme.orders --since 2026-11-24T02:00Z --until 2026-11-24T05:00Z", api)
-    assert printed(capsys)[0] == [{"recovery_id": "rec_1", **done}]
-    (path, _, period), *_ = api.requests
+    api.responses = [STARTED, progress("running", queued=1), progress()]
+    run("recover acme.orders --since 2026-11-24T02:00Z --until 2026-11-24T05:00Z --yes", api)
+    assert printed(capsys)[0] == [{"recovery_id": "rec_1", **progress()[1]}]
+    (path, _, body), *_ = api.requests
     assert path == "/webhooks/acme.orders/recover"
-    assert period == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
+    assert body == {"since": "2026-11-24T02:00:00.000000Z", "until": "2026-11-24T05:00:00.000000Z"}
 
 
-def test_a_stopped_recovery_is_a_failure(api: FakeApi) -> None:
-    stopped = {"status": "stopped", "found": 4, "queued": 1}
-    api.responses = [(202, {"recovery_id": "rec_1"}), (200, stopped)]
-    with pytest.raises(CliFailure, match=r"^rec_1 made no progress .*: queued 1 of 4$") as failed:
+def test_recover_counts_and_asks_first(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = "recover acme.orders --since 2026-11-24T02:00Z --status success --event-type order.*"
+    since = {"since": "2026-11-24T02:00:00.000000Z", "status": "success", "event_type": "order.*"}
+    for answer in ("y", "n"):
+        monkeypatch.setattr("sys.stdin", Terminal(f"{answer}\n"))
+        api.responses = [STARTED, progress("running", found=2, queued=0), progress(found=14, queued=0, not_kept=2)]
+        api.requests.clear()
+        if answer == "n":
+            with pytest.raises(CliFailure, match="Nothing was changed"):
+                run(command, api, as_json=False)
+        else:
+            api.responses += [STARTED, progress(found=14, queued=12, not_kept=2)]
+            run(command, api, as_json=False)
+        written = capsys.readouterr()
+        assert written.err.startswith("Resend 12 messages? Skipped: 2 without a stored request\n")
+        started = [body for path, _, body in api.requests if path.endswith("/recover")]
+        until = {"until": "2026-11-24T05:00:00.000000Z"}
+        assert started == [{**since, "dry_run": True}, {**since, **until}][: 2 if answer == "y" else 1]
+        assert written.out == ("rec_1: queued 12 of 14, 2 without a stored request\n" if answer == "y" else "")
+
+
+@pytest.mark.parametrize(
+    ("counts", "text", "code"),
+    [
+        ({"found": 14, "not_kept": 2}, "12 messages would be resent, 2 without a stored request", None),
+        ({"found": 1}, "1 message would be resent", None),
+        ({"found": 0}, "No message matches", None),
+        ({"found": 3, "not_kept": 3}, "0 messages would be resent, 3 without a stored request", ExitCode.CONFLICT),
+    ],
+)
+def test_a_dry_run_of_recover_only_counts(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], counts: dict[str, int], text: str, code: ExitCode | None
+) -> None:
+    """It needs no terminal to ask on."""
+    api.responses = [STARTED, progress("done", queued=0, **counts)]
+    with pytest.raises(CliFailure, match="No request is stored") if code else nullcontext() as failed:
+        run("recover acme.orders --since 3h --dry-run", api, as_json=False)
+    assert (failed.value.code if failed else None) == code
+    assert capsys.readouterr().out == f"{text}\n"
+    assert [body["dry_run"] for path, _, body in api.requests if path.endswith("/recover")] == [True]
+
+
+def test_recover_asks_nothing_if_nothing_would_be_sent(
+    api: FakeApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal())
+    api.responses = [STARTED, progress(found=0, queued=0)]
+    run("recover acme.orders --since 3h", api, as_json=False)
+    assert capsys.readouterr() == ("No message matches\n", "")
+
+
+def test_recover_refuses_to_start_without_an_answer(api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    with pytest.raises(CliFailure, match="this needs --yes") as refused:
         run("recover acme.orders --since 3h", api)
+    assert refused.value.code == ExitCode.USAGE
+    assert api.requests == []
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--yes", r"^rec_1 made no progress .*: queued 1 of 4$"), ("--dry-run", "^Someone else counts messages")],
+)
+def test_a_stopped_recovery_is_a_failure(api: FakeApi, option: str, text: str) -> None:
+    api.responses = [STARTED, progress("stopped", queued=1)]
+    with pytest.raises(CliFailure, match=text) as failed:
+        run(f"recover acme.orders --since 3h {option}", api)
     assert failed.value.code == ExitCode.FAILED
 
 
@@ -266,7 +337,7 @@ def test_a_second_recovery_names_the_running_one(api: FakeApi) -> None:
     with pytest.raises(
         CliFailure, match=r"^The API answered 409: a recovery of this webhook is running: rec_1$"
     ) as failed:
-        run("recover acme.orders --since 3h", api)
+        run("recover acme.orders --since 3h --yes", api)
     assert failed.value.code == ExitCode.CONFLICT
 
 

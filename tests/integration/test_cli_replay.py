@@ -387,6 +387,26 @@ def test_resend_sends_each_failed_message_once(api: FakeApi, capsys: pytest.Capt
     }
 
 
+def test_resend_selects_successes(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    """Skips one that was resent, but not one whose message succeeded again."""
+    fine = {"success": True, "result": 200}
+    skipped = execution("s", 50, **{**fine, "result": 0}, skipped=True)
+    executions = [execution("a", 20, **fine), execution("b", 30, **fine), skipped, execution("f", 60)]
+    again = {"a": [execution("a2", 10, trigger="retry", **fine)], "b": [execution("b2", 5, trigger="resend", **fine)]}
+    for status, results, outcome in (
+        ("success", ["200", "skipped"], "Queued 2 of 3 messages, 1 resent before\n"),
+        ("all", ["200", "503", "skipped"], "Queued 1 of 4 messages, 3 resent before\n"),
+    ):
+        serve_failures(api, *executions[: 2 + len(results) - 1], **again)
+        api.requests.clear()
+        run(f"resend acme.orders --from 2026-11-24T02:00Z --status {status} --yes", api, as_json=False)
+        written = capsys.readouterr()
+        assert [line.split("  ")[-1].split(",")[0] for line in written.err.splitlines()] == results
+        assert api.requests[0][1].get("status") == (None if status == "all" else status)
+        assert written.out == outcome
+        assert resent(api) == (["s", "a"] if status == "success" else ["f"]), "it records what it has resent"
+
+
 def test_resending_again_sends_nothing_twice(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
     """Even before the log has the resent executions. What another webhook has resent does not count."""
     theirs = "/webhooks/acme.stock/executions"

@@ -14,6 +14,8 @@ COMPLETED = {
     "hooklog re": {"resend", "recover", "redrive"},
     "hooklog --stack prod sta": {"stats"},
     "hooklog redrive ": {"webhooks", "ordered", "log", "recoveries"},
+    "hooklog recover --status ": {"failure", "success", "all"},
+    "hooklog recover acme.orders --d": {"--dry-run"},
     "hooklog stats --interval ": {"hour", "day"},
     "hooklog stats acme.orders --interval d": {"day"},
     "hooklog failures --error-type tls": {"tls_error"},
