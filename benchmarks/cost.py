@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 from benchmarks.counting import CountedAws, Tally, count_log_bytes, run_counted_aws
 from benchmarks.environment import function_environment, replace_environment
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, compare
 from benchmarks.sender import BATCH, PAYLOAD, build_event, load_sender
 from benchmarks.stub import run_stub
 from benchmarks.usage import USAGE, Usage
@@ -68,23 +68,10 @@ def measure() -> Iterator[Figure]:
     for name, counted in count_usage().items():
         recorded = asdict(USAGE[name])
         for unit, value in asdict(counted).items():
-            yield Figure(
-                f"cost: {name}",
-                round(value, 2),
-                at_most=round(recorded[unit] + tolerance(unit, recorded[unit]), 2),
-                unit=unit,
-            )
+            yield compare(f"cost: {name}", value, recorded[unit], unit)
     one, ten = _measure_cpu(1), _measure_cpu(BATCH)
     yield Figure("cost: CPU of a batch of one", 1000 * one, unit="ms")
     yield Figure("cost: CPU of each further webhook", 1000 * (ten - one) / (BATCH - 1), unit="ms")
-
-
-def tolerance(unit: str, recorded: float) -> float:
-    """Return how far a count may differ from the recorded one.
-
-    Bytes vary with the digits of durations.
-    """
-    return 0.05 * recorded + 5 if unit.endswith("_bytes") else 0
 
 
 def count_usage() -> dict[str, Usage]:

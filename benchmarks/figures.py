@@ -22,3 +22,17 @@ class Figure:
     def as_json(self) -> dict[str, Any]:
         """Return the JSON line's fields, with the value rounded to four digits."""
         return {**asdict(self), "value": round(self.value, 4), "held": self.is_held}
+
+
+def compare(name: str, counted: float, recorded: float, unit: str) -> Figure:
+    """Return a counted value, which must be what is recorded, within the tolerance."""
+    most, least = recorded + tolerance(unit, recorded), recorded - tolerance(unit, recorded)
+    return Figure(name, round(counted, 2), at_most=round(most, 2), unit=unit, at_least=round(max(least, 0), 2))
+
+
+def tolerance(unit: str, recorded: float) -> float:
+    """Return how far a count may differ from the recorded one.
+
+    Bytes vary with the digits of durations.
+    """
+    return 0.05 * recorded + 5 if unit.endswith("_bytes") else 0

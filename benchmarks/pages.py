@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass
 from typing import Any, Final
 from unittest.mock import patch
 
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, compare
 from benchmarks.history import WEBHOOK, History
 from hooklog import aws
 from tests.aws import Endpoint, mock_aws, moto_server
@@ -41,24 +41,27 @@ class Cost:
         self.bytes += len(response_dict["body"])
 
 
+RECORDED: Final = {
+    "all": Cost(requests=1, items=51, bytes=15_786),
+    "failures": Cost(requests=1, items=51, bytes=19_922),
+}
+"""The cost of each query, at every size."""
+
 Costs = dict[tuple[str, str], list[Cost]]
 """The costs by query and body size, in the order of SIZES."""
 
 
 def measure() -> Iterator[Figure]:
-    """Measure each page's cost, and each query's ratio of largest to smallest."""
+    """Compare each page's cost with the recorded one, and each query's largest with its smallest."""
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     costs: Costs = {(query, body): [] for query in QUERIES for body in BODIES}
     for body, size in BODIES.items():
         for executions, query, cost in _measure_pages(size):
             costs[query, body].append(cost)
-            yield from _figures(f"pages: {query}, {executions:,} of {body}", cost)
+            for unit, value in asdict(cost).items():
+                recorded = getattr(RECORDED[query], unit)
+                yield compare(f"pages: {query}, {executions:,} of {body}", value, recorded, unit)
     yield Figure("pages: largest cost / smallest cost", _largest_ratio(costs), at_most=1.0)
-
-
-def _figures(name: str, cost: Cost) -> Iterator[Figure]:
-    for field, value in asdict(cost).items():
-        yield Figure(name, value, unit=field)
 
 
 def _measure_pages(body_size: int) -> Iterator[tuple[int, str, Cost]]:

@@ -20,9 +20,9 @@ from statistics import mean, median
 from typing import Any, Final, NamedTuple
 from unittest.mock import patch
 
-from benchmarks.cost import CONTEXT, PLATFORM_LINES, tolerance
+from benchmarks.cost import CONTEXT, PLATFORM_LINES
 from benchmarks.counting import ITEM_OVERHEAD_BYTES, CountedAws, Tally, count_log_bytes, measure_size, run_counted_aws
-from benchmarks.figures import Figure
+from benchmarks.figures import Figure, compare
 from benchmarks.usage import COUNTING, CountingUsage
 from hooklog.executions.execution import compact_time
 from tests.aws import CREDENTIALS, MockAws, load_app, mock_aws
@@ -53,8 +53,7 @@ def measure() -> Iterator[Figure]:
     yield Figure("stats: most executions / fewest", units[-1] / units[0], at_most=1.0)
     recorded = asdict(COUNTING)
     for unit, value in asdict(count_usage()).items():
-        bound = recorded[unit] + tolerance(unit, recorded[unit])
-        yield Figure("stats: counting", round(value, 2), at_most=round(bound, 2), unit=unit)
+        yield compare("stats: counting", value, recorded[unit], unit)
     yield Figure("stats: CPU of counting a record", 1000 * one.cpu / BATCH, unit="ms")
     yield Figure("stats: CPU of each webhook and hour", 1000 * (many.cpu - one.cpu) / (WEBHOOKS - 1), unit="ms")
 

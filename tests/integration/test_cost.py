@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.cost import tolerance
+from benchmarks.figures import tolerance
 from benchmarks.usage import COUNTING, USAGE
 from tests.template import ROOT
 
