@@ -47,6 +47,7 @@ def connect_dynamodb() -> "Connection":
     """
     from pynamodb.connection import Connection
 
+    from hooklog.dynamodb_requests import write_bodies
     from hooklog.dynamodb_responses import ItemParserFactory
 
     connection = Connection(
@@ -56,7 +57,7 @@ def connect_dynamodb() -> "Connection":
     )
     connection.session.register_component("response_parser_factory", ItemParserFactory())
     connection.session.set_default_client_config(Config(user_agent=USER_AGENT))
-    _ = connection.client
+    write_bodies(connection.client)
     return connection
 
 
@@ -88,6 +89,7 @@ def _client(service: str, limits: ClientLimits = SERVICES) -> Any:
     config = Config(
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,
+        user_agent=USER_AGENT,
         retries={"mode": "standard", "total_max_attempts": limits.attempts},
     )
     return botocore.session.get_session().create_client(service, config=config)
