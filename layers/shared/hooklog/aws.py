@@ -87,6 +87,7 @@ class Clients:
 
 def _client(service: str, limits: ClientLimits = SERVICES) -> Any:
     config = Config(
+        parameter_validation=False,  # AWS validates them, too
         connect_timeout=limits.connect_seconds,
         read_timeout=limits.read_seconds,
         user_agent=USER_AGENT,
