@@ -197,37 +197,47 @@ export class DetailsDialog {
 	}
 
 	/**
-	 * The dictionary has the key and what confirms it, `${key}.confirm`.
+	 * Asks in the panel. The dictionary has what confirms it, `${key}.confirm`.
 	 *
 	 * @param {string} key
 	 * @param {string} question
 	 * @param {(form: any) => any} act returns false if the question is to stay open
-	 * @param {string} [look]
+	 * @param {any} opener has the focus again after Cancel
 	 * @param {() => any[]} [createFields] fields of the form that asks
 	 */
-	createConfirmedButton(key, question, act, look, createFields = () => []) {
-		const ask = () => {
-			const asked = h("p", { tabindex: "-1" }, isolate(question));
-			const confirm = async () => {
-				confirmed.disabled = true;
-				this.#cancel = null;
-				if ((await act(form)) !== false) return;
-				confirmed.disabled = false;
-				this.#cancel = cancel;
-			};
-			const cancel = () => {
-				this.#cancel = null;
-				this.panel.hidden = true;
-				opener.focus();
-			};
+	ask(key, question, act, opener, createFields = () => []) {
+		const asked = h("p", { tabindex: "-1" }, isolate(question));
+		const confirm = async () => {
+			confirmed.disabled = true;
+			this.#cancel = null;
+			if ((await act(form)) !== false) return;
+			confirmed.disabled = false;
 			this.#cancel = cancel;
-			const confirmed = h("button.primary", this.text(`${key}.confirm`));
-			const canceled = createButton(this.text("cancel"), cancel);
-			const form = h("form", { novalidate: true, submit: confirm }, asked, createFields(), confirmed, canceled);
-			reveal(this.panel, form);
-			asked.focus();
 		};
-		const opener = createButton(this.text(key), ask, look);
+		const cancel = () => {
+			this.#cancel = null;
+			this.panel.hidden = true;
+			opener.focus();
+		};
+		this.#cancel = cancel;
+		const confirmed = h("button.primary", this.text(`${key}.confirm`));
+		const canceled = createButton(this.text("cancel"), cancel);
+		const form = h("form", { novalidate: true, submit: confirm }, asked, createFields(), confirmed, canceled);
+		reveal(this.panel, form);
+		asked.focus();
+	}
+
+	/**
+	 * A button that asks first.
+	 *
+	 * @param {string} key
+	 * @param {string} question
+	 * @param {(form: any) => any} act
+	 * @param {string} [look]
+	 * @param {() => any[]} [createFields]
+	 */
+	createConfirmedButton(key, question, act, look, createFields) {
+		const opener = createButton(this.text(key), () => this.ask(key, question, act, opener, createFields), look);
 		return opener;
 	}
 

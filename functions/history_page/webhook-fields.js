@@ -109,17 +109,17 @@ export const listFields = (isNew) => (isNew ? [ID, ...FIELDS] : FIELDS);
  * @param {any} locale
  * @param {string} name
  * @param {any} value
- * @param {any} [attributes] with `rows` it is a text area
+ * @param {any} [attributes] with `rows` it is a text area, with `options` (values and texts) a choice
  * @param {string} [hint] a key of the dictionary
  */
 export function createField(locale, name, value, attributes = {}, hint = "") {
-	const { placeholder, ...more } = attributes;
+	const { placeholder, options = [], ...more } = attributes;
 	const [id, wrong, hinted] = [`box-${name}`, `wrong-${name}`, `hint-${name}`];
-	const kind = more.rows ? "textarea" : "input";
+	const kind = more.rows ? "textarea" : options.length ? "select" : "input";
 	const made = h(kind, {
 		id, name, "aria-describedby": hint ? `${wrong} ${hinted}` : wrong,
 		placeholder: placeholder && locale.text(placeholder), ...NO_AUTOCOMPLETE, ...more,
-	});
+	}, options.map(([value, text]) => h("option", { value }, text)));
 	made.value = value;
 	const hints = hint ? h("p.remark", { id: hinted }, locale.text(hint)) : [];
 	return h("div.box", h("label", { for: id }, locale.text(`form.${name}`)), made, h("p.wrong", { id: wrong }), hints);

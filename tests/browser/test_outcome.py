@@ -134,6 +134,15 @@ def test_what_is_not_stored_is_explained(page: Page, opened: Open) -> None:
         dialog = show(page, opened, execution(**fields))
         expect(dialog.locator(".details > .remark")).to_have_text(said)
         expect(dialog.locator("pre")).to_have_count(0)
+        expect(dialog.get_by_role("button", name="Resend")).to_have_count(0)
+
+
+def test_a_success_whose_details_are_stored_can_be_resent(page: Page, opened: Open) -> None:
+    dialog = show(page, opened, execution(**SUCCESS, **details("{}"), details_of="all"))
+    page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
+    dialog.get_by_role("button", name="Resend").click()
+    dialog.locator(".panel").get_by_role("button", name="Resend").click()
+    expect(dialog.locator(".panel p")).to_have_text(re.compile("^The message will be sent again"))
 
 
 def test_two_attempts_are_compared(page: Page, opened: Open) -> None:

@@ -1,5 +1,6 @@
 """The view of the webhooks: add, edit, test, rotate the secret, recover, delete."""
 
+import itertools
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -366,39 +367,103 @@ def test_rotating_to_ones_own_secret(opened: Open, stack: Stack, webhook_id: str
     expect_message(dialog, re.compile("^Receivers verify"))  # no old secret signs
 
 
-def test_a_recovery_shows_its_progress(
+LOCAL = "at => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16)"
+
+
+def to_local(dialog: Locator, at: datetime) -> str:
+    return str(dialog.page.evaluate(LOCAL, at.timestamp() * 1000))
+
+
+def record_starts(bodies: list[dict[str, Any]], dialog: Locator) -> None:
+    """Record the bodies of the calls that start recoveries and counts."""
+
+    def record(route: Route) -> None:
+        bodies.append(route.request.post_data_json or {})
+        route.fallback()
+
+    dialog.page.route("**/recover", record)
+
+
+def test_a_recovery_counts_asks_and_shows_its_progress(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
 ) -> None:
     register(stack, webhook_id, receiver.url(f"/sequence/{webhook_id}", codes="500,200"), retry_schedule=[])
     stack.deliver(webhook_id, {})
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    bodies: list[dict[str, Any]] = []
+    record_starts(bodies, dialog)
     hour_ago = datetime.now(UTC) - timedelta(hours=1)
-    local = "at => new Date(at - new Date(at).getTimezoneOffset() * 60000).toISOString().slice(0, 16)"
-    dialog.get_by_label("Start time").fill(dialog.page.evaluate(local, hour_ago.timestamp() * 1000))
+    dialog.get_by_label("Start time").fill(to_local(dialog, hour_ago))
+    press(dialog, "Recover")
+    expect_message(dialog, "1 message would be sent again.")
+    expect(dialog.locator(".panel p")).to_be_focused()
+    dialog.page.keyboard.press("Escape")
+    expect(dialog.get_by_role("button", name="Recover", exact=True)).to_be_focused()
+    expect(dialog.locator(".panel")).to_be_hidden()
+    press(dialog, "Recover")
+    expect(dialog.locator(".panel p")).to_be_focused()
+    dialog.page.keyboard.press("Tab")
+    expect(dialog.get_by_role("button", name="Send again")).to_be_focused()
     running = {"status": "running", "found": 3, "queued": 2}
     dialog.page.route("**/recover/*", lambda route: route.fulfill(json=running), times=1)
-    press(dialog, "Recover")
+    dialog.page.keyboard.press("Enter")
     expect_message(dialog, "Recovery running: 3 found, 2 queued.")
     expect_message(dialog, "Recovery finished: 1 found, 1 queued.")
+    receiver.wait_for(2, path=f"/sequence/{webhook_id}")
+    counted, _, sent = bodies
+    assert sent["until"] > sent["since"]
+    assert (counted["dry_run"], sent) == (
+        True,
+        {"since": counted["since"], "status": "failure", "until": sent["until"]},
+    )
+    press(dialog, "Recover")
+    expect_message(dialog, "No message matches.")
     dialog.page.route("**/recover/*", lambda route: route.fulfill(json={**running, "status": "stopped"}), times=1)
     press(dialog, "Recover")
-    expect_message(dialog, "Recovery stopped: 3 found, 2 queued.")
-    refusal = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
-    dialog.page.route("**/recover", lambda route: route.fulfill(status=409, json={"error": refusal}), times=1)
-    press(dialog, "Recover")
-    expect_message(dialog, "A recovery of this webhook is running: rec_1.")
-    receiver.wait_for(2, path=f"/sequence/{webhook_id}")
-    dialog.get_by_label("End time").fill(dialog.page.evaluate(local, (hour_ago.timestamp() + 1800) * 1000))
-    press(dialog, "Recover")
-    expect_message(dialog, "Recovery finished: 0 found, 0 queued.")
+    expect_message(dialog, re.compile("^Someone else is counting"))
     dialog.get_by_label("End time").fill("2020-01-01T00:00")
     press(dialog, "Recover")
     end_time = dialog.get_by_label("End time")
     expect(end_time).to_have_accessible_description(re.compile("^Until must be later than since"))
+    dialog.get_by_label("Event type", exact=True).fill("order*")
+    press(dialog, "Recover")
+    event_type = dialog.get_by_label("Event type", exact=True)
+    expect(event_type).to_have_accessible_description(re.compile("^Event_type must be a type without"))
     dialog.get_by_label("Start time").fill("")
     press(dialog, "Recover")
     expect(dialog.get_by_label("Start time")).to_have_accessible_description("Enter a value.")
     expect(dialog.get_by_label("Start time")).to_be_focused()
+
+
+def test_a_recovery_of_much_need_not_wait_for_the_count(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, receiver.url("/status/200"))
+    stack.deliver(webhook_id, {})
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    dialog.get_by_label("Start time").fill(to_local(dialog, datetime.now(UTC) - timedelta(hours=1)))
+    dialog.get_by_label("Status").select_option("Succeeded")
+    press(dialog, "Recover")
+    expect_message(dialog, "1 message can't be sent again: its body is not stored.")
+    bodies: list[dict[str, Any]] = []
+    record_starts(bodies, dialog)
+    until = "2026-11-24T05:00:00.000000Z"
+    counting = {"status": "running", "dry_run": True, "queued": 0, "filters": {"until": until}}
+    found = itertools.count(1200, 1200)
+    dialog.page.route("**/recover/*", lambda route: route.fulfill(json={**counting, "found": next(found)}))
+    dialog.get_by_label("Event type", exact=True).fill(" order.* ")
+    press(dialog, "Recover")
+    expect_message(dialog, "Counting: 1,200 messages so far.")
+    skip = dialog.get_by_role("button", name="Recover now, without the count")
+    skip.focus()
+    expect_message(dialog, re.compile("^Counting: [^1]"))
+    expect(skip).to_be_focused()
+    refusal = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
+    dialog.page.route("**/recover", lambda route: route.fulfill(status=409, json={"error": refusal}), times=1)
+    dialog.page.keyboard.press("Enter")
+    expect_message(dialog, "A recovery of this webhook is running: rec_1.")
+    (counted,) = bodies
+    assert (counted["status"], counted["event_type"], counted["dry_run"]) == ("success", "order.*", True)
 
 
 def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
