@@ -1,5 +1,6 @@
 """Receivers whose TLS fails, and the error messages of their executions."""
 
+import contextlib
 import re
 import socket
 import time
@@ -9,13 +10,14 @@ import pytest
 
 from hooklog.delivery.client import WebhookClient
 from hooklog.delivery.delivery import Delivery
-from hooklog.delivery.egress import EgressAdapter
+from hooklog.delivery.egress import MAX_POOLED_HOSTS, EgressAdapter
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.networks import parse_networks
 from hooklog.errors import ErrorType
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
 from tests.receiver.certificates import Certificates, make_certificates
+from tests.receiver.mutual_tls import receiving
 from tests.receiver.tls_faults import ALERTS, FAULTS, alert, serving
 
 CLIENT_CERTIFICATE = "The receiver requires a client certificate."
@@ -125,6 +127,19 @@ def test_plain_http_to_a_tls_port_says_to_use_https(client: WebhookClient) -> No
     assert delivery.error
     assert delivery.error.error_type is ErrorType.PROTOCOL_ERROR
     assert delivery.error.message == "The receiver uses TLS on this port. The URL must begin with https://."
+
+
+def test_connections_of_receivers_that_were_not_used_lately_are_closed(
+    client: WebhookClient, certificates: Certificates
+) -> None:
+    """Otherwise, the sender would run out of file descriptors."""
+    with contextlib.ExitStack() as resources:
+        receivers = [resources.enter_context(receiving(certificates.trusted)) for _ in range(MAX_POOLED_HOSTS + 6)]
+        assert {deliver(client, receiver.url).result for receiver in receivers} == {200}
+        ends = time.monotonic() + 60
+        while sum(len(receiver.open) for receiver in receivers) > MAX_POOLED_HOSTS:
+            assert time.monotonic() < ends
+            time.sleep(0.01)
 
 
 def test_the_timeout_includes_a_slow_handshake(client: WebhookClient, certificates: Certificates) -> None:
