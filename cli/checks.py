@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import requests
 
+from cli.certificate_check import check_client_certificates
 from cli.concurrency import OTHERS, UNRESERVED, Account, Demand, count_reserved, find_shortfall, quota_command
 from cli.findings import CheckedStack, Finding, Status
 from cli.network import check_network
@@ -262,6 +263,7 @@ CHECKS: Final = (
     Check("point-in-time recovery", check_point_in_time_recovery, is_aws_only=True),
     Check("deletion protection", check_deletion_protection),
     Check("dead letters", check_dead_letters),
+    Check("client certificates", check_client_certificates),
     Check("layer bytecode", check_layer_bytecode),
     Check("signing key", check_signing_key),
     Check("drift", check_drift, is_aws_only=True),

@@ -64,6 +64,10 @@ def _add_set_options(command: argparse.ArgumentParser) -> None:
     ordered.add_argument(
         "--unordered", action="store_false", dest="ordered", default=None, help="send its messages in any order"
     )
+    certificate = "file with a PEM certificate to present to the receiver, and its issuers'; needs --client-key"
+    add("--client-certificate", metavar="FILE", help=certificate)
+    add("--client-key", metavar="FILE", help="file with the certificate's PEM key, not encrypted")
+    add("--no-client-certificate", action="store_true", help="remove the client certificate and its key")
     add("--transformation", metavar="FILE", help="file with a JSONata expression, - for standard input; '' for none")
 
 

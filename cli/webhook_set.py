@@ -18,7 +18,11 @@ Fields = dict[str, Any]
 
 _NOT_FOUND, _CONFLICT = 404, 409
 _MAX_TRIES: Final = 3
-_OPTIONS: Final[Mapping[str, str]] = {"headers": "--header", "enabled": "--enabled, --disabled"}
+_OPTIONS: Final[Mapping[str, str]] = {
+    "headers": "--header",
+    "enabled": "--enabled, --disabled",
+    "client_certificate": "--client-certificate, --client-key",
+}
 """Options that are named differently from their field."""
 
 
@@ -76,6 +80,8 @@ def _read_change(arguments: argparse.Namespace) -> Callable[[Fields], Fields]:
     """Return the function that applies the options to a webhook's fields."""
     given = {name: getattr(arguments, name) for name in SET_FIELDS if getattr(arguments, name) is not None}
     added, removed = dict(arguments.header or ()), arguments.remove_header or ()
+    if certificate := _read_certificate(arguments):
+        given |= certificate
     if not (given or added or removed):
         raise CliFailure("Nothing to change: give an option, such as --url or --enabled", ExitCode.USAGE)
     if transformation := given.get("transformation"):
@@ -94,6 +100,20 @@ def _read_change(arguments: argparse.Namespace) -> Callable[[Fields], Fields]:
     return change
 
 
+def _read_certificate(arguments: argparse.Namespace) -> Fields:
+    """Read the client certificate with its key; empty if no option names one."""
+    files = {"certificate": arguments.client_certificate, "key": arguments.client_key}
+    if arguments.no_client_certificate:
+        if any(files.values()):
+            raise CliFailure("Give either --client-certificate or --no-client-certificate", ExitCode.USAGE)
+        return {"client_certificate": None}
+    if not any(files.values()):
+        return {}
+    if not all(files.values()):
+        raise CliFailure("Give --client-certificate and --client-key together", ExitCode.USAGE)
+    return {"client_certificate": {name: read_text(file) for name, file in files.items()}}
+
+
 SET_FIELDS: Final = (
     "url",
     "name",
@@ -107,7 +127,7 @@ SET_FIELDS: Final = (
     "max_per_second",
     "ordered",
 )
-"""The fields that an option of the same name sets. `headers` has its own options."""
+"""The fields that an option of the same name sets. `headers` and `client_certificate` have their own options."""
 _NULLABLE: Final = frozenset({"topic", "transformation", "retry_schedule", "max_per_second"})
 """Fields that an empty text sets to null."""
 

@@ -18,6 +18,9 @@ _COLUMNS: Final = (
     Column("Topic", lambda one: one.get("topic") or "-"),
     Column("URL", lambda one: one.get("url") or "-", folds=True),
 )
+_CERTIFICATE: Final = Column(
+    "Certificate until", lambda one: (one.get("client_certificate") or {}).get("not_after", "-")
+)
 _SEEN_COLUMNS: Final = (
     *_COLUMNS[:2],
     Column("Last 24 hours", lambda one: _format_counts(one["last_24_hours"])),
@@ -33,7 +36,9 @@ def list_webhooks(stack: Stack, arguments: argparse.Namespace, output: Output) -
     """
     scope = f"{Scope.WEBHOOKS_READ} {Scope.EXECUTIONS_READ}" if arguments.seen else Scope.WEBHOOKS_READ
     found = list(Api(stack, scope, webhooks=arguments.webhooks).list_webhooks(seen=arguments.seen))
-    output.print_table(_SEEN_COLUMNS if arguments.seen else _COLUMNS, found)
+    columns = _SEEN_COLUMNS if arguments.seen else _COLUMNS
+    has_certificates = any(one.get("client_certificate") for one in found)
+    output.print_table((*columns, _CERTIFICATE) if has_certificates else columns, found)
     if not found:
         hint = "" if arguments.seen else "; --seen also lists those that have executions"
         output.print_note(f"No webhook is registered under {', '.join(arguments.webhooks)}{hint}")

@@ -64,6 +64,7 @@ class Account:
             "cloudwatch.DescribeAlarms": {"MetricAlarms": [alarm(name) for name in KINDS["AWS::CloudWatch::Alarm"]]},
             "dynamodb.DescribeContinuousBackups": backups("ENABLED"),
             "dynamodb.DescribeTable": {"Table": {"DeletionProtectionEnabled": True}},
+            "dynamodb.Query": {"Items": []},
             "lambda.GetAccountSettings": settings(1000, 940),
             "lambda.GetEventSourceMapping": {"State": "Enabled"},
             "lambda.GetFunctionConfiguration": {"Runtime": "python3.13", "Layers": [{"Arn": LAYER}]},

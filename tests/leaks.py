@@ -32,10 +32,11 @@ _SECRETS: Final = {
     "a payload": re.compile(r"order\\*[\"']?: ?1742"),
     "a token": re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"),
     "a webhook's secret": re.compile(r"whsec_\w{8}"),
+    "a private key": re.compile(r"PRIVATE KEY-----|MIGHAgEAMBMG"),
     "a signature": re.compile(r"v1,[\w+/]{43}="),
     "credentials in a URL": re.compile(r"://[^/\s\"']*@"),
 }
-"""The planted secret, the payload of most tests, and secrets that the product generates."""
+"""The planted secret, the payload of most tests, and secrets that the product generates or gets."""
 
 
 def found_in(texts: Iterable[str]) -> list[str]:

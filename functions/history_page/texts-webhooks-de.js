@@ -71,6 +71,16 @@ export const WEBHOOK_TEXTS = {
 	"form.ordered": "In Reihenfolge senden",
 	"form.ordered.hint":
 		"Eine Nachricht nach der anderen, die übrigen warten. Nur für Nachrichten der geordneten Warteschlange.",
+	"form.client_certificate": "Client-Zertifikat",
+	"form.client_certificate.certificate": "Zertifikat (PEM)",
+	"form.client_certificate.key": "Privater Schlüssel (PEM)",
+	"form.client_certificate.hint":
+		"Für Empfänger, die eines verlangen (mutual TLS). Fügen Sie beides ein. Der Schlüssel wird verschlüsselt gespeichert und nie wieder angezeigt.",
+	"form.client_certificate.replace":
+		"Fügen Sie zum Ersetzen ein neues Zertifikat mit seinem Schlüssel ein. Der Schlüssel wird nie wieder angezeigt.",
+	"form.client_certificate.until": "gültig bis {time}",
+	"form.client_certificate.expired": "abgelaufen am {time}",
+	"form.client_certificate.remove": "Client-Zertifikat entfernen",
 	"form.timeout.wrong": "Geben Sie eine Zahl von {least} bis {most} ein.",
 	"form.retry_schedule": "Wiederholungen",
 	"form.retry.default": "Voreinstellung",

@@ -70,6 +70,15 @@ export const WEBHOOK_TEXTS = {
 	"form.ordered": "Send in order",
 	"form.ordered.hint":
 		"One message after another; the others wait. Only for messages on the ordered queue.",
+	"form.client_certificate": "Client certificate",
+	"form.client_certificate.certificate": "Certificate (PEM)",
+	"form.client_certificate.key": "Private key (PEM)",
+	"form.client_certificate.hint":
+		"For receivers that require one (mutual TLS). Paste both. The key is stored encrypted and never shown again.",
+	"form.client_certificate.replace": "To replace it, paste a new certificate with its key. The key is never shown again.",
+	"form.client_certificate.until": "valid until {time}",
+	"form.client_certificate.expired": "expired at {time}",
+	"form.client_certificate.remove": "Remove the client certificate",
 	"form.timeout.wrong": "Enter a number from {least} to {most}.",
 	"form.retry_schedule": "Retries",
 	"form.retry.default": "Default",

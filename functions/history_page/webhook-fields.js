@@ -1,6 +1,7 @@
 /** The fields of a webhook: how each is shown, read from its control, and checked. */
 
 import { formatHeaders } from "./body.js";
+import { createCertificateField } from "./client-certificate.js";
 import { createButton, fill, h, NO_AUTOCOMPLETE } from "./elements.js";
 import { Invalid } from "./invalid.js";
 import { createScheduleField, parseSchedule } from "./retry-schedule.js";
@@ -65,7 +66,7 @@ const ID = { name: "webhook_id", format: orEmpty, parse: parseId, attributes: { 
  * Each field's formatter and parser. A placeholder is a key of the dictionary or an example, a hint is a key.
  *
  * @typedef {{
- *   name: string, format: (value: any) => any, parse: (text: string) => any, attributes?: any, hint?: string,
+ *   name: string, format: (value: any) => any, parse: (text: any) => any, attributes?: any, hint?: string,
  *   create?: (locale: any, value: any) => any,
  * }} Field
  * @type {Field[]}
@@ -93,6 +94,9 @@ const FIELDS = [
 	{
 		name: "max_per_second", format: orEmpty, parse: parseRate,
 		attributes: { inputmode: "numeric", placeholder: "form.max_per_second.none" },
+	},
+	{
+		name: "client_certificate", format: (stored) => stored, parse: (value) => value, create: createCertificateField,
 	},
 	{ name: "retry_schedule", format: (delays) => delays, parse: parseSchedule, create: createScheduleField },
 	{

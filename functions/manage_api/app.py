@@ -24,9 +24,10 @@ from hooklog.executions.erasure import erase_execution, erase_message
 from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import ManageSettings
 from hooklog.webhooks import lists, registry
-from hooklog.webhooks.encryption import KeyEncryption
+from hooklog.webhooks.client_certificate import EncryptedClientKey
+from hooklog.webhooks.encryption import KeyEncryption, Purpose
 from hooklog.webhooks.rotation import Rotation
-from hooklog.webhooks.rows import WebhookRow
+from hooklog.webhooks.rows import Registered, WebhookRow
 from hooklog.webhooks.transformation import Transformer
 from hooklog.webhooks.webhook import Webhook
 
@@ -59,12 +60,22 @@ def put_webhook(request: Request) -> Response:
     check_topic(webhook, stored and stored.webhook, request.grant)
     if stored is None:
         check_webhook_limit(request.grant.get_prefix(webhook.webhook_id))
-    now = datetime.now(UTC)
+    now, client_key = datetime.now(UTC), make_client_key(webhook, stored)
     if stored:
-        return Response(HTTPStatus.OK, registry.change(webhook, stored, now).to_response(None))
+        return Response(HTTPStatus.OK, registry.change(webhook, stored, now, client_key).to_response(None))
     key = generate_key()
-    created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now)
+    created = registry.create(webhook, encryption.encrypt(webhook.webhook_id, key), now, client_key)
     return Response(HTTPStatus.CREATED, {**created.to_response(None), "secret": format_secret(key)})
+
+
+def make_client_key(webhook: Webhook, stored: Registered | None) -> EncryptedClientKey | None:
+    """Encrypt the key of an uploaded client certificate, or return the stored one's."""
+    if not (certificate := webhook.client_certificate):
+        return None
+    if not (uploaded := certificate.uploaded):
+        return stored and stored.client_key
+    encrypted = encryption.encrypt(webhook.webhook_id, uploaded.key, Purpose.CLIENT_CERTIFICATE)
+    return EncryptedClientKey(uploaded.chain, encrypted, certificate.first_notice)
 
 
 def delete_webhook(request: Request) -> None:

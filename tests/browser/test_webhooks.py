@@ -15,6 +15,7 @@ from tests.browser.conftest import Open, Stack, call, register
 from tests.browser.hostile import ALL, expect_no_elements
 from tests.deployment import until
 from tests.receiver import Receiver
+from tests.receiver.certificates import issue_client
 
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 
@@ -103,6 +104,28 @@ def test_saving_unchanged_fields_keeps_them(opened: Open, stack: Stack, webhook_
     with page.expect_response(lambda response: response.request.method == "PUT"):
         press(dialog, "Save")
     assert call(stack, "GET", webhook_id)["max_per_second"] is None
+
+
+def test_a_client_certificate_is_uploaded_shown_and_removed(
+    opened: Open, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    group = dialog.get_by_role("group", name="Client certificate")
+    identity = issue_client("hooklog")
+    group.get_by_label("Certificate (PEM)").fill(identity.certificate_pem)
+    press(dialog, "Save")
+    key = group.get_by_label("Private key (PEM)")
+    expect(key).to_have_accessible_description(re.compile("key must have one PEM block"))
+    key.fill(identity.key_pem)
+    press(dialog, "Save")
+    expect_message(dialog, re.compile("^Saved"))
+    expect(group).to_contain_text("CN=hooklog · valid until ")
+    expect(key).to_have_value("")
+    group.get_by_label("Remove the client certificate").check()
+    press(dialog, "Save")
+    expect(group.get_by_label("Remove the client certificate")).to_be_hidden()
+    assert call(stack, "GET", webhook_id)["client_certificate"] is None
 
 
 def test_a_topic_outside_the_token_is_an_error_at_its_field(

@@ -91,6 +91,8 @@ def test_what_a_role_grants_is_done(
         ("TestWebhookFunction", "sns.publish", EVENT),
         ("ReadApiFunction", "sns.publish_batch", EVENTS),
         ("PublishEventsFunction", "dynamodb.query", EXECUTIONS),
+        ("PublishEventsFunction", "dynamodb.get_item", WEBHOOK),
+        ("PublishEventsFunction", "kms.decrypt", CIPHERTEXT),
         ("TestWebhookFunction", "scheduler.create_schedule", SCHEDULE),
         ("SendWebhooksFunction", "secretsmanager.get_secret_value", SECRET),
         ("ResendApiFunction", "dynamodb.get_item", WEBHOOK),

@@ -27,6 +27,7 @@ from tests import template
 from tests.aws_calls import Call, RecordingAws
 from tests.deployment import Deployment, Receiver, mint, until
 from tests.events import sqs_event
+from tests.receiver.certificates import issue_client
 from tests.stack_changes import changed_environment, paused, physical_id, shortened_timeout
 from tests.stream import Shard, image
 from tests.subscriptions import add_pending_event, read_pending_types
@@ -223,6 +224,10 @@ def events(api: Api, recording: RecordingAws, receiver: str) -> None:
     own = mint(api.deployment.outputs["SigningKey"], webhooks=[f"{api.webhook_id}.*"])
     fields = {"url": f"{receiver}/status/410", "enabled": True}
     api.call("PUT", f"/webhooks/{webhook_id}", 201, token=own, json=fields)
+    soon = issue_client("hooklog", ends=timedelta(days=20))
+    uploaded = {"certificate": soon.certificate_pem, "key": soon.key_pem}
+    certified = {"url": "https://127.0.0.1:9443/", "client_certificate": uploaded}
+    api.call("PUT", f"/webhooks/{webhook_id}.certified", 201, token=own, json=certified)
     with recording.refuse_events(webhook_id):
         api.deployment.enqueue(webhook_id, *[{"webhook_id": webhook_id, "payload": {}}] * 6)
         until(lambda: read_pending_types(webhook_id), lambda found: "webhook.disabled" in found)
@@ -233,7 +238,8 @@ def events(api: Api, recording: RecordingAws, receiver: str) -> None:
     for number in range(6):
         api.enqueue(f"{receiver}/status/410", failing, f"{failing}.{number}")
     until(lambda: recording.of("CountExecutionsFunction"), lambda calls: any("Publish" in c.action for c in calls))
-    api.call("DELETE", f"/webhooks/{webhook_id}", 204)
+    for each in (webhook_id, f"{webhook_id}.certified"):
+        api.call("DELETE", f"/webhooks/{each}", 204)
 
 
 def ordered_messages(api: Api, recording: RecordingAws, receiver: str) -> None:

@@ -43,6 +43,7 @@ FIELDS = {
     "timeout_seconds": VALUES,
     "retry_schedule": VALUES,
     "max_per_second": VALUES,
+    "client_certificate": VALUES | st.fixed_dictionaries({"certificate": TEXTS | VALUES, "key": TEXTS | VALUES}),
     "version": VALUES,
     "transformation": VALUES,
     "payload": VALUES,

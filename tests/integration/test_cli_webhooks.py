@@ -80,8 +80,43 @@ def test_set_reads_a_transformation_from_a_file(api: FakeApi, tmp_path: Path) ->
 
 def test_every_field_of_a_webhook_has_an_option() -> None:
     arguments = vars(build_parser().parse_args(["webhooks", "set", "acme.orders"]))
-    assert set(SET_FIELDS) | {"headers", "version"} == FIELDS.keys()
-    assert arguments.keys() >= {*SET_FIELDS, "header"}
+    assert set(SET_FIELDS) | {"headers", "client_certificate", "version"} == FIELDS.keys()
+    assert arguments.keys() >= {*SET_FIELDS, "header", "client_certificate", "client_key"}
+
+
+def test_set_reads_a_client_certificate_and_its_key_from_files(api: FakeApi, tmp_path: Path) -> None:
+    for name in ("client.pem", "client.key"):
+        (tmp_path / name).write_text(f"text of {name}")
+    api.responses = [(200, STORED), (200, STORED)] * 2
+    run(f"webhooks set acme.orders --client-certificate {tmp_path}/client.pem --client-key {tmp_path}/client.key", api)
+    uploaded = {"certificate": "text of client.pem", "key": "text of client.key"}
+    assert api.requests[1][2]["client_certificate"] == uploaded
+    run("webhooks set acme.orders --no-client-certificate", api)
+    assert api.requests[3][2]["client_certificate"] is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--client-certificate a.pem",
+        "--client-key a.key",
+        "--no-client-certificate --client-certificate a --client-key b",
+    ],
+)
+def test_half_a_client_certificate_is_a_usage_error(api: FakeApi, options: str) -> None:
+    with pytest.raises(CliFailure, match="client-certificate") as failed:
+        run(f"webhooks set acme.orders {options}", api)
+    assert (failed.value.code, api.requests) == (ExitCode.USAGE, [])
+
+
+def test_a_list_shows_when_certificates_expire(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:
+    certificate = {"client_certificate": {"not_after": "2027-02-01T00:00:00Z"}}
+    api.responses = [(200, {"webhooks": [STORED], "next_cursor": None})]
+    run("webhooks list", api, as_json=False)
+    assert "until" not in capsys.readouterr().out
+    api.responses = [(200, {"webhooks": [STORED, {**STORED, **certificate}], "next_cursor": None})]
+    run("webhooks list", api, as_json=False)
+    assert "2027-02-01" in capsys.readouterr().out
 
 
 def test_a_new_webhook_is_created_and_its_secret_is_printed(api: FakeApi, capsys: pytest.CaptureFixture[str]) -> None:

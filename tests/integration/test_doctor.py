@@ -100,7 +100,7 @@ def run_doctor(account: Account, capsys: pytest.CaptureFixture[str], words: str 
         run()
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert all(set(row) == {"check", "status", "found", "advice"} for row in rows)
-    assert (len(rows), fails) == (14, any(row["status"] == "failed" for row in rows))
+    assert (len(rows), fails) == (15, any(row["status"] == "failed" for row in rows))
     return {row["check"]: row for row in rows}
 
 
@@ -132,6 +132,16 @@ def alarms(*found: dict[str, Any]) -> Callable[[Account], None]:
 
 def subscriptions(*found: dict[str, str]) -> Callable[[Account], None]:
     return answer("sns.ListSubscriptionsByTopic", {"Subscriptions": list(found)})
+
+
+def certificates(**days: float) -> Callable[[Account], None]:
+    """Let webhooks have certificates that expire in so many days."""
+    ends = {webhook_id: f"{NOW + timedelta(days=left):%Y-%m-%dT%H:%M:%SZ}" for webhook_id, left in days.items()}
+    items = [
+        {"webhook_id": {"S": webhook_id}, "client_certificate": {"S": json.dumps({"not_after": end})}}
+        for webhook_id, end in ends.items()
+    ]
+    return answer("dynamodb.Query", {"Items": items})
 
 
 def for_resource(logical: str, argument: str, then: Mapping[str, Any], otherwise: Mapping[str, Any]) -> Any:
@@ -287,6 +297,14 @@ WRONG: list[tuple[str, Callable[[Account], Any], str, str, str]] = [
         f"hooklog redrive log --stack {NAME}",
     ),
     (
+        "client certificates",
+        certificates(acme=45, globex=12.5),
+        "warning",
+        "1 of 2",
+        f"globex: expires on {NOW + timedelta(days=12.5):%Y-%m-%d}, in 12 days",
+    ),
+    ("client certificates", certificates(acme=-1), "warning", "1 of 1 have expired", "acme: expired on "),
+    (
         "signing key",
         answer("secretsmanager.DescribeSecret", {"CreatedDate": NOW - timedelta(days=400)}),
         "warning",
@@ -341,6 +359,7 @@ def test_a_fault_is_found_with_advice(
         ("concurrency", answer("lambda.GetAccountSettings", settings(165, 105)), "165"),
         ("network", in_subnets(), "from 192.0.2.0, 192.0.2.1. Availability zones: eu-west-1a, eu-west-1b."),
         ("drift", set_to(drift={"StackDriftStatus": "IN_SYNC", "LastCheckTimestamp": NOW}), f"{NOW:%Y-%m-%d}"),
+        ("client certificates", certificates(acme=45.5, globex=90), "2. The first, of acme, expires on"),
     ],
 )
 def test_a_difference_that_parameters_ask_for_is_not_a_fault(
@@ -376,10 +395,11 @@ def test_a_layer_that_cannot_be_read_is_unknown(account: Account, capsys: pytest
 
 
 DENIED = {
-    "cloudformation.ListStackResources": ("AccessDenied", "cloudformation:ListStackResources", 7),
+    "cloudformation.ListStackResources": ("AccessDenied", "cloudformation:ListStackResources", 8),
     "cloudwatch.DescribeAlarms": ("AccessDenied", "cloudwatch:DescribeAlarms", 1),
     "dynamodb.DescribeContinuousBackups": ("AccessDeniedException", "dynamodb:DescribeContinuousBackups", 1),
     "dynamodb.DescribeTable": ("AccessDeniedException", "dynamodb:DescribeTable", 1),
+    "dynamodb.Query": ("AccessDeniedException", "dynamodb:Query", 1),
     "lambda.GetAccountSettings": ("AccessDeniedException", "lambda:GetAccountSettings", 1),
     "lambda.GetLayerVersionByArn": ("AccessDeniedException", "lambda:GetLayerVersion", 1),
     "secretsmanager.DescribeSecret": ("AccessDeniedException", "secretsmanager:DescribeSecret", 1),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.aws import MockAws
-from tests.event_schemas import check_event
+from tests.event_queues import received, subscribe
 from tests.events import sqs_event
 from tests.faults import Fault, FaultyService, failing
 from tests.logs import logged_events
@@ -35,25 +35,6 @@ def publisher(aws: MockAws) -> ModuleType:
 @pytest.fixture(autouse=True)
 def _subscribed(aws: MockAws) -> None:
     subscribe(aws, "all")
-
-
-def subscribe(aws: MockAws, name: str, **policy: Any) -> None:
-    """Subscribe a queue, with a filter policy if there is one."""
-    url = aws.sqs.create_queue(QueueName=name)["QueueUrl"]
-    aws.refs[name] = url
-    arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    attributes = {"RawMessageDelivery": "true"} | ({"FilterPolicy": json.dumps(policy)} if policy else {})
-    aws.sns.subscribe(TopicArn=aws.refs["WebhookEvents"], Protocol="sqs", Endpoint=arn, Attributes=attributes)
-
-
-def received(aws: MockAws, queue: str = "all") -> list[dict[str, Any]]:
-    """Return the events that a queue has got since the last call."""
-    events: list[dict[str, Any]] = []
-    while messages := aws.messages(queue):
-        events += [json.loads(message["Body"]) for message in messages]
-    for event in events:
-        check_event(event)
-    return events
 
 
 def types(events: list[dict[str, Any]]) -> list[str]:

@@ -36,6 +36,7 @@ WRONG_WEBHOOK = {
     "sensitive_headers": ["a b"],
     "topic": "a b",
     "max_per_second": 0,
+    "client_certificate": {"certificate": "", "key": ""},
     "version": -1,
 }
 

@@ -68,6 +68,7 @@ class TestApi:
             "topic": None,
             "max_per_second": None,
             "ordered": False,
+            "client_certificate": None,
             "version": 1,
         }
         assert "secret" not in api.get()[1]

@@ -6,7 +6,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, cast
 
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _HEAD_END: Final = b"\r\n\r\n"
@@ -79,4 +79,5 @@ def _read_request(secured: ssl.SSLSocket) -> bool:
 
 def _get_common_name(secured: ssl.SSLSocket) -> str | None:
     subject = (secured.getpeercert() or {}).get("subject", ())
-    return next((str(value) for part in subject for name, value in part if name == "commonName"), None)
+    names = dict(pair for part in cast("Any", subject) for pair in part)
+    return names.get("commonName")

@@ -82,9 +82,8 @@ def _up_to_tls_1_1(certificates: Certificates) -> Served:
 
 def _wanting_a_client_certificate(version: ssl.TLSVersion) -> Fault:
     def make(certificates: Certificates) -> Served:
-        context = certificates.context_of(issue("127.0.0.1", certificates.authority))
-        context.load_verify_locations(certificates.ca_path)
-        context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, version
+        context = certificates.context_for_clients()
+        context.maximum_version = version
         return context
 
     return make

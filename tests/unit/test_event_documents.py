@@ -26,7 +26,7 @@ def test_every_type_has_a_schema_an_example_and_a_row() -> None:
     types = set(map(str, EventType))
     assert {path.name.removesuffix(".json") for path in FOLDER.iterdir()} == types
     assert {event["type"] for event in EVENTS} == types
-    assert set(re.findall(r"^\| `([a-z.]+)` \| .+\[schema\]\(events/\1\.json\) \|$", DOCUMENT, re.MULTILINE)) == types
+    assert set(re.findall(r"^\| `([a-z._]+)` \| .+\[schema\]\(events/\1\.json\) \|$", DOCUMENT, re.MULTILINE)) == types
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event["type"]))

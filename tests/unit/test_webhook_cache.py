@@ -21,6 +21,7 @@ from hooklog.webhooks.cache import (
     Entry,
     WebhookCache,
 )
+from hooklog.webhooks.encryption import Purpose
 from hooklog.webhooks.rows import EncryptedKeys, PreviousKey, Registered
 from hooklog.webhooks.webhook import Webhook
 
@@ -37,7 +38,7 @@ class Keys:
     def __init__(self) -> None:
         self.decrypted: list[bytes] = []
 
-    def decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
+    def decrypt(self, webhook_id: str, encrypted: bytes, purpose: Purpose = Purpose.SIGNING) -> bytes:
         self.decrypted.append(encrypted)
         return encrypted[::-1]
 

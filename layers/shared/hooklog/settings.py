@@ -93,6 +93,7 @@ class PublishEventsSettings(_Settings):
     """Settings of publish_events."""
 
     seen_webhooks_table: str
+    webhooks_table: str
     events_topic_arn: str
 
 

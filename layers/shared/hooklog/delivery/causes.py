@@ -11,17 +11,17 @@ _TLS_ALERT = "\x15\x03"  # the first bytes of a TLS alert
 _USES_TLS = "The receiver uses TLS on this port. The URL must begin with https://."
 
 
-def classify_error(error: Exception, timeout_seconds: float) -> HardError:
+def classify_error(error: Exception, timeout_seconds: float, *, has_certificate: bool = False) -> HardError:
     """Convert the exception that ended an exchange to a hard error.
 
-    `timeout_seconds` is for its message.
+    `timeout_seconds` and whether a client certificate was presented are for its message.
     """
     if isinstance(error, HardError):
         return error
     if isinstance(error, TimeoutError):
         return _classify_timeout(error, timeout_seconds)
     if isinstance(error, ssl.SSLError) and not is_connection_closed(error):
-        return explain_tls_error(error, is_negotiated=True)
+        return explain_tls_error(error, is_negotiated=True, has_certificate=has_certificate)
     if isinstance(error, OSError | IncompleteRead):
         return HardError(ErrorType.CONNECTION_RESET)
     if isinstance(error, BadStatusLine) and str(error).startswith(_TLS_ALERT):

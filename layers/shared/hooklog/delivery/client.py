@@ -85,14 +85,16 @@ class WebhookClient:
             request.headers = cast("Any", headers)
             left = deadline + (pause.seconds if pause else 0) - time.monotonic()
             try:
-                response = self._adapter.send(request, timeout=max(left, 0.001))
+                identity = cast("Any", call.identity)
+                response = self._adapter.send(request, timeout=max(left, 0.001), cert=identity)
                 return response.read(self._capture_limit), None, resent
             except StaleConnection:
                 continue
             except (MustWait, LimitUnavailable):
                 raise
             except Exception as error:  # noqa: BLE001 - it may have been sent, so it must be logged
-                return None, classify_error(error, call.timeout_seconds), resent
+                has_certificate = call.identity is not None
+                return None, classify_error(error, call.timeout_seconds, has_certificate=has_certificate), resent
         return None, HardError(ErrorType.CONNECTION_RESET), True
 
 

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
-from typing import Any, Final, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import certifi
 import requests
@@ -28,6 +29,9 @@ from hooklog.delivery.response import RawResponse
 from hooklog.delivery.target import DEFAULT_PORTS, Target, parse_target
 from hooklog.delivery.tls import TLSSocket, is_connection_closed
 from hooklog.errors import ErrorType, HardError, StaleConnection
+
+if TYPE_CHECKING:
+    from hooklog.delivery.client_certificates import CertificatePools
 
 MAX_POOLED_HOSTS: Final = 64
 """Receivers with pooled connections. With ten connections each, they fit into Lambda's 1,024 file descriptors."""
@@ -196,24 +200,40 @@ class EgressAdapter(HTTPAdapter):
     def __init__(self, guard: Guard, ca_bundle: str | None = None) -> None:
         self._guard = guard
         self._ca_bundle = ca_bundle
+        self._certificate_pools: CertificatePools | None = None
+        self._certificate_pools_lock = Lock()
         super().__init__(pool_connections=MAX_POOLED_HOSTS, pool_maxsize=MAX_POOLED_CONNECTIONS)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: Any) -> None:
-        context = ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+        context = self._make_context()
         context.sslsocket_class = TLSSocket
         self.poolmanager = PoolManager(num_pools=connections, maxsize=maxsize, block=block, ssl_context=context)
         pools = {"http": _Pool, "https": _TLSPool}
         self.poolmanager.pool_classes_by_scheme = {s: partial(pool, guard=self._guard) for s, pool in pools.items()}
         self.poolmanager.key_fn_by_scheme = dict.fromkeys(pools, itemgetter("scheme", "host", "port"))
 
-    def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> Any:
-        """Send the request and return its RawResponse. `timeout` limits the whole exchange.
+    def _make_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+
+    def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, cert: Any = None, **__: Any) -> Any:
+        """Send the request and return its RawResponse. `timeout` limits the whole exchange, `cert` is a ClientIdentity.
 
         Raises HardError, StaleConnection, OSError or HTTPException, and what `before_send` raises.
         """
         target, deadline = _parse_url(request), time.monotonic() + timeout
-        pool = self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
+        if cert:
+            pool = self._get_certificate_pools().get(cert, target)
+        else:
+            pool = self.poolmanager.connection_from_host(target.host, target.port, target.scheme)
         return pool.exchange(_encode(request, target.path), deadline, request)
+
+    def _get_certificate_pools(self) -> "CertificatePools":
+        from hooklog.delivery.client_certificates import CertificatePools  # late: few webhooks have a certificate
+
+        with self._certificate_pools_lock:
+            if self._certificate_pools is None:
+                self._certificate_pools = CertificatePools(self._make_context, partial(_TLSPool, guard=self._guard))
+            return self._certificate_pools
 
 
 def _encode(request: requests.PreparedRequest, path: str) -> bytes:

@@ -47,6 +47,8 @@ _REFUSED = "The receiver refused the TLS handshake: it may not serve this host, 
 _VERSIONS = "The receiver speaks neither TLS 1.2 nor TLS 1.3."
 _WEAK = "The receiver's TLS is too weak: its keys or algorithms are out of date."
 
+UNUSABLE_CERTIFICATE: Final = "The webhook's client certificate or its key cannot be used. Upload them again."
+
 _REASONS: Final[Mapping[str, str]] = {
     "BAD_RECORD_TYPE": _NOT_TLS,
     "HTTP_REQUEST": _NOT_TLS,
@@ -79,11 +81,27 @@ _CLIENT_CERTIFICATE_ALERTS: Final = frozenset(
         "CERTIFICATE_UNKNOWN", "NO_CERTIFICATE", "UNKNOWN_CA", "UNSUPPORTED_CERTIFICATE",
     }
 )  # fmt: skip
-"""Alerts about the client certificate. Hooklog has none, so the receiver requires one."""
+"""Alerts about the client certificate. If the webhook has none, the receiver requires one."""
+
+_REFUSED_CERTIFICATE = "The receiver refused the webhook's client certificate."
+_REFUSED_CERTIFICATES: Final[Mapping[str, str]] = {
+    "CERTIFICATE_EXPIRED": "The receiver refused the webhook's client certificate, because it has expired.",
+    "CERTIFICATE_REQUIRED": "The receiver requires a client certificate, and accepts none like the webhook's.",
+    "CERTIFICATE_REVOKED": "The receiver refused the webhook's client certificate, because it has been revoked.",
+    "UNKNOWN_CA": (
+        "The receiver does not know the issuer of the webhook's client certificate. If intermediate certificates are "
+        "missing, upload it again with them."
+    ),
+    "UNSUPPORTED_CERTIFICATE": (
+        "The receiver refused the webhook's client certificate, because of its kind. It may not be meant for clients."
+    ),
+}
+"""What the alerts say about a certificate that was presented."""
 
 MESSAGES: Final = frozenset(
     {_CLOSED, _CLIENT_CERTIFICATE, _INVALID_CERTIFICATE, *_CERTIFICATES.values(), *_REASONS.values()}
-) | {ErrorType.TLS_ERROR.message}
+    | {_REFUSED_CERTIFICATE, *_REFUSED_CERTIFICATES.values(), UNUSABLE_CERTIFICATE, ErrorType.TLS_ERROR.message}
+)
 """All messages of a `tls_error`."""
 
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
@@ -94,6 +112,8 @@ _PREFIX = re.compile(r"(?:SSLV3|TLSV1|TLSV13|TLS)_(?:ALERT_)?")
 
 class TLSSocket(DeadlineSocket, ssl.SSLSocket):
     """A TLS socket with a deadline, which explains why a handshake failed."""
+
+    has_certificate = False
 
     def pending(self) -> int:
         return DeadlineSocket.pending(self) + ssl.SSLSocket.pending(self)
@@ -125,15 +145,17 @@ class TLSSocket(DeadlineSocket, ssl.SSLSocket):
         except OSError as error:
             is_negotiated = self.cipher() is not None
             self.close()
-            raise explain_tls_error(error, is_negotiated=is_negotiated) from error
+            given = self.has_certificate
+            raise explain_tls_error(error, is_negotiated=is_negotiated, has_certificate=given) from error
 
 
-def explain_tls_error(error: OSError, *, is_negotiated: bool) -> HardError:
+def explain_tls_error(error: OSError, *, is_negotiated: bool, has_certificate: bool = False) -> HardError:
     """Explain why TLS failed.
 
-    `is_negotiated` says whether both sides had agreed on a version and a cipher.
+    `is_negotiated` says whether both sides had agreed on a version and a cipher, `has_certificate` whether the
+    receiver could have one.
     """
-    return HardError(ErrorType.TLS_ERROR, _find_explanation(error, is_negotiated))
+    return HardError(ErrorType.TLS_ERROR, _find_explanation(error, is_negotiated, has_certificate))
 
 
 def is_connection_closed(error: OSError) -> bool:
@@ -141,7 +163,7 @@ def is_connection_closed(error: OSError) -> bool:
     return not isinstance(error, ssl.SSLError) or isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
-def _find_explanation(error: OSError, is_negotiated: bool) -> str | None:
+def _find_explanation(error: OSError, is_negotiated: bool, has_certificate: bool) -> str | None:
     if is_connection_closed(error):
         return _CLOSED
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -149,6 +171,7 @@ def _find_explanation(error: OSError, is_negotiated: bool) -> str | None:
     reason = _PREFIX.sub("", getattr(error, "reason", None) or "", count=1)
     # TLS 1.2 has no alert for a missing client certificate
     if reason in _CLIENT_CERTIFICATE_ALERTS or (is_negotiated and reason == "HANDSHAKE_FAILURE"):
-        return _CLIENT_CERTIFICATE
+        refused = _REFUSED_CERTIFICATES.get(reason, _REFUSED_CERTIFICATE)
+        return refused if has_certificate else _CLIENT_CERTIFICATE
     explanation = _REASONS.get(reason)
     return None if is_negotiated and explanation is _NOT_TLS else explanation

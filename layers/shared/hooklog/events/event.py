@@ -31,6 +31,8 @@ class EventType(StrEnum):
     RECOVERED = "webhook.recovered"
     EXHAUSTED = "message.exhausted"
     DISABLED = "webhook.disabled"
+    CERTIFICATE_EXPIRING = "webhook.certificate_expiring"
+    CERTIFICATE_EXPIRED = "webhook.certificate_expired"
 
 
 _UNEXPECTED: Final = frozenset({ErrorType.DISABLED_WEBHOOK, ErrorType.UNKNOWN_WEBHOOK})
@@ -77,6 +79,12 @@ def build_exhausted(execution: "StreamedExecution", at: datetime) -> Event:
 def build_disabled(webhook_id: str, reason: str, at: datetime) -> Event:
     """Build the event of a webhook that was disabled automatically."""
     return _build(EventType.DISABLED, webhook_id, compact_time(at), at, reason=reason)
+
+
+def build_certificate_event(kind: EventType, webhook_id: str, certificate: Mapping[str, str], at: datetime) -> Event:
+    """Build the event of a client certificate that expires soon or has expired, from its shown fields."""
+    shown = {name: certificate[name] for name in ("subject", "serial_number", "fingerprint", "not_after")}
+    return _build(kind, webhook_id, certificate["fingerprint"], at, **shown)
 
 
 def _build(kind: EventType, webhook_id: str, occasion: str, at: datetime, **fields: Any) -> Event:

@@ -37,6 +37,16 @@ class Published(NamedTuple):
     has_stopped: bool = False
     """Whether SNS failed or time was short, so that others may wait as well."""
 
+    def add(self, other: "Published") -> "Published":
+        waiting_since = min(filter(None, (self.waiting_since, other.waiting_since)), default="")
+        return Published(
+            self.published + other.published,
+            self.pending + other.pending,
+            self.cause or other.cause,
+            waiting_since,
+            self.has_stopped or other.has_stopped,
+        )
+
 
 class Observed(NamedTuple):
     """The outcome of observing a batch."""
@@ -105,7 +115,7 @@ class EventPublisher(NamedTuple):
         """
         total, webhook_ids = Published(), outbox.list_due(now)
         while page := list(islice(webhook_ids, PAGE)):
-            total = _add(total, self.publish(outbox.read(page), now, seconds_left))
+            total = total.add(self.publish(outbox.read(page), now, seconds_left))
             if total.has_stopped:
                 break
         return total
@@ -121,17 +131,6 @@ class EventPublisher(NamedTuple):
         ]
         errors = [error for future in futures if (error := future.exception())]
         return describe_error(errors[0]) if errors else ""
-
-
-def _add(one: Published, other: Published) -> Published:
-    waiting_since = min(filter(None, (one.waiting_since, other.waiting_since)), default="")
-    return Published(
-        one.published + other.published,
-        one.pending + other.pending,
-        one.cause or other.cause,
-        waiting_since,
-        one.has_stopped or other.has_stopped,
-    )
 
 
 def _update_health(webhook_id: str, stored: Stored, hours: Sequence[CountedHour], now: datetime) -> Stored:

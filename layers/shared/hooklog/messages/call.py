@@ -7,6 +7,19 @@ from hooklog.messages.fields import DEFAULT_TIMEOUT_SECONDS
 from hooklog.messages.message import Message
 
 
+class ClientIdentity(NamedTuple):
+    """A webhook's client certificate with its private key."""
+
+    webhook_id: str
+    chain: str
+    """PEM: the client's certificate, then its issuers'."""
+    key: bytes
+    """PEM; empty if the stored key cannot be decrypted."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.webhook_id!r})"
+
+
 class Call(NamedTuple):
     """A message to send, with its URL, headers, timeout and signing keys."""
 
@@ -20,6 +33,8 @@ class Call(NamedTuple):
     """Each makes one signature; empty without a registered webhook."""
     sensitive_headers: frozenset[str] = frozenset()
     """Names, in any case, of headers to mask in addition to those of the deployment."""
+    identity: ClientIdentity | None = None
+    """Presented to the receiver; None for calls to a message's own URL."""
 
     @classmethod
     def from_message(cls, message: Message) -> "Call":

@@ -112,7 +112,7 @@ class Dispatcher:
         NoTimeLeft, MustWait and LimitUnavailable of `before_send`, and the exceptions of `transform` except HardError;
         then nothing was sent.
         """
-        call = entry.webhook.make_call(message, entry.keys(self._clock())) if entry else Call.from_message(message)
+        call = entry.make_call(message, self._clock()) if entry else Call.from_message(message)
         try:
             prepared = _prepare(call, entry, transform)
         except HardError as error:  # its body is logged, so that it can be resent

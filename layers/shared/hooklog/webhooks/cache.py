@@ -1,4 +1,4 @@
-"""A cache of webhooks and their decrypted signing keys."""
+"""A cache of webhooks and their decrypted keys."""
 
 import time
 from collections.abc import Callable
@@ -10,8 +10,11 @@ from typing import Final, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
-from hooklog.errors import RegistryUnavailable
-from hooklog.webhooks.encryption import KeyEncryption
+from hooklog.errors import RegistryUnavailable, get_error_code
+from hooklog.messages.call import Call, ClientIdentity
+from hooklog.messages.message import Message
+from hooklog.webhooks.client_certificate import EncryptedClientKey
+from hooklog.webhooks.encryption import KeyEncryption, Purpose
 from hooklog.webhooks.rows import Registered
 from hooklog.webhooks.webhook import Webhook
 
@@ -35,15 +38,27 @@ MAX_DECRYPTED: Final = 50_000
 
 _LOCK_COUNT = 64
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
+_INVALID_CIPHERTEXT = frozenset({"IncorrectKeyException", "InvalidCiphertextException"})
 
 
 class Entry(NamedTuple):
-    """A webhook with its decrypted signing keys."""
+    """A webhook with its decrypted keys."""
 
     webhook: Webhook
     key: bytes
     previous: tuple[tuple[bytes, datetime], ...] = ()
     """Previous keys, newest first, with the time until which each also signs."""
+    identity: ClientIdentity | None = None
+
+    @property
+    def length(self) -> int:
+        """The number of characters of the webhook and its client certificate."""
+        return self.webhook.length + (len(self.identity.chain) + len(self.identity.key) if self.identity else 0)
+
+    def make_call(self, message: Message, now: datetime) -> Call:
+        """Create the call for a message to the webhook's URL."""
+        call = self.webhook.make_call(message, self.keys(now))
+        return call._replace(identity=self.identity) if self.identity else call
 
     def keys(self, now: datetime) -> list[bytes]:
         """Return the keys that sign now, newest first."""
@@ -63,7 +78,7 @@ class _Item(NamedTuple):
 
     @property
     def length(self) -> int:
-        return self.entry.webhook.length if self.entry else 0
+        return self.entry.length if self.entry else 0
 
 
 class WebhookCache:
@@ -135,15 +150,30 @@ class WebhookCache:
         webhook, keys = registered.webhook, registered.keys
         decrypt, now = partial(self._decrypt, webhook.webhook_id), datetime.fromtimestamp(self._clock(), UTC)
         previous = tuple((decrypt(key), until) for key, until in keys.previous if now < until)
-        return Entry(webhook, decrypt(keys.current), previous)
+        client_key = registered.client_key
+        identity = self._make_identity(webhook.webhook_id, client_key) if client_key else None
+        return Entry(webhook, decrypt(keys.current), previous, identity)
 
-    def _decrypt(self, webhook_id: str, encrypted: bytes) -> bytes:
+    def _make_identity(self, webhook_id: str, stored: EncryptedClientKey) -> ClientIdentity:
+        """Decrypt the key of a client certificate.
+
+        It stays empty if it cannot be decrypted, because waiting would not help. Its executions then say so.
+        """
+        try:
+            key = self._decrypt(webhook_id, stored.encrypted, Purpose.CLIENT_CERTIFICATE)
+        except ClientError as error:
+            if get_error_code(error) not in _INVALID_CIPHERTEXT:
+                raise
+            key = b""
+        return ClientIdentity(webhook_id, stored.chain, key)
+
+    def _decrypt(self, webhook_id: str, encrypted: bytes, purpose: Purpose = Purpose.SIGNING) -> bytes:
         """Decrypt a key once per webhook.
 
         KMS rejects a ciphertext that was copied from another webhook.
         """
         if (key := self._decrypted.get((webhook_id, encrypted))) is None:
-            key = self._encryption.decrypt(webhook_id, encrypted)
+            key = self._encryption.decrypt(webhook_id, encrypted, purpose)
             with self._lock:
                 self._decrypted[webhook_id, encrypted] = key
                 if len(self._decrypted) > MAX_DECRYPTED:

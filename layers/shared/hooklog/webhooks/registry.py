@@ -10,6 +10,7 @@ from pynamodb.expressions.condition import Condition
 from hooklog.errors import Conflict, NotFound
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.tables import try_write
+from hooklog.webhooks.client_certificate import EncryptedClientKey
 from hooklog.webhooks.rows import EncryptedKeys, Registered, WebhookRow, to_previous_attributes, to_registered, to_row
 from hooklog.webhooks.webhook import Webhook
 
@@ -35,8 +36,8 @@ def find(webhook_id: str) -> Registered:
     raise NotFound("there is no such webhook")
 
 
-def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
-    """Create a webhook with its encrypted key.
+def create(webhook: Webhook, key: bytes, now: datetime, client_key: EncryptedClientKey | None = None) -> Webhook:
+    """Create a webhook with its encrypted keys.
 
     Raises Conflict if it exists, or if it has a version.
     """
@@ -44,12 +45,14 @@ def create(webhook: Webhook, key: bytes, now: datetime) -> Webhook:
         raise Conflict("there is no such webhook (any more); omit version to create it")
     at = iso_time(compact_time(now))
     created = webhook._replace(version=1, created_at=at, updated_at=at)
-    _save(Registered(created, EncryptedKeys(key)), WebhookRow.webhook_id.does_not_exist())
+    _save(Registered(created, EncryptedKeys(key), client_key), WebhookRow.webhook_id.does_not_exist())
     return created
 
 
-def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
-    """Replace a stored webhook, but not its keys.
+def change(
+    webhook: Webhook, stored: Registered, now: datetime, client_key: EncryptedClientKey | None = None
+) -> Webhook:
+    """Replace a stored webhook with the key of its client certificate, but not its signing keys.
 
     Raises Conflict unless the versions match.
     """
@@ -64,7 +67,7 @@ def change(webhook: Webhook, stored: Registered, now: datetime) -> Webhook:
         disabled_reason=None if webhook.enabled else before.disabled_reason,
     )
     unchanged = (WebhookRow.version == before.version) & (WebhookRow.encrypted_key == stored.keys.current)
-    _save(Registered(changed, stored.keys), unchanged)
+    _save(Registered(changed, stored.keys, client_key), unchanged)
     return changed
 
 

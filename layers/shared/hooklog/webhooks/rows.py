@@ -16,6 +16,8 @@ from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyPr
 
 from hooklog.executions.execution import compact_time, iso_time
 from hooklog.tables import AttachedTable, Item
+from hooklog.webhooks.certificate_rows import CertificatesIndex
+from hooklog.webhooks.client_certificate import LISTED_CERTIFICATES, NO_NOTICE, EncryptedClientKey
 from hooklog.webhooks.webhook import FIELDS, Stored, Webhook
 
 LISTED: Final = "webhooks"
@@ -55,7 +57,7 @@ class TopicIndex(GlobalSecondaryIndex["WebhookRow"]):  # type: ignore[no-untyped
 
 
 class WebhookRow(AttachedTable):
-    """A webhook with its encrypted signing keys."""
+    """A webhook with its encrypted keys."""
 
     class Meta:
         table_name = ""
@@ -78,9 +80,16 @@ class WebhookRow(AttachedTable):
     """Unix seconds until which the previous key also signs."""
     earlier_keys = JSONAttribute(null=True)
     """The keys before the previous one: pairs of base64 and Unix seconds."""
+    client_chain: UnicodeAttribute | None = UnicodeAttribute(null=True)
+    encrypted_client_key = BinaryAttribute(legacy_encoding=False, null=True)
+    certificates = UnicodeAttribute(null=True)
+    """Lists it in the index of this name."""
+    certificate_due_at = UnicodeAttribute(null=True)
+    """When the next event of its client certificate is due."""
 
     by_id = ListedIndex()
     by_topic = TopicIndex()
+    by_certificate = CertificatesIndex()
 
 
 class PreviousKey(NamedTuple):
@@ -108,10 +117,12 @@ class EncryptedKeys(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A webhook with its signing keys."""
+    """A webhook with its keys."""
 
     webhook: Webhook
     keys: EncryptedKeys
+    client_key: EncryptedClientKey | None = None
+    """Of its client certificate."""
 
 
 def to_webhook(row: WebhookRow) -> Webhook:
@@ -132,7 +143,8 @@ def to_sensitive_headers(item: Item) -> tuple[str, ...]:
 
 
 def to_registered(row: WebhookRow) -> Registered:
-    return Registered(to_webhook(row), EncryptedKeys(row.encrypted_key, tuple(_read_previous_keys(row))))
+    keys = EncryptedKeys(row.encrypted_key, tuple(_read_previous_keys(row)))
+    return Registered(to_webhook(row), keys, _read_client_key(row))
 
 
 def to_row(registered: Registered) -> WebhookRow:
@@ -147,7 +159,21 @@ def to_row(registered: Registered) -> WebhookRow:
         disabled_reason=webhook.disabled_reason,
         encrypted_key=keys.current,
         **to_previous_attributes(keys),
+        **_to_certificate_attributes(registered.client_key),
     )
+
+
+def _read_client_key(row: WebhookRow) -> EncryptedClientKey | None:
+    if row.client_chain is None:
+        return None
+    return EncryptedClientKey(row.client_chain, row.encrypted_client_key, row.certificate_due_at or NO_NOTICE)
+
+
+def _to_certificate_attributes(key: EncryptedClientKey | None) -> dict[str, Any]:
+    if key is None:
+        return {}
+    listed = {"certificates": LISTED_CERTIFICATES, "certificate_due_at": key.due_at}
+    return {"client_chain": key.chain, "encrypted_client_key": key.encrypted, **listed}
 
 
 def _read_previous_keys(row: WebhookRow) -> Iterator[PreviousKey]:

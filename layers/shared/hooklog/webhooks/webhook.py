@@ -26,6 +26,7 @@ from hooklog.messages.fields import (
     read_url,
 )
 from hooklog.messages.message import Message
+from hooklog.webhooks.client_certificate import ClientCertificate, restore_client_certificate
 from hooklog.webhooks.retry import LONGEST_DELAY_SECONDS, MAX_RETRIES, RetrySchedule
 
 MAX_NAME_LENGTH: Final = 256
@@ -143,6 +144,18 @@ def _read_ordered(fields: Fields) -> bool:
     return value
 
 
+def _read_client_certificate(fields: Fields) -> ClientCertificate | None:
+    """Read an uploaded certificate, or the stored one, which `parse` has put in its place."""
+    value = fields.get("client_certificate")
+    if value is None or isinstance(value, ClientCertificate):
+        return value
+    if not isinstance(value, dict):
+        raise InvalidRequest("client_certificate must be an object with a certificate and a key, or null")
+    from hooklog.webhooks.certificate_upload import parse_upload  # late: few requests have one
+
+    return parse_upload(value)
+
+
 def _read_topic(fields: Fields) -> str | None:
     return None if fields.get("topic") is None else read_identifier(fields, "topic")
 
@@ -210,6 +223,11 @@ class Webhook(NamedTuple):
     """The most requests in any second; None for no limit."""
     ordered: Annotated[bool, Field(_read_ordered, Stored.BOOLEAN, from_json=bool, missing=False)]
     """Whether its messages come from the ordered queue, and are sent one after another."""
+    client_certificate: Annotated[
+        ClientCertificate | None,
+        Field(_read_client_certificate, Stored.JSON, ClientCertificate.to_json, ClientCertificate.from_json),
+    ]
+    """Presented to the receiver."""
     version: Annotated[int, Field(_read_version, Stored.NUMBER, from_json=int)]
     """Counts the changes, from 1. In a request: the version to replace, or 0 to create."""
     created_at: str = ""
@@ -228,7 +246,8 @@ class Webhook(NamedTuple):
     ) -> "Webhook":
         """Parse a webhook that replaces `stored`.
 
-        Masks in its headers are replaced by the stored values.
+        Masks in its headers are replaced by the stored values. Its client certificate is kept, unless the request has
+        another one or null.
 
         `checks` are further checks of fields' values. Raises InvalidRequest with all invalid fields.
         """
@@ -238,6 +257,11 @@ class Webhook(NamedTuple):
             errors.add("webhook_id", f"webhook_id must be the one of the path{describe_actual(fields, 'webhook_id')}")
         with errors.of("headers"):
             fields = {**fields, "headers": _restore_masked(fields.get("headers", {}), stored)}
+        with errors.of("client_certificate"):
+            fields = {
+                **fields,
+                "client_certificate": restore_client_certificate(fields, stored and stored.client_certificate),
+            }
         values: dict[str, Any] = {}
         for name, field in FIELDS.items():
             with errors.of(name):
@@ -247,6 +271,8 @@ class Webhook(NamedTuple):
         if values.get("ordered") and values.get("topic"):
             for name in ("ordered", "topic"):
                 errors.add(name, "ordered and topic exclude each other: a topic's messages have no order")
+        if values.get("client_certificate") and not str(values.get("url", "https:")).lower().startswith("https:"):
+            errors.add("client_certificate", "client_certificate needs a URL that begins with https://")
         errors.raise_any()
         return cls(webhook_id, **values)
 
