@@ -56,6 +56,8 @@ class Terms:
     """None if units are billed on demand."""
     counting: bool = True
     """Whether executions are counted."""
+    indexes_all: bool = True
+    """Whether the index by message contains messages that succeed at their first attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ class Capacity:
     used: float = 0.7
     """Average share of the capacity that is used."""
 
-    def write_units(self, load: Load) -> float:
+    def write_units(self, load: Load, *, indexes_all: bool = True) -> float:
         """Return the provisioned write capacity, in whole units per table and index."""
-        return sum(self._scale(units, self.writes) for units in write_units(load))
+        return sum(self._scale(units, self.writes) for units in write_units(load, indexes_all=indexes_all))
 
     def read_units(self, load: Load) -> float:
         return sum(self._scale(units, self.reads) for units in read_units(load))
@@ -81,7 +83,7 @@ class Capacity:
 def monthly_bill(webhooks: float, load: Load, terms: Terms = Terms()) -> Bill:
     """Return the cost of this many webhooks per month, with this load's profile."""
     factor = webhooks / load.per_second
-    bill = {unit: PRICES[unit].of(factor * quantity) for unit, quantity in _quantities(load).items()}
+    bill = {unit: PRICES[unit].of(factor * quantity) for unit, quantity in _quantities(load, terms).items()}
     written, read = _price_units(load, factor, terms)
     bill[Unit.WRITE_UNIT] += written  # the registry's are already counted, always on demand
     bill[Unit.READ_UNIT] += read
@@ -119,21 +121,22 @@ def _price_units(load: Load, seconds: float, terms: Terms) -> tuple[float, float
     surcharge = INFREQUENT_UNITS.usd if terms.infrequent else 1
     if terms.capacity:
         hours = seconds / 3600
-        written = WRITE_CAPACITY.of(hours * terms.capacity.write_units(load))
+        written = WRITE_CAPACITY.of(hours * terms.capacity.write_units(load, indexes_all=terms.indexes_all))
         read = READ_CAPACITY.of(hours * terms.capacity.read_units(load))
     else:
-        written = PRICES[Unit.WRITE_UNIT].of(seconds * sum(write_units(load)))
+        written = PRICES[Unit.WRITE_UNIT].of(seconds * sum(write_units(load, indexes_all=terms.indexes_all)))
         read = PRICES[Unit.READ_UNIT].of(seconds * sum(read_units(load)))
     return surcharge * written, surcharge * read
 
 
-def write_units(load: Load) -> tuple[float, ...]:
+def write_units(load: Load, *, indexes_all: bool = True) -> tuple[float, ...]:
     """Return the log's write units per second.
 
     They are those of Executions, by_message, failures and ExecutionDetails, without the registry. A retry clears the
     previous execution's `next_attempt_at`.
     """
-    return load.executions + load.retries, load.executions, load.failures + load.retries, load.failures
+    indexed = load.executions if indexes_all else load.executions - load.settled_at_once
+    return load.executions + load.retries, indexed, load.failures + load.retries, load.failures
 
 
 def read_units(load: Load) -> tuple[float, ...]:
@@ -155,7 +158,7 @@ def monthly_load(webhooks: float, **others: object) -> Load:
     return Load(webhooks / MONTH_SECONDS, **others)  # type: ignore[arg-type]
 
 
-def _quantities(load: Load) -> dict[Unit, float]:
+def _quantities(load: Load, terms: Terms) -> dict[Unit, float]:
     """Return quantities per second, in the units of the price lists.
 
     Storage covers all of its months.
@@ -164,9 +167,11 @@ def _quantities(load: Load) -> dict[Unit, float]:
     retries = load.executions - load.per_second
     soon = load.failures - load.schedules_set
     successes = load.executions - load.failures
+    unindexed = 0 if terms.indexes_all else load.settled_at_once
     requests = load.per_second / PRODUCERS_BATCH + 2 * load.invocations + soon + load.schedules_set
     summaries = successes * delivered.summary_bytes + load.failures * failed.summary_bytes
-    copies = successes * delivered.index_bytes + load.failures * failed.index_bytes
+    summaries += unindexed * (USAGE["not indexed"].summary_bytes - delivered.summary_bytes)
+    copies = (successes - unindexed) * delivered.index_bytes + load.failures * failed.index_bytes
     details = load.failures * failed.details_bytes
     history, kept_details = summaries * HISTORY_MONTHS / GB, details * DETAILS_MONTHS / GB
     lines = successes * delivered.log_bytes + load.failures * failed.log_bytes

@@ -119,6 +119,11 @@ class Load:
         """Successful retries per second."""
         return sum(rate - self._failed(group, stage, rate) for group, stage, rate in self._attempts() if stage)
 
+    @property
+    def settled_at_once(self) -> float:
+        """Successful first attempts per second."""
+        return self.executions - self.failures - self.recovered
+
     @cached_property
     def hanging(self) -> float:
         """Executions per second that time out."""
@@ -184,9 +189,8 @@ class Load:
     def write_units(self) -> float:
         """Per second, of all tables and indexes."""
         delivered, retried, failed = (USAGE[kind].write_units for kind in ("delivered", "retried", "failed"))
-        first_successes = self.executions - self.failures - self.recovered
         clearing = 2 * (self.retries - self.recovered)  # of next_attempt_at, in the table and in `failures`
-        return first_successes * delivered + self.recovered * retried + self.failures * failed + clearing
+        return self.settled_at_once * delivered + self.recovered * retried + self.failures * failed + clearing
 
     @property
     def hottest_partition(self) -> float:

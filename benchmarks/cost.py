@@ -96,11 +96,15 @@ def count_usage() -> dict[str, Usage]:
         sender = MeteredSender(aws, mock, receiver, output, RETRY_SCHEDULE="1800")
         sender.send(build_messages("down"))
         scheduled = sender.send(build_messages("down"))
+        sender = MeteredSender(aws, mock, receiver, output, MESSAGE_INDEX="failures")
+        sender.send(build_messages("fine"))  # fills the cache
+        not_indexed = sender.send(build_messages("fine"))
     further = (ten.log_bytes - one.log_bytes) / (BATCH - 1)
     invocation = one.log_bytes - further
     kinds = {
         "delivered": ten,
         "not cached": not_cached,
+        "not indexed": not_indexed,
         "failed": failed,
         "retried": retried,
         "failed, scheduled": scheduled,

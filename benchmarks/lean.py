@@ -34,6 +34,7 @@ def to_terms(parameters: Mapping[str, str], used: float = 0.7) -> Terms:
         infrequent=_value("TableClass", parameters) == "STANDARD_INFREQUENT_ACCESS",
         capacity=Capacity(writes, reads, used) if writes else None,
         counting=_value("CountExecutions", parameters) == "true",
+        indexes_all=_value("MessageIndex", parameters) == "all",
     )
 
 

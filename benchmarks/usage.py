@@ -34,6 +34,7 @@ USAGE: Final[dict[str, Usage]] = {
     "not cached": Usage(
         decrypts=1, read_units=0.5, write_units=2, summary_bytes=323, index_bytes=260, log_bytes=18, sent_bytes=1414
     ),
+    "not indexed": Usage(write_units=1, summary_bytes=333, log_bytes=18, sent_bytes=1414),
     "failed": Usage(
         sqs_requests=0.1, write_units=5, summary_bytes=405, index_bytes=664, details_bytes=853, log_bytes=495,
         sent_bytes=1424,
@@ -48,7 +49,8 @@ USAGE: Final[dict[str, Usage]] = {
 }  # fmt: skip
 """Per webhook of a batch of ten; `invocation` is the overhead of a batch.
 
-`delivered`: a success. `not cached`: a success whose webhook the sender reads and decrypts first. `failed`: the retry
+`delivered`: a success. `not cached`: a success whose webhook the sender reads and decrypts first. `not indexed`: a
+success with `MessageIndex=failures`. `failed`: the retry
 is a delayed message. `failed, scheduled`: the retry is a schedule. `retried`: a retry that succeeds. Each failure is
 its webhook's first, and each retry the first success after it, so both also write to the registry."""
 

@@ -50,7 +50,7 @@ def make_sender(settings: SenderSettings) -> Sender:
     WebhookRow.attach(connection, settings.webhooks_table)
     adapter = EgressAdapter(Guard(settings.allowed_networks))
     client = WebhookClient(adapter, allow_http=settings.allow_http, capture_limit=settings.capture_limit_bytes)
-    retention = Retention(settings.execution_retention_days, settings.details_retention_days)
+    retention = Retention(settings.execution_retention_days, settings.details_retention_days, settings.message_index)
     pending = PendingLogWrites(clients, settings.unlogged_queue_url)
     retries = RetryQueue(clients, settings.queue_url)
     target = SchedulerTarget(
@@ -72,7 +72,13 @@ def make_sender(settings: SenderSettings) -> Sender:
     topic, outbox = settings.events_topic_arn, settings.seen_webhooks_table
     events = EventDestination(clients, topic, connection, outbox, settings.execution_retention_days)
     return Sender(
-        MessageProcessor(dispatcher, cache, FanOut(clients, settings.queue_url), make_limiter),
+        MessageProcessor(
+            dispatcher,
+            cache,
+            FanOut(clients, settings.queue_url),
+            make_limiter,
+            message_index=settings.message_index,
+        ),
         LogWriter(connection, retention, settings.details_of is DetailsOf.ALL, pending),
         Destinations(RetryScheduler(clients, retries, target), retries, dead_letters, waiting),
         FailureMonitor(cache, events, settings.disable_after_days),

@@ -20,7 +20,7 @@ from tests.aws import Endpoint, MockAws
 from tests.events import api_event, sqs_event
 from tests.faults import FaultyService, failing, lagging
 from tests.logs import logged_events
-from tests.proxy import AwsRequest, AwsResponse
+from tests.proxy import JSON, AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
 
@@ -629,3 +629,49 @@ def test_a_row_identifies_its_queue_message_in_few_bytes(app: ModuleType, aws: M
         ("msg_1", "2"): f"q1/{own['msg_1']}",
         ("q2", "2"): f"/{own['q2']}",
     }
+
+
+def busy(request: AwsRequest) -> AwsResponse | None:
+    """Answer consistent queries as of a webhook with more recent executions than are read."""
+    body = json.loads(request.body)
+    if request.operation != "Query" or not body.get("ConsistentRead"):
+        return None
+    last = {"webhook_id": {"S": ID}, "executed_at": {"S": "20261123T173600.123456Z-9f3a2c1d"}}
+    page = {"Items": [], "Count": 0, "ScannedCount": 1000, "LastEvaluatedKey": last}
+    return AwsResponse(200, json.dumps(page).encode(), JSON)
+
+
+def history_of(aws: MockAws) -> list[tuple[str, int, bool]]:
+    """Return the message ID, the result and whether it is marked as redelivered, of each execution."""
+    listed = call(aws.endpoint("list_executions"), {"webhook_id": ID})["executions"]
+    return [(each["message_id"], each["result"], each.get("redelivered", False)) for each in reversed(listed)]
+
+
+def test_an_index_of_failures_omits_messages_that_succeeded_at_once(aws: MockAws, receiver: Receiver) -> None:
+    app = start(aws, MESSAGE_INDEX="failures")
+    send(app, first := queued(message(receiver.url("/status/200"), 1), "q1"))
+    send(app, redelivered(first))
+    assert history_of(aws) == [("msg_1", 200, False)]
+    assert executions(aws) == []
+    send(app, queued(message(receiver.url("/sequence/1", codes="500,200"), 1, message_id="msg_2"), "q2"))
+    drain(app, aws)
+    assert attempts_of(aws, "msg_2") == [(1, "event", 500), (2, "retry", 200)]
+
+
+def test_an_index_of_failures_keeps_what_is_erased_by_message(aws: MockAws, receiver: Receiver) -> None:
+    app = start(aws, MESSAGE_INDEX="failures", DETAILS_OF="all")
+    send(app, queued(message(receiver.url("/status/200"), 1), "q1"))
+    assert attempts_of(aws) == [(1, "event", 200)]
+    call(aws.endpoint("erase_message_details"), {"message_id": "msg_1"}, 204)
+    assert [row["parts"]["N"] for row in aws.rows("ExecutionDetails")] == ["0"], "the mark"
+
+
+@pytest.mark.parametrize(("index", "sent"), [("all", 1), ("failures", 2)])
+def test_what_an_index_of_failures_cannot_tell_is_sent_and_marked(
+    aws: MockAws, dynamodb: FaultyService, receiver: Receiver, index: str, sent: int
+) -> None:
+    app = start(aws, MESSAGE_INDEX=index)
+    send(app, first := queued(message(receiver.url("/status/200"), 1), "q1"))
+    with dynamodb.breaking(busy):
+        send(app, redelivered(first))
+    assert history_of(aws) == [("msg_1", 200, number > 0) for number in range(sent)]

@@ -13,6 +13,7 @@ from hooklog.executions.execution import Execution, Trigger, generate_execution_
 from hooklog.executions.rows import (
     ExecutionRow,
     Summary,
+    from_stream,
     get_error,
     get_queue_message_id,
     to_attempt,
@@ -58,15 +59,24 @@ ALL = [
 
 
 def test_every_attribute_is_written() -> None:
-    written = {name for each in ALL for name in to_item(each, 90)}
+    written = {name for each in ALL for indexed in (True, False) for name in to_item(each, 90, is_indexed=indexed)}
     attributes = {attribute.attr_name for attribute in ExecutionRow.get_attributes().values()}
     assert written == attributes - {"erased"}, "written by erasure"
 
 
+@pytest.mark.parametrize("is_indexed", [True, False])
 @pytest.mark.parametrize("written", ALL)
-def test_an_item_is_what_its_row_would_write(written: Execution) -> None:
-    item = to_item(written, 90)
+def test_an_item_is_what_its_row_would_write(written: Execution, is_indexed: bool) -> None:
+    item = to_item(written, 90, is_indexed=is_indexed)
     assert read(item).serialize() == item
+
+
+def test_a_row_outside_the_index_is_read_in_the_same_way() -> None:
+    one = execution()
+    indexed, other = (to_item(one, 90, is_indexed=is_indexed) for is_indexed in (True, False))
+    assert to_summary(other) == to_summary(indexed)
+    assert to_attempt(other) == to_attempt(indexed)
+    assert from_stream(other) == from_stream(indexed)
 
 
 def test_every_field_of_a_summary_is_read() -> None:

@@ -103,6 +103,7 @@ def test_a_setting_out_of_range_is_named(function: str, name: str, values: list[
         ("CaptureLimitBytes", "CAPTURE_LIMIT_BYTES"),
         ("AllowHttp", "ALLOW_HTTP"),
         ("DetailsOf", "DETAILS_OF"),
+        ("MessageIndex", "MESSAGE_INDEX"),
         ("BatchSize", "BATCH_SIZE"),
         ("DebugSampleRate", "DEBUG_SAMPLE_RATE"),
         ("MaxWebhooksPerPrefix", "MAX_WEBHOOKS_PER_PREFIX"),

@@ -17,7 +17,7 @@ from hooklog.errors import InvalidSetting
 if TYPE_CHECKING:
     from hooklog.access.cors import AllowedOrigins
     from hooklog.delivery.networks import Network
-    from hooklog.executions.execution import DetailsOf
+    from hooklog.executions.execution import DetailsOf, MessageIndex
     from hooklog.executions.masking import SensitiveHeaders
     from hooklog.webhooks.retry import RetrySchedule
 
@@ -66,6 +66,7 @@ class SenderSettings(_Settings):
     execution_retention_days: int
     details_retention_days: int
     details_of: DetailsOf
+    message_index: MessageIndex
     capture_limit_bytes: int
     allow_http: bool
     allowed_networks: tuple[Network, ...]
@@ -242,6 +243,12 @@ def _read_details_of(environ: Mapping[str, str], name: str) -> DetailsOf:
     return DetailsOf(_read_choice(environ, name, tuple(DetailsOf)))
 
 
+def _read_message_index(environ: Mapping[str, str], name: str) -> MessageIndex:
+    from hooklog.executions.execution import MessageIndex
+
+    return MessageIndex(_read_choice(environ, name, tuple(MessageIndex)))
+
+
 def _read_networks(environ: Mapping[str, str], name: str) -> tuple[Network, ...]:
     from hooklog.delivery.networks import parse_networks
 
@@ -284,6 +291,7 @@ _READERS: Final[Mapping[str, _Reader]] = {
     "execution_retention_days": partial(_read_integer, minimum=2, maximum=3650),
     "details_retention_days": partial(_read_integer, minimum=2, maximum=3650),
     "details_of": _read_details_of,
+    "message_index": _read_message_index,
     "capture_limit_bytes": partial(_read_integer, minimum=0, maximum=262_144),
     "allow_http": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",
     "count_executions": lambda environ, name: _read_choice(environ, name, ("true", "false")) == "true",

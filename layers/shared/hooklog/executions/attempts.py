@@ -7,7 +7,7 @@ tells the attempts of the two apart.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from hooklog.executions.rows import Attempt, ExecutionRow, to_attempt
+from hooklog.executions.rows import Attempt, ExecutionRow, is_of_message, to_attempt
 
 MAX_RECENT: Final = 1000
 """The newest executions of a webhook that are read to find attempts that the index may lack: one second of the busiest
@@ -39,7 +39,7 @@ def list_recent_attempts(webhook_id: str, message_id: str, since: str) -> Recent
     query = ExecutionRow.query(
         webhook_id,
         ExecutionRow.execution_id >= since,
-        ExecutionRow.message_id == message_id,
+        is_of_message(message_id),
         scan_index_forward=False,
         consistent_read=True,
         page_size=MAX_RECENT,
@@ -49,7 +49,7 @@ def list_recent_attempts(webhook_id: str, message_id: str, since: str) -> Recent
 
 
 def list_all_attempts(message_id: str) -> list[Attempt]:
-    """List the message's attempts on all webhooks, oldest first."""
+    """List the message's attempts on all webhooks, oldest first, without those that the index leaves out."""
     return [to_attempt(item) for item in _query_index(message_id)]
 
 

@@ -25,6 +25,14 @@ class DetailsOf(StrEnum):
     NONE = "none"
 
 
+class MessageIndex(StrEnum):
+    """The executions that the index by message contains."""
+
+    ALL = "all"
+    FAILURES = "failures"
+    """All but those that are `settled_at_once`, if their details are not stored."""
+
+
 class Execution(NamedTuple):
     """A delivery as it is logged."""
 
@@ -64,6 +72,12 @@ class Execution(NamedTuple):
     def exhausted(self) -> bool:
         """Whether it failed and is not retried automatically any more."""
         return not self.delivery.success and self.next_attempt_at is None
+
+    @property
+    def settled_at_once(self) -> bool:
+        """Whether it is its message's only attempt: a success without a retry, a resend or a redelivery."""
+        is_first = self.trigger is Trigger.EVENT and self.delivery.attempt == 1
+        return is_first and self.delivery.success and not self.redelivered
 
     @property
     def webhook_id(self) -> str:

@@ -11,7 +11,7 @@ from pynamodb.connection import Connection
 
 from hooklog.errors import get_error_code
 from hooklog.executions.details import DetailsRow, to_items
-from hooklog.executions.execution import Execution
+from hooklog.executions.execution import Execution, MessageIndex
 from hooklog.executions.rows import ExecutionRow, to_item
 
 MAX_BATCH_ITEMS: Final = 25
@@ -49,10 +49,11 @@ class Unwritten(NamedTuple):
 
 
 class Retention(NamedTuple):
-    """How many days summaries and details are stored."""
+    """How many days summaries and details are stored, and what the index by message contains."""
 
     execution_days: int
     details_days: int
+    message_index: MessageIndex = MessageIndex.ALL
 
 
 def build_puts(executions: Sequence[Execution], retention: Retention, *, details_of_all: bool) -> list[Put]:
@@ -64,12 +65,15 @@ def build_puts(executions: Sequence[Execution], retention: Retention, *, details
     detailed = executions if details_of_all else failed
     parts = (part for execution in detailed for part in to_items(execution, retention.details_days))
     details = [Put(DetailsRow.Meta.table_name, part, len(part["content"]["B"]) + 1024) for part in parts]
+    if details_of_all:  # the details of a message's executions are erased by the index
+        retention = retention._replace(message_index=MessageIndex.ALL)
     return details + [build_summary_put(execution, retention) for execution in executions]
 
 
 def build_summary_put(execution: Execution, retention: Retention) -> Put:
     """Build the item of an execution's summary."""
-    return Put(ExecutionRow.Meta.table_name, to_item(execution, retention.execution_days), 1024)
+    is_indexed = retention.message_index is MessageIndex.ALL or not execution.settled_at_once
+    return Put(ExecutionRow.Meta.table_name, to_item(execution, retention.execution_days, is_indexed=is_indexed), 1024)
 
 
 def write(connection: Connection, puts: Sequence[Put], seconds: float = WRITE_SECONDS) -> Unwritten | None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NotRequired, TypedDict
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, IncludeProjection
 
 from hooklog.errors import ErrorType
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pynamodb.expressions.update import Action
 
 _SEPARATOR = "/"  # IDs do not contain it
+_UNINDEXED: Final = "unindexed_message_id"
 _EVENT: Final = str(Trigger.EVENT)
 
 
@@ -149,7 +151,9 @@ class ExecutionRow(AttachedTable):
     execution_id = UnicodeAttribute(range_key=True, attr_name="executed_at")
     failed_id = UnicodeAttribute(null=True, attr_name="failed_at")
     """The execution ID again, for failures only."""
-    message_id = UnicodeAttribute()
+    message_id = UnicodeAttribute(null=True)
+    unindexed_message_id = UnicodeAttribute(null=True)
+    """The message ID of an execution that `by_message` leaves out; such a row has no `message_id`."""
     event_type = UnicodeAttribute(null=True)
     attempt = NumberAttribute()
     trigger = UnicodeAttribute(null=True)
@@ -185,8 +189,10 @@ _OPTIONAL: Final = [(name, getattr(ExecutionRow, name).attr_name) for name in so
 """The optional fields of a summary with their attributes."""
 
 
-def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
+def to_item(execution: Execution, days: int, *, is_indexed: bool = True) -> dict[str, dict[str, Any]]:
     """Create an execution's row in DynamoDB's format, which expires after so many days.
+
+    `is_indexed` is whether `by_message` contains it.
 
     An ExecutionRow would take six times as long or more.
     """
@@ -196,7 +202,7 @@ def to_item(execution: Execution, days: int) -> dict[str, dict[str, Any]]:
         "webhook_id": execution.webhook_id,
         "executed_at": execution_id,
         "failed_at": None if delivery.success else execution_id,
-        "message_id": message.message_id,
+        "message_id" if is_indexed else _UNINDEXED: message.message_id,
         "event_type": message.event_type,
         "trigger": None if execution.trigger is Trigger.EVENT else str(execution.trigger),
         "queue_message_id": _join_ids(message.message_id, execution.queue_message_id, execution.task_id),
@@ -234,7 +240,7 @@ def to_summary(item: Item) -> Summary:
     summary = Summary(
         execution_id=execution_id,
         webhook_id=item["webhook_id"]["S"],
-        message_id=item["message_id"]["S"],
+        message_id=_get_message_id(item),
         attempt=int(item["attempt"]["N"]),
         trigger=_get_text(item, "trigger") or _EVENT,
         executed_at=iso_time(execution_id),
@@ -253,7 +259,7 @@ def to_summary(item: Item) -> Summary:
 def to_attempt(item: Item) -> Attempt:
     """Convert an item to an attempt."""
     attempt, stored = int(item["attempt"]["N"]), _get_text(item, "queue_message_id")
-    queue_message_id, task_id = _split_ids(item["message_id"]["S"], attempt, stored)
+    queue_message_id, task_id = _split_ids(_get_message_id(item), attempt, stored)
     return Attempt(
         webhook_id=item["webhook_id"]["S"],
         execution_id=item["executed_at"]["S"],
@@ -274,7 +280,7 @@ def from_stream(image: Item) -> StreamedExecution:
     return StreamedExecution(
         webhook_id=image["webhook_id"]["S"],
         execution_id=image["executed_at"]["S"],
-        message_id=image["message_id"]["S"],
+        message_id=_get_message_id(image),
         event_type=event_type,
         attempt=int(image["attempt"]["N"]),
         trigger=trigger or _EVENT,
@@ -286,6 +292,17 @@ def from_stream(image: Item) -> StreamedExecution:
         error_type=error_type,
         exhausted="exhausted" in image,
     )
+
+
+def is_of_message(message_id: str) -> Condition:
+    """Return the condition that an execution belongs to this message."""
+    condition: Condition = (ExecutionRow.message_id == message_id) | (ExecutionRow.unindexed_message_id == message_id)
+    return condition
+
+
+def _get_message_id(item: Item) -> str:
+    message_id: str = (item.get("message_id") or item[_UNINDEXED])["S"]
+    return message_id
 
 
 def _get_text(item: Item, name: str) -> str | None:

@@ -14,9 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException
 
 from hooklog.errors import InvalidMessage, MustWait, NoTimeLeft, WrongQueue, describe_error
-from hooklog.executions.attempts import list_attempts, list_recent_attempts
+from hooklog.executions.attempts import RecentAttempts, list_attempts, list_recent_attempts
 from hooklog.executions.details import read_message
-from hooklog.executions.execution import Execution, Trigger
+from hooklog.executions.execution import Execution, MessageIndex, Trigger
 from hooklog.executions.rows import Attempt, ExecutionRow, get_queue_message_id
 from hooklog.messages.codec import from_inline, to_inline
 from hooklog.messages.message import Message
@@ -101,7 +101,9 @@ class MessageProcessor:
         clock: Callable[[], datetime] | None = None,
         *,
         transformer: Transformer | None = None,
+        message_index: MessageIndex = MessageIndex.ALL,
     ) -> None:
+        self._message_index = message_index
         self._dispatcher = dispatcher
         self.webhooks = webhooks
         self._fan_out = fan_out
@@ -126,10 +128,16 @@ class MessageProcessor:
             return self._fan_out.run(content)
         if isinstance(content, RetryTask):
             return self._retry(received, content, seconds_left)
-        is_suspect = received.may_be_duplicate(self._clock())
-        if is_suspect and (ignored := self._ignore_if_logged(received, content, find_sent(received, content))):
-            return ignored
+        if received.may_be_duplicate(self._clock()):
+            recent = list_recent_attempts(content.webhook_id, content.message_id, received.sent_since)
+            if ignored := self._ignore_if_logged(received, content, _add_older(recent, content)):
+                return ignored
+            received = received._replace(redelivered=received.redelivered or self._may_be_missing(recent))
         return self.send(received, Ready(content, make_context(received)), seconds_left)
+
+    def _may_be_missing(self, recent: RecentAttempts) -> bool:
+        """Return whether neither the executions that were read nor the index may have an older success."""
+        return not recent.complete and self._message_index is not MessageIndex.ALL
 
     def _ignore_if_logged(
         self, received: QueueMessage, content: Message | RetryTask, attempts: Iterable[Attempt]
@@ -281,11 +289,15 @@ def make_context(received: QueueMessage) -> AttemptContext:
 
 
 def find_sent(received: QueueMessage, content: Message | RetryTask) -> Iterator[Attempt]:
-    """Find executions that the queue message may have led to.
+    """Find executions that the queue message may have led to. Reads the table consistently."""
+    return _add_older(list_recent_attempts(content.webhook_id, content.message_id, received.sent_since), content)
 
-    Reads the table consistently. On a busy webhook, older ones are read from the index, which includes them by now.
+
+def _add_older(recent: RecentAttempts, content: Message | RetryTask) -> Iterator[Attempt]:
+    """Iterate over the executions that a queue message may have led to.
+
+    On a busy webhook, those that are not recent are read from the index, which includes them by now.
     """
-    recent = list_recent_attempts(content.webhook_id, content.message_id, received.sent_since)
     yield from recent.attempts
     if not recent.complete:
         yield from list_attempts(content.webhook_id, content.message_id)
