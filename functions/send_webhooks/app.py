@@ -210,9 +210,9 @@ def emit_metrics(outcome: Outcome, messages: int) -> None:
     queue, of which BatchUtilisation is the share; 0 for one of the ordered queue.
     """
     for sample in compute_samples(outcome, messages, settings.batch_size):
-        for metric, values in sample.values.items():
-            for value in values:
-                metrics.add_metric(metric, metric.unit, value)
+        for metric, (first, *others) in sample.values.items():
+            metrics.add_metric(metric, metric.unit, first)
+            metrics.metric_set[metric]["Value"] += map(float, others)  # without checks of each value
         if sample.trigger:
             metrics.add_dimensions(service=metrics.service, trigger=str(sample.trigger))
         metrics.flush_metrics()
