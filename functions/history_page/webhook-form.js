@@ -53,7 +53,7 @@ export class WebhookForm {
 	/** The text of a field, as its parser reads it. */
 	readText(name) {
 		const box = this.#boxes.get(name);
-		return box.readText?.() ?? this.element.elements[name].value;
+		return box.readText ? box.readText() : this.element.elements[name].value;
 	}
 
 	/** Offers to show masked headers. */
