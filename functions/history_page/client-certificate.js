@@ -9,7 +9,7 @@ const NAME = "client_certificate";
  * returns the value to save.
  *
  * @param {any} locale
- * @param {Record<string, string> | null | undefined} stored as the API shows it
+ * @param {{subject: string, fingerprint: string, not_after: string} | null | undefined} stored as the API shows it
  */
 export function createCertificateField(locale, stored) {
 	const [certificate, certificateLabel] = createArea(locale, "certificate");

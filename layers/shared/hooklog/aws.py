@@ -1,5 +1,6 @@
 """The clients of AWS services, with their timeouts and retries."""
 
+import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -34,7 +35,10 @@ SECRETS: Final = ClientLimits(1, 2, attempts=2)
 
 SERVICES: Final = ClientLimits(2, 3, attempts=2)
 
-USER_AGENT: Final = f"Hooklog/{__version__}"
+_APP_ID = os.environ.get("AWS_SDK_UA_APP_ID")
+
+USER_AGENT: Final = f"Hooklog/{__version__}" + (f" app/{_APP_ID}" if _APP_ID else "")
+"""With the application's ID, if the deployment sets one, as AWS SDKs write it."""
 
 SERVICE_TIMEOUT_SECONDS: Final = 6.5
 """The same as DYNAMODB_TIMEOUT_SECONDS, for the other services."""
