@@ -87,6 +87,7 @@ class TestSelection:
             answers("failed", "500"),
             answers("retried", "500,200"),
             answers("broken", "200,500"),
+            answers("resent", "200,200"),
             answers("fixed_later", "500,200"),
             answers("resent_later", "200,200"),
             answers("failed_later", "200,500"),
@@ -94,7 +95,7 @@ class TestSelection:
             answers("test_failed", "500"),
         )
         send(app, answers("twice", "200,200"))
-        resend_last(app, aws, "retried", "broken")
+        resend_last(app, aws, "retried", "broken", "resent")
         until = datetime.now(UTC).isoformat()
         resend_last(app, aws, "fixed_later", "resent_later", "failed_later")
         send(app, answers("late", "200"))
@@ -106,7 +107,7 @@ class TestSelection:
         self, aws: MockAws, recovery: Recovery, period: dict[str, str]
     ) -> None:
         failures = ["broken", "failed"]
-        created = ["failed_later", "ok", "resent_later", "retried", "twice", "twice"]
+        created = ["failed_later", "ok", "resent", "resent_later", "retried", "twice", "twice"]
         successes = [*created, "item", "orders", "paid", "untyped"]
         for filters, expected in (
             ({}, failures),
@@ -136,7 +137,7 @@ class TestSelection:
         """The sender ignores a task if its message has been sent since the execution that it names."""
         found = recovery.complete(**period, status="all")["found"]
         queued = tasks(aws, found)
-        for message_id in ("ok", "failed", "retried", "broken", "resent_later", "failed_later"):
+        for message_id in ("ok", "failed", "retried", "broken", "resent", "resent_later", "failed_later"):
             (named,) = (task["repeat_of"] for task in queued if task["message_id"] == message_id)
             assert named == ids_of(aws, message_id)[-1], message_id
         assert len({task["queue_message_id"] for task in queued if task["message_id"] == "twice"}) == 2
