@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -12,10 +13,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 from hooklog.webhooks.client_certificate import NOTICE
+from hooklog.webhooks.der import read_value
 from tests.aws import MockAws
 from tests.event_queues import received, subscribe
 from tests.events import api_event
@@ -34,6 +36,42 @@ class LargeKey:
     @staticmethod
     def public_key() -> rsa.RSAPublicKey:
         return rsa.RSAPublicNumbers(65_537, (1 << 4_103) + 1).public_key()
+
+
+def describe_at_length(characters: int) -> x509.Name:
+    """Make a name whose text has 11 more characters."""
+    description = x509.NameAttribute(x509.ObjectIdentifier("2.5.4.13.1"), "x" * characters)
+    return x509.Name([description])
+
+
+def renumber(identity: Identity, bits: int) -> str:
+    """Give the certificate the largest serial number of so many bits. Its signature is wrong then."""
+    certificate = read_value(identity.certificate.public_bytes(Encoding.DER))
+    body, *rest = certificate.children()
+    version, _, *fields = body.children()
+    number = encode(0x02, ((1 << bits) - 1).to_bytes(bits // 8 + 1))
+    changed = encode(0x30, version.encoded + number + b"".join(each.encoded for each in fields))
+    return to_pem("CERTIFICATE", encode(0x30, changed + b"".join(each.encoded for each in rest)))
+
+
+def add_attribute(identity: Identity, length: int) -> str:
+    """Return the key as PKCS #8 in one line, with an attribute of so many characters."""
+    key = identity.key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    content = encode(0x06, b"\x55\x04\x03") + encode(0x31, encode(0x0C, b"a" * length))
+    body = key[key.index(b"\x02\x01\x00") :] + encode(0xA0, encode(0x30, content))
+    return to_pem("PRIVATE KEY", encode(0x30, body))
+
+
+def to_pem(label: str, der: bytes) -> str:
+    return f"-----BEGIN {label}-----\n{b64encode(der).decode()}\n-----END {label}-----"
+
+
+def encode(tag: int, content: bytes) -> bytes:
+    """Encode a value in DER."""
+    length = len(content)
+    octets = length.to_bytes((length.bit_length() + 7) // 8)
+    prefix = octets if length < 0x80 else bytes([0x80 + len(octets)]) + octets
+    return bytes([tag]) + prefix + content
 
 
 @pytest.fixture(scope="module")
@@ -188,9 +226,15 @@ class TestUpload:
             problem(key=identity.format_key(PrivateFormat.OpenSSH)): "is a OPENSSH PRIVATE KEY; convert it to PKCS #8",
             problem(key="-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"): "cannot be read by OpenSSL",
             problem(key=5): "must have a certificate and a key",
+            problem(certificate=good["certificate"] + authority.certificate_pem[:-40]): "certificate has an incomplete",
+            problem(certificate=good["certificate"] + authority.certificate_pem[40:]): "certificate has an incomplete",
+            problem(key=good["key"] + other.key_pem[:-40]): "key has an incomplete PEM block",
+            problem(key=add_attribute(identity, 2_860)): "at most 4,096 characters in lines of 64, not 4,1",
             problem(password="x"): "unknown field 'password'",
             problem_of(begins=-9 * DAY, ends=-DAY): "certificate expired at 20",
             problem_of(begins=DAY): "certificate is not valid before 20",
+            problem_of(subject=describe_at_length(1_014)): "a subject or an issuer of more than 1,024 characters",
+            problem(certificate=renumber(identity, 161)): "a serial number of more than 160 bits",
             problem_of(rsa.generate_private_key(65_537, 1024)): "another type than RSA of 2048 to 4096 bits",
             problem(certificate=issue_client("x", authority, key=cast("Any", LargeKey)).certificate_pem): ": RSA 4104",
             problem_of(ec.generate_private_key(ec.SECP521R1())): ": EC P-521",
@@ -204,6 +248,18 @@ class TestUpload:
         }
         assert [text for text, part in expected.items() if part not in text] == []
         put(api, None, client_certificate=upload(below, intermediate, authority))
+
+    def test_an_issuer_is_found_by_its_name_in_any_case_and_spacing(self, api: Api, certificates: Certificates) -> None:
+        """As OpenSSL compares names (RFC 5280, section 7.1)."""
+        named = issue("An Intermediate  CA", certificates.authority, is_authority=True)
+        reissued = issue("An intermediate CA", certificates.authority, is_authority=True, key=named.key)
+        put(api, None, client_certificate=upload(issue_client("below", named), reissued))
+
+    def test_the_longest_names_and_numbers_are_shown(self, api: Api, certificates: Certificates) -> None:
+        identity = issue_client("", certificates.authority, subject=describe_at_length(1_013))
+        uploaded = {**upload(identity), "certificate": renumber(identity, 160)}
+        shown = put(api, None, client_certificate=uploaded)["client_certificate"]
+        assert (len(shown["subject"]), shown["serial_number"]) == (1_024, "f" * 40)
 
     def test_a_stored_certificate_needs_https(self, api: Api, identity: Identity) -> None:
         put(api, identity)

@@ -21,6 +21,10 @@ MAX_CHAIN_LENGTH: Final = 16_384
 MAX_KEY_LENGTH: Final = 4_096
 """KMS encrypts at most so many bytes. An RSA key of 4,096 bits has 3,272 in PEM."""
 
+MAX_NAME_LENGTH: Final = 1_024
+MAX_SERIAL_BITS: Final = 160
+"""RFC 5280, section 4.1.2.2. With these limits, ten events fit into a batch of SNS, which has 256 KiB."""
+
 MIN_RSA_BITS: Final = 2_048
 MAX_RSA_BITS: Final = 4_096
 """Larger keys slow down each handshake of the sender, which other webhooks share."""
@@ -46,7 +50,8 @@ def parse_upload(fields: Mapping[str, Any], now: datetime | None = None) -> Clie
         raise _invalid(f"has an unknown field {unknown[0]!r:.80}; send certificate and key")
     chain = _read_chain(fields)
     certificates = [_parse(certificate, number) for number, certificate in enumerate(chain, start=1)]
-    _check(certificates, now or datetime.now(UTC))
+    _check(certificates[0], now or datetime.now(UTC))
+    _check_order(certificates)
     material = KeyMaterial("".join(_to_pem("CERTIFICATE", each) for each in chain), _read_key(fields))
     _check_with_openssl(material)
     return certificates[0].describe(material)
@@ -72,7 +77,10 @@ def _read_key(fields: Mapping[str, Any]) -> bytes:
         raise _invalid(f"key {_ENCRYPTED}")
     if label not in ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY"):
         raise _invalid(f"key is a {label}; convert it to PKCS #8, which begins with -----BEGIN PRIVATE KEY-----")
-    return _to_pem(label, _decode("key", text)).encode()
+    key = _to_pem(label, _decode("key", text)).encode()
+    if len(key) > MAX_KEY_LENGTH:
+        raise _invalid(f"key must have at most {MAX_KEY_LENGTH:,} characters in lines of 64, not {len(key):,}")
+    return key
 
 
 def _read_blocks(fields: Mapping[str, Any], name: str, maximum: int) -> list[tuple[str, str]]:
@@ -82,7 +90,10 @@ def _read_blocks(fields: Mapping[str, Any], name: str, maximum: int) -> list[tup
         raise _invalid("must have a certificate and a key, both PEM texts, or be null")
     if len(text) > maximum:
         raise _invalid(f"{name} must have at most {maximum:,} characters, not {len(text):,}")
-    return [(match[1], match[2]) for match in _BLOCK.finditer(text)]
+    blocks = [(match[1], match[2]) for match in _BLOCK.finditer(text)]
+    if not len(blocks) == text.count("-----BEGIN ") == text.count("-----END "):
+        raise _invalid(f"{name} has an incomplete PEM block; copy it again, with its first and its last line")
+    return blocks
 
 
 def _decode(name: str, text: str) -> bytes:
@@ -105,16 +116,22 @@ def _parse(der: bytes, number: int) -> Certificate:
         raise _invalid(f"certificate: block {number} is not an X.509 certificate") from None
 
 
-def _check(certificates: Sequence[Certificate], now: datetime) -> None:
-    client = certificates[0]
+def _check(client: Certificate, now: datetime) -> None:
     if not client.key.is_rsa_of(MIN_RSA_BITS, MAX_RSA_BITS) and not client.key.is_elliptic:
         raise _invalid(f"certificate has a key of another type than {_KEY_TYPES}: {client.key.name}")
     if now >= client.not_after:
         raise _invalid(f"certificate expired at {client.not_after:%Y-%m-%dT%H:%M:%SZ}")
     if now < client.not_before:
         raise _invalid(f"certificate is not valid before {client.not_before:%Y-%m-%dT%H:%M:%SZ}")
+    if max(len(client.subject), len(client.issuer)) > MAX_NAME_LENGTH:
+        raise _invalid(f"certificate has a subject or an issuer of more than {MAX_NAME_LENGTH:,} characters")
+    if client.serial_number.bit_length() > MAX_SERIAL_BITS:
+        raise _invalid(f"certificate has a serial number of more than {MAX_SERIAL_BITS} bits")
+
+
+def _check_order(certificates: Sequence[Certificate]) -> None:
     for number, (each, issuer) in enumerate(pairwise(certificates), start=1):
-        if each.issuer != issuer.subject:
+        if not each.is_from(issuer):
             hint = "after each certificate comes its issuer's"
             raise _invalid(f"certificate: block {number + 1} is not the issuer of block {number}; {hint}")
 

@@ -66,18 +66,20 @@ class Certificate(NamedTuple):
 
     encoded: bytes
     serial_number: int
-    issuer: bytes
-    subject: bytes
-    issuer_name: str
-    subject_name: str
+    issuer: str
+    subject: str
     not_before: datetime
     not_after: datetime
     key: PublicKey
 
+    def is_from(self, issuer: "Certificate") -> bool:
+        """Return whether the other is its issuer by name, in any case, encoding and spacing (RFC 5280, section 7.1)."""
+        return _normalize_name(self.issuer) == _normalize_name(issuer.subject)
+
     def describe(self, uploaded: KeyMaterial) -> ClientCertificate:
         return ClientCertificate(
-            subject=self.subject_name,
-            issuer=self.issuer_name,
+            subject=self.subject,
+            issuer=self.issuer,
             serial_number=f"{self.serial_number:x}",
             fingerprint=sha256(self.encoded).hexdigest(),
             not_before=format_time(self.not_before),
@@ -96,7 +98,7 @@ def parse_certificate(encoded: bytes) -> Certificate:
         raise InvalidDer("fields are missing")
     serial_number, _, issuer, validity, subject, key = fields[:6]
     not_before, not_after = map(_read_time, validity.expect(der.SEQUENCE).children())
-    names = issuer.encoded, subject.encoded, _format_name(issuer), _format_name(subject)
+    names = _format_name(issuer), _format_name(subject)
     return Certificate(encoded, serial_number.to_integer(), *names, not_before, not_after, _read_key(key))
 
 
@@ -126,6 +128,10 @@ def _read_key(value: Value) -> PublicKey:
 def _format_name(name: Value) -> str:
     """Format a distinguished name, most specific part first (RFC 4514, section 2)."""
     return ",".join(map(_format_part, reversed(name.expect(der.SEQUENCE).children())))
+
+
+def _normalize_name(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def _format_part(part: Value) -> str:
