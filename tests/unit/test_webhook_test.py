@@ -8,6 +8,7 @@ import pytest
 
 from hooklog.aws import DYNAMODB_TIMEOUT_SECONDS
 from hooklog.delivery.delivery import Delivery
+from hooklog.delivery.egress import BeforeSend
 from hooklog.errors import NoTimeLeft
 from hooklog.messages.call import Call
 from hooklog.sending.attempt import Dispatcher
@@ -36,7 +37,8 @@ class RecordingClient:
 
     calls: list[Call] = field(default_factory=list)
 
-    def deliver(self, call: Call, attempt: int) -> Delivery:
+    def deliver(self, call: Call, attempt: int, before_send: BeforeSend | None = None) -> Delivery:
+        assert before_send is None, "a webhook test waits for no rate limit"
         self.calls.append(call)
         return Delivery.skip(call, attempt, datetime.now(UTC))
 
