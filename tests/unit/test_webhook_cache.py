@@ -21,6 +21,7 @@ from hooklog.webhooks.cache import (
     Entry,
     WebhookCache,
 )
+from hooklog.webhooks.client_certificate import NO_NOTICE, EncryptedClientKey
 from hooklog.webhooks.encryption import Purpose
 from hooklog.webhooks.rows import EncryptedKeys, PreviousKey, Registered
 from hooklog.webhooks.webhook import Webhook
@@ -226,6 +227,14 @@ def test_a_key_is_decrypted_for_its_own_webhook_only(registry: Registry) -> None
     registry.encryption.decrypted.clear()
     cache.find("b")
     assert sorted(registry.encryption.decrypted) == [b"key", b"old"]
+
+
+def test_a_key_is_decrypted_for_its_own_purpose_only(registry: Registry) -> None:
+    """The ciphertext of a client certificate's key, copied to the place of a signing key, is sent to KMS too."""
+    copied = EncryptedClientKey("chain", b"key", NO_NOTICE)
+    registry.rows["a"] = registry.rows["a"]._replace(client_key=copied)
+    registry.cache().find("a")
+    assert sorted(registry.encryption.decrypted) == [b"key", b"key", b"old"]
 
 
 def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None:

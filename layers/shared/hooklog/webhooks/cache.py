@@ -98,7 +98,7 @@ class WebhookCache:
         self._clock = clock  # not monotonic: that clock may stop while the Lambda environment is frozen
         self._items: dict[str, _Item] = {}
         self._length = 0
-        self._decrypted: dict[tuple[str, bytes], bytes] = {}
+        self._decrypted: dict[tuple[str, bytes, Purpose], bytes] = {}
         self._webhook_locks = [Lock() for _ in range(_LOCK_COUNT)]
         self._lock = Lock()
 
@@ -168,14 +168,14 @@ class WebhookCache:
         return ClientIdentity(webhook_id, stored.chain, key)
 
     def _decrypt(self, webhook_id: str, encrypted: bytes, purpose: Purpose = Purpose.SIGNING) -> bytes:
-        """Decrypt a key once per webhook.
+        """Decrypt a key once per webhook and purpose.
 
-        KMS rejects a ciphertext that was copied from another webhook.
+        KMS rejects a ciphertext that was copied from another webhook, or to the place of another key.
         """
-        if (key := self._decrypted.get((webhook_id, encrypted))) is None:
+        if (key := self._decrypted.get((webhook_id, encrypted, purpose))) is None:
             key = self._encryption.decrypt(webhook_id, encrypted, purpose)
             with self._lock:
-                self._decrypted[webhook_id, encrypted] = key
+                self._decrypted[webhook_id, encrypted, purpose] = key
                 if len(self._decrypted) > MAX_DECRYPTED:
                     del self._decrypted[next(iter(self._decrypted))]
         return key
