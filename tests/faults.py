@@ -69,6 +69,16 @@ def half_processed(dynamodb: Proxy, times: int) -> Fault:
     return fault
 
 
+def slowly(fault: Fault, seconds: float) -> Fault:
+    """Delay every request by so many seconds."""
+
+    def slow_fault(request: AwsRequest) -> AwsResponse | None:
+        time.sleep(seconds)
+        return fault(request)
+
+    return slow_fault
+
+
 def limited_partitions(dynamodb: Proxy, per_second: float) -> Fault:
     """Let each partition take so many writes per second, half a second's worth at once.
 

@@ -22,7 +22,7 @@ import pytest
 
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
-from tests.faults import FaultyService, failing, half_processed, refusing_entries
+from tests.faults import FaultyService, failing, half_processed, refusing_entries, slowly
 from tests.openapi import check, operations, resolved
 from tests.proxy import AwsRequest
 from tests.receiver import Receiver
@@ -837,15 +837,16 @@ def test_pending_log_writes_are_enqueued_after_the_rest_of_the_batch_is_logged(
     assert (logged, in_progress, bool(sqs.calls)) == (1, True, True)
 
 
+@pytest.mark.parametrize("seconds", [0, 0.6])
 def test_unprocessed_items_of_dynamodb_are_written_again(
-    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    """DynamoDB takes two of a body's three items, then the third."""
+    """DynamoDB takes two of a body's three items, then the third, however slowly."""
     noise = base64.b85encode(os.urandom(800_000)).decode()
     with FaultyService(aws_endpoint) as dynamodb, monkeypatch.context() as broken:
         broken.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb.url)
         app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-        with dynamodb.breaking(half_processed(dynamodb, 1)):
+        with dynamodb.breaking(slowly(half_processed(dynamodb, 1), seconds)):
             assert send(app, sqs_event(message(receiver.url("/status/410"), payload=noise))) == []
     assert [len(aws.rows(table)) for table in ("ExecutionDetails", "Executions")] == [3, 1]
     assert (dynamodb.calls["BatchWriteItem"], aws.waiting("UnloggedExecutions")) == (3, 0)

@@ -49,7 +49,7 @@ PLAIN: Final = {
     "timeout_seconds", "retry_schedule", "transformation", "sensitive_headers", "version", "created_at", "updated_at",
     "disabled_reason", "payload", "event_type", "dry_run", "interval", "seen", "registered", "last_execution",
     "last_24_hours", "result", "error_type", "masked", "secret", "overlap_hours", "max_per_second",
-    "client_certificate",
+    "client_certificate", "ordered",
 }  # fmt: skip
 """Parameters and fields that name nothing; one that does belongs in NAMING and NONEXISTENT."""
 

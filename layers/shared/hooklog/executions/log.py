@@ -79,8 +79,8 @@ def build_summary_put(execution: Execution, retention: Retention) -> Put:
 def write(connection: Connection, puts: Sequence[Put], seconds: float = WRITE_SECONDS) -> Unwritten | None:
     """Write the items in order, and return those that DynamoDB did not accept.
 
-    Resends unprocessed items for so many seconds. The first failed request ends the call, because each further one
-    could time out during an outage.
+    Resends unprocessed items once, and again for so many seconds. The first failed request ends the call, because each
+    further one could time out during an outage.
     """
     batches, deadline = list(_batches(puts)), time.monotonic() + seconds
     for number, batch in enumerate(batches, start=1):
@@ -91,7 +91,7 @@ def write(connection: Connection, puts: Sequence[Put], seconds: float = WRITE_SE
 
 
 def _write_batch(connection: Connection, batch: Sequence[Put], deadline: float) -> Unwritten | None:
-    """Write a batch; resend unprocessed items with backoff until the deadline.
+    """Write a batch; resend unprocessed items with backoff, once and until the deadline.
 
     Returns the items that are still unprocessed, without those that an earlier request wrote.
     """
@@ -103,7 +103,7 @@ def _write_batch(connection: Connection, batch: Sequence[Put], deadline: float) 
             return Unwritten(left, get_error_code(error))
         if not left:
             return None
-        if time.monotonic() + pause > deadline:
+        if pause > FIRST_PAUSE_SECONDS and time.monotonic() + pause > deadline:
             return Unwritten(left, "UnprocessedItems")
         time.sleep(random.uniform(0, pause))  # noqa: S311 - full jitter, not a secret
         pause *= 2
