@@ -17,6 +17,7 @@ from cli.failure import CliFailure
 from cli.output import Output
 from cli.queues import FIFO, ORDERED_QUEUE, QUEUES
 from cli.stack import Stack
+from hooklog.messages.fields import IDENTIFIER
 from hooklog.queues.dead_letters import (
     ID_ATTRIBUTE,
     MAX_ATTRIBUTES,
@@ -103,9 +104,14 @@ def _address(batch: Sequence[Letter], destination: str, ordered_queue: str) -> M
 
 
 def _find_group(letter: Letter) -> str:
-    """Return the webhook ID of the body: on the ordered queue, it is the message group."""
+    """Return the webhook ID of the body, which is the message group on the ordered queue, or else its own group.
+
+    SQS rejects most groups that are no webhook ID.
+    """
     with suppress(ValueError, TypeError, KeyError):
-        return str(json.loads(letter["Body"])["webhook_id"])
+        webhook_id = json.loads(letter["Body"])["webhook_id"]
+        if IDENTIFIER.fullmatch(webhook_id):
+            return str(webhook_id)
     return str(letter.get("Attributes", {}).get("MessageGroupId", "unknown"))
 
 

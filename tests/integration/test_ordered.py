@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli.redrive import move_dead_letters
 from hooklog.executions.execution import iso_time
 from tests.aws import MockAws
 from tests.deployment import until
@@ -265,6 +266,30 @@ class TestTheWrongQueue:
         assert letter.get("Queue") == redriven_to
         assert requests_of(receiver) == [("next", "1")]
         assert len(history(aws)) == 1
+
+    @pytest.mark.parametrize(
+        ("body", "group", "redriven_group"),
+        [
+            ({}, "acme", ID),
+            ({"webhook_id": "acme orders"}, "acme", "acme"),
+            ({"webhook_id": ""}, "acme", "acme"),
+            ({"webhook_id": 5 * 10**200}, "acme", "acme"),
+            ("not JSON", ID, ID),
+            ("[]", ID, ID),
+        ],
+        ids=["valid", "a space", "empty", "not a text", "not JSON", "not an object"],
+    )
+    def test_a_redrive_gives_each_a_valid_group(
+        self, aws: MockAws, queue: FifoQueue, body: Any, group: str, redriven_group: str
+    ) -> None:
+        """SQS rejects others, and then the redrive would end at this dead letter every time."""
+        queue.put(body, group=group)
+        assert queue.deliver(start(aws)) == []
+        source, destination = aws.refs["WebhookDeadLetterQueue"], aws.refs["WebhookQueue"]
+        assert move_dead_letters(aws.sqs, source, destination, queue.url) == 1
+        event = queue.receive()
+        assert event
+        assert event["Records"][0]["attributes"]["MessageGroupId"] == redriven_group
 
     def test_an_ordered_webhooks_message_on_the_webhook_queue(self, aws: MockAws, api: Api, receiver: Receiver) -> None:
         put(api, receiver.url("/status/200"))
