@@ -472,6 +472,21 @@ class TestFaults:
             assert wrong == []
             assert {row["message_id"] for row in rows if row["result"] == "200"} == {f"m{n}" for n in range(count)}
 
+    def test_a_success_that_is_logged_late_ends_the_retries(
+        self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue, dynamodb: FaultyService
+    ) -> None:
+        """Its log write is pending when its sender is killed, so it is sent again, which fails."""
+        put(api, receiver.url("/sequence/a", codes="200,500,200"))
+        queue.put({"message_id": "m0"})
+        event, app = queue.receive(), start(aws)
+        assert event
+        _Killed(app, dynamodb).lambda_handler(event, CONTEXT)
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+        assert queue.deliver(app, event) == ["m0"]
+        _write_pending(aws)
+        queue.drain(app, lambda: queue.count() == 0)
+        assert requests_of(receiver) == [("m0", "1")] * 2
+
     @pytest.mark.parametrize("attempts", [1, 2])
     def test_a_message_whose_sender_was_killed_is_sent_again_and_marked(
         self, aws: MockAws, api: Api, receiver: Receiver, dynamodb: FaultyService, attempts: int
@@ -507,6 +522,54 @@ class TestFaults:
         assert requests_of(receiver) == [("m0", "1")]
         queue.drain(app, lambda: queue.count() == 0)
         assert requests_of(receiver) == [("m0", "1"), ("m0", "2"), ("m1", "1")]
+
+
+class TestRedriven:
+    """Dead letters of the ordered queue, which a redrive puts at its end as new messages."""
+
+    def test_what_was_sent_before_is_not_sent_again_behind_another_message(
+        self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue
+    ) -> None:
+        put(api, receiver.url("/status/200"))
+        app = start(aws)
+        queue.put({"message_id": "m0"})
+        first = queue.receive()
+        queue.deliver(app, first)
+        queue.put({"message_id": "m1"}, {"message_id": "m0"})
+        event = queue.receive()
+        _mark_redriven(event, first)
+        assert queue.deliver(app, event) == []
+        assert requests_of(receiver) == [("m0", "1"), ("m1", "1")]
+
+    def test_an_attempt_after_several_deliveries_is_marked(
+        self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue
+    ) -> None:
+        """It has been delivered less often than before its last attempt, but a sender may have been killed since."""
+        put(api, receiver.url("/sequence/a", codes="500,500,200"))
+        app = start(aws)
+        queue.put({"message_id": "m0"})
+        event = queue.receive()
+        assert event
+        attributes = event["Records"][0]["attributes"]
+        attributes["ApproximateReceiveCount"] = "5"
+        queue.deliver(app, event)
+        attributes["SentTimestamp"] = str(int(datetime.now(UTC).timestamp() * 1000) + 1)
+
+        def send_when_due() -> int:
+            queue.deliver(app, event)
+            return len(receiver.requests)
+
+        for count in (2, 3):
+            _mark_redriven(event, event, str(count))
+            until(send_when_due, count.__eq__)
+        assert ["redelivered" in row for row in log_of(aws, "m0")] == [True, True, False]
+
+
+def _mark_redriven(event: Any, original: Any, receive_count: str = "1") -> None:
+    """Give the last record of the event the identity of the original's last record."""
+    record, queue_message_id = event["Records"][-1], original["Records"][-1]["messageId"]
+    record["messageAttributes"]["QueueMessageId"] = {"dataType": "String", "stringValue": queue_message_id}
+    record["attributes"]["ApproximateReceiveCount"] = receive_count
 
 
 class _Killed:

@@ -76,17 +76,19 @@ class OrderedProcessor:
     def process(
         self, ordered: OrderedMessage, seconds_left: Callable[[], float], *, is_new: bool
     ) -> Execution | Ignored | Waiting | NotDue:
-        """Process the message. `is_new` says that it cannot have been sent, however often it was delivered.
+        """Process the message. `is_new` says that it has always been behind one that had not been done.
 
+        So it cannot have been sent, however often it was delivered, unless it is redriven, which changes its place.
         Raises what `MessageProcessor.process` raises; if the log cannot be read, nothing was sent.
         """
+        is_new = is_new and not ordered.is_redriven
         attempts = [] if is_new or not ordered.may_have_been_sent else _find_attempts(ordered)
         if not attempts:
             self._require_ordered(ordered.message)
             return self._send(ordered, ordered.message, self._make_first_context(ordered, is_new=is_new), seconds_left)
         last = max(attempts, key=lambda each: each.execution_id)
         row = ExecutionRow.get(last.webhook_id, last.execution_id, consistent_read=True)
-        if last.success or row.erased or not row.next_attempt_at:
+        if any(each.success for each in attempts) or row.erased or not row.next_attempt_at:
             return Ignored("logged before")
         due_at = datetime.fromisoformat(row.next_attempt_at)
         takes_over_at = due_at if row.receive_count else due_at + STANDARD_GRACE
@@ -154,10 +156,12 @@ def _make_retry_context(ordered: OrderedMessage, last: ExecutionRow, due_at: dat
 def _may_have_been_sent_since(ordered: OrderedMessage, last: ExecutionRow, due_at: datetime) -> bool:
     """Return whether a sender that was killed may have sent the message after `last`.
 
-    Each delivery since then that the wait does not explain may have done so.
+    Each delivery since then that the wait does not explain may have done so. If the message was redriven since then,
+    its earlier deliveries are unknown.
     """
-    if ordered.is_redriven and ordered.receive_count == 1:
+    attempted_at = datetime.fromisoformat(iso_time(last.execution_id))
+    if ordered.is_redriven and ordered.received.due_at > attempted_at:
         return True
-    waited = (due_at - datetime.fromisoformat(iso_time(last.execution_id))).total_seconds()
+    waited = (due_at - attempted_at).total_seconds()
     expected = max(math.ceil(waited / MAX_HOLD_SECONDS), 1)
     return ordered.receive_count - int(last.receive_count or 0) > expected
