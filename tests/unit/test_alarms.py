@@ -58,6 +58,7 @@ CASES = {
         "OrderedDeadLetterQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 864_001, 864_000
     ),
     "OldestOrdered": single("OrderedQueue ApproximateAgeOfOldestMessage", "Maximum", 300, 691_201, 691_200),
+    "OrderedBacklog": single("OrderedQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 60_001, 60_000),
     "UnloggedDeadLetters": single("UnloggedDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
     "RecoveryDeadLetters": single("RecoveryDeadLetterQueue ApproximateNumberOfMessagesVisible", "Maximum", 300, 1, 0),
     "DeadLettersExpire": Case(

@@ -242,6 +242,11 @@ def test_ordered_messages_outlive_their_last_retry_and_an_alarm_comes_before() -
     assert ALARMS["OldestOrdered"]["Threshold"] <= last_retry - 2 * DAY
 
 
+def test_an_alarm_comes_before_waiting_messages_block_other_webhooks() -> None:
+    """SQS looks for message groups among the first 120,000 messages of a FIFO queue."""
+    assert ALARMS["OrderedBacklog"]["Threshold"] <= 120_000 / 2
+
+
 def test_functions_that_invoke_themselves_allow_recursive_loops() -> None:
     """Lambda would stop them after about 16 loops."""
     allowed = {name for name, properties in FUNCTIONS.items() if properties.get("RecursiveLoop") == "Allow"}
