@@ -169,16 +169,23 @@ class TestOrder:
     def test_a_slow_webhook_delays_only_itself(
         self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue
     ) -> None:
-        """The messages of the other webhook are deleted while the slow one is being sent, so its next one can come."""
+        """The messages of the other webhook are deleted while the slow one is being sent, so its next one can come.
+
+        A message that has to be sent again is not deleted.
+        """
         put(api, receiver.url("/status/200", delay=3))
         put(api, receiver.url("/status/200"), "acme.other")
+        put(api, receiver.url("/sequence/failing", codes="500,200"), "acme.failing")
         queue.put({"message_id": "slow"})
         queue.put({"message_id": "m0"}, webhook_id="acme.other")
+        queue.put({"message_id": "again"}, webhook_id="acme.failing")
         event = queue.receive()
         queue.put({"message_id": "m1"}, webhook_id="acme.other")
         assert queue.receive() is None
         with queue.polled([start(aws)]):
-            assert queue.deliver(start(aws), event) == []
+            assert queue.deliver(start(aws), event) == ["again"]
+        queue.drain(start(aws), lambda: queue.count() == 0)
+        assert requests_of(receiver, "acme.failing") == [("again", "1"), ("again", "2")]
         arrived = {each.header("webhook-id"): each.received_at for each in receiver.requests}
         (slow,) = (row for row in map(_simplify, history(aws)) if row["message_id"] == "slow")
         assert arrived["m1"] < datetime.fromisoformat(iso_time(slow["executed_at"])).timestamp() + 3
@@ -486,6 +493,25 @@ class TestFaults:
         _write_pending(aws)
         queue.drain(app, lambda: queue.count() == 0)
         assert requests_of(receiver) == [("m0", "1")] * 2
+
+    def test_what_is_behind_a_message_that_is_sent_again_is_looked_up(
+        self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue, dynamodb: FaultyService
+    ) -> None:
+        """The log write of the first is pending, and that of the second is done, when their sender is killed."""
+        put(api, receiver.url("/status/200"))
+        queue.put(*messages(2))
+        event, app = queue.receive(), start(aws)
+        assert event
+
+        def refuse_first(request: AwsRequest) -> AwsResponse | None:
+            return denied(request) if request.operation == "BatchWriteItem" and b"m0" in request.body else None
+
+        with dynamodb.breaking(refuse_first):
+            app.lambda_handler(event, CONTEXT)
+        for record in event["Records"]:
+            record["attributes"]["ApproximateReceiveCount"] = "2"
+        assert queue.deliver(app, event) == []
+        assert [message_id for message_id, _ in requests_of(receiver)] == ["m0", "m1", "m0"]
 
     @pytest.mark.parametrize("attempts", [1, 2])
     def test_a_message_whose_sender_was_killed_is_sent_again_and_marked(
