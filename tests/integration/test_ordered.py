@@ -435,6 +435,16 @@ class TestWaiting:
         assert queue.deliver(start(aws), event) == []
         assert [row["exhausted"]["BOOL"] for row in history(aws)] == [True, True]
 
+    def test_a_fault_waits_for_the_queues_visibility_timeout(
+        self, aws: MockAws, queue: FifoQueue, dynamodb: FaultyService, changes: list[list[int]]
+    ) -> None:
+        """Otherwise an outage would turn the message into a dead letter within minutes."""
+        queue.put(*messages(2))
+        app = start(aws)
+        with dynamodb.breaking(failing):
+            assert queue.deliver(app) == ["m0", "m1"]
+        assert changes == [[0]]  # only m1, which m0 holds back
+
     def test_without_time_the_rest_returns_at_once(
         self, aws: MockAws, api: Api, receiver: Receiver, queue: FifoQueue, changes: list[list[int]]
     ) -> None:
