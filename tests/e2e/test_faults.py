@@ -259,7 +259,7 @@ def test_a_recovery_of_many_failures_runs_only_once_at_a_time(
     }
     address = f"{base}/{recovery_id}"
     done = until(lambda: requests.get(address, headers=headers, timeout=60).json(), lambda p: p["status"] == "done")
-    assert done == {"status": "done", "found": 150, "queued": 150}
+    assert (done["found"], done["queued"]) == (150, 150)
     # A resend waits a minute if its execution cannot be read, as on a busy machine.
     until(lambda: count_received(receiver_process, webhook_id), lambda found: sum(found.values()) >= 300, 180)
     shown = until(lambda: deployment.history(webhook_id, status="success"), lambda executions: len(executions) == 150)
