@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from hooklog.errors import RegistryUnavailable
 from hooklog.webhooks.cache import (
@@ -38,9 +38,13 @@ class Keys:
 
     def __init__(self) -> None:
         self.decrypted: list[bytes] = []
+        self.failure: ClientError | None = None
+        """Raised for keys of client certificates."""
 
     def decrypt(self, webhook_id: str, encrypted: bytes, purpose: Purpose = Purpose.SIGNING) -> bytes:
         self.decrypted.append(encrypted)
+        if self.failure and purpose is Purpose.CLIENT_CERTIFICATE:
+            raise self.failure
         return encrypted[::-1]
 
 
@@ -237,6 +241,21 @@ def test_a_key_is_decrypted_for_its_own_purpose_only(registry: Registry) -> None
     assert sorted(registry.encryption.decrypted) == [b"key", b"key", b"old"]
 
 
+@pytest.mark.parametrize("code", ["ThrottlingException", "KMSInternalException", "DisabledException", "AccessDenied"])
+def test_a_webhook_whose_client_key_cannot_be_decrypted_now_waits(registry: Registry, code: str) -> None:
+    """Sent without its certificate, its messages would fail."""
+    registry.rows["a"] = registry.rows["a"]._replace(client_key=EncryptedClientKey("chain", b"key", NO_NOTICE))
+    registry.encryption.failure = ClientError({"Error": {"Code": code}}, "Decrypt")
+    cache = registry.cache()
+    with pytest.raises(RegistryUnavailable):
+        cache.find("a")
+    registry.encryption.failure = None
+    registry.now += PAUSE_SECONDS
+    entry = cache.find("a")
+    assert entry
+    assert entry.identity == ("a", "chain", b"yek")
+
+
 def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None:
     cache = registry.cache()
     for number in range(MAX_WEBHOOKS + 1):
@@ -250,10 +269,12 @@ def test_the_number_of_remembered_entries_is_limited(registry: Registry) -> None
 def test_the_largest_webhooks_take_no_more_memory_than_many_small_ones(registry: Registry) -> None:
     """Otherwise one tenant could exhaust the sender's memory."""
     cache = registry.cache()
-    large = {"transformation": "x" * 32_768, "headers": {"X-Shop": "x" * 16_000}}
+    large = {"transformation": "x" * 16_384, "headers": {"X-Shop": "x" * 16_000}}
+    certificate = EncryptedClientKey("x" * 16_384, b"key", NO_NOTICE)
     numbers = range(MAX_CHARACTERS // 48_768 + 1)
     for number in numbers:
         registry.register(str(number), **large)
+        registry.rows[str(number)] = registry.rows[str(number)]._replace(client_key=certificate)
         cache.find(str(number))
     registry.reads.clear()
     cache.find(str(numbers[-1]))
