@@ -34,7 +34,8 @@ MAX_CHARACTERS: Final = 8_000_000
 """Characters of all cached webhooks, up to four bytes each. A webhook usually has a few thousand, at most 80,000."""
 
 MAX_DECRYPTED: Final = 50_000
-"""Cached decrypted keys, about 400 bytes each. Above this number of webhooks, most executions would call KMS."""
+"""Cached decrypted keys: about 400 bytes for a secret, up to 8 KB for a client certificate. Above this number of
+webhooks, most executions would call KMS."""
 
 _LOCK_COUNT = 64
 _UNREADABLE = (BotoCoreError, ClientError, PynamoDBException)
