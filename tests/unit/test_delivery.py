@@ -696,6 +696,24 @@ def test_without_a_slot_nothing_is_sent(
     assert deliver(new_client, receiver.url("/status/200")).result == 200
 
 
+@pytest.mark.parametrize("refusal", [MustWait(1), LimitUnavailable("x")])
+def test_a_request_that_may_have_arrived_is_logged_without_a_slot_for_another(
+    new_client: WebhookClient, receiver: Receiver, refusal: MustWait | LimitUnavailable
+) -> None:
+    receiver.reset()
+    url = receiver.url("/sequence/refused", codes="200,close,200")
+    slots = [True, True, False]
+
+    def take() -> None:
+        if not slots.pop(0):
+            raise refusal
+
+    assert deliver_after(new_client, url, take).result == 200
+    delivery = deliver_after(new_client, url, take)
+    assert (delivery.error and delivery.error.error_type, delivery.resent) == (ErrorType.CONNECTION_RESET, False)
+    assert len(receiver.requests) == 2
+
+
 def test_a_connection_that_is_closed_during_the_wait_is_replaced_without_another_wait() -> None:
     """The receiver closes an idle connection: the slot is kept."""
     adapter, connections = EgressAdapter(LOOPBACK), []

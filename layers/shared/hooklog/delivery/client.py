@@ -76,7 +76,8 @@ class WebhookClient:
     ) -> tuple[Response | None, HardError | None, bool]:
         """Return the response or the error, and whether the request was sent again.
 
-        It is sent again on a new connection if the receiver has closed the pooled one.
+        It is sent again on a new connection if the receiver has closed the pooled one. Raises MustWait and
+        LimitUnavailable if nothing was sent.
         """
         deadline = time.monotonic() + call.timeout_seconds
         for resent in (False, True):
@@ -91,7 +92,9 @@ class WebhookClient:
             except StaleConnection:
                 continue
             except (MustWait, LimitUnavailable):
-                raise
+                if not resent:
+                    raise
+                return None, HardError(ErrorType.CONNECTION_RESET), False  # the first request may have arrived
             except Exception as error:  # noqa: BLE001 - it may have been sent, so it must be logged
                 has_certificate = call.identity is not None
                 return None, classify_error(error, call.timeout_seconds, has_certificate=has_certificate), resent
