@@ -86,7 +86,6 @@ def limited_partitions(dynamodb: Proxy, per_second: float) -> Fault:
     """
     most, started = per_second / 2, time.monotonic()
     tokens: dict[tuple[str, str], tuple[float, float]] = {}
-    lock = threading.Lock()
 
     def accepts(table: str, item: Any) -> bool:
         key, now = (table, item["PutRequest"]["Item"]["webhook_id"]["S"]), time.monotonic()
@@ -94,6 +93,18 @@ def limited_partitions(dynamodb: Proxy, per_second: float) -> Fault:
         left = min(left + per_second * (now - filled_at), most)
         tokens[key] = (left - 1 if left >= 1 else left), now
         return left >= 1
+
+    return partly_processed(dynamodb, accepts)
+
+
+def throttled_webhook(dynamodb: Proxy, webhook_id: str) -> Fault:
+    """Leave the items of one webhook unprocessed."""
+    return partly_processed(dynamodb, lambda _, item: item["PutRequest"]["Item"]["webhook_id"]["S"] != webhook_id)
+
+
+def partly_processed(dynamodb: Proxy, accepts: Callable[[str, Any], bool]) -> Fault:
+    """Process only the accepted items of a batch; fail a batch without any."""
+    lock = threading.Lock()
 
     def fault(request: AwsRequest) -> AwsResponse | None:
         if request.operation != "BatchWriteItem":

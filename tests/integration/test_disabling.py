@@ -17,7 +17,7 @@ from hooklog.executions.failures import MAX_READ
 from tests.aws import MockAws
 from tests.event_schemas import check_event
 from tests.events import api_event, sqs_event
-from tests.faults import Fault, FaultyService, contended, failing
+from tests.faults import Fault, FaultyService, contended, failing, throttled_webhook
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
@@ -437,6 +437,17 @@ class TestFaults:
         with dynamodb.breaking(lambda asked: failing(asked) if asked.operation == "BatchWriteItem" else None):
             assert send(sender, {}) == []
         assert dynamodb.calls["UpdateItem"] == 0
+
+    def test_a_pending_log_write_of_one_webhook_does_not_protect_another(
+        self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService
+    ) -> None:
+        """DynamoDB is there, so a receiver that is gone is noticed, although it throttles another webhook."""
+        api.put(url=receiver.url("/status/410"), enabled=True)
+        sender = start(aws)
+        with dynamodb.breaking(throttled_webhook(dynamodb, "other")):
+            message = {"webhook_id": "other", "message_id": "m1", "url": receiver.url("/status/200"), "payload": {}}
+            assert send(sender, {}, message) == []
+        assert (len(aws.messages("UnloggedExecutions")), api.get()[1]["enabled"]) == (1, False)
 
     def test_an_event_that_sns_refuses_is_kept_and_the_webhook_is_disabled(
         self, api: Api, aws: MockAws, receiver: Receiver, sns: FaultyService, caplog: pytest.LogCaptureFixture

@@ -42,6 +42,8 @@ class Outcome:
     pending: int = 0
     """How many items went to the queue of pending log writes."""
     pending_cause: str = ""
+    unlogged: set[tuple[str, str]] = field(default_factory=set)
+    """Webhook and execution IDs of the executions that those items belong to."""
     invalid: list[tuple[str, str]] = field(default_factory=list)
     """Queue message IDs and reasons of messages that went to the dead-letter queue."""
     ignored: list[str] = field(default_factory=list)
@@ -75,11 +77,19 @@ class Outcome:
         """The IDs of all queue messages that return to the queue."""
         return [*self.faults, *self.unsent, *self.held]
 
+    @property
+    def logged(self) -> list[Execution]:
+        """The executions that are in the log, not only in the queue of pending log writes."""
+        return [each for each in self.executions if (each.webhook_id, each.execution_id) not in self.unlogged]
+
     def add(self, other: "Outcome") -> None:
         """Add the outcome of another part of the batch."""
         for each in fields(self):
             mine, added = getattr(self, each.name), getattr(other, each.name)
-            total = added or mine if isinstance(mine, str) else mine | added if isinstance(mine, dict) else mine + added
+            if isinstance(mine, str):
+                total = added or mine
+            else:
+                total = mine | added if isinstance(mine, dict | set) else mine + added
             setattr(self, each.name, total)
 
 
@@ -147,8 +157,8 @@ class Sender:
 
         Does nothing if too little time is left.
         """
-        followed = {(each.webhook_id, each.previous_id) for each in outcome.executions if each.previous_id}
-        if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
+        followed = {(each.webhook_id, each.previous_id) for each in outcome.logged if each.previous_id}
+        if seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
         for update in updates:
@@ -156,11 +166,9 @@ class Sender:
                 outcome.stale_cause = describe_error(error)
 
     def _monitor_failures(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Pass the batch to the failure monitor, unless DynamoDB is failing."""
-        if outcome.pending:
-            return
+        """Pass what was logged to the failure monitor: nothing while DynamoDB is failing."""
         try:
-            for each in self._monitor.observe(outcome.executions, seconds_left):
+            for each in self._monitor.observe(outcome.logged, seconds_left):
                 outcome.disabled.append(each)
         except Exception as error:  # noqa: BLE001 - all messages are sent and logged, so they must not be returned
             outcome.monitor_cause = describe_error(error)
@@ -224,6 +232,7 @@ class Sender:
             return False
         if unwritten:
             outcome.pending += len(unwritten.puts)
+            outcome.unlogged |= {put.execution for put in unwritten.puts}
             outcome.pending_cause = unwritten.cause
         outcome.executions += executions.values()
         outcome.throttled += sum(each.throttled for each in executions.values())
