@@ -159,6 +159,26 @@ def _count_unread(pipe: int) -> int:
     return count[0]
 
 
+def invalidate_workers(original: Any, function: str, *others: Any, **scope: Any) -> None:
+    """Let busy processes finish when a function changes, as Lambda does.
+
+    MiniStack kills them, and deletes the files of one that is starting.
+    """
+    with lambda_runtime._lock:  # noqa: SLF001
+        for workers in lambda_runtime._workers.values():  # noqa: SLF001
+            for worker in [each for each in workers if each.in_use and each.func_name == function]:
+                worker.is_outdated = True
+                workers.remove(worker)
+    original(function, *others, **scope)
+
+
+def release_worker(original: Any, worker: Any) -> None:
+    """End a process that was busy when its function changed."""
+    original(worker)
+    if getattr(worker, "is_outdated", False):
+        worker.kill()
+
+
 def fix_ministack() -> None:
     """Replace functions of MiniStack, which has no hooks."""
     for module, name, replacement in (
@@ -169,11 +189,13 @@ def fix_ministack() -> None:
         (app, "pin_request_origin", pin_request_origin),
         (apigateway_v1, "_media_type_matches", matches_media_type),
         (lambda_svc, "_sqs_esm_concurrency", count_batches),
+        (lambda_svc, "invalidate_worker", invalidate_workers),
+        (lambda_svc, "release_worker", release_worker),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
     lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001
     scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
-    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce})
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce, "LargeFileError": OSError})
 
 
 class ExtractedOnce(zipfile.ZipFile):

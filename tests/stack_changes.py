@@ -115,16 +115,10 @@ def _enable(sources: Iterable[Mapping[str, Any]], *, is_enabled: bool) -> None:
 
 
 def _configure(logical_id: str, wanted: Mapping[str, str | None], **configuration: Any) -> None:
-    """Update a function until every process has the variables.
-
-    MiniStack keeps busy processes during an update.
-    """
+    """Update a function, and wait until every process has the variables: busy ones finish first."""
     ends = time.monotonic() + SETTLE_SECONDS
-    name = physical_id(logical_id)
-    while True:
-        aws.lambdas().update_function_configuration(FunctionName=name, **configuration)
-        if all(_has(worker, wanted) for worker in _workers(logical_id)):
-            return
+    aws.lambdas().update_function_configuration(FunctionName=physical_id(logical_id), **configuration)
+    while not all(_has(worker, wanted) for worker in _workers(logical_id)):
         assert time.monotonic() < ends, f"{logical_id} was busy for more than {SETTLE_SECONDS} s"
         time.sleep(0.2)
 
