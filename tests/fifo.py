@@ -11,7 +11,8 @@ from typing import Any
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from tests.aws import CREDENTIALS, MockAws
+from tests.aws import MockAws
+from tests.moto_server import CREDENTIALS
 from tests.webhooks import CONTEXT, ID
 
 Event = dict[str, Any]
@@ -84,7 +85,7 @@ class FifoQueue:
         while not until():
             assert time.monotonic() < ends, f"not within {seconds} s"
             if self.deliver(app) is None:
-                time.sleep(0.02)
+                time.sleep(0.1)
 
     def count(self) -> int:
         """Return the number of messages, including those in flight.
@@ -106,7 +107,7 @@ class FifoQueue:
         def poll(app: ModuleType) -> None:
             while not stop.is_set():
                 if self.deliver(app) is None:
-                    stop.wait(0.02)
+                    stop.wait(0.1)
 
         threads = [threading.Thread(target=poll, args=(app,)) for app in apps]
         for thread in threads:

@@ -93,7 +93,8 @@ class TestAtTheReceiver:
         """Four senders share a burst of 30 messages, which each fail and are retried: 60 requests at 20 per second.
 
         The senders' times count: they, the receiver and the mock AWS share an interpreter, where requests arrive late.
-        `make soak-limit` counts at a receiver of its own.
+        There, some start late, too, so that a few more fall into a second: without a limit, 30 would. `make soak-limit`
+        counts exactly, at a receiver of its own.
         """
         rate, messages = 20, 30
         put(api, receiver.url("/status/500"), max_per_second=rate, retry_schedule=[1])
@@ -103,7 +104,6 @@ class TestAtTheReceiver:
             QueueUrl=aws.refs["WebhookQueue"],
             MessageBody=json.dumps({"webhook_id": "acme.other", "payload": {}, "url": neighbour}),
         )
-        started = time.time()
         with running_senders(aws, 4):
             receiver.wait_for(2 * messages + 1, timeout=60)
         limited = [each for each in receiver.requests if each.header("x-hooklog-webhook") == ID]
@@ -113,8 +113,8 @@ class TestAtTheReceiver:
         assert (len(history(aws)), resent) == (2 * messages + 1, 0)
         assert attempts == Counter((f"m{n}", attempt) for n in range(messages) for attempt in "12")
         started_at = [iso_time(str(row["executed_at"]["S"])) for row in history(aws) if row["webhook_id"]["S"] == ID]
-        assert count_most([datetime.fromisoformat(at).timestamp() for at in started_at]) <= rate + 1
-        assert other.received_at - started < 2.5
+        assert count_most([datetime.fromisoformat(at).timestamp() for at in started_at]) <= rate + 5
+        assert sum(each.received_at < other.received_at for each in limited) < messages
 
     def test_a_message_without_a_slot_soon_comes_back_at_its_place_and_is_the_same_message(
         self, aws: MockAws, api: Api, receiver: Receiver, capsys: pytest.CaptureFixture[str]
