@@ -25,8 +25,9 @@ from benchmarks.figures import Figure, compare
 from benchmarks.sender import BATCH, PAYLOAD, build_event, load_sender
 from benchmarks.stub import run_stub
 from benchmarks.usage import USAGE, Usage
-from tests.aws import CREDENTIALS, LOOPBACK, MockAws, mock_aws
+from tests.aws import LOOPBACK, MockAws, mock_aws
 from tests.events import api_event, sqs_event
+from tests.moto_server import CREDENTIALS
 from tests.receiver import ReceivedRequest, Receiver
 
 CODES: Final = {"fine": "200", "odd": "200,500,200", "down": "200,500"}

@@ -10,7 +10,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from tests import template
-from tests.aws import CREDENTIALS
+from tests.moto_server import CREDENTIALS
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 """Excludes proxies and certificate bundles, which `requests` would look up for each request of the bare loop."""

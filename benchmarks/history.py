@@ -20,7 +20,8 @@ from hooklog.executions.log import MAX_BATCH_ITEMS, Retention, build_puts, write
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
-from tests.aws import CREDENTIALS, MockAws
+from tests.aws import MockAws
+from tests.moto_server import CREDENTIALS
 
 WEBHOOK: Final = "acme.orders"
 LARGEST: Final = 100_000

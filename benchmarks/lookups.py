@@ -22,7 +22,8 @@ from hooklog.executions.log import Retention, build_puts, write
 from hooklog.executions.rows import ExecutionRow
 from hooklog.messages.call import Call
 from hooklog.messages.message import Message
-from tests.aws import mock_aws, moto_server
+from tests.aws import mock_aws
+from tests.moto_server import moto_server
 
 WEBHOOKS: Final = 1000
 ROUNDS: Final = 20

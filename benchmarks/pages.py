@@ -14,8 +14,9 @@ from unittest.mock import patch
 from benchmarks.figures import Figure, compare
 from benchmarks.history import WEBHOOK, History
 from hooklog import aws
-from tests.aws import Endpoint, mock_aws, moto_server
+from tests.aws import Endpoint, mock_aws
 from tests.events import api_event
+from tests.moto_server import moto_server
 
 SIZES: Final = (100, 10_000, 100_000)
 BODIES: Final = {"1 KB": 1_000, "300 KB": 300_000}

@@ -25,8 +25,9 @@ from benchmarks.counting import ITEM_OVERHEAD_BYTES, CountedAws, Tally, count_lo
 from benchmarks.figures import Figure, compare
 from benchmarks.usage import COUNTING, CountingUsage
 from hooklog.executions.execution import compact_time
-from tests.aws import CREDENTIALS, MockAws, load_app, mock_aws
+from tests.aws import MockAws, load_app, mock_aws
 from tests.events import api_event
+from tests.moto_server import CREDENTIALS
 from tests.stream import NOON, Image, Shard, image
 from tests.template import ROOT
 

@@ -9,8 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -19,31 +18,19 @@ from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
 import boto3
-import botocore.session
-import moto.sqs.models
-import pynamodb.connection.base
 import requests
-from botocore.client import ClientCreator
-from botocore.loaders import JSONFileLoader, Loader
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.server import ThreadedMotoServer
 
 import hooklog.aws
 from hooklog.access.routes import ROUTES, Route
 from tests import dynalite, leaks, template
+from tests.moto_server import CREDENTIALS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
-
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "testing",
-    "AWS_SECRET_ACCESS_KEY": "testing",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
 
 LOOPBACK = "127.0.0.0/8,::1/128"
 
@@ -235,49 +222,6 @@ def load_app(function: str) -> ModuleType:
     with patch.object(sys, "dont_write_bytecode", True):
         spec.loader.exec_module(module)
     return module
-
-
-@contextmanager
-def moto_server() -> Iterator[str]:
-    """Run a mock AWS on its own port, with its address in AWS_ENDPOINT_URL.
-
-    Functions share what takes longer to make than most tests: botocore's service models and list of services, the
-    classes of its clients, and the session for DynamoDB with its credentials. Each has its own clients, as on AWS.
-    For each message that it returns, moto's SQS reads the time for every message of the queue: its clock is a fast one.
-    """
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    load_once = staticmethod(cache(JSONFileLoader().load_file))
-    list_once = staticmethod(cache(Loader().list_available_services))
-    session = botocore.session.get_session()
-    session.set_credentials(CREDENTIALS["AWS_ACCESS_KEY_ID"], CREDENTIALS["AWS_SECRET_ACCESS_KEY"])
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    with ExitStack() as stack:
-        stack.callback(server.stop)
-        if dynalite.IS_WANTED:
-            endpoint = stack.enter_context(dynalite.Router(endpoint, stack.enter_context(dynalite.dynalite()))).url
-        environment = {**CREDENTIALS, "AWS_ENDPOINT_URL": endpoint}
-        with (
-            patch.dict(os.environ, environment),
-            patch.object(JSONFileLoader, "load_file", load_once),
-            patch.object(Loader, "list_available_services", list_once),
-            patch.object(ClientCreator, "_create_client_class", _client_class),
-            patch.object(moto.sqs.models, "unix_time_millis", lambda: time.time() * 1000),
-            patch.object(pynamodb.connection.base, "get_session", lambda: session),
-        ):
-            yield endpoint
-
-
-_create_client_class = ClientCreator._create_client_class  # type: ignore[attr-defined] # noqa: SLF001 - see moto_server
-_client_classes: dict[str, type] = {}
-
-
-def _client_class(creator: ClientCreator, service: str, model: Any) -> type:
-    """Create the class of a service's clients once."""
-    if service not in _client_classes:
-        _client_classes[service] = _create_client_class(creator, service, model)
-    return _client_classes[service]
 
 
 def mock_aws(endpoint: str) -> MockAws:

@@ -12,7 +12,8 @@ from xdist.remote import Producer  # type: ignore[import-untyped]
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests import leaks
-from tests.aws import MockAws, mock_aws, moto_server
+from tests.aws import MockAws, mock_aws
+from tests.moto_server import calls_in_process, moto_server
 from tests.receiver import Receiver
 
 pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
@@ -37,7 +38,7 @@ def _one_public_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
-    with moto_server() as endpoint:
+    with moto_server() as endpoint, calls_in_process(endpoint):
         yield endpoint
 
 
@@ -62,15 +63,25 @@ while the others run what needs no stack.
 TRANSFORMING_FILES = ("tests/unit/test_deploys.py", "tests/unit/test_updates.py")
 """Files that share the process that transforms templates."""
 
-LONG_FILES = (
-    "tests/e2e/test_cli.py",
-    *(f"tests/browser/test_{name}.py" for name in ("token", "view", "examples", "outcome", "webhooks", "list")),
-    *(f"tests/e2e/test_{name}.py" for name in ("built_functions", "documented_api", "send_and_history")),
-    *(f"tests/browser/test_{name}.py" for name in ("address", "accessibility", "embedding")),
+LONG_E2E_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("cli", "built_functions", "documented_api"))
+LONG_BROWSER_FILES = tuple(
+    f"tests/browser/test_{name}.py"
+    for name in ("token", "view", "examples", "outcome", "webhooks", "list", "address", "accessibility", "embedding")
 )
-"""The longest files that share the local stack, in the order in which they run: the shortest are left for the end."""
+"""The longest files of each folder, in the order in which they run: the shortest are left for the end.
 
-STAGES = (*STACK_CHANGING_FILES, "tests/unit", "tests/integration", *LONG_FILES, "tests/browser", "tests/e2e")
+What opens a browser comes last, all together: it disables retries, which restarts the sender.
+"""
+
+STAGES = (
+    *STACK_CHANGING_FILES,
+    "tests/unit",
+    "tests/integration",
+    *LONG_E2E_FILES,
+    "tests/e2e",
+    *LONG_BROWSER_FILES,
+    "tests/browser",
+)
 """The order of files and folders."""
 
 

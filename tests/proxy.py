@@ -50,7 +50,7 @@ class Proxy:
         self._open: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
-        self._thread = threading.Thread(target=self._server.serve_forever, name="proxy")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="proxy")
         self._session = requests.Session()
         self._session.trust_env = False
 

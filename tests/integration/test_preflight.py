@@ -13,7 +13,7 @@ import boto3
 import pytest
 
 from cli.preflight import main
-from tests.aws import CREDENTIALS
+from tests.moto_server import CREDENTIALS
 from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 from tests.template import ROOT
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 from urllib3 import HTTPResponse
 
 from hooklog.dynamodb_requests import write_bodies
-from tests.aws import CREDENTIALS
+from tests.moto_server import CREDENTIALS
 
 ITEM: dict[str, Any] = {
     "webhook_id": {"S": "acme.\u00e4\U0001f600"},
