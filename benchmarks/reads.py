@@ -75,8 +75,8 @@ def _answer_with(dynamodb: Stub, executions: list[Execution]) -> None:
     summaries = [to_item(each, 90) for each in executions]
     last_key = {name: summaries[-1][name] for name in ("webhook_id", "executed_at")}
     dynamodb.answer_with("Query Executions", _create_page(summaries) | {"LastEvaluatedKey": last_key})
-    dynamodb.answer_with("Query ExecutionDetails", _create_page(list(to_items(executions[0], 30))))
-    dynamodb.answer_with("BatchGetItem", {"Responses": {"Executions": summaries[:1]}, "UnprocessedKeys": {}})
+    newest = {"Executions": summaries[:1], "ExecutionDetails": list(to_items(executions[0], 30))}
+    dynamodb.answer_with("BatchGetItem", {"Responses": newest, "UnprocessedKeys": {}})
 
 
 def _create_page(items: list[dict[str, Any]]) -> dict[str, Any]:

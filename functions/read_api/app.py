@@ -16,8 +16,7 @@ from hooklog.api.request import Request
 from hooklog.api.response import Handler, respond, truncate_list
 from hooklog.aws import connect_dynamodb
 from hooklog.errors import NotFound
-from hooklog.executions import history
-from hooklog.executions.details import DetailsRow
+from hooklog.executions import details, history
 from hooklog.executions.masking import SensitiveHeaders
 from hooklog.executions.rows import ExecutionRow
 from hooklog.settings import ReadSettings
@@ -27,7 +26,7 @@ logger = Logger()
 settings = ReadSettings.from_environment()
 connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
-DetailsRow.attach(connection, settings.execution_details_table)
+details.DetailsRow.attach(connection, settings.execution_details_table)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it
@@ -47,11 +46,13 @@ def get_execution(request: Request) -> Mapping[str, Any]:
     attach_webhooks()
     execution = ExecutionRow.get_key(request.webhook_id, request.execution_id)
     webhook = WebhookRow.get_key(request.webhook_id, attributes="sensitive_headers")
-    found = get_items(connection, [execution, webhook])
+    parts = details.get_keys(request.webhook_id, request.execution_id)
+    found = get_items(connection, [execution, webhook, *parts])
     if not found[execution.table_name]:
         raise NotFound(history.NO_EXECUTION)
     sensitive = settings.sensitive_headers.add(chain(*map(to_sensitive_headers, found[webhook.table_name])))
-    return history.build_execution(found[execution.table_name][0], sensitive, settings.details_of)
+    details_items = found[settings.execution_details_table]
+    return history.build_execution(found[execution.table_name][0], details_items, sensitive, settings.details_of)
 
 
 def list_message_executions(request: Request) -> Mapping[str, Any]:

@@ -141,7 +141,9 @@ def recoveries(api: Api) -> None:
 
     At first, the function has too little time.
     """
-    log_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
+    old = log_failure(api.deployment, api.webhook_id, datetime.now(UTC) - timedelta(days=2))
+    log_first_of_two_parts(api.deployment, api.webhook_id, old)
+    api.call("GET", f"/webhooks/{api.webhook_id}/executions/{old}")
     recover = f"/webhooks/{api.webhook_id}/recover"
     with paused("RunRecoveryFunction"):
         since = {"since": "2026-01-01T00:00:00Z"}
@@ -212,7 +214,7 @@ def webhooks(api: Api, recording: RecordingAws, receiver: str) -> None:
     api.call("POST", f"{webhook}/secret")
     api.call("GET", f"{webhook}/secret")
     api.deployment.enqueue(webhook_id, {"topic": webhook_id, "payload": {}})
-    until(lambda: recording.of("SendWebhooksFunction"), lambda calls: any(c.action == "sns:Publish" for c in calls))
+    until(lambda: api.call("GET", webhook)["enabled"], lambda is_enabled: not is_enabled)
     api.call("POST", f"{webhook}/test")
     recording.refuse_writes("TestWebhookFunction", webhook_id)
     api.call("POST", f"{webhook}/test")
@@ -278,13 +280,22 @@ def log_old_failures(deployment: Deployment, webhook_id: str) -> None:
     )
 
 
-def log_failure(deployment: Deployment, webhook_id: str, at: datetime) -> None:
+def log_failure(deployment: Deployment, webhook_id: str, at: datetime) -> str:
+    """Log a failure without details, and return its execution ID."""
     executed_at = f"{compact_time(at)}-0000000a"
     own = {"webhook_id": webhook_id, "executed_at": executed_at, "message_id": f"{webhook_id}.{at:%j}"}
     texts = {**own, "failed_at": executed_at}
     numbers = {"attempt": "1", "result": "500", "duration_ms": "1", "expires_at": "4000000000"}
     item = {name: {"S": value} for name, value in texts.items()} | {n: {"N": value} for n, value in numbers.items()}
     aws.client("dynamodb").put_item(TableName=deployment.outputs["ExecutionsTable"], Item=item)
+    return executed_at
+
+
+def log_first_of_two_parts(deployment: Deployment, webhook_id: str, execution_id: str) -> None:
+    """Log details of which the second part is missing."""
+    item: Any = {"webhook_id": {"S": webhook_id}, "executed_at": {"S": execution_id}, "content": {"B": b""}}
+    item |= {"parts": {"N": "2"}, "expires_at": {"N": "4000000000"}}
+    aws.client("dynamodb").put_item(TableName=deployment.outputs["ExecutionDetailsTable"], Item=item)
 
 
 def calls_of_lambda(function: str) -> set[Call]:

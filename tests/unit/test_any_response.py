@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hooklog.delivery.client import WebhookClient
+from hooklog.delivery.decoding import MAX_STREAMS
 from hooklog.delivery.delivery import Delivery
 from hooklog.delivery.egress import EgressAdapter
 from hooklog.delivery.guard import Guard
@@ -251,6 +252,16 @@ def test_no_response_takes_much_cpu(receiver: ScriptedReceiver, response: bytes)
     build_details(Execution("", delivery, Trigger.EVENT, ""))
     assert time.thread_time() - started < 1
     assert delivery.result == 500
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_so_many_concatenated_streams_are_decoded(receiver: ScriptedReceiver, more: int) -> None:
+    """The response is truncated after them."""
+    body = gzip.compress(b"x") * (MAX_STREAMS + more)
+    receiver.script = Script([b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\n\r\n", body], closes=True)
+    response = deliver(receiver, timeout_seconds=30, limit=65_536).response
+    assert response
+    assert (response.body, response.truncated) == (b"x" * MAX_STREAMS, bool(more))
 
 
 def deliver(receiver: ScriptedReceiver, timeout_seconds: float, limit: int = LIMIT) -> Delivery:

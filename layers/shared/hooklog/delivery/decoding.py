@@ -10,6 +10,9 @@ from typing import Any, Final, NamedTuple, Protocol
 
 MAX_CODINGS: Final = 5
 
+MAX_STREAMS: Final = 4_096
+"""Concatenated streams that are decoded. A small body can contain a lot of empty ones, which take 25 µs each."""
+
 MAX_ZSTD_WINDOW_LOG: Final = 23
 """8 MiB, HTTP's maximum (RFC 9659), to limit the memory that a receiver can make Hooklog use."""
 
@@ -186,12 +189,16 @@ def _is_text(data: bytes) -> bool:
 
 
 def _decompress_all(make: Callable[[], _Decompressor], magics: tuple[bytes, ...], data: bytes, limit: int) -> _Layer:
-    """Decompress concatenated streams of gzip or zstd; ignore other data after them."""
+    """Decompress up to MAX_STREAMS concatenated streams of gzip or zstd; ignore other data after them."""
     output, end, rest = bytearray(), _End.DAMAGED, memoryview(data)  # a view, because copies for many streams are slow
+    streams = 0
     while bytes(rest[:_MAGIC_LENGTH]).startswith(magics):
+        if streams == MAX_STREAMS:
+            end = _End.FULL
+            break
         layer, rest = _decompress(make, rest, limit - len(output))
         output += layer.data
-        end = layer.end
+        streams, end = streams + 1, layer.end
         if end is not _End.COMPLETE:
             break
     return _Layer(bytes(output), end)

@@ -6,7 +6,7 @@ They are one compressed JSON document, split into as many items of the table `Ex
 import base64
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pynamodb.attributes import BinaryAttribute, NumberAttribute, UnicodeAttribute
@@ -18,7 +18,7 @@ from hooklog.executions.rows import ExecutionRow
 from hooklog.executions.text import decode_text
 from hooklog.messages import codec
 from hooklog.messages.message import METHOD, Message
-from hooklog.tables import AttachedTable
+from hooklog.tables import AttachedTable, Item, Key
 
 MAX_PART_BYTES: Final = 380_000
 """Of compressed details in one item, below DynamoDB's limit of 400 KB."""
@@ -86,12 +86,20 @@ def build_masked_details(execution: Execution, sensitive: SensitiveHeaders) -> d
     return _mask_headers(build_details(execution), sensitive, execution.delivery.call.sensitive_headers)
 
 
-def read_details(webhook_id: str, execution_id: str, sensitive: SensitiveHeaders) -> dict[str, Any]:
-    """Read the masked details.
+def get_keys(webhook_id: str, execution_id: str) -> list[Key]:
+    """Return the keys of what `read_details` needs: the first part and the mark that the details were erased."""
+    return [DetailsRow.get_key(webhook_id, key) for key in (execution_id, f"{execution_id}{_ERASED}")]
+
+
+def read_details(
+    webhook_id: str, execution_id: str, found: Sequence[Item], sensitive: SensitiveHeaders
+) -> dict[str, Any]:
+    """Return the masked details, of which those items of `get_keys` were found. Reads further parts, if there are any.
 
     Empty if none are stored (any more), or some parts are still missing.
     """
-    document = _read_document(webhook_id, execution_id)
+    is_whole = all(item["parts"]["N"] in {"0", "1"} for item in found)
+    document = _to_document(found) if is_whole else _read_document(webhook_id, execution_id)
     resend_fields: Mapping[str, Any] = document.pop(_RESEND_FIELDS, {})
     return _mask_headers(document, sensitive, resend_fields.get("sensitive", ()))
 
@@ -143,13 +151,16 @@ def delete(webhook_id: str, execution_id: str) -> None:
 
 
 def _read_document(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    rows = list(DetailsRow.query(webhook_id, DetailsRow.part_id.startswith(execution_id)))
-    is_erased = any(row.part_id.endswith(_ERASED) for row in rows)
-    if not rows or is_erased or len(rows) < rows[0].parts:
+    rows = DetailsRow.query(webhook_id, DetailsRow.part_id.startswith(execution_id))
+    return _to_document([item for page in rows.page_iter for item in page["Items"]])
+
+
+def _to_document(items: Sequence[Item]) -> dict[str, Any]:
+    ids = [item["executed_at"]["S"] for item in items]
+    if not items or any(each.endswith(_ERASED) for each in ids) or len(items) < int(items[0]["parts"]["N"]):
         return {}
-    parts = {int(row.part_id.partition("#")[2] or 0): row.content for row in rows}
-    content = b"".join(parts[number] for number in sorted(parts))
-    document: dict[str, Any] = json.loads(gzip.decompress(content))
+    parts = {int(each.partition("#")[2] or 0): item["content"]["B"] for each, item in zip(ids, items, strict=True)}
+    document: dict[str, Any] = json.loads(gzip.decompress(b"".join(parts[number] for number in sorted(parts))))
     return document
 
 

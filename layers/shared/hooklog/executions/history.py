@@ -1,6 +1,6 @@
 """The history: pages of a webhook's executions, and those of one message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from itertools import chain
 from operator import and_, itemgetter
@@ -154,13 +154,15 @@ def _build_condition(sort_key: UnicodeAttribute, since: str | None, until: str |
     return sort_key < until if until else None
 
 
-def build_execution(item: Item, sensitive: SensitiveHeaders, details_of: DetailsOf) -> dict[str, Any]:
+def build_execution(
+    item: Item, details_items: Sequence[Item], sensitive: SensitiveHeaders, details_of: DetailsOf
+) -> dict[str, Any]:
     """Return an execution with its details, if they are stored, and masked headers.
 
-    `details_of` explains why there are none.
+    `details_items` are those of `details.get_keys` that exist. `details_of` explains why there are none.
     """
     summary, error = to_summary(item), get_error(item)
-    details = read_details(summary["webhook_id"], summary["execution_id"], sensitive)
+    details = read_details(summary["webhook_id"], summary["execution_id"], details_items, sensitive)
     return {**summary, "details_of": str(details_of), **({"error": error} if error else {}), **details}
 
 
