@@ -32,7 +32,7 @@ WEBHOOK: Final = "acme.orders"
 PAGE: Final = 50
 ROUNDS, CALLS = 30, 10
 
-BOUNDS: Final = {"page": 0.8, "execution": 1.0}
+BOUNDS: Final = {"page": 0.8, "execution": 0.6}
 
 _NEWEST: Final = datetime(2026, 11, 23, 17, 36, tzinfo=UTC)
 _SOURCE: Final = "059f36b4-87a3-44ab-83d2-661975830a7d"
