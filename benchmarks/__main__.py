@@ -1,7 +1,7 @@
 """Entry point of the benchmarks, which runs all groups or one.
 
 Usage: python -m benchmarks
-[sender|steps|imports|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison|hot|cache]
+[sender|steps|imports|cold_starts|pages|reads|bodies|list|lookups|stats|cost|transformations|comparison|hot|cache]
 
 Prints a table to stderr and one JSON line per figure to stdout. Exits with 1 if a figure is out of its bounds. Each
 group runs in its own process, because its figures would depend on what ran before.
@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks import (
     bodies,
     cached_webhooks,
+    cold_starts,
     comparison,
     cost,
     hot_webhook,
@@ -39,6 +40,7 @@ GROUPS = {
     "sender": sender.measure,
     "steps": steps.measure,
     "imports": imports.measure,
+    "cold_starts": cold_starts.measure,
     "pages": pages.measure,
     "reads": reads.measure,
     "bodies": bodies.measure,

@@ -45,6 +45,8 @@ class RuntimeApi(ThreadingHTTPServer):
         self.timeout_seconds = timeout_seconds
         self.events: Queue[bytes] = Queue()
         self.outcomes: Queue[Outcome] = Queue()
+        self.asked = Event()
+        """Set when the function has been initialised and asks for its first event."""
         self.closing = Event()
 
     @property
@@ -60,6 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Handle `/runtime/invocation/next`: wait until there is an event."""
+        self.server.asked.set()
         while not self.server.closing.is_set():
             try:
                 event = self.server.events.get(timeout=0.1)
@@ -110,17 +113,36 @@ class Function(NamedTuple):
 
 @contextmanager
 def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
-    """Yield the Runtime API of a function's process.
+    """Yield the Runtime API of a function's process, which is restricted as on Lambda.
 
     The process runs in `folder` and ends with the context. What it prints is in `folder/printed`.
     """
+    with _started_as(_command(function, folder), function, folder) as (api, _):
+        yield api
+
+
+@contextmanager
+def started_unrestricted(function: Function, folder: Path) -> Iterator[tuple[RuntimeApi, int]]:
+    """Yield the Runtime API and the ID of a process in which nothing but the function runs."""
+    layer = folder / "opt" / "python"
+    layer.parent.mkdir(parents=True, exist_ok=True)
+    for source, link in ((function.code, folder / "task"), (function.layer, layer)):
+        link.unlink(missing_ok=True)
+        link.symlink_to(source)
+    with _started_as([str(PYTHON), "-m", "awslambdaric", "app.lambda_handler"], function, folder) as started:
+        yield started
+
+
+@contextmanager
+def _started_as(command: list[str], function: Function, folder: Path) -> Iterator[tuple[RuntimeApi, int]]:
+    """Yield the Runtime API and the ID of the process that runs this command for the function."""
     api = RuntimeApi(function.timeout_seconds)
     serving = Thread(target=api.serve_forever, args=(0.05,), daemon=True)
     serving.start()
     printed = folder / "printed"
     with printed.open("wb") as output:
         process = subprocess.Popen(
-            _command(function, folder),
+            command,
             cwd=folder,
             env=_environment(function, folder, api.address),
             stdin=subprocess.DEVNULL,
@@ -129,7 +151,7 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
             start_new_session=True,
         )
         try:
-            yield api
+            yield api, process.pid
         finally:
             api.closing.set()
             process.kill()
