@@ -1,5 +1,7 @@
 """Fixtures shared by several kinds of tests, and the order of test files."""
 
+import hooklog.startup
+
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,8 @@ from tests.receiver import Receiver
 
 pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
 """Every test checks that product code writes no secret."""
+
+hooklog.startup.end_startup()
 
 settings.register_profile("hooklog", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("hooklog")

@@ -1,5 +1,7 @@
 """API Gateway's authorizer, which verifies a bearer token and returns a policy."""
 
+from hooklog.startup import end_startup
+
 import sys
 from functools import partial
 from pathlib import Path
@@ -45,6 +47,7 @@ def trust_issuer(oidc: OidcSettings) -> "TrustedIssuer":
 
 
 trusted = make_trusted(AuthorizerSettings.from_environment())
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

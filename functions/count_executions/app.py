@@ -1,5 +1,7 @@
 """The function that counts the executions of the log's stream and raises events."""
 
+from hooklog.startup import end_startup
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +27,7 @@ topic = EventTopic(Clients(), settings.events_topic_arn)
 
 RESERVE_SECONDS = 20.0
 """Enough for the calls that are running to time out, and to log the batch."""
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

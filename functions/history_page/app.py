@@ -3,6 +3,8 @@
 It handles GET of /history, /history/{asset} and /history/{asset}/{file}, and OPTIONS of every path.
 """
 
+from hooklog.startup import end_startup
+
 import base64
 import gzip
 import hashlib
@@ -155,3 +157,6 @@ def refused(status: int, code: str, message: str) -> dict[str, Any]:
     error = {"error": {"code": code, "message": message}}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **SECURITY_HEADERS}
     return {"statusCode": int(status), "headers": headers, "body": json.dumps(error)}
+
+
+end_startup()

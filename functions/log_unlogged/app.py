@@ -1,5 +1,7 @@
 """The function that makes pending log writes to DynamoDB."""
 
+from hooklog.startup import end_startup
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ settings = LogUnloggedSettings.from_environment()
 connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
 DetailsRow.attach(connection, settings.execution_details_table)
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

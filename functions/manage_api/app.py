@@ -3,6 +3,8 @@
 It also creates and deletes webhooks, and reads their secrets.
 """
 
+from hooklog.startup import end_startup
+
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -43,6 +45,7 @@ transformer = Transformer()
 
 SCHEMES = ("https", "http") if settings.allow_http else ("https",)
 LOOK_UP_SECONDS = 2
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

@@ -1,5 +1,7 @@
 """The function that publishes events that SNS refused or that were deferred, and those of client certificates."""
 
+from hooklog.startup import end_startup
+
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +27,7 @@ topic = EventTopic(Clients(), settings.events_topic_arn)
 
 RESERVE_SECONDS = 10.0
 """Enough to remove a page of published events from the outbox."""
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:  # noqa: ARG001 - Scheduler passes it

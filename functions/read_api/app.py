@@ -3,6 +3,8 @@
 Routes import what only they need, to keep it out of the other routes' cold starts.
 """
 
+from hooklog.startup import end_startup
+
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -27,6 +29,7 @@ settings = ReadSettings.from_environment()
 connection = connect_dynamodb()
 ExecutionRow.attach(connection, settings.executions_table)
 details.DetailsRow.attach(connection, settings.execution_details_table)
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

@@ -1,5 +1,7 @@
 """The function that resends executions and starts recoveries."""
 
+from hooklog.startup import end_startup
+
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -27,6 +29,7 @@ for row in (recovery.RecoveryRow, LockRow):
     row.attach(connection, settings.recoveries_table)
 retries = RetryQueue(clients, settings.queue_url)
 recoveries = recovery.RecoveryQueue(clients, settings.recovery_queue_url)
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda passes it

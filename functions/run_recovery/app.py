@@ -1,5 +1,7 @@
 """The function that runs recoveries, a page at a time."""
 
+from hooklog.startup import end_startup
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +28,7 @@ dead_letters = DeadLetterQueue(clients, settings.dead_letter_queue_url)
 
 RESERVE_MILLISECONDS = 20_000
 """Enough to process one more execution, to queue and save its page, and to queue the continuation."""
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> None:

@@ -1,5 +1,7 @@
 """The function that sends the webhooks of an SQS batch and logs their executions."""
 
+from hooklog.startup import end_startup
+
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -87,6 +89,7 @@ def make_sender(settings: SenderSettings) -> Sender:
 
 
 sender = make_sender(settings)
+end_startup()
 
 
 @cache

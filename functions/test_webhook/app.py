@@ -3,6 +3,8 @@
 It handles POST /webhooks/{webhook_id}/test.
 """
 
+from hooklog.startup import end_startup
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -68,6 +70,7 @@ client = WebhookClient(
 )
 dispatcher = Dispatcher(client, NO_RETRIES, details_stored=settings.details_of is not DetailsOf.NONE)
 tester = WebhookTester(dispatcher, Transformer())
+end_startup()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -31,8 +31,21 @@ def trim(python: Path) -> None:
     trim_endpoints(data / "endpoints.json")
     for metadata in python.glob("*.dist-info"):
         remove(path for path in metadata.iterdir() if path.name not in KEPT_METADATA)
+    trim_charset_normalizer(python / "charset_normalizer")
     unused = ("bin", ".lock", "certifi/tests", "jsonata/cli")
     remove(path for path in (python / name for name in unused) if path.exists())
+
+
+def trim_charset_normalizer(package: Path) -> None:
+    """Keep only its version, which requests checks.
+
+    requests uses the rest to guess the charset of a response's text, which Hooklog does itself.
+    """
+    kept = {"__init__.py", "version.py"}
+    remove(path for path in package.iterdir() if path.name not in kept)
+    (package / "__init__.py").write_text("from .version import __version__\n")
+    if not (package / "version.py").exists():
+        sys.exit("trim.py: charset_normalizer has no version.py")
 
 
 def trim_service(service: Path) -> None:
