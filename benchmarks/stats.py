@@ -90,9 +90,9 @@ def count_usage() -> CountingUsage:
     """
     with _run_aws() as (aws, mock):
         app, numbers = mock.start(FUNCTION), count(1)
-        for _ in range(2):
+        for size in (WEBHOOKS, BATCH):
             aws.take()
-            app.lambda_handler(event := _create_event(numbers, _create_batch(WEBHOOKS)), CONTEXT)
+            app.lambda_handler(event := _create_event(numbers, _create_batch(WEBHOOKS, size)), CONTEXT)
         tally, rows = _take_tally(aws), mock.rows("ExecutionCounts")
         logged = _measure_cpu(mock, WEBHOOKS, rounds=0).lines
     return CountingUsage(
@@ -119,10 +119,10 @@ def _create_event(numbers: Iterator[int], images: Iterable[Image]) -> dict[str, 
     return {**event, "Records": [{**record, "dynamodb": {**record["dynamodb"], **change}} for change in changes]}
 
 
-def _create_batch(webhooks: int) -> Iterator[Image]:
-    """Create the executions of a full batch: of so many webhooks, within an hour."""
+def _create_batch(webhooks: int, size: int = BATCH) -> Iterator[Image]:
+    """Create the executions of a batch: of so many webhooks, within an hour."""
     for number in range(webhooks):
-        yield from _create_images(f"many.{number:04}", BATCH // webhooks, NOON, timedelta(hours=1))
+        yield from _create_images(f"many.{number:04}", size // webhooks, NOON, timedelta(hours=1))
 
 
 def _create_images(webhook_id: str, size: int, start: datetime, period: timedelta) -> Iterator[Image]:
