@@ -18,7 +18,7 @@ from hooklog.executions.log import Retention, build_puts, write
 from hooklog.messages.call import Call
 from hooklog.messages.fields import parse_object
 from hooklog.messages.message import Message
-from hooklog.sending.batch import Outcome
+from hooklog.sending.outcome import Outcome
 from hooklog.sending.queue_message import QueueMessage
 from tests.aws import LOOPBACK
 

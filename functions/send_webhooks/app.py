@@ -23,10 +23,11 @@ from hooklog.queues.pending import PendingLogWrites
 from hooklog.queues.retry_tasks import RetryQueue, RetryScheduler, SchedulerTarget
 from hooklog.queues.waiting import WaitingMessages
 from hooklog.sending.attempt import Dispatcher
-from hooklog.sending.batch import Destinations, Outcome, Sender
+from hooklog.sending.batch import Destinations, Sender
 from hooklog.sending.failure_monitor import EventDestination, FailureMonitor
 from hooklog.sending.fan_out import FannedOut, FanOut
 from hooklog.sending.log_writer import LogWriter
+from hooklog.sending.outcome import Outcome
 from hooklog.sending.processor import NOT_SUBSCRIBED, MessageProcessor
 from hooklog.sending.samples import compute_samples
 from hooklog.settings import SenderSettings

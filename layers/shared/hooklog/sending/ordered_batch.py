@@ -14,8 +14,9 @@ from hooklog.aws import SERVICE_TIMEOUT_SECONDS
 from hooklog.errors import InvalidMessage, NoTimeLeft, describe_error
 from hooklog.executions.execution import Execution
 from hooklog.queues.ordered_queue import MAX_HOLD_SECONDS, OrderedQueue
-from hooklog.sending.batch import Outcome, Record, Sender, group_finished, start_threads
+from hooklog.sending.batch import Record, Sender, group_finished, start_threads
 from hooklog.sending.ordered import NotDue, OrderedMessage, OrderedProcessor
+from hooklog.sending.outcome import Outcome
 from hooklog.sending.processor import Ignored, Waiting
 
 MAX_MESSAGES: Final = 10

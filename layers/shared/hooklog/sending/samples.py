@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hooklog.errors import ErrorType
 from hooklog.executions.execution import Execution, Trigger
 from hooklog.metrics import Metric
-from hooklog.sending.batch import Outcome
+from hooklog.sending.outcome import Outcome
 
 
 class Sample(NamedTuple):
