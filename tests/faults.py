@@ -123,6 +123,25 @@ def partly_processed(dynamodb: Proxy, accepts: Callable[[str, Any], bool]) -> Fa
     return fault
 
 
+def rejecting_entry(sqs: Proxy, text: str) -> Fault:
+    """Reject the entry that contains a text from the first batch of messages that has it; accept the others."""
+    left = [1]
+
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        if request.operation != "SendMessageBatch" or not left[0] or text.encode() not in request.body:
+            return None
+        left[0] -= 1
+        asked = json.loads(request.body)
+        rejected = [each["Id"] for each in asked["Entries"] if text in each["MessageBody"]]
+        others = [each for each in asked["Entries"] if each["Id"] not in rejected]
+        response = sqs.forward(replace(request, body=json.dumps({**asked, "Entries": others}).encode()))
+        accepted = json.loads(response.body)["Successful"] if others else []
+        failed = [{"Id": each, "Code": "InternalError", "SenderFault": False} for each in rejected]
+        return _json({"Successful": accepted, "Failed": failed})
+
+    return fault
+
+
 def lagging(request: AwsRequest) -> AwsResponse | None:
     """Return nothing from indexes, as if they lagged."""
     if request.operation != "Query" or "IndexName" not in json.loads(request.body):

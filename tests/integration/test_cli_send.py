@@ -3,14 +3,16 @@
 import json
 from pathlib import Path
 
+import boto3
 import pytest
 
 from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
-from cli.send import send
+from cli.send import send, send_messages
 from cli.stack import Stack
 from tests.aws import MockAws
+from tests.faults import FaultyService, rejecting_entry
 
 
 def run_send(aws: MockAws, *words: str) -> None:
@@ -39,6 +41,17 @@ def test_a_message_contains_every_option(aws: MockAws) -> None:
         "headers": {"X-Shop": "berlin", "X-Till": "7"},
         "payload": 1,
     }
+
+
+def test_ordered_messages_keep_their_order_if_sqs_rejects_one_at_first(aws: MockAws, aws_endpoint: str) -> None:
+    """Of two webhooks; SQS may reject single entries of a batch."""
+    messages = [{"webhook_id": f"acme.{name}", "message_id": f"m{n}", "payload": 1} for n in range(4) for name in "ab"]
+    with FaultyService(aws_endpoint) as faulty, faulty.breaking(rejecting_entry(faulty, "m1")):
+        sqs = boto3.client("sqs", endpoint_url=faulty.url)
+        send_messages(sqs, aws.refs["OrderedQueue"], messages)
+    received = [json.loads(record["body"]) for record in aws.take("OrderedQueue", len(messages))["Records"]]
+    order = {name: [each["message_id"] for each in received if each["webhook_id"] == f"acme.{name}"] for name in "ab"}
+    assert order == {name: ["m0", "m1", "m2", "m3"] for name in "ab"}
 
 
 @pytest.mark.parametrize(

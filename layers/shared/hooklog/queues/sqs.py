@@ -18,7 +18,7 @@ MAX_DELAY_SECONDS: Final = 900
 def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Send entries of SendMessageBatch, without their `Id`.
 
-    Raises NotQueued unless all were accepted.
+    For a FIFO queue, each group's in their order. Raises NotQueued unless all were accepted.
     """
     for batch in _batches(entries):
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(batch)]
@@ -41,14 +41,22 @@ def _send_batch(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) 
 
 
 def _batches(entries: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    """Split entries into requests.
+
+    Those for a FIFO queue contain one message of a group: if SQS rejected it, it would come after those behind it.
+    """
     batch: list[Mapping[str, Any]] = []
+    groups: set[str] = set()
     size = 0
     for entry in entries:
         entry_size = len(entry["MessageBody"].encode())
-        if batch and (len(batch) == MAX_BATCH_ENTRIES or size + entry_size > MAX_BATCH_BYTES):
+        group = entry["MessageGroupId"] if "MessageDeduplicationId" in entry else None
+        is_full = len(batch) == MAX_BATCH_ENTRIES or size + entry_size > MAX_BATCH_BYTES or group in groups
+        if batch and is_full:
             yield batch
-            batch, size = [], 0
+            batch, groups, size = [], set(), 0
         batch.append(entry)
+        groups |= {group} if group else set()
         size += entry_size
     if batch:
         yield batch
