@@ -124,9 +124,8 @@ def started(function: Function, folder: Path) -> Iterator[RuntimeApi]:
 @contextmanager
 def started_unrestricted(function: Function, folder: Path) -> Iterator[tuple[RuntimeApi, int]]:
     """Yield the Runtime API and the ID of a process in which nothing but the function runs."""
-    layer = folder / "opt" / "python"
-    layer.parent.mkdir(parents=True, exist_ok=True)
-    for source, link in ((function.code, folder / "task"), (function.layer, layer)):
+    _link_files(function, folder)
+    for source, link in ((function.code, folder / "task"), (function.layer, folder / "opt" / "python")):
         link.unlink(missing_ok=True)
         link.symlink_to(source)
     with _started_as([str(PYTHON), "-m", "awslambdaric", "app.lambda_handler"], function, folder) as started:
@@ -188,6 +187,16 @@ def can_isolate() -> bool:
     return bool(shutil.which("unshare")) and not subprocess.run(command, capture_output=True, check=False).returncode
 
 
+def _link_files(function: Function, folder: Path) -> None:
+    """Link the layer's folders that are not on the import path, as far as it has them."""
+    opt = folder / "opt"
+    opt.mkdir(parents=True, exist_ok=True)
+    for name in ("authorities", "codings"):
+        (opt / name).unlink(missing_ok=True)
+        if (source := function.layer.parent / name).is_dir():
+            (opt / name).symlink_to(source)
+
+
 def _command(function: Function, folder: Path) -> list[str]:
     """Return the command that runs the function as on Lambda.
 
@@ -196,6 +205,7 @@ def _command(function: Function, folder: Path) -> list[str]:
     """
     task, layer = folder / "task", folder / "opt" / "python"
     run = f"ulimit -d {function.memory_mb * 1024} && exec {shlex.quote(str(PYTHON))} -m awslambdaric app.lambda_handler"
+    _link_files(function, folder)
     if not can_isolate():
         for source, copy in ((function.code, task), (function.layer, layer)):
             shutil.copytree(source, copy, dirs_exist_ok=True)

@@ -17,12 +17,12 @@ from operator import itemgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, cast
 
-import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from hooklog.authorities import make_tls_context
 from hooklog.delivery.deadline import DeadlineSocket, SendTimeout
 from hooklog.delivery.guard import Guard
 from hooklog.delivery.response import RawResponse
@@ -194,7 +194,7 @@ class EgressAdapter(HTTPAdapter):
     """The connections to receivers, each to an address that `guard` has checked.
 
     They stay open between deliveries. Used without a Session, so that it follows no redirects, stores no cookies and
-    reads nothing from the environment. `ca_bundle` is the path of CA certificates that replace certifi's.
+    reads nothing from the environment. `ca_bundle` is the path of CA certificates that replace the public ones.
     """
 
     def __init__(self, guard: Guard, ca_bundle: str | None = None) -> None:
@@ -213,7 +213,7 @@ class EgressAdapter(HTTPAdapter):
         self.poolmanager.key_fn_by_scheme = dict.fromkeys(pools, itemgetter("scheme", "host", "port"))
 
     def _make_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._ca_bundle or certifi.where())
+        return make_tls_context(self._ca_bundle)
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, cert: Any = None, **__: Any) -> Any:
         """Send the request and return its RawResponse. `timeout` limits the whole exchange, `cert` is a ClientIdentity.

@@ -1,0 +1,80 @@
+"""The layer's authorities, each in a file that OpenSSL finds by its name."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+import certifi
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from hooklog import authorities
+from tests.receiver.certificates import issue, make_certificates
+from tests.receiver.mutual_tls import receiving
+from tests.template import ROOT
+
+# Read when this module is imported: tests replace certifi's bundle.
+BUNDLE = Path(certifi.where()).read_text("utf-8")
+
+
+def split(bundle: str, folder: Path) -> list[Path]:
+    source = folder.with_suffix(".pem")
+    source.write_text(bundle, "utf-8")
+    program = ROOT / "layers/shared/authorities.py"
+    subprocess.run([sys.executable, str(program), str(source), str(folder)], check=True)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_every_public_authority_has_the_name_that_openssl_looks_for(tmp_path: Path) -> None:
+    files = split(BUNDLE, tmp_path / "authorities")
+    assert len(files) == BUNDLE.count("BEGIN CERTIFICATE") > 100
+    for file in files:
+        command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(file)]
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == file.stem
+
+
+NAMES = [
+    x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "  Zwei  Wörter\tÄ ")]),
+    x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x" * 64), x509.NameAttribute(NameOID.COUNTRY_NAME, "DE")]),
+    x509.Name(
+        [
+            x509.RelativeDistinguishedName(
+                [
+                    x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Two in one"),
+                    x509.NameAttribute(NameOID.COMMON_NAME, "Part"),
+                ]
+            )
+        ]
+    ),
+    x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "BMP", x509.name._ASN1Type.BMPString)]),  # noqa: SLF001
+]
+
+
+@pytest.mark.parametrize("subject", NAMES, ids=["spaces", "long", "two-in-one", "bmp"])
+def test_a_certificate_of_an_authority_is_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: x509.Name
+) -> None:
+    authority = issue("", subject=subject, is_authority=True)
+    split(BUNDLE + authority.certificate_pem, tmp_path / "authorities")
+    monkeypatch.setattr(authorities, "_FOLDER", tmp_path / "authorities")
+    certificates = make_certificates(tmp_path)
+    with receiving(certificates.context_of(issue("127.0.0.1", authority))) as receiver:
+        assert is_verified(receiver.url, authorities.make_tls_context())
+    with receiving(certificates.trusted) as receiver:
+        assert not is_verified(receiver.url, authorities.make_tls_context())
+        assert is_verified(receiver.url, authorities.make_tls_context(str(certificates.ca_path)))
+
+
+def is_verified(url: str, context: ssl.SSLContext) -> bool:
+    host, port = url.removeprefix("https://").partition("/")[0].split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        try:
+            context.wrap_socket(connection, server_hostname=host).close()
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
