@@ -28,6 +28,7 @@ from benchmarks.figures import Figure
 from local import places
 from tests import template
 from tests.lambda_runtime import PYTHON, Function, started_unrestricted
+from tests.receiver.certificates import make_certificates
 
 ROUNDS: Final = 15
 PROFILED_ROUNDS: Final = 9
@@ -80,8 +81,8 @@ def measure() -> Iterator[Figure]:
     if reason := _find_obstacle():
         sys.stderr.write(f"cold_starts: skipped, because {reason}\n")
         return
-    with _secrets_manager() as endpoint, tempfile.TemporaryDirectory() as folder:
-        functions = _build(endpoint)
+    with tempfile.TemporaryDirectory() as folder, _secrets_manager(Path(folder)) as (endpoint, authority):
+        functions = _build(endpoint, authority)
         rounds = [{name: _start(each, Path(folder, name)) for name, each in functions.items()} for _ in range(ROUNDS)]
         profiles = {name: _profile(functions[name], Path(folder, name)) for name in BOUNDS}
     least = {name: min(each[name] for each in rounds) * 1000 for name in functions}
@@ -105,8 +106,11 @@ def _find_obstacle() -> str | None:
     return None if version.strip() == "3.13" else f"Python 3.13 is not installed: .venv-runtime has {version.strip()}"
 
 
-def _build(endpoint: str) -> dict[str, Function]:
-    """Build the layer, and the reference's folder of packages, both for Python 3.13 on this machine."""
+def _build(endpoint: str, authority: Path) -> dict[str, Function]:
+    """Build the layer, and the reference's folder of packages, both for Python 3.13 on this machine.
+
+    The layer also trusts `authority`, who issued the certificate of the local Secrets Manager.
+    """
     shutil.rmtree(BUILD, ignore_errors=True)
     layer, complete = BUILD / "layer", BUILD / "boto3"
     variables = {
@@ -119,6 +123,7 @@ def _build(endpoint: str) -> dict[str, Function]:
     settings = [f"{name}={value}" for name, value in variables.items()]
     command = ["make", "--silent", "--directory", "layers/shared", "build-SharedLayer", *settings]
     subprocess.run(command, cwd=places.ROOT, env=places.tool_environment(), check=True)
+    _trust(layer, authority)
     installed = Path(sysconfig.get_path("purelib"))
     for name in _BOTO3:
         copy = shutil.copytree if (installed / name).is_dir() else shutil.copy
@@ -133,6 +138,13 @@ def _build(endpoint: str) -> dict[str, Function]:
     }
     codes = {name: template.ROOT / template.functions()[name]["CodeUri"] for name in BOUNDS}
     return functions | {name: _make_function(name, code, layer / "python", endpoint) for name, code in codes.items()}
+
+
+def _trust(layer: Path, authority: Path) -> None:
+    bundle, folder = BUILD / "authorities.pem", layer / "authorities"
+    bundle.write_text((layer / "python/certifi/cacert.pem").read_text() + authority.read_text())
+    shutil.rmtree(folder)
+    subprocess.run([sys.executable, "layers/shared/authorities.py", bundle, folder], cwd=places.ROOT, check=True)
 
 
 def _write_handler(name: str, code: str) -> Path:
@@ -217,8 +229,11 @@ class _SecretsManager(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def _secrets_manager() -> Iterator[str]:
+def _secrets_manager(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the address of a Secrets Manager and the certificate of the authority that it needs."""
+    certificates = make_certificates(folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), _SecretsManager) as server:
+        server.socket = certificates.trusted.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"https://127.0.0.1:{server.server_port}", certificates.ca_path
         server.shutdown()

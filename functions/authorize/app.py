@@ -3,24 +3,20 @@
 from hooklog.startup import end_startup
 
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger, Metrics
-
 from hooklog.access.keys import SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.access.routes import build_authorization
-from hooklog.aws import Clients
 from hooklog.errors import Unauthorized
-from hooklog.metrics import NAMESPACE, Metric
+from hooklog.secrets_manager import SecretsManager
 from hooklog.settings import AuthorizerSettings, OidcSettings
 
 if TYPE_CHECKING:
-    from hooklog.access.tokens import TrustedIssuer
+    from aws_lambda_powertools import Logger
 
-logger = Logger()
-metrics = Metrics(namespace=NAMESPACE)
+    from hooklog.access.tokens import TrustedIssuer
 
 
 def make_trusted(settings: AuthorizerSettings) -> "list[TrustedIssuer]":
@@ -32,7 +28,7 @@ def make_trusted(settings: AuthorizerSettings) -> "list[TrustedIssuer]":
         sys.path.append(str(Path(__file__).with_name("oidc")))
     from hooklog.access.tokens import TrustedIssuer
 
-    read = partial(read_signing_keys, Clients().secretsmanager, settings.signing_key_secret)
+    read = partial(read_signing_keys, SecretsManager.from_environment(), settings.signing_key_secret)
     ring = KeyRing(read, SIGNING_KEYS_SECONDS)
     ring.refresh()  # Lambda provides a full CPU only during initialization
     return [TrustedIssuer(ring), *([trust_issuer(settings.oidc)] if settings.oidc else [])]
@@ -60,16 +56,35 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # no
     try:
         grant = verify(event.get("authorizationToken", ""), trusted)
     except Unauthorized as refusal:
-        logger.info("token refused", event="token_refused", reason=str(refusal))
-        metrics.add_metric(Metric.TOKENS_REFUSED, Metric.TOKENS_REFUSED.unit, 1)
-        metrics.flush_metrics()
+        report_refusal(str(refusal))
         raise Exception("Unauthorized") from None  # noqa: TRY002 - the only text that API Gateway turns into a 401
     finally:
-        report()
+        report_failures()
     return build_authorization(grant, event["methodArn"])
 
 
-def report() -> None:
+@cache
+def get_logger() -> "Logger":
+    """Create the logger when there is something to log. Importing it takes a fifth of a cold start."""
+    from aws_lambda_powertools import Logger
+
+    return Logger()
+
+
+def report_refusal(reason: str) -> None:
+    from aws_lambda_powertools import Metrics
+
+    from hooklog.metrics import NAMESPACE, Metric
+
+    logger = get_logger()
+    logger.info("token refused", event="token_refused", reason=reason)
+    metrics = Metrics(namespace=NAMESPACE)
+    metrics.add_metric(Metric.TOKENS_REFUSED, Metric.TOKENS_REFUSED.unit, 1)
+    metrics.flush_metrics()
+
+
+def report_failures() -> None:
     for issuer in trusted:
         if issuer.ring.failure:
+            logger = get_logger()
             logger.warning("keys are unavailable", event="keys_unreachable", cause=issuer.ring.failure)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-SERVICES: Final = frozenset({"dynamodb", "kms", "sqs", "secretsmanager", "scheduler", "sns", "sts"})
+SERVICES: Final = frozenset({"dynamodb", "kms", "sqs", "scheduler", "sns", "sts"})
 """The services for which the package creates clients, and sts for credentials."""
 
 SERVICE_MODEL: Final = "service-2.json.gz"

@@ -11,6 +11,7 @@ import pytest
 
 from hooklog.access.keys import PAUSE_SECONDS, SIGNING_KEYS_SECONDS, KeyRing, read_signing_keys
 from hooklog.errors import KeysUnavailable
+from hooklog.secrets_manager import SecretsManager
 from tests.authorizer import Clock, accepts, authorize, token
 from tests.aws import MockAws
 from tests.leaks import SIGNING_KEY
@@ -33,7 +34,8 @@ class Rotation:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        ring = KeyRing(lambda: read_signing_keys(self.aws.secrets, self.secret_id), SIGNING_KEYS_SECONDS, self.clock)
+        secrets = SecretsManager.from_environment()
+        ring = KeyRing(lambda: read_signing_keys(secrets, self.secret_id), SIGNING_KEYS_SECONDS, self.clock)
         (trust,) = self.authorizer.trusted
         self.authorizer.trusted[:] = [type(trust)(ring)]
         self.ring = ring

@@ -4,11 +4,13 @@ Alarms, the dashboard and saved queries use only metrics that exist.
 """
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -196,7 +198,8 @@ def emit_every_metric(aws: MockAws, receiver: Receiver) -> None:
 def test_a_refused_token_is_counted(aws: MockAws, capsys: pytest.CaptureFixture[str]) -> None:
     authorizer = aws.start("AuthorizeFunction")
     event = json.loads((template.ROOT / "events/authorize.json").read_text())
-    with pytest.raises(Exception, match="Unauthorized"):
+    variables = aws.environment("AuthorizeFunction")  # which it also has after its start
+    with patch.dict(os.environ, variables), pytest.raises(Exception, match="Unauthorized"):
         authorizer.lambda_handler({**event, "authorizationToken": "Bearer none"}, None)
     assert values(capsys.readouterr().out, Metric.TOKENS_REFUSED) == [1]
 

@@ -2,7 +2,7 @@
 
 Each module imports only modules listed before it:
 
-    startup, errors, version, authorities, dynamodb_requests, dynamodb_responses, aws, tables,
+    startup, errors, version, authorities, dynamodb_requests, dynamodb_responses, aws, secrets_manager, tables,
     metrics, messages, delivery, executions, queues, webhooks, statistics, events, limits, sending, access, api,
     settings
 

@@ -1,13 +1,12 @@
 """The clients of AWS services, with their timeouts and retries."""
 
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import botocore.session
 from botocore.config import Config
 
-from hooklog.version import __version__
+from hooklog.version import USER_AGENT
 
 if TYPE_CHECKING:
     from pynamodb.connection import Connection
@@ -30,15 +29,7 @@ DYNAMODB_TIMEOUT_SECONDS: Final = 6.5
 CONCURRENT_CALLS: Final = 8
 """Threads that call DynamoDB at once: fewer than the connections that botocore keeps open (10)."""
 
-SECRETS: Final = ClientLimits(1, 2, attempts=2)
-"""Short, because API callers wait for the authorizer, which can use cached keys instead."""
-
 SERVICES: Final = ClientLimits(2, 3, attempts=2)
-
-_APP_ID = os.environ.get("AWS_SDK_UA_APP_ID")
-
-USER_AGENT: Final = f"Hooklog/{__version__}" + (f" app/{_APP_ID}" if _APP_ID else "")
-"""With the application's ID, if the deployment sets one, as AWS SDKs write it."""
 
 SERVICE_TIMEOUT_SECONDS: Final = 6.5
 """The same as DYNAMODB_TIMEOUT_SECONDS, for the other services."""
@@ -84,17 +75,13 @@ class Clients:
     def sns(self) -> Any:
         return _client("sns")
 
-    @cached_property
-    def secretsmanager(self) -> Any:
-        return _client("secretsmanager", SECRETS)
 
-
-def _client(service: str, limits: ClientLimits = SERVICES) -> Any:
+def _client(service: str) -> Any:
     config = Config(
         parameter_validation=False,  # AWS validates them, too
-        connect_timeout=limits.connect_seconds,
-        read_timeout=limits.read_seconds,
+        connect_timeout=SERVICES.connect_seconds,
+        read_timeout=SERVICES.read_seconds,
         user_agent=USER_AGENT,
-        retries={"mode": "standard", "total_max_attempts": limits.attempts},
+        retries={"mode": "standard", "total_max_attempts": SERVICES.attempts},
     )
     return botocore.session.get_session().create_client(service, config=config)

@@ -12,6 +12,7 @@ HooklogError
 ├── LimitUnavailable     slots of a rate limit could not be reserved; the message returns to the queue
 ├── NotCounted           a batch of the log's stream could not be counted; Lambda invokes again
 ├── RowContended         other functions changed a row at each try
+├── SecretNotRead        Secrets Manager did not return a secret
 ├── KeysUnavailable      no keys are available to verify a token
 ├── EvaluatorUnavailable the process that evaluates transformations could not be started
 ├── RegistryUnavailable  a webhook or its signing key could not be read, and the cached copy is too old
@@ -164,6 +165,10 @@ class RowContended(HooklogError):
 
 class ItemsNotRead(HooklogError):
     """DynamoDB left keys of a request unprocessed, several times."""
+
+
+class SecretNotRead(HooklogError):
+    """Secrets Manager did not return a secret; says its error's code, or the name of what failed before."""
 
 
 class KeysUnavailable(HooklogError):

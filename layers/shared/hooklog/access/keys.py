@@ -4,9 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from hooklog.errors import KeysUnavailable
+from hooklog.errors import KeysUnavailable, SecretNotRead
+from hooklog.secrets_manager import SecretsManager
 
 SIGNING_ALGORITHM: Final = "HS256"
 SIGNING_KEYS_SECONDS: Final = 60
@@ -69,25 +68,23 @@ class KeyRing:
         return self._keys != before
 
 
-def read_signing_keys(client: Any, secret_id: str) -> Keys:
+def read_signing_keys(secrets: SecretsManager, secret_id: str) -> Keys:
     """Read the current and the previous signing key.
 
     Their IDs are the secret's version IDs. Raises KeysUnavailable.
     """
     stages = ("AWSCURRENT", "AWSPREVIOUS")
-    return tuple(key for stage in stages if (key := _read_signing_key(client, secret_id, stage)) is not None)
+    with secrets.connected():
+        return tuple(key for stage in stages if (key := _read_signing_key(secrets, secret_id, stage)) is not None)
 
 
-def _read_signing_key(client: Any, secret_id: str, stage: str) -> Key | None:
+def _read_signing_key(secrets: SecretsManager, secret_id: str, stage: str) -> Key | None:
     try:
-        value = client.get_secret_value(SecretId=secret_id, VersionStage=stage)
+        value = secrets.get_secret_value(secret_id, stage)
         return Key(value["VersionId"], SIGNING_ALGORITHM, value["SecretString"])
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if (stage, code) == ("AWSPREVIOUS", "ResourceNotFoundException"):
+    except SecretNotRead as error:
+        if (stage, str(error)) == ("AWSPREVIOUS", "ResourceNotFoundException"):
             return None
-        raise KeysUnavailable(f"Secrets Manager: {code}") from error
-    except BotoCoreError as error:
-        raise KeysUnavailable(f"Secrets Manager: {type(error).__name__}") from error
+        raise KeysUnavailable(f"Secrets Manager: {error}") from error
     except KeyError:
         raise KeysUnavailable(f"the secret's {stage} is not a string") from None
