@@ -23,7 +23,7 @@ BUILD: Final = places.STATE / "build"
 LAYER: Final = BUILD / "SharedLayer" / "python"
 ROUNDS: Final = 10
 
-BOUNDS: Final = {"SendWebhooksFunction": 0.7, "ReadApiFunction": 0.6}
+BOUNDS: Final = {"SendWebhooksFunction": 0.85, "ReadApiFunction": 0.75}
 
 _CLIENT: Final = 'import botocore.session; botocore.session.get_session().create_client("dynamodb")'
 _LAST_LINE: Final = "import os, time; os.write(1, str(time.process_time()).encode())"

@@ -72,9 +72,10 @@ class CountingUsage:
 COUNTING: Final = CountingUsage(write_units=1, read_units=1, item_bytes=306, record_bytes=824, log_bytes=643)
 """Of a batch of 10,000 records. Checked by `python -m benchmarks stats`."""
 
-CPU_INVOCATION_SECONDS: Final = 0.0008
-CPU_WEBHOOK_SECONDS: Final = 0.0003
-"""CPU of a batch, and of each webhook in it, on one x86-64 core with Python 3.11.7."""
+CPU_INVOCATION_SECONDS: Final = 0.0014
+CPU_WEBHOOK_SECONDS: Final = 0.0006
+"""CPU of a batch, and of each webhook in it, on one x86-64 core with Python 3.11.7. `python -m benchmarks cost` prints
+the CPU of a batch of one, which is their sum."""
 
 CPU_RECORD_SECONDS: Final = 0.00003
 CPU_COUNTED_HOUR_SECONDS: Final = 0.003
