@@ -5,9 +5,6 @@ from typing import Final
 ORDERED_QUEUE: Final = "OrderedQueueUrl"
 """The stack's output that names the ordered queue, if the deployment polls it."""
 
-FIFO: Final = ".fifo"
-"""The end of a FIFO queue's name."""
-
 QUEUES: Final = {
     "webhooks": ("webhook queue", "DeadLetterQueueUrl", "QueueUrl"),
     "ordered": ("ordered queue", "OrderedDeadLetterQueueUrl", ORDERED_QUEUE),

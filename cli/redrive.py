@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from cli.failure import CliFailure
 from cli.output import Output
-from cli.queues import FIFO, ORDERED_QUEUE, QUEUES
+from cli.queues import ORDERED_QUEUE, QUEUES
 from cli.stack import Stack
 from hooklog.messages.fields import IDENTIFIER
 from hooklog.queues.dead_letters import (
@@ -27,7 +27,7 @@ from hooklog.queues.dead_letters import (
     TRACE_ATTRIBUTE,
     WEBHOOKS,
 )
-from hooklog.queues.sqs import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
+from hooklog.queues.sqs import FIFO, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, send_all
 
 _POLL_SECONDS: Final = 1.0
 _RECEIVE_SECONDS: Final = 2

@@ -10,11 +10,11 @@ from cli.failure import CliFailure, ExitCode
 from cli.input import STDIN, parse_json, read_text
 from cli.output import Output
 from cli.progress import show_bar
-from cli.queues import FIFO, ORDERED_QUEUE
+from cli.queues import ORDERED_QUEUE
 from cli.stack import Stack
 from hooklog.errors import InvalidMessage
 from hooklog.messages.message import Message
-from hooklog.queues.sqs import MAX_BATCH_ENTRIES, send_all
+from hooklog.queues.sqs import FIFO, MAX_BATCH_ENTRIES, send_all
 from hooklog.sending.fan_out import FanOutTask, Origin
 
 _ADDRESSES: Final = ("webhook_id", "topic")

@@ -21,8 +21,16 @@ _CERTIFICATE: Final = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFI
 _SEQUENCE: Final = 0x30
 _VERSION: Final = 0xA0
 _UTF8: Final = 0x0C
-_CHARSETS: Final = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1A: "ascii", 0x1E: "utf-16-be"}
-"""Of the types of text: UTF8String, PrintableString, T61String, IA5String, VisibleString, BMPString."""
+_CHARSETS: Final = {
+    0x0C: "utf-8",
+    0x13: "ascii",
+    0x14: "latin-1",
+    0x16: "ascii",
+    0x1A: "ascii",
+    0x1C: "utf-32-be",
+    0x1E: "utf-16-be",
+}
+"""Of UTF8String, PrintableString, T61String, IA5String, VisibleString, UniversalString and BMPString."""
 
 
 def split(bundle: str, folder: Path) -> None:
@@ -32,8 +40,8 @@ def split(bundle: str, folder: Path) -> None:
         name = hash_subject(ssl.PEM_cert_to_DER_cert(certificate))
         (folder / f"{name}.{numbers[name]}").write_text(certificate)
         numbers[name] += 1
-    if not numbers:
-        sys.exit("authorities.py: there are no certificates")
+    if not numbers or numbers.total() != bundle.count("BEGIN CERTIFICATE"):
+        sys.exit(f"authorities.py: {numbers.total()} of {bundle.count('BEGIN CERTIFICATE')} certificates were found")
 
 
 def hash_subject(certificate: bytes) -> str:

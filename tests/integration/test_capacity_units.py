@@ -245,6 +245,14 @@ def test_reading_and_erasing_a_large_failure_cost_what_is_documented(aws: MockAw
     assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
 
 
+def test_each_part_of_details_is_read_once(aws: MockAws, meter: Meter, send: Send) -> None:
+    send(500, payload=incompressible(700))
+    rows = sorted(aws.rows("ExecutionDetails"), key=lambda row: str(row["executed_at"]["S"]))
+    first, second = (measure_size(plain(row)) for row in rows)
+    call_api(aws, meter, "get_execution", {"webhook_id": WEBHOOK, "execution_id": rows[0]["executed_at"]["S"]})
+    assert meter.read_units == 1.5 + 0.5 * (count_units(first, 4096) + count_units(second, 4096))
+
+
 def test_one_execution_and_one_message_cost_what_is_documented(aws: MockAws, meter: Meter, send: Send) -> None:
     send(500)
     message = call_api(aws, meter, "list_message_executions", {"message_id": "order-0"})

@@ -1,6 +1,8 @@
 """The authorizer's client of Secrets Manager: its signature, its attempts and its errors."""
 
 import json
+import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
 from hooklog.errors import SecretNotRead
-from hooklog.secrets_manager import ATTEMPTS, SecretsManager
+from hooklog.secrets_manager import ATTEMPTS, READ_SECONDS, STEP_SECONDS, SecretsManager
 
 FOUND = (200, {"VersionId": "1", "SecretString": "key"})
 BUSY = (400, {"__type": "com.amazonaws.secretsmanager#ThrottlingException"})
@@ -93,6 +95,18 @@ def test_reads_share_a_connection_while_it_is_kept(server: Server) -> None:
                 secrets.get_secret_value("id", stage)
     assert len(server.clients) == 2
     assert len(server.requests) == 4
+
+
+def test_no_attempt_starts_after_the_time_of_a_read(server: Server) -> None:
+    """Each of two stages has two attempts, of which a silent Secrets Manager lets only the first ones start."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = server.client(AWS_ENDPOINT_URL=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with client.connected() as secrets:
+            for stage in ("AWSCURRENT", "AWSPREVIOUS"):
+                with pytest.raises(SecretNotRead, match=r"^TimeoutError$"):
+                    secrets.get_secret_value("id", stage)
+        assert time.monotonic() - started < READ_SECONDS + 2 * STEP_SECONDS
 
 
 @pytest.mark.parametrize("first", [BUSY, (503, {}), (200, b"<html>")])

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from time import monotonic, sleep
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -21,8 +22,15 @@ from hooklog.authorities import make_tls_context
 from hooklog.errors import SecretNotRead
 from hooklog.version import USER_AGENT
 
-TIMEOUT_SECONDS: Final = 1.5
-"""Of each step of an attempt: to connect, and to respond. API callers wait, and cached keys can be used instead."""
+STEP_SECONDS: Final = 1.5
+"""The longest wait for an address to connect, for TLS, and for each part of a response."""
+
+READ_SECONDS: Final = 3.0
+"""After so long, no attempt of a read is started. API callers wait, the function may end after 5 s, and cached keys can
+be used instead."""
+
+PAUSE_SECONDS: Final = 0.1
+"""Before the second attempt."""
 
 ATTEMPTS: Final = 2
 
@@ -65,6 +73,7 @@ class SecretsManager:
         self._credentials = credentials
         self._ca_bundle = ca_bundle
         self._connection: HTTPConnection | None = None
+        self._deadline = 0.0
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -80,7 +89,8 @@ class SecretsManager:
 
     @contextmanager
     def connected(self) -> Iterator[Self]:
-        """Keep a connection while the context is open."""
+        """Keep a connection while the context is open, in which no attempt starts after READ_SECONDS."""
+        self._deadline = monotonic() + READ_SECONDS
         try:
             yield self
         finally:
@@ -99,6 +109,8 @@ class SecretsManager:
     def _call(self, parameters: Mapping[str, str]) -> Response:
         body = json.dumps(parameters).encode()
         for attempt in range(1, ATTEMPTS + 1):
+            if attempt > 1:
+                sleep(PAUSE_SECONDS)
             try:
                 response = self._send(body)
             except (OSError, HTTPException, ValueError) as error:
@@ -111,6 +123,8 @@ class SecretsManager:
         raise AssertionError("the last attempt returns or raises")
 
     def _send(self, body: bytes) -> Response:
+        if monotonic() > self._deadline:
+            raise TimeoutError
         self._connection = self._connection or self._make_connection()
         self._connection.request("POST", "/", body, self._sign(body, datetime.now(UTC)))
         response = self._connection.getresponse()
@@ -119,8 +133,8 @@ class SecretsManager:
     def _make_connection(self) -> HTTPConnection:
         host, port = self._endpoint.hostname or "", self._endpoint.port
         if self._endpoint.scheme == "https":
-            return HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self._tls)
-        return HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+            return HTTPSConnection(host, port, timeout=STEP_SECONDS, context=self._tls)
+        return HTTPConnection(host, port, timeout=STEP_SECONDS)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

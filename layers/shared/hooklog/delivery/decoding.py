@@ -157,7 +157,9 @@ def _reject_chance_match(layer: _Layer, data: bytes) -> _Layer | None:
         return layer
     if _is_text(data):
         return None
-    return layer if layer.data else _Layer(data, layer.end) if layer.end is _End.SHORT else None
+    if layer.data or layer.end is _End.FULL:  # without data, it is full of empty streams
+        return layer
+    return _Layer(data, layer.end) if layer.end is _End.SHORT else None
 
 
 def _reject_implausible(layer: _Layer, rest: memoryview, data: bytes) -> _Layer | None:

@@ -98,8 +98,9 @@ def read_details(
 
     Empty if none are stored (any more), or some parts are still missing.
     """
-    is_whole = all(item["parts"]["N"] in {"0", "1"} for item in found)
-    document = _to_document(found) if is_whole else _read_document(webhook_id, execution_id)
+    is_whole = len(found) != 1 or found[0]["parts"]["N"] == "1"  # nothing, an erased execution, or all of its details
+    others = [] if is_whole else _query(webhook_id, f"{execution_id}#")
+    document = _to_document([*found, *others])
     resend_fields: Mapping[str, Any] = document.pop(_RESEND_FIELDS, {})
     return _mask_headers(document, sensitive, resend_fields.get("sensitive", ()))
 
@@ -109,7 +110,7 @@ def read_message(row: ExecutionRow) -> Message | None:
 
     None if `read_details` would be empty.
     """
-    document = _read_document(row.webhook_id, row.execution_id)
+    document = _to_document(_query(row.webhook_id, row.execution_id))
     if not document:
         return None
     resend_fields = document.pop(_RESEND_FIELDS, {})
@@ -150,9 +151,10 @@ def delete(webhook_id: str, execution_id: str) -> None:
             row.delete()
 
 
-def _read_document(webhook_id: str, execution_id: str) -> dict[str, Any]:
-    rows = DetailsRow.query(webhook_id, DetailsRow.part_id.startswith(execution_id))
-    return _to_document([item for page in rows.page_iter for item in page["Items"]])
+def _query(webhook_id: str, prefix: str) -> list[Item]:
+    """Query the parts, and the mark of an erasure, whose IDs begin like this."""
+    rows = DetailsRow.query(webhook_id, DetailsRow.part_id.startswith(prefix))
+    return [item for page in rows.page_iter for item in page["Items"]]
 
 
 def _to_document(items: Sequence[Item]) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hooklog.errors import NotQueued, get_error_code
 
+FIFO: Final = ".fifo"
+"""The end of a FIFO queue's name and URL."""
+
 MAX_BATCH_ENTRIES: Final = 10
 MAX_BATCH_BYTES: Final = 1_000_000
 """Below SQS's limit of 1 MiB, which applies to a message and to a batch."""
@@ -18,9 +21,9 @@ MAX_DELAY_SECONDS: Final = 900
 def send_all(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> None:
     """Send entries of SendMessageBatch, without their `Id`.
 
-    For a FIFO queue, each group's in their order. Raises NotQueued unless all were accepted.
+    On a FIFO queue, a group's messages keep their order. Raises NotQueued unless all were accepted.
     """
-    for batch in _batches(entries):
+    for batch in _batches(entries, is_fifo=queue_url.endswith(FIFO)):
         numbered = [{"Id": str(number), **entry} for number, entry in enumerate(batch)]
         if rejected := _send_batch(sqs, queue_url, numbered):  # retry: SQS may fail for single entries
             still_rejected = _send_batch(sqs, queue_url, [entry for entry in numbered if entry["Id"] in rejected])
@@ -40,17 +43,18 @@ def _send_batch(sqs: Any, queue_url: str, entries: Sequence[Mapping[str, Any]]) 
     return {each["Id"]: str(each.get("Code")) for each in response.get("Failed", ())}
 
 
-def _batches(entries: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _batches(entries: Sequence[Mapping[str, Any]], *, is_fifo: bool) -> Iterator[list[Mapping[str, Any]]]:
     """Split entries into requests.
 
-    Those for a FIFO queue contain one message of a group: if SQS rejected it, it would come after those behind it.
+    One for a FIFO queue has at most one message of each group: SQS may reject an entry and accept later ones, which
+    would overtake it.
     """
     batch: list[Mapping[str, Any]] = []
     groups: set[str] = set()
     size = 0
     for entry in entries:
         entry_size = len(entry["MessageBody"].encode())
-        group = entry["MessageGroupId"] if "MessageDeduplicationId" in entry else None
+        group = entry["MessageGroupId"] if is_fifo else None
         is_full = len(batch) == MAX_BATCH_ENTRIES or size + entry_size > MAX_BATCH_BYTES or group in groups
         if batch and is_full:
             yield batch

@@ -96,10 +96,10 @@ class Sender:
     def _remove_next_attempts(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
         """Remove `next_attempt_at` of executions that others followed.
 
-        Does nothing if too little time is left.
+        Does nothing if too little time is left or DynamoDB accepts too little.
         """
         followed = {(each.webhook_id, each.previous_id) for each in outcome.logged if each.previous_id}
-        if seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
+        if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]
         for update in updates:
@@ -107,7 +107,7 @@ class Sender:
                 outcome.stale_cause = describe_error(error)
 
     def _monitor_failures(self, outcome: Outcome, seconds_left: Callable[[], float]) -> None:
-        """Pass what was logged to the failure monitor: nothing while DynamoDB is failing."""
+        """Pass the logged executions to the failure monitor. It never observes those whose log writes are pending."""
         try:
             for each in self._monitor.observe(outcome.logged, seconds_left):
                 outcome.disabled.append(each)
