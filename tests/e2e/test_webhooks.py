@@ -153,7 +153,8 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
 ) -> None:
     """Kill the sender after it has enqueued ten copies.
 
-    SQS stops responding then; after redelivery the ten copies are enqueued again.
+    SQS stops responding then; after redelivery the ten copies are enqueued again. On a busy machine, a batch may take
+    longer than the shortened visibility timeout: what is sent again then is marked.
     """
     names = [f"{webhook_id}.{number:02}" for number in range(25)]
     paths = [f"/status/200/{name}" for name in names]
@@ -181,4 +182,6 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
         silence.close()
         until(lambda: [received(receiver_process, path) for path in paths], all)
         until(lambda: count_messages(queue), lambda left: left <= others)
-    assert [len(received(receiver_process, path)) for path in paths] == [1] * 25
+    for name, path in zip(names, paths, strict=True):
+        marked = [each for each in deployment.history(name) if each.get("redelivered")]
+        assert len(received(receiver_process, path)) in {1, 1 + len(marked)}
