@@ -49,7 +49,7 @@ def get_execution(request: Request) -> Mapping[str, Any]:
     attach_webhooks()
     execution = ExecutionRow.get_key(request.webhook_id, request.execution_id)
     webhook = WebhookRow.get_key(request.webhook_id, attributes="sensitive_headers")
-    parts = details.get_keys(request.webhook_id, request.execution_id)
+    parts = details.build_keys(request.webhook_id, request.execution_id)
     found = get_items(connection, [execution, webhook, *parts])
     if not found[execution.table_name]:
         raise NotFound(history.NO_EXECUTION)

@@ -243,6 +243,8 @@ def test_reading_and_erasing_a_large_failure_cost_what_is_documented(aws: MockAw
     call_api(aws, meter, "erase_execution_details", path, scope="webhooks:manage")
     assert meter.write_units == {"ExecutionDetails": written + 1, "Executions": 1}
     assert meter.read_units == 0.5 + -(-(written + 1) // 4) == 58.5
+    call_api(aws, meter, "get_execution", path)
+    assert meter.read_units == 2
 
 
 def test_each_part_of_details_is_read_once(aws: MockAws, meter: Meter, send: Send) -> None:

@@ -86,20 +86,20 @@ def build_masked_details(execution: Execution, sensitive: SensitiveHeaders) -> d
     return _mask_headers(build_details(execution), sensitive, execution.delivery.call.sensitive_headers)
 
 
-def get_keys(webhook_id: str, execution_id: str) -> list[Key]:
-    """Return the keys of what `read_details` needs: the first part and the mark that the details were erased."""
+def build_keys(webhook_id: str, execution_id: str) -> list[Key]:
+    """Build the keys of what `read_details` needs: the first part and the mark that the details were erased."""
     return [DetailsRow.get_key(webhook_id, key) for key in (execution_id, f"{execution_id}{_ERASED}")]
 
 
 def read_details(
     webhook_id: str, execution_id: str, found: Sequence[Item], sensitive: SensitiveHeaders
 ) -> dict[str, Any]:
-    """Return the masked details, of which those items of `get_keys` were found. Reads further parts, if there are any.
+    """Return the masked details, of which those items of `build_keys` were found. Reads further parts if there are any.
 
     Empty if none are stored (any more), or some parts are still missing.
     """
-    is_whole = len(found) != 1 or found[0]["parts"]["N"] == "1"  # nothing, an erased execution, or all of its details
-    others = [] if is_whole else _query(webhook_id, f"{execution_id}#")
+    is_partial = min((int(item["parts"]["N"]) for item in found), default=0) > 1  # the mark of an erasure has no parts
+    others = _query(webhook_id, f"{execution_id}#") if is_partial else []
     document = _to_document([*found, *others])
     resend_fields: Mapping[str, Any] = document.pop(_RESEND_FIELDS, {})
     return _mask_headers(document, sensitive, resend_fields.get("sensitive", ()))

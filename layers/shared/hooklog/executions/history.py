@@ -159,7 +159,7 @@ def build_execution(
 ) -> dict[str, Any]:
     """Return an execution with its details, if they are stored, and masked headers.
 
-    `details_items` are those of `details.get_keys` that exist. `details_of` explains why there are none.
+    `details_items` are those of `details.build_keys` that exist. `details_of` explains why there are none.
     """
     summary, error = to_summary(item), get_error(item)
     details = read_details(summary["webhook_id"], summary["execution_id"], details_items, sensitive)

@@ -98,7 +98,7 @@ class Sender:
 
         Does nothing if too little time is left or DynamoDB accepts too little.
         """
-        followed = {(each.webhook_id, each.previous_id) for each in outcome.logged if each.previous_id}
+        followed = {(each.webhook_id, each.previous_id) for each in outcome.executions if each.previous_id}
         if outcome.pending or seconds_left() < DYNAMODB_TIMEOUT_SECONDS + MONITOR_SECONDS:
             return
         updates = [self._pool.submit(remove_next_attempt, *ids) for ids in followed]

@@ -9,7 +9,7 @@ from hooklog.sending.fan_out import FannedOut
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch, and of each message that was not simply sent."""
+    """What a batch led to: executions, and what became of messages without one."""
 
     executions: list[Execution] = field(default_factory=list)
     pending: int = 0
