@@ -144,7 +144,7 @@ def _trust(layer: Path, authority: Path) -> None:
     bundle, folder = BUILD / "authorities.pem", layer / "authorities"
     bundle.write_text((layer / "python/certifi/cacert.pem").read_text() + authority.read_text())
     shutil.rmtree(folder)
-    subprocess.run([sys.executable, "layers/shared/authorities.py", bundle, folder], cwd=places.ROOT, check=True)
+    subprocess.run([sys.executable, "layers/shared/split_authorities.py", bundle, folder], cwd=places.ROOT, check=True)
 
 
 def _write_handler(name: str, code: str) -> Path:

@@ -24,7 +24,7 @@ BUNDLE = Path(certifi.where()).read_text("utf-8")
 def split(bundle: str, folder: Path) -> list[Path]:
     source = folder.with_suffix(".pem")
     source.write_text(bundle, "utf-8")
-    program = ROOT / "layers/shared/authorities.py"
+    program = ROOT / "layers/shared/split_authorities.py"
     subprocess.run([sys.executable, str(program), str(source), str(folder)], check=True)
     return sorted(folder.iterdir())
 
@@ -36,6 +36,12 @@ def test_every_public_authority_has_the_name_that_openssl_looks_for(tmp_path: Pa
     for file in files:
         command = ["openssl", "x509", "-noout", "-subject_hash", "-in", str(file)]
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == file.stem
+
+
+def test_a_certificate_that_is_not_recognized_stops_the_build(tmp_path: Path) -> None:
+    end = "-----END CERTIFICATE-----"
+    with pytest.raises(subprocess.CalledProcessError):
+        split(BUNDLE.rpartition(end)[0] + f"{end} \n", tmp_path / "authorities")
 
 
 NAMES = [
@@ -52,10 +58,11 @@ NAMES = [
         ]
     ),
     x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "BMP", x509.name._ASN1Type.BMPString)]),  # noqa: SLF001
+    x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "UCS", x509.name._ASN1Type.UniversalString)]),  # noqa: SLF001
 ]
 
 
-@pytest.mark.parametrize("subject", NAMES, ids=["spaces", "long", "two-in-one", "bmp"])
+@pytest.mark.parametrize("subject", NAMES, ids=["spaces", "long", "two-in-one", "bmp", "universal"])
 def test_a_certificate_of_an_authority_is_verified(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, subject: x509.Name
 ) -> None:

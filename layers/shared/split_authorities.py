@@ -1,6 +1,6 @@
 """The program that splits certifi's authorities into files that OpenSSL finds by name.
 
-    python authorities.py <certifi's cacert.pem> <the new folder>
+    python split_authorities.py <certifi's cacert.pem> <the new folder>
 
 A TLS context of the folder loads an authority when it needs one. To load all of them takes 25 ms of each cold start.
 A file is named after the hash of its subject, as by `openssl rehash`.
@@ -40,8 +40,9 @@ def split(bundle: str, folder: Path) -> None:
         name = hash_subject(ssl.PEM_cert_to_DER_cert(certificate))
         (folder / f"{name}.{numbers[name]}").write_text(certificate)
         numbers[name] += 1
-    if not numbers or numbers.total() != bundle.count("BEGIN CERTIFICATE"):
-        sys.exit(f"authorities.py: {numbers.total()} of {bundle.count('BEGIN CERTIFICATE')} certificates were found")
+    begun = bundle.count("BEGIN CERTIFICATE")
+    if not numbers or numbers.total() != begun:
+        sys.exit(f"split_authorities.py: {numbers.total()} of {begun} certificates were found")
 
 
 def hash_subject(certificate: bytes) -> str:

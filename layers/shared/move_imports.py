@@ -2,7 +2,7 @@
 
 Our functions do not use them, but would pay for them at every cold start.
 
-    python late_imports.py <the layer's python folder>
+    python move_imports.py <the layer's python folder>
 
 The build fails if a line is not found exactly once, because the dependency has changed then.
 """
@@ -60,7 +60,7 @@ def move(python: Path) -> None:
     for name, replacements in MOVED.items():
         file = python / name
         if not file.exists():
-            sys.exit(f"late_imports.py: there is no {name}")
+            sys.exit(f"move_imports.py: there is no {name}")
         text = replace(name, file.read_text("utf-8"), replacements)
         file.write_text(NOTICE + text, "utf-8")
 
@@ -68,7 +68,7 @@ def move(python: Path) -> None:
 def replace(name: str, text: str, replacements: Mapping[str, str]) -> str:
     for old, new in replacements.items():
         if text.count(old) != 1:
-            sys.exit(f"late_imports.py: {name} does not contain exactly once: {old.strip()}")
+            sys.exit(f"move_imports.py: {name} does not contain exactly once: {old.strip()}")
         text = text.replace(old, new)
     return text
 
