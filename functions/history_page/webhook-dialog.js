@@ -102,6 +102,7 @@ export class WebhookDialog extends DetailsDialog {
 		wrong.delete("timeout_seconds");
 		if (!this.#webhook) this.id = fields.webhook_id;
 		this.#wrong = wrong;
+		this.#form.isSaving = true;
 		const saved = await this.request("PUT", "", fields);
 		this.#wrong = new Map();
 		if (!saved) return;
@@ -116,6 +117,7 @@ export class WebhookDialog extends DetailsDialog {
 
 	showError(error, rest) {
 		const { status, message, errors } = error;
+		this.#form.isSaving = false;
 		if (status === 409 && rest) return this.showMessage(toSentence(message));
 		if (status === 409 && this.#webhook) {
 			const reload = createButton(this.text("reload"), () => this.open(this.id));

@@ -15,6 +15,8 @@ export class WebhookForm {
 	#boxes = new Map();
 	#enabled;
 	#ordered;
+	/** @type {HTMLElement | null} what had the focus when saving began */
+	#focused = null;
 
 	/**
 	 * @param {any} locale
@@ -48,6 +50,14 @@ export class WebhookForm {
 
 	focus() {
 		this.element.elements[0].focus();
+	}
+
+	/** Keeps edits out while the form is saved: the saved webhook would replace them. */
+	set isSaving(isSaving) {
+		const focused = this.#focused;
+		this.#focused = isSaving ? this.element.getRootNode().activeElement : null;
+		for (const control of this.element.elements) control.disabled = isSaving;
+		if (!isSaving) focused?.focus();
 	}
 
 	/** The text of a field, as its parser reads it. */

@@ -347,6 +347,27 @@ def test_the_transformed_payload_follows_the_input(opened: Open, stack: Stack, w
     expect(dialog.get_by_text("The payload is not valid JSON.")).to_be_visible()
 
 
+def test_without_a_transformation_there_is_no_preview(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    """It would show the sample again, and move the button that is being pressed."""
+    register(stack, webhook_id, "https://example.com/", transformation="payload.order")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    preview = dialog.locator(".dry-run")
+    expect(preview).to_contain_text("1042")
+    dialog.get_by_label("Transformation").fill("")
+    expect(preview).to_be_empty()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    sample = dialog.get_by_label("Sample payload")
+    sample.fill("{")
+    expect(sample).to_have_accessible_description("The payload is not valid JSON.")
+    sample.fill('{"order": 7}')
+    expect(sample).to_have_accessible_description("")
+    expect(preview).to_be_empty()
+    assert asked == []
+
+
 def test_showing_and_rotating_a_secret(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     first = register(stack, webhook_id, "https://example.com/")["secret"]
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
@@ -498,6 +519,34 @@ def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, web
     expect_message(dialog, re.compile("^Someone else changed this webhook"))
     press(dialog, "Reload")
     expect(dialog.get_by_label("Name")).to_have_value("theirs")
+
+
+def test_a_form_that_is_being_saved_takes_no_edits(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    """The response would replace them."""
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    name, save = dialog.get_by_label("Name"), dialog.get_by_role("button", name="Save", exact=True)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(f"**/webhooks/{webhook_id}", hold, times=1)
+    name.fill("Orders")
+    name.press("Enter")
+    for control in (name, dialog.get_by_role("switch", name="Enabled"), dialog.get_by_label("Retries"), save):
+        expect(control).to_be_disabled()
+    dialog.get_by_label("Sample payload").fill('{"order": 8}')
+    held[0].fulfill(status=503, json={"error": {"code": "unavailable", "message": "Try again."}})
+    expect(name).to_be_focused()
+    expect(name).to_have_value("Orders")
+    save.click()
+    expect_message(dialog, re.compile("^Saved"))
+    expect(dialog.get_by_label("Name")).to_be_enabled()
+    expect(dialog.get_by_label("Sample payload")).to_have_value('{"order": 8}')
+    assert (call(stack, "GET", webhook_id)["name"], len(held)) == ("Orders", 1)
 
 
 def test_deleting_asks_for_confirmation(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
