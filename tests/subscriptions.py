@@ -15,9 +15,10 @@ from tests.stack_changes import physical_id
 
 @contextmanager
 def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Yield a function that returns the next events of this webhook, and checks them.
+    """Yield a function that returns the next new events of this webhook, and checks them.
 
-    They come from a queue whose subscription filters by the webhook's ID.
+    They come from a queue whose subscription filters by the webhook's ID. Like any subscriber, it ignores an event that
+    arrives again, with the same `event_id`.
     """
     sqs, sns = aws.client("sqs"), aws.client("sns")
     url = sqs.create_queue(QueueName=webhook_id.replace(".", "-"))["QueueUrl"]
@@ -31,6 +32,8 @@ def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]
         TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes, ReturnSubscriptionArn=True
     )
 
+    seen: set[str] = set()
+
     def read_events() -> list[dict[str, Any]]:
         waiting = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
         events = [json.loads(message["Body"]) for message in waiting]
@@ -38,7 +41,9 @@ def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
             check_event(event)
             assert event["webhook_id"] == webhook_id
-        return events
+        new = {event["event_id"]: event for event in events if event["event_id"] not in seen}
+        seen.update(new)
+        return list(new.values())
 
     yield read_events
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
