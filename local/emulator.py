@@ -2,8 +2,8 @@
 
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler, the
 API Gateway or the Lambda of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack
-also extracts the layer for each process of a function: a second of CPU that holds up everything else. And it waits
-50 ms for the log lines of each invocation that has none.
+also extracts the layer for each process of a function: a second of CPU that holds up everything else. It waits 50 ms
+for the log lines of each invocation that has none. And it parses an expression of DynamoDB again for each row.
 """
 
 import array
@@ -16,7 +16,7 @@ import termios
 import time
 import zipfile
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
 from types import SimpleNamespace
@@ -26,7 +26,13 @@ import boto3
 from ministack import app  # type: ignore[import-not-found]
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # type: ignore[import-not-found]
 from ministack.core.lambda_runtime import execution_credentials  # type: ignore[import-not-found]
-from ministack.services import apigateway_v1, eventbridge, lambda_svc, scheduler  # type: ignore[import-not-found]
+from ministack.services import (  # type: ignore[import-not-found]
+    apigateway_v1,
+    dynamodb,
+    eventbridge,
+    lambda_svc,
+    scheduler,
+)
 
 SEND_MESSAGE: Final = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
 TICK_SECONDS: Final = 1
@@ -193,6 +199,8 @@ def fix_ministack() -> None:
         (lambda_svc, "release_worker", release_worker),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
+    for parse in ("_tokenize", "_condition_syntax_error"):
+        setattr(dynamodb, parse, cache(getattr(dynamodb, parse)))
     lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001
     scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce, "LargeFileError": OSError})
@@ -206,17 +214,24 @@ class ExtractedOnce(zipfile.ZipFile):
 
     _one_extraction = Lock()  # not `_lock`: ZipFile sets an attribute of that name, a lock for each archive
 
+    def namelist(self) -> list[str]:
+        """Return the names of files that are still to be extracted: MiniStack checks the path of each."""
+        return [] if self._folder.exists() else super().namelist()
+
     def extractall(self, path: Any = None, *others: Any) -> None:
-        """Identifies the content by the names, sizes and checksums of its files."""
-        files = [(file.filename, file.file_size, file.CRC) for file in self.infolist()]
-        folder = Path(tempfile.gettempdir(), f"extracted-{hashlib.sha256(repr(files).encode()).hexdigest()}")
         with self._one_extraction:
-            if not folder.exists():
+            if not self._folder.exists():
                 unfinished = tempfile.mkdtemp()
                 super().extractall(unfinished, *others)
-                Path(unfinished).rename(folder)
+                Path(unfinished).rename(self._folder)
         Path(path).rmdir()
-        Path(path).symlink_to(folder)
+        Path(path).symlink_to(self._folder)
+
+    @cached_property
+    def _folder(self) -> Path:
+        """Identify the content by the names, sizes and checksums of its files."""
+        files = [(file.filename, file.file_size, file.CRC) for file in self.infolist()]
+        return Path(tempfile.gettempdir(), f"extracted-{hashlib.sha256(repr(files).encode()).hexdigest()}")
 
 
 if __name__ == "__main__":
