@@ -33,7 +33,7 @@ down: .venv/ready ## Stop the local AWS and delete its state
 ##@ Develop
 
 test: .venv/ready .venv-stack/ready .venv-runtime/ready tests/embedding/node_modules chromium ## Run all tests; PYTEST='-k name' selects some
-	@.venv/bin/python -m pytest -n 3 $(PYTEST)
+	@.venv/bin/python -m pytest -n 5 $(PYTEST)
 
 test-dynamodb: .venv/ready tests/dynalite/node_modules ## Run tests/integration on dynalite (needs Node.js)
 	@if [ -d tests/dynalite/node_modules/dynalite ]; then \

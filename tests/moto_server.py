@@ -4,14 +4,15 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cache
 from threading import Lock
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import botocore.session
+import moto.core.responses
 import moto.sqs.models
 import pynamodb.connection.base
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -42,6 +43,7 @@ def moto_server() -> Iterator[str]:
     Functions share what takes longer to make than most tests: botocore's service models and list of services, the
     classes of its clients, and the session for DynamoDB with its credentials. Each has its own clients, as on AWS.
     For each message that it returns, moto's SQS reads the time for every message of the queue: its clock is a fast one.
+    And it looks for the methods of a class and the names of attributes only once.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
@@ -65,6 +67,8 @@ def moto_server() -> Iterator[str]:
             patch.object(Loader, "list_available_services", list_once),
             patch.object(ClientCreator, "_create_client_class", _client_class),
             patch.object(moto.sqs.models, "unix_time_millis", lambda: time.time() * 1000),
+            _cached(moto.sqs.models, "camelcase_to_underscores"),
+            _cached(moto.core.responses, "method_names_from_class"),
             patch.object(pynamodb.connection.base, "get_session", lambda: session),
         ):
             yield endpoint
@@ -99,6 +103,10 @@ def calls_in_process(endpoint: str) -> Iterator[None]:
 
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
 """The region and the service of a signed request."""
+
+
+def _cached(module: ModuleType, function: str) -> AbstractContextManager[object]:
+    return patch.object(module, function, cache(getattr(module, function)))
 
 
 @cache

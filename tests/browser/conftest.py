@@ -174,13 +174,15 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser context in an unusual time zone.
+    """Return a browser context in an unusual time zone, without animations.
 
-    Its days and hours start at other times than in UTC.
+    Its days and hours start at other times than in UTC. Animations would take half of the time to draw the pages.
     """
-    clipboard = ["clipboard-read", "clipboard-write"]
     context = browser.new_context(
-        permissions=clipboard, viewport={"width": 1100, "height": 800}, timezone_id="Asia/Kathmandu"
+        permissions=["clipboard-read", "clipboard-write"],
+        viewport={"width": 1100, "height": 800},
+        timezone_id="Asia/Kathmandu",
+        reduced_motion="reduce",
     )
     yield context
     context.close()

@@ -4,7 +4,8 @@ import json
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -15,11 +16,33 @@ from tests.leaks import found_in
 from tests.stack_changes import stack_lock
 from tests.template import ROOT
 
+_exclusive_lock: list[ExitStack] = []
+"""The lock while tests that change the stack run, else empty."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, bool, bool]:
+    """Keep the lock between files that change the stack: once others share it, they do so until the end."""
+    if _changes_stack(item) and not _exclusive_lock:
+        _exclusive_lock.append(ExitStack())
+        _exclusive_lock[0].enter_context(stack_lock(exclusive=True))
+    result = yield
+    if _exclusive_lock and not _changes_stack(nextitem):
+        _exclusive_lock.pop().close()
+    return result
+
+
+def _changes_stack(item: pytest.Item | None) -> bool:
+    return item is not None and item.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES
+
 
 @pytest.fixture(scope="module", autouse=True)
-def _lock_stack(request: pytest.FixtureRequest) -> Iterator[None]:
-    with stack_lock(exclusive=request.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES):
+def _share_stack(request: pytest.FixtureRequest) -> Iterator[None]:
+    if _changes_stack(request.node):
         yield
+    else:
+        with stack_lock(exclusive=False):
+            yield
 
 
 @pytest.fixture(scope="session")
