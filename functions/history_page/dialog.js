@@ -247,14 +247,21 @@ export class DetailsDialog {
 		announce(this.panel, text);
 	}
 
-	/** Returns undefined after an error, which it has shown. */
-	async request(method, rest = "", body) {
+	/**
+	 * Returns undefined after an error, which it has shown.
+	 *
+	 * @param {string} method
+	 * @param {string} [rest] the path after the ID
+	 * @param {any} [body]
+	 * @param {(error: any) => void} [fail] shows an error
+	 */
+	async request(method, rest = "", body, fail = (error) => this.showError(error, rest)) {
 		const { signal } = this.viewing;
 		try {
 			const response = await this.api.request(method, this.at(this.id) + rest, new AbortController().signal, body);
 			return signal.aborted ? undefined : response;
 		} catch (error) {
-			if (!signal.aborted) this.showError(error, rest);
+			if (!signal.aborted) fail(error);
 		}
 	}
 

@@ -28,8 +28,6 @@ export class WebhookDialog extends DetailsDialog {
 	#form;
 	/** @type {any} */
 	#test;
-	/** What is wrong with texts that were not understood, by field, until the API has responded. */
-	#wrong = new Map();
 
 	at(id) {
 		return escapePath`/webhooks/${id}`;
@@ -94,38 +92,40 @@ export class WebhookDialog extends DetailsDialog {
 
 	/** Asks the API even if a text was not understood, to show all errors at once. Only a wrong ID has no address. */
 	async #save() {
-		const { fields, wrong } = this.#form.read();
+		const form = this.#form;
+		const { fields, wrong } = form.read();
 		this.panel.hidden = true;
 		if (wrong.has("webhook_id")) return this.#showErrors(wrong);
 		// the API says more about these
 		if (fields.url.trim()) wrong.delete("url");
 		wrong.delete("timeout_seconds");
 		if (!this.#webhook) this.id = fields.webhook_id;
-		this.#wrong = wrong;
-		this.#form.isSaving = true;
-		const saved = await this.request("PUT", "", fields);
-		this.#wrong = new Map();
+		form.setSaving(true);
+		const saved = await this.request("PUT", "", fields, (error) => {
+			form.setSaving(false);
+			this.showError(error, "", wrong);
+		});
 		if (!saved) return;
 		this.#saved = true;
 		const isNew = !this.#webhook;
-		const shown = await this.request("GET", MASKED);
+		const shown = await this.request("GET", MASKED, undefined, () => this.open(this.id));
 		if (!shown) return;
 		this.show(shown);
 		if (isNew) this.#showSecret(this.text("webhook.added"), saved.secret);
 		else this.showMessage(this.text("webhook.saved"));
 	}
 
-	showError(error, rest) {
+	/** @param {Map<string, string>} [wrong] what is wrong with texts that were not understood, by field */
+	showError(error, rest, wrong = new Map()) {
 		const { status, message, errors } = error;
-		this.#form.isSaving = false;
 		if (status === 409 && rest) return this.showMessage(toSentence(message));
 		if (status === 409 && this.#webhook) {
 			const reload = createButton(this.text("reload"), () => this.open(this.id));
 			return this.showMessage(this.text("webhook.conflict"), reload);
 		}
-		if (!errors.length && !this.#wrong.size) return super.showError(error);
-		const wrong = new Map(errors.map((each) => [each.field, toSentence(each.message)]));
-		const others = this.#showErrors(new Map([...wrong, ...this.#wrong]));
+		if (!errors.length && !wrong.size) return super.showError(error);
+		const rejected = errors.map((each) => [each.field, toSentence(each.message)]);
+		const others = this.#showErrors(new Map([...rejected, ...wrong]));
 		if (others.length) this.showMessage(others.join(" "));
 	}
 
@@ -143,9 +143,9 @@ export class WebhookDialog extends DetailsDialog {
 		return [...wrong].filter(([name]) => !places.has(name)).map(([, text]) => text);
 	}
 
-	request(method, rest, body) {
+	request(method, rest, body, fail) {
 		if (body) for (const place of findErrorPlaces(this.element).values()) setFieldError(place, "");
-		return super.request(method, rest, body);
+		return super.request(method, rest, body, fail);
 	}
 
 	/** Returns false after an error at one of the form's fields. */

@@ -52,12 +52,15 @@ export class WebhookForm {
 		this.element.elements[0].focus();
 	}
 
-	/** Keeps edits out while the form is saved: the saved webhook would replace them. */
-	set isSaving(isSaving) {
-		const focused = this.#focused;
-		this.#focused = isSaving ? this.element.getRootNode().activeElement : null;
+	/**
+	 * Disables the form during a save, whose response replaces its fields; enables it after an error. The focus returns to
+	 * where it was, unless it has moved.
+	 */
+	setSaving(isSaving) {
+		const { activeElement } = this.element.getRootNode();
+		if (isSaving) this.#focused = activeElement;
 		for (const control of this.element.elements) control.disabled = isSaving;
-		if (!isSaving) focused?.focus();
+		if (!isSaving && (!activeElement || activeElement === this.#focused)) this.#focused?.focus();
 	}
 
 	/** The text of a field, as its parser reads it. */

@@ -98,8 +98,8 @@ export class WebhookTest {
 	async showPreview() {
 		const transformation = orNull(this.#read("transformation"));
 		const request = this.#readSample({ dry_run: true, transformation });
-		const id = this.#isNew ? this.#read("webhook_id") : this.#dialog.id;
 		if (!transformation) return fill(this.preview);
+		const id = this.#isNew ? this.#read("webhook_id") : this.#dialog.id;
 		if (!ID_PATTERN.test(id)) return fill(this.preview, createRemark(this.#locale.text("dryRun.needsId")));
 		if (!request) return;
 		const [soon, { signal }] = [this.#soon, this.#dialog.viewing];

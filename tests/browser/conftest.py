@@ -174,9 +174,9 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser context in an unusual time zone, without animations.
+    """Return a browser context in an unusual time zone, whose days and hours start at other times than in UTC.
 
-    Its days and hours start at other times than in UTC. Animations would take half of the time to draw the pages.
+    Without animations, pages are drawn in half of the time.
     """
     context = browser.new_context(
         permissions=["clipboard-read", "clipboard-write"],

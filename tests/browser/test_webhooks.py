@@ -347,6 +347,22 @@ def test_the_transformed_payload_follows_the_input(opened: Open, stack: Stack, w
     expect(dialog.get_by_text("The payload is not valid JSON.")).to_be_visible()
 
 
+def test_a_preview_that_comes_into_view_moves_nothing(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    """Otherwise a button moves while it is pressed."""
+    register(stack, webhook_id, "https://example.com/", transformation='"Order " & payload.order')
+    page.set_viewport_size({"width": 1100, "height": 300})
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    preview = dialog.get_by_role("group", name="Transformed payload")
+    expect(preview).to_have_text('"Order 1042"')
+    save = dialog.get_by_role("button", name="Save", exact=True)
+    before = save.evaluate("button => button.offsetTop")
+    preview.scroll_into_view_if_needed()
+    expect(preview).to_be_in_viewport(ratio=1)
+    assert save.evaluate("button => button.offsetTop") == before
+
+
 def test_without_a_transformation_there_is_no_preview(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
@@ -521,32 +537,76 @@ def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, web
     expect(dialog.get_by_label("Name")).to_have_value("theirs")
 
 
+def hold(page: Page, url: str) -> list[Route]:
+    """Hold the next request to a URL until the test responds to it."""
+    held: list[Route] = []
+    page.route(url, lambda route: held.append(route), times=1)
+    return held
+
+
+UNAVAILABLE = {"error": {"code": "unavailable", "message": "Try again."}}
+
+
 def test_a_form_that_is_being_saved_takes_no_edits(
     opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
 ) -> None:
-    """The response would replace them."""
+    """The response would replace them. Other requests of the dialog do not end the save."""
     register(stack, webhook_id, "https://example.com/")
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
-    name, save = dialog.get_by_label("Name"), dialog.get_by_role("button", name="Save", exact=True)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(f"**/webhooks/{webhook_id}", hold, times=1)
+    name, sample = dialog.get_by_label("Name"), dialog.get_by_label("Sample payload")
+    save = dialog.get_by_role("button", name="Save", exact=True)
+    page.route("**/test", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
+    saved = hold(page, f"**/webhooks/{webhook_id}")
     name.fill("Orders")
     name.press("Enter")
-    for control in (name, dialog.get_by_role("switch", name="Enabled"), dialog.get_by_label("Retries"), save):
+    controls = (name, dialog.get_by_role("switch", name="Enabled"), dialog.get_by_label("Retries"), save)
+    for control in controls:
         expect(control).to_be_disabled()
-    dialog.get_by_label("Sample payload").fill('{"order": 8}')
-    held[0].fulfill(status=503, json={"error": {"code": "unavailable", "message": "Try again."}})
-    expect(name).to_be_focused()
+    press(dialog, "Send test")
+    expect_message(dialog, re.compile("."))
+    for control in controls:
+        expect(control).to_be_disabled()
+    sample.fill('{"order": 8}')
+    until(lambda: saved, bool)[0].fulfill(status=503, json=UNAVAILABLE)
+    expect(name).to_be_enabled()
     expect(name).to_have_value("Orders")
+    expect(sample).to_be_focused()
+    page.unroute_all()
     save.click()
     expect_message(dialog, re.compile("^Saved"))
     expect(dialog.get_by_label("Name")).to_be_enabled()
     expect(dialog.get_by_label("Sample payload")).to_have_value('{"order": 8}')
-    assert (call(stack, "GET", webhook_id)["name"], len(held)) == ("Orders", 1)
+    assert call(stack, "GET", webhook_id)["name"] == "Orders"
+
+
+def test_after_an_error_of_a_save_the_focus_is_where_it_was(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    name = dialog.get_by_label("Name")
+    saved = hold(page, f"**/webhooks/{webhook_id}")
+    name.fill("Orders")
+    name.press("Enter")
+    expect(name).to_be_disabled()
+    until(lambda: saved, bool)[0].fulfill(status=503, json=UNAVAILABLE)
+    expect(name).to_be_focused()
+
+
+def test_a_webhook_that_was_saved_but_not_read_can_be_read_again(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    """Saving it again would be a conflict with itself."""
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    page.route("**/webhooks/*?masked=true", lambda route: route.fulfill(status=503, json=UNAVAILABLE), times=2)
+    dialog.get_by_label("Name").fill("Orders")
+    press(dialog, "Save")
+    press(page.get_by_role("dialog"), "Try again")
+    dialog = page.get_by_role("dialog", name="Orders")
+    dialog.get_by_label("Name").fill("Invoices")
+    press(dialog, "Save")
+    expect_message(page.get_by_role("dialog", name="Invoices"), re.compile("^Saved"))
 
 
 def test_deleting_asks_for_confirmation(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
