@@ -3,7 +3,7 @@
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler, the
 API Gateway or the Lambda of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack
 also extracts the layer for each process of a function: a second of CPU that holds up everything else. It waits 50 ms
-for the log lines of each invocation that has none. And it parses an expression of DynamoDB again for each row.
+for the log lines of each invocation that has none. It also parses a DynamoDB expression again for each row.
 """
 
 import array
@@ -199,8 +199,8 @@ def fix_ministack() -> None:
         (lambda_svc, "release_worker", release_worker),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
-    for parse in ("_tokenize", "_condition_syntax_error"):
-        setattr(dynamodb, parse, cache(getattr(dynamodb, parse)))
+    for name in ("_tokenize", "_condition_syntax_error"):
+        setattr(dynamodb, name, cache(getattr(dynamodb, name)))
     lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001
     scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce, "LargeFileError": OSError})
@@ -215,7 +215,7 @@ class ExtractedOnce(zipfile.ZipFile):
     _one_extraction = Lock()  # not `_lock`: ZipFile sets an attribute of that name, a lock for each archive
 
     def namelist(self) -> list[str]:
-        """Return the names of files that are still to be extracted: MiniStack checks the path of each."""
+        """Return no names once the content is extracted, so that MiniStack does not check each path again."""
         return [] if self._folder.exists() else super().namelist()
 
     def extractall(self, path: Any = None, *others: Any) -> None:
@@ -229,7 +229,7 @@ class ExtractedOnce(zipfile.ZipFile):
 
     @cached_property
     def _folder(self) -> Path:
-        """Identify the content by the names, sizes and checksums of its files."""
+        """Return the folder of the content, named after its files' names, sizes and checksums."""
         files = [(file.filename, file.file_size, file.CRC) for file in self.infolist()]
         return Path(tempfile.gettempdir(), f"extracted-{hashlib.sha256(repr(files).encode()).hexdigest()}")
 

@@ -43,7 +43,7 @@ def moto_server() -> Iterator[str]:
     Functions share what takes longer to make than most tests: botocore's service models and list of services, the
     classes of its clients, and the session for DynamoDB with its credentials. Each has its own clients, as on AWS.
     For each message that it returns, moto's SQS reads the time for every message of the queue: its clock is a fast one.
-    And it looks for the methods of a class and the names of attributes only once.
+    moto looks up a class's methods and converts an attribute's name only once.
     """
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     load_once = staticmethod(cache(JSONFileLoader().load_file))
@@ -105,8 +105,8 @@ _SCOPE = re.compile(r"Credential=[^/]+/\d+/([^/]+)/([^/]+)/")
 """The region and the service of a signed request."""
 
 
-def _cached(module: ModuleType, function: str) -> AbstractContextManager[object]:
-    return patch.object(module, function, cache(getattr(module, function)))
+def _cached(module: ModuleType, name: str) -> AbstractContextManager[object]:
+    return patch.object(module, name, cache(getattr(module, name)))
 
 
 @cache

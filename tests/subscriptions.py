@@ -15,7 +15,7 @@ from tests.stack_changes import physical_id
 
 @contextmanager
 def event_queue(webhook_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Yield a function that returns the next new events of this webhook, and checks them.
+    """Yield a function that returns this webhook's events that it has not returned before, and checks them.
 
     They come from a queue whose subscription filters by the webhook's ID. Like any subscriber, it ignores an event that
     arrives again, with the same `event_id`.

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 
 import pytest
 
@@ -21,28 +21,29 @@ _exclusive_lock: list[ExitStack] = []
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, bool, bool]:
-    """Keep the lock between files that change the stack: once others share it, they do so until the end."""
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, object, object]:
+    """Hold the lock across consecutive files that change the stack.
+
+    Otherwise a browser test takes it between two files, and the tests share it until the last has ended.
+    """
     if _changes_stack(item) and not _exclusive_lock:
         _exclusive_lock.append(ExitStack())
         _exclusive_lock[0].enter_context(stack_lock(exclusive=True))
-    result = yield
-    if _exclusive_lock and not _changes_stack(nextitem):
-        _exclusive_lock.pop().close()
-    return result
+    try:
+        return (yield)
+    finally:
+        if _exclusive_lock and not (nextitem and _changes_stack(nextitem)):
+            _exclusive_lock.pop().close()
 
 
-def _changes_stack(item: pytest.Item | None) -> bool:
-    return item is not None and item.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES
+def _changes_stack(node: pytest.Item) -> bool:
+    return node.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _share_stack(request: pytest.FixtureRequest) -> Iterator[None]:
-    if _changes_stack(request.node):
+    with nullcontext() if _changes_stack(request.node) else stack_lock(exclusive=False):
         yield
-    else:
-        with stack_lock(exclusive=False):
-            yield
 
 
 @pytest.fixture(scope="session")
