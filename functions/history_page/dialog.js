@@ -248,12 +248,12 @@ export class DetailsDialog {
 	}
 
 	/**
-	 * Returns undefined after an error, which it has shown.
+	 * Shows an error, unless `fail` does something else with it and returns the result. Without a result, returns undefined.
 	 *
 	 * @param {string} method
 	 * @param {string} [rest] the path after the ID
 	 * @param {any} [body]
-	 * @param {(error: any) => void} [fail] shows an error
+	 * @param {(error: any) => any} [fail]
 	 */
 	async request(method, rest = "", body, fail = (error) => this.showError(error, rest)) {
 		const { signal } = this.viewing;
@@ -261,7 +261,7 @@ export class DetailsDialog {
 			const response = await this.api.request(method, this.at(this.id) + rest, new AbortController().signal, body);
 			return signal.aborted ? undefined : response;
 		} catch (error) {
-			if (!signal.aborted) fail(error);
+			return signal.aborted ? undefined : fail(error);
 		}
 	}
 

@@ -1,4 +1,4 @@
-/** Texts of any length, in slices that the browser lays out when they are seen. */
+/** Texts of any length, in slices. The browser lays out the first, and others when they are seen. */
 
 import { createButton, createRemark, h } from "./elements.js";
 

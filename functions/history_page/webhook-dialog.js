@@ -107,11 +107,13 @@ export class WebhookDialog extends DetailsDialog {
 		});
 		if (!saved) return;
 		this.#saved = true;
+		this.settle(form.element);
 		const isNew = !this.#webhook;
-		const shown = await this.request("GET", MASKED, undefined, () => this.open(this.id));
+		const { secret, ...webhook } = saved;
+		const shown = await this.request("GET", MASKED, undefined, () => ({ ...webhook, headers: fields.headers }));
 		if (!shown) return;
 		this.show(shown);
-		if (isNew) this.#showSecret(this.text("webhook.added"), saved.secret);
+		if (isNew) this.#showSecret(this.text("webhook.added"), secret);
 		else this.showMessage(this.text("webhook.saved"));
 	}
 

@@ -27,8 +27,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     Otherwise a browser test takes it between two files, and the tests share it until the last has ended.
     """
     if _changes_stack(item) and not _exclusive_lock:
-        _exclusive_lock.append(ExitStack())
-        _exclusive_lock[0].enter_context(stack_lock(exclusive=True))
+        lock = ExitStack()
+        lock.enter_context(stack_lock(exclusive=True))
+        _exclusive_lock.append(lock)
     try:
         return (yield)
     finally:
@@ -36,7 +37,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             _exclusive_lock.pop().close()
 
 
-def _changes_stack(node: pytest.Item) -> bool:
+def _changes_stack(node: pytest.Item | pytest.Module) -> bool:
     return node.path.relative_to(ROOT).as_posix() in STACK_CHANGING_FILES
 
 
