@@ -16,6 +16,7 @@ import termios
 import time
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
@@ -223,7 +224,8 @@ class ExtractedOnce(zipfile.ZipFile):
             if not self._folder.exists():
                 unfinished = tempfile.mkdtemp()
                 super().extractall(unfinished, *others)
-                Path(unfinished).rename(self._folder)
+                with suppress(OSError):  # another local AWS was faster
+                    Path(unfinished).rename(self._folder)
         Path(path).rmdir()
         Path(path).symlink_to(self._folder)
 
