@@ -94,7 +94,7 @@ DAY: Final = [
 
 CHAT: Final[dict[str, Any]] = {
     "webhook_id": "demo.chat",
-    "name": "Tell the team of orders",
+    "name": "Orders in the team chat",
     "url": "https://example.com/chat/hooks",
     "headers": {"X-Channel": "orders"},
     "event_types": ["order.created", "order.paid"],
@@ -182,8 +182,9 @@ def take_screenshots(outputs: Outputs) -> None:
         page.screenshot(path=FOLDER / "history-details.png")
     register_webhook(outputs)
     with open_history_page(outputs, view="webhooks", edit=CHAT["webhook_id"]) as page:
-        page.get_by_role("group", name="Transformed payload").wait_for()
         page.set_viewport_size({"width": 1040, "height": 1050})
+        page.get_by_role("button", name="Save", exact=True).scroll_into_view_if_needed()
+        page.get_by_role("group", name="Transformed payload").wait_for()
         page.get_by_role("dialog").screenshot(path=FOLDER / "history-webhooks.png")
 
 
