@@ -3,7 +3,7 @@
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler, the
 API Gateway or the Lambda of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack
 also extracts the layer for each process of a function: a second of CPU that holds up everything else. It waits 50 ms
-for the log lines of each invocation that has none. It also parses a DynamoDB expression again for each row.
+for the log lines of each invocation that has none, and parses a DynamoDB expression again for each row.
 """
 
 import array

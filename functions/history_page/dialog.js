@@ -248,7 +248,8 @@ export class DetailsDialog {
 	}
 
 	/**
-	 * Shows an error, unless `fail` does something else with it and returns the result. Without a result, returns undefined.
+	 * Returns the response's JSON. After an error, returns what `fail` returns; by default, it shows the error and returns
+	 * undefined.
 	 *
 	 * @param {string} method
 	 * @param {string} [rest] the path after the ID

@@ -1,4 +1,4 @@
-/** Texts of any length, in slices. The browser lays out the first, and others when they are seen. */
+/** Texts of any length, in slices. All but the first are laid out only when they are seen. */
 
 import { createButton, createRemark, h } from "./elements.js";
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from hooklog.errors import ErrorType
-from tests.browser.conftest import Open, Stack
+from tests.browser.conftest import Open, Stack, url_of
+from tests.receiver import Receiver
 
 AT = "2026-11-28T17:36:0{}.123456Z"
 
@@ -212,6 +213,20 @@ LONG = {
     "a string": json.dumps(["x" * 1_000_000]),
     "JSON that breaks off": json.dumps([{"id": number} for number in range(60_000)], separators=(",", ":"))[:-3],
 }
+
+
+def test_a_short_body_that_comes_into_view_moves_nothing(
+    opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
+) -> None:
+    stack.deliver(webhook_id, url_of(receiver, 500, body="out of stock"))
+    page.set_viewport_size({"width": 1100, "height": 300})
+    opened(webhook_id).get_by_role("button", name=re.compile("^View")).first.click()
+    response, request = (page.get_by_role("group", name=f"{side} Body") for side in ("Response", "Request"))
+    expect(response).to_have_text("out of stock")
+    before = request.evaluate("block => block.offsetTop")
+    response.scroll_into_view_if_needed()
+    expect(response).to_be_in_viewport(ratio=1)
+    assert request.evaluate("block => block.offsetTop") == before
 
 
 @pytest.mark.parametrize("kind", LONG)
