@@ -2,8 +2,9 @@
 
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler, the
 API Gateway or the Lambda of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack
-also extracts the layer for each process of a function: a second of CPU that holds up everything else. It waits 50 ms
-for the log lines of each invocation that has none, and parses a DynamoDB expression again for each row.
+also extracts the layer for each process of a function: a second of CPU that holds up everything else. It starts a
+process for each concurrent invocation, and again after each exception. It waits 50 ms for the log lines of each
+invocation that has none, and parses a DynamoDB expression again for each row.
 """
 
 import array
@@ -17,9 +18,9 @@ import time
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, partial, partialmethod
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -44,6 +45,11 @@ LOG_SECONDS: Final = 0.25
 
 HANDOVER_SECONDS: Final = 0.005
 """How long the thread that reads a log line may take to hand it over."""
+
+COLD_START_SECONDS: Final = 1
+"""How long an invocation waits for a process before it gets a new one, which takes about as long on a busy machine."""
+
+_WORKER_RELEASED: Final = Condition()
 
 Parameters = Mapping[str, Any]
 
@@ -177,13 +183,39 @@ def invalidate_workers(original: Any, function: str, *others: Any, **scope: Any)
                 worker.is_outdated = True
                 workers.remove(worker)
     original(function, *others, **scope)
+    with _WORKER_RELEASED:
+        _WORKER_RELEASED.notify_all()
+
+
+def acquire_worker(original: Any, function: str, config: Any, *others: Any, qualifier: str, **limits: Any) -> Any:
+    """Wait a moment for a process of the function to become free before another one is started.
+
+    MiniStack starts one for each concurrent invocation, so that a burst of short ones starts many.
+    """
+    key = lambda_runtime._worker_key(function, config, qualifier)  # noqa: SLF001
+
+    def is_free_or_first() -> bool:
+        workers = lambda_runtime._workers.get(key)  # noqa: SLF001
+        return not workers or any(not worker.in_use for worker in workers)
+
+    with _WORKER_RELEASED:
+        _WORKER_RELEASED.wait_for(is_free_or_first, COLD_START_SECONDS)
+        return original(function, config, *others, qualifier=qualifier, **limits)
 
 
 def release_worker(original: Any, worker: Any) -> None:
     """End a process that was busy when its function changed."""
-    original(worker)
+    with _WORKER_RELEASED:
+        original(worker)
+        _WORKER_RELEASED.notify_all()
     if getattr(worker, "is_outdated", False):
         worker.kill()
+
+
+def invoke(original: Any, worker: Any, *others: Any, **context: Any) -> Any:
+    """Keep the process after an exception of its handler, as Lambda does; MiniStack ends it."""
+    response = original(worker, *others, **context)
+    return {**response, "status": "error"} if "trace" in response else response
 
 
 def fix_ministack() -> None:
@@ -197,14 +229,34 @@ def fix_ministack() -> None:
         (apigateway_v1, "_media_type_matches", matches_media_type),
         (lambda_svc, "_sqs_esm_concurrency", count_batches),
         (lambda_svc, "invalidate_worker", invalidate_workers),
+        (lambda_svc, "acquire_worker", acquire_worker),
         (lambda_svc, "release_worker", release_worker),
     ):
         setattr(module, name, partial(replacement, getattr(module, name)))
     for name in ("_tokenize", "_condition_syntax_error"):
         setattr(dynamodb, name, cache(getattr(dynamodb, name)))
     lambda_runtime.Worker._drain_stderr_bounded = read_log  # noqa: SLF001
+    lambda_runtime.Worker.invoke = partialmethod(partial(invoke, lambda_runtime.Worker.invoke))
+    lambda_runtime._PYTHON_WORKER_SCRIPT = _change_script(lambda_runtime._PYTHON_WORKER_SCRIPT)  # noqa: SLF001
     scheduler._SCHEDULE_TICK_INTERVAL = TICK_SECONDS  # noqa: SLF001
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ExtractedOnce, "LargeFileError": OSError})
+
+
+def _change_script(script: str) -> str:
+    """Change what runs in a function's process.
+
+    An exception of the handler becomes a result: see `invoke`. And botocore is not imported for functions that do
+    without: MiniStack counts with it how often functions invoke each other, and ours do not.
+    """
+    changes = {
+        "    _ms_install_invoke_depth()\n": "",
+        '"status": "error", "error": str(e), "trace"': '"status": "ok", "error": str(e), "trace"',
+    }
+    for old, new in changes.items():
+        if script.count(old) != 1:
+            raise RuntimeError(f"MiniStack's script for a function's process does not contain once: {old}")
+        script = script.replace(old, new)
+    return script
 
 
 class ExtractedOnce(zipfile.ZipFile):
