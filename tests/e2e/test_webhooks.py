@@ -3,6 +3,7 @@
 import base64
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import requests
@@ -177,10 +178,12 @@ def test_a_topic_message_reaches_each_webhook_once_if_the_sender_is_killed(
 
         with sqs.breaking(falls_silent):
             deployment.enqueue(webhook_id, {"topic": webhook_id, "payload": {"order": 1742}})
-            until(lambda: [deployment.history(name) for name in names[:10]], all)
+            for name in names[:10]:
+                deployment.wait_for_history(name, 1)
             assert kill_senders()
         silence.close()
-        until(lambda: [received(receiver_process, path) for path in paths], all)
+        for path in paths:
+            until(partial(received, receiver_process, path), bool)
         until(lambda: count_messages(queue), lambda left: left <= others)
     for name, path in zip(names, paths, strict=True):
         marked = [each for each in deployment.history(name) if each.get("redelivered")]
