@@ -143,10 +143,10 @@ tests/%/node_modules: tests/%/package-lock.json
 		echo "npm could not install tests/$*: what needs it is skipped" >&2; fi
 	@mkdir -p $@ && touch $@
 
-# Python 3.13, as deployed, if this machine has it; otherwise the developer's Python.
+# Python 3.13, as deployed, if this machine has it; otherwise the developer's Python. It writes no bytecode when it runs.
 .venv-runtime/ready: .venv/uv requirements-runtime.txt
 	@$(or $(PYTHON_3_13),.venv/bin/python) -m venv --without-pip .venv-runtime
-	@$(SYNC) --no-build --python .venv-runtime/bin/python requirements-runtime.txt || { rm .venv-runtime/bin/python && \
+	@$(SYNC) --compile-bytecode --no-build --python .venv-runtime/bin/python requirements-runtime.txt || { rm .venv-runtime/bin/python && \
 		echo "Lambda's runtime client has no build for this machine: its tests are skipped" >&2; }
 	@touch $@
 

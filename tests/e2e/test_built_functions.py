@@ -6,6 +6,7 @@ would hide what the layer lacks.
 
 import json
 import shutil
+import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -34,7 +35,6 @@ from tests.webhooks import check_documented
 
 pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="Lambda's runtime client is not made for this machine")
 
-LAYER = places.BUILD / "SharedLayer" / "python"
 MACHINE_AARCH64 = 183
 WEBHOOK = "built.orders"
 PATH = {
@@ -46,7 +46,20 @@ PATH = {
 SCOPES = "executions:read executions:resend webhooks:read webhooks:manage"
 
 
-def function(logical_id: str, layer: Path = LAYER) -> Function:
+@pytest.fixture(scope="module")
+def layer(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the built layer with bytecode for the runtime client's Python, as when it is deployed.
+
+    The local stack may run on another version. Without bytecode, each start takes more than twice the CPU.
+    """
+    copy = tmp_path_factory.mktemp("layer") / "SharedLayer"
+    shutil.copytree(places.BUILD / "SharedLayer", copy)
+    command = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*command, str(copy / "python")], check=True)
+    return copy / "python"
+
+
+def function(logical_id: str, layer: Path) -> Function:
     """Return a function as the template deploys it.
 
     It has the environment variables of the local stack.
@@ -81,14 +94,14 @@ Call = Callable[[str, dict[str, str], object], Any]
 
 
 @pytest.fixture(scope="module")
-def call(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
+def call(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Call]:
     """Call a route by its handler's name. Each function is started once."""
     with ExitStack() as processes:
 
         @cache
         def start(logical_id: str) -> tuple[RuntimeApi, Path]:
             folder = tmp_path_factory.mktemp(logical_id)
-            return processes.enter_context(started(function(logical_id), folder)), folder
+            return processes.enter_context(started(function(logical_id, layer), folder)), folder
 
         def call(handler: str, path: dict[str, str], body: object) -> Any:
             (route,) = (each for each in ROUTES if each.handler == handler)
@@ -112,45 +125,45 @@ def test_a_route_needs_only_the_layer(call: Call, route: Route) -> None:
     check_documented(route.handler, outcome["statusCode"], json.loads(outcome["body"] or "{}"))
 
 
-def test_the_page_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_page_needs_only_the_layer(layer: Path, tmp_path: Path) -> None:
     event = {**api_event({}), "resource": "/history", "path": "/history", "pathParameters": None}
-    assert response_of(invoke(function("HistoryPageFunction"), event, tmp_path))["statusCode"] == 200
+    assert response_of(invoke(function("HistoryPageFunction", layer), event, tmp_path))["statusCode"] == 200
 
 
-def test_the_sender_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_sender_needs_only_the_layer(deployment: Deployment, layer: Path, tmp_path: Path) -> None:
     poison = "not json, for the built sender"
     message = {"webhook_id": WEBHOOK, "url": "http://127.0.0.1:1/", "payload": 1}
     event = sqs_event(message, poison)
-    assert response_of(invoke(function("SendWebhooksFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert response_of(invoke(function("SendWebhooksFunction", layer), event, tmp_path)) == {"batchItemFailures": []}
     assert deployment.history(WEBHOOK)[0]["result"] == 0
     assert "not JSON" in deployment.dead_letter(poison)["MessageAttributes"]["Reason"]["StringValue"]
 
 
-def test_the_writer_of_pending_items_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_writer_of_pending_items_needs_only_the_layer(deployment: Deployment, layer: Path, tmp_path: Path) -> None:
     executed_at = generate_execution_id(datetime.now(UTC))
     row = {
         "webhook_id": {"S": WEBHOOK}, "executed_at": {"S": executed_at}, "message_id": {"S": "msg_built"},
         "attempt": {"N": "1"}, "duration_ms": {"N": "1"}, "result": {"N": "200"}, "expires_at": {"N": "4102444800"},
     }  # fmt: skip
     event = sqs_event(to_body(Put(deployment.outputs["ExecutionsTable"], row, 300)))
-    assert response_of(invoke(function("LogUnloggedFunction"), event, tmp_path)) == {"batchItemFailures": []}
+    assert response_of(invoke(function("LogUnloggedFunction", layer), event, tmp_path)) == {"batchItemFailures": []}
     assert deployment.execution({"webhook_id": WEBHOOK, "execution_id": executed_at})["result"] == 200
 
 
-def test_the_publisher_of_events_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
-    assert response_of(invoke(function("PublishEventsFunction"), {}, tmp_path)) is None
+def test_the_publisher_of_events_needs_only_the_layer(layer: Path, tmp_path: Path) -> None:
+    assert response_of(invoke(function("PublishEventsFunction", layer), {}, tmp_path)) is None
 
 
-def test_a_recovery_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_a_recovery_needs_only_the_layer(layer: Path, tmp_path: Path) -> None:
     event = sqs_event({"webhook_id": WEBHOOK, "recovery_id": PATH["recovery_id"]})
-    assert response_of(invoke(function("RunRecoveryFunction"), event, tmp_path)) is None
+    assert response_of(invoke(function("RunRecoveryFunction", layer), event, tmp_path)) is None
     assert '"ended":true' in (tmp_path / "printed").read_text()
 
 
-def test_counting_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_counting_needs_only_the_layer(layer: Path, tmp_path: Path) -> None:
     shard = Shard()
     event = shard.event(shard.records(image(WEBHOOK)))
-    assert response_of(invoke(function("CountExecutionsFunction"), event, tmp_path)) == {"state": {}}
+    assert response_of(invoke(function("CountExecutionsFunction", layer), event, tmp_path)) == {"state": {}}
     assert '"not_counted":0' in (tmp_path / "printed").read_text()
 
 
@@ -164,10 +177,12 @@ def test_a_transformation_needs_only_the_layer(call: Call) -> None:
     assert json.loads(tested["body"])["request_body"] == "1742", tested["body"]
 
 
-def test_the_authorizer_needs_only_the_layer(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_authorizer_needs_only_the_layer(deployment: Deployment, layer: Path, tmp_path: Path) -> None:
     event = json.loads((ROOT / "events" / "authorize.json").read_text())
     event["authorizationToken"] = f"Bearer {deployment.outputs['Token']}"
-    statement = response_of(invoke(function("AuthorizeFunction"), event, tmp_path))["policyDocument"]["Statement"][0]
+    statement = response_of(invoke(function("AuthorizeFunction", layer), event, tmp_path))["policyDocument"][
+        "Statement"
+    ][0]
     assert statement["Effect"] == "Allow"
     stage = event["methodArn"].partition("/v1/")[0]
     assert f"{stage}/v1/GET/webhooks/*/executions" in statement["Resource"]
@@ -202,12 +217,12 @@ def test_an_unbuilt_folder_contains_only_code(deployment: Deployment, logical_id
     ],
 )
 def test_a_dependency_missing_from_the_layer_is_noticed(
-    deployment: Deployment, tmp_path: Path, logical_id: str, dependency: str
+    layer: Path, tmp_path: Path, logical_id: str, dependency: str
 ) -> None:
-    layer = tmp_path / "layer"
-    shutil.copytree(LAYER, layer)
-    shutil.rmtree(layer / dependency)
-    outcome = invoke(function(logical_id, layer), api_event(PATH), tmp_path)
+    incomplete = tmp_path / "layer"
+    shutil.copytree(layer, incomplete)
+    shutil.rmtree(incomplete / dependency)
+    outcome = invoke(function(logical_id, incomplete), api_event(PATH), tmp_path)
     assert outcome.kind == "init/error", outcome
     assert f"No module named '{dependency}" in outcome.body["errorMessage"]
 
@@ -232,13 +247,13 @@ def lambda_handler(event, context):
 """
 
 
-def test_lambdas_restrictions_apply_here(deployment: Deployment, tmp_path: Path) -> None:
+def test_lambdas_restrictions_apply_here(layer: Path, tmp_path: Path) -> None:
     if not can_isolate():
         pytest.skip("this machine gives no process file systems of its own (unshare)")
     code = tmp_path / "code"
     code.mkdir()
     (code / "app.py").write_text(PROBE)
-    outcome = invoke(Function(code, LAYER, {}, 256, 3), {"elsewhere": "/var/tmp"}, tmp_path)
+    outcome = invoke(Function(code, layer, {}, 256, 3), {"elsewhere": "/var/tmp"}, tmp_path)
     Path("/tmp/probe-of-a-built-function").unlink()
     refused = {"task": "OSError", "root": "OSError", "shm": "OSError", "memory": "MemoryError"}
     assert response_of(outcome) == {"home": None, "tmp": "written", **refused}
