@@ -3,6 +3,8 @@
 Parses the arguments before it imports what a command needs, because `--help` and completion must not wait for that.
 """
 
+from hooklog.startup import end_startup
+
 import os
 import sys
 from collections.abc import Sequence
@@ -34,8 +36,10 @@ def _run(words: Sequence[str]) -> int:
     if arguments.run is None:
         sys.stdout.write(arguments.text(arguments))
         return ExitCode.OK
-    from cli.runner import run_command  # late: imports boto3
+    from cli.runner import run_command  # late: imports botocore
 
+    arguments.run.load()
+    end_startup()
     return run_command(arguments)
 
 

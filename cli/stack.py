@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import boto3
 import jwt
 from botocore.exceptions import ClientError
 
@@ -47,6 +46,8 @@ def find_deployed_stack(name: str, region: str | None, profile: str | None) -> S
 
     Raises CliFailure if there is no such Hooklog stack.
     """
+    import boto3  # late: the local stack does without
+
     session: Any = boto3.Session(region_name=region, profile_name=profile)
     try:
         (described,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]

@@ -7,7 +7,6 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 import botocore.session
 from botocore.config import Config
 
@@ -21,22 +20,20 @@ if TYPE_CHECKING:
 
 
 @cache
-def session() -> boto3.Session:
+def session() -> botocore.session.Session:
     """Return a session that ignores AWS_PROFILE and the user's files.
 
-    Cached, because loading its models is slow.
+    Cached, because loading its models is slow. Not boto3's, whose import takes as long as several commands.
     """
     variables = {
         "profile": (None, None, None, None),
         "config_file": (None, None, os.devnull, None),
         "credentials_file": (None, None, os.devnull, None),
     }
-    return boto3.Session(
-        botocore_session=botocore.session.Session(session_vars=variables),
-        aws_access_key_id=places.DUMMY_KEY,
-        aws_secret_access_key=places.DUMMY_KEY,
-        region_name=places.REGION,
-    )
+    session = botocore.session.Session(session_vars=variables)
+    session.set_credentials(places.DUMMY_KEY, places.DUMMY_KEY)
+    session.set_config_variable("region", places.REGION)
+    return session
 
 
 def client(service: str, endpoint: str | None = None) -> Any:
@@ -45,8 +42,7 @@ def client(service: str, endpoint: str | None = None) -> Any:
     The functions below add types.
     """
     config = Config(proxies={}, retries={"mode": "standard"})
-    create = cast("Any", session().client)
-    return create(service, endpoint_url=endpoint or places.endpoint(), config=config)
+    return session().create_client(service, endpoint_url=endpoint or places.endpoint(), config=config)
 
 
 def cloudformation() -> "CloudFormationClient":

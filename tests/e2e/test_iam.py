@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -152,7 +152,7 @@ def client_of(function: str, service: str) -> Any:
     """
     role = aws.lambdas().get_function_configuration(FunctionName=physical_id(function))["Role"]
     session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="tests")["Credentials"]
-    return cast("Any", aws.session()).client(
+    return aws.session().create_client(
         service,
         endpoint_url=places.endpoint(),
         aws_access_key_id=session["AccessKeyId"],
