@@ -24,16 +24,21 @@ def is_deployed(ministack: Ministack) -> bool:
 
 
 def build() -> None:
-    run_tool("build", [str(places.STACK_BIN / "sam"), "build", "--config-env", "local"])
+    _run_sam("build")
 
 
 def deploy(ministack: Ministack) -> None:
     _RECORD.unlink(missing_ok=True)
     record = _record(ministack)
     aws.client("s3").create_bucket(Bucket=places.BUCKET)
-    run_tool("deploy", [str(places.STACK_BIN / "sam"), "deploy", "--config-env", "local"])
+    _run_sam("deploy")
     close_gaps()
     _RECORD.write_text(json.dumps(record))
+
+
+def _run_sam(command: str) -> None:
+    program = [str(places.STACK_BIN / "python"), "-P", str(places.ROOT / "local/sam.py")]
+    run_tool(command, [*program, command, "--config-env", "local"])
 
 
 def read_stack_outputs() -> dict[str, str]:
