@@ -9,9 +9,11 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
 from typing import Any, Final
 
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 from samcli.lib.cfn_language_extensions.sam_integration import (  # type: ignore[import-not-found]
     expand_language_extensions,
 )
@@ -41,7 +43,7 @@ def transformed(
 
     `only` names the resources to transform, which is faster.
     """
-    template = load_template(template_file)
+    template = json.loads(_read_template(template_file))
     if only:
         template["Resources"] = {name: template["Resources"][name] for name in only}
     for resource in template["Resources"].values():
@@ -63,11 +65,28 @@ def transformed(
     }
 
 
+@cache
+def _read_template(file: str) -> str:
+    """Return a template as JSON, which is parsed faster for each transform."""
+    return json.dumps(load_template(file))
+
+
 def schema(kind: str) -> dict[str, list[str]]:
     """Return the create-only and the identifying properties of a resource type."""
-    found = PROVIDER_SCHEMA_MANAGER.get_resource_schema(places.REGION, kind).schema
+    found = json.loads((_schemas() / "resources" / f"{_schema_names()[kind]}.json").read_text())
     create_only = [*found.get("createOnlyProperties", []), *found.get("conditionalCreateOnlyProperties", [])]
     return {"create_only": _names(create_only), "identifier": _names(found.get("primaryIdentifier", []))}
+
+
+@cache
+def _schema_names() -> dict[str, str]:
+    names: dict[str, str] = json.loads((_schemas() / "providers" / f"{places.REGION}.json").read_text())
+    return names
+
+
+def _schemas() -> Path:
+    """Return the folder of CloudFormation's schemas in cfn-lint, whose import takes as long as ten transforms."""
+    return Path(str(distribution("cfn-lint").locate_file("cfnlint/data/schemas")))
 
 
 def _names(pointers: list[str]) -> list[str]:
