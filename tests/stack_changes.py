@@ -5,6 +5,7 @@ import fcntl
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import IO, Any, Final
 
 import psutil
@@ -183,6 +184,8 @@ def _kill(process: psutil.Process) -> bool:
     return False
 
 
+@cache
 def physical_id(logical_id: str) -> str:
+    """Return the name or address of a resource, which stays the same while tests run."""
     detail = aws.cloudformation().describe_stack_resource(StackName=places.STACK_NAME, LogicalResourceId=logical_id)
     return detail["StackResourceDetail"]["PhysicalResourceId"]
