@@ -12,7 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
 
-import requests
+from botocore.awsrequest import AWSRequest as SdkRequest
+from botocore.httpsession import URLLib3Session
 
 JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
 
@@ -51,8 +52,7 @@ class Proxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="proxy")
-        self._session = requests.Session()
-        self._session.trust_env = False
+        self._session = URLLib3Session(max_pool_connections=50)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -77,10 +77,14 @@ class Proxy:
         return self.forward(request)
 
     def forward(self, request: AwsRequest, endpoint: str = "") -> AwsResponse:
-        """Forward a request to the proxy's endpoint, or to the given one."""
+        """Forward a request to the proxy's endpoint, or to the given one.
+
+        It is sent as the SDK sends it, so a mock AWS in this process is called without a connection.
+        """
         forwarded = {name: value for name, value in request.headers.items() if name.lower() not in _NOT_FORWARDED}
         url = f"{endpoint or self._endpoint}{request.path}"
-        response = self._session.request(request.method, url, data=request.body, headers=forwarded, timeout=60)
+        prepared = SdkRequest(request.method, url, forwarded, request.body).prepare()
+        response = self._session.send(prepared)
         headers = {name: value for name, value in response.headers.items() if name.lower().startswith(_KEPT)}
         return AwsResponse(response.status_code, response.content, headers)
 
