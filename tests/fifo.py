@@ -41,10 +41,12 @@ class FifoQueue:
     def receive(self, count: int = 10) -> Event | None:
         """Receive a batch as an event; None if no message is available.
 
-        moto's queues are not thread-safe. And if several messages of a group become visible at about the same time, it
-        may deliver the second first: those go back.
+        No request is sent while every message is in flight. moto's queues are not thread-safe. And if several messages
+        of a group become visible at about the same time, it may deliver the second first: those go back.
         """
         with self._lock:
+            if not any(each.visible for each in self._messages()):
+                return None
             received = self._sqs.receive_message(
                 QueueUrl=self.url,
                 MaxNumberOfMessages=count,
@@ -62,11 +64,15 @@ class FifoQueue:
         return {"Records": records} if records else None
 
     def _is_too_early(self, record: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> bool:
-        backend = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]]
-        messages = backend.queues[self.url.rpartition("/")[2]]._messages  # noqa: SLF001 - see above
-        left = [each.id for each in messages if each.group_id == record["attributes"]["MessageGroupId"]]
+        group = record["attributes"]["MessageGroupId"]
+        left = [each.id for each in self._messages() if each.group_id == group]
         before = left[: left.index(record["messageId"])] if record["messageId"] in left else []
         return not {*before} <= {each["messageId"] for each in records}
+
+    def _messages(self) -> list[Any]:
+        """Return all messages, including those in flight. Takes far less time than a request."""
+        backend = get_backend("sqs")[DEFAULT_ACCOUNT_ID][CREDENTIALS["AWS_DEFAULT_REGION"]]
+        return list(backend.queues[self.url.rpartition("/")[2]]._messages)  # noqa: SLF001
 
     def deliver(self, app: ModuleType, event: Event | None = None, context: Any = CONTEXT) -> list[str] | None:
         """Deliver a batch, and delete what is not returned. Return the returned message IDs; None without a batch."""
@@ -88,16 +94,8 @@ class FifoQueue:
                 time.sleep(0.1)
 
     def count(self) -> int:
-        """Return the number of messages, including those in flight.
-
-        A message whose timeout ends while moto counts is in neither attribute, so the second reading decides, too.
-        """
-        return max(self._count(), self._count())
-
-    def _count(self) -> int:
-        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self._sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
-        return sum(map(int, attributes.values()))
+        """Return the number of messages, including those in flight."""
+        return len(self._messages())
 
     @contextmanager
     def polled(self, apps: list[ModuleType]) -> Iterator[None]:
