@@ -83,21 +83,22 @@ def _measure_reads(aws: CountedAws, mock: MockAws, size: int) -> float:
     return _take_tally(aws).read_units
 
 
-def count_usage() -> CountingUsage:
-    """Count what a full batch with executions of many webhooks in one hour uses, per webhook.
+def count_usage(webhooks: int = WEBHOOKS) -> CountingUsage:
+    """Count what a batch with a hundred executions of each webhook in one hour uses, per webhook.
 
-    The webhooks are listed already, as they are in all but the first batch of a day.
+    By default the batch is full. The webhooks are listed already, as they are in all but the first batch of a day.
     """
+    batch = webhooks * (BATCH // WEBHOOKS)
     with _run_aws() as (aws, mock):
         app, numbers = mock.start(FUNCTION), count(1)
-        for size in (WEBHOOKS, BATCH):
+        for size in (webhooks, batch):
             aws.take()
-            app.lambda_handler(event := _create_event(numbers, _create_batch(WEBHOOKS, size)), CONTEXT)
+            app.lambda_handler(event := _create_event(numbers, _create_batch(webhooks, size)), CONTEXT)
         tally, rows = _take_tally(aws), mock.rows("ExecutionCounts")
-        logged = _measure_cpu(mock, WEBHOOKS, rounds=0).lines
+        logged = _measure_cpu(mock, webhooks, rounds=0, size=batch).lines
     return CountingUsage(
-        write_units=tally.write_units.total() / WEBHOOKS,
-        read_units=tally.read_units / WEBHOOKS,
+        write_units=tally.write_units.total() / webhooks,
+        read_units=tally.read_units / webhooks,
         item_bytes=round(mean(map(measure_size, rows)) + ITEM_OVERHEAD_BYTES),
         record_bytes=len(json.dumps(event["Records"][0], separators=(",", ":"))),
         log_bytes=count_log_bytes([logged[-1], *PLATFORM_LINES]),
@@ -119,7 +120,7 @@ def _create_event(numbers: Iterator[int], images: Iterable[Image]) -> dict[str, 
     return {**event, "Records": [{**record, "dynamodb": {**record["dynamodb"], **change}} for change in changes]}
 
 
-def _create_batch(webhooks: int, size: int = BATCH) -> Iterator[Image]:
+def _create_batch(webhooks: int, size: int) -> Iterator[Image]:
     """Create the executions of a batch: of so many webhooks, within an hour."""
     for number in range(webhooks):
         yield from _create_images(f"many.{number:04}", size // webhooks, NOON, timedelta(hours=1))
@@ -142,23 +143,23 @@ class Process(NamedTuple):
     """Median seconds of a batch."""
 
 
-def _measure_cpu(mock: MockAws, webhooks: int, rounds: int = CPU_ROUNDS) -> Process:
-    """Count full batches in a process without the mock AWS."""
-    command = [sys.executable, "-m", "benchmarks.stats", str(webhooks), str(rounds)]
+def _measure_cpu(mock: MockAws, webhooks: int, rounds: int = CPU_ROUNDS, size: int = BATCH) -> Process:
+    """Count batches, by default full ones, in a process without the mock AWS."""
+    command = [sys.executable, "-m", "benchmarks.stats", str(webhooks), str(rounds), str(size)]
     environment = {**os.environ, **mock.environment(FUNCTION)}
     result = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     *lines, cpu = result.stdout.splitlines(keepends=True)
     return Process(lines, float(cpu))
 
 
-def _spend_cpu(webhooks: int, rounds: int) -> float:
+def _spend_cpu(webhooks: int, rounds: int, size: int) -> float:
     """Return the median CPU seconds of a batch, from its JSON on.
 
     The first batch, which lists the webhooks, is not included.
     """
     app, numbers, spent = load_app(FUNCTION), count(time.time_ns()), []
     for _ in range(1 + rounds):
-        text = json.dumps(_create_event(numbers, _create_batch(webhooks)))
+        text = json.dumps(_create_event(numbers, _create_batch(webhooks, size)))
         started = time.process_time()
         app.lambda_handler(json.loads(text), CONTEXT)
         spent.append(time.process_time() - started)
