@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def prose(document: Path) -> str:
     return re.sub(r"^```.*?^```$|`[^`\n]*`", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
+@cache
 def anchors(document: Path) -> set[str]:
     """Return the anchors that GitHub generates for the headings."""
     headings = re.findall(r"^#+ (.+)$", prose(document), re.MULTILINE)
@@ -109,17 +111,19 @@ def test_contributing_says_what_each_module_is_in_their_order() -> None:
     assert listed == modules()
 
 
+@cache
 def files() -> dict[str, Path]:
     return {".".join(path.relative_to(LAYER).with_suffix("").parts): path for path in LAYER.glob("hooklog/**/*.py")}
 
 
-def imports(code: Path) -> set[str]:
+@cache
+def imports(code: Path) -> frozenset[str]:
     """Return the modules of the package that a file imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(code.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("hooklog"):
             found |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
-    return found & files().keys()
+    return frozenset(found & files().keys())
 
 
 def test_a_module_imports_only_modules_listed_before_it() -> None:
@@ -149,7 +153,7 @@ def test_workers_do_not_import_the_api() -> None:
     }
     for name, code in workers().items():
         reached: set[str] = set()
-        new = imports(ROOT / code / "app.py")
+        new = set(imports(ROOT / code / "app.py"))
         while new:
             reached |= new
             new = set().union(*(imports(files()[each]) for each in new)) - reached
