@@ -5,12 +5,14 @@ import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import pytest
+import yaml
 
 from cli.preflight import main
 from tests.moto_server import CREDENTIALS
@@ -18,6 +20,9 @@ from tests.proxy import JSON, AwsRequest, AwsResponse, Proxy
 from tests.template import ROOT
 
 SETTINGS = "/2016-08-19/account-settings"
+
+parse_once = cache(yaml.safe_load)
+"""Parses the same template once, which takes longer than all else of a check."""
 
 
 class Account(Proxy):
@@ -105,6 +110,7 @@ def checkout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Checkout:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(yaml, "safe_load", parse_once)
     (tmp_path / "template.yaml").symlink_to(ROOT / "template.yaml")
     no_files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     environment = {**CREDENTIALS, **no_files, "LAYER_PYTHON": python}
