@@ -76,10 +76,11 @@ class Account:
             "sqs.GetQueueAttributes": {"Attributes": {"ApproximateNumberOfMessages": "0"}},
             "sqs.SendMessageBatch": lambda _: {"Successful": [], "Failed": []},
         }
-        self._client_of = cache(self._client)
 
     def stack(self) -> Stack:
-        return Stack(NAME, self.outputs, self._client_of, is_local=False)
+        """Return the stack, to whose clients the account responds from now on."""
+        _account[:] = [self]
+        return Stack(NAME, self.outputs, _client, is_local=False)
 
     def _stack(self) -> dict[str, Any]:
         parameters = [{"ParameterKey": name, "ParameterValue": value} for name, value in self.stack_parameters.items()]
@@ -91,14 +92,7 @@ class Account:
             "DriftInformation": self.drift,
         }
 
-    def _client(self, service: str) -> Any:
-        create: Any = boto3.client
-        client = create(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
-        client.meta.events.register("before-parameter-build", _keep_parameters)
-        client.meta.events.register("before-call", lambda model, context, **_: self._respond(service, model, context))
-        return client
-
-    def _respond(self, service: str, model: Any, context: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def respond(self, service: str, model: Any, context: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         name, request = f"{service}.{model.name}", context["request"]
         self.requests.append((name, request))
         response = self.responses[name]
@@ -107,6 +101,20 @@ class Account:
         content = response(request) if callable(response) else response
         ParamValidator().validate(content, model.output_shape)
         return _Status(200), content
+
+
+_account: list[Account] = []
+"""The account whose stack was last asked for."""
+
+
+@cache
+def _client(service: str) -> Any:
+    """Create a service's client once for all accounts: it takes longer than its requests."""
+    create: Any = boto3.client
+    client = create(service, region_name="eu-west-1", aws_access_key_id="test", aws_secret_access_key="test")
+    client.meta.events.register("before-parameter-build", _keep_parameters)
+    client.meta.events.register("before-call", lambda model, context, **_: _account[0].respond(service, model, context))
+    return client
 
 
 class _Status(NamedTuple):

@@ -14,6 +14,9 @@ from cli.stack import Stack
 from tests.fake_api import FakeApi
 from tests.leaks import SIGNING_KEY
 
+PARSER = build_parser()
+"""A parser for all tests that run commands: to build one takes longer than most of them."""
+
 
 class Terminal(io.StringIO):
     """Standard input of somebody who types."""
@@ -33,7 +36,7 @@ def run(
         "QueueUrl": "queue",
         "DeadLetterQueueUrl": "dead",
     }
-    arguments = build_parser().parse_args([*(["--json"] if as_json else []), *shlex.split(words)])
+    arguments = PARSER.parse_args([*(["--json"] if as_json else []), *shlex.split(words)])
     stack = Stack("hooklog", outputs, {"secretsmanager": secret, **clients}.__getitem__, is_local=True)
     arguments.run(stack, arguments, output or Output(as_json=as_json))
 

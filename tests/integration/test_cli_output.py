@@ -23,11 +23,11 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from cli.__main__ import main
-from cli.arguments import build_parser
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from cli.sender_log import EXECUTION_FAILED
 from cli.stack import Stack
+from tests.commands import PARSER
 from tests.leaks import SIGNING_KEY
 from tests.template import ROOT
 
@@ -141,7 +141,7 @@ def run(backend: type[Backend], words: str, on: type[io.StringIO] = io.StringIO)
         get_paginator=lambda _: SimpleNamespace(paginate=lambda **_: [{"events": events}]),
     )
     outputs = {"ApiUrl": os.environ["AWS_ENDPOINT_URL"], "SigningKeySecret": "key", "SenderLogGroup": "sender"}
-    arguments = build_parser().parse_args(words.split())
+    arguments = PARSER.parse_args(words.split())
     with redirect_stdout(on()) as stdout, redirect_stderr(io.StringIO()) as stderr:
         arguments.run(Stack("prod", outputs, lambda _: client, True), arguments, Output(bool(arguments.json)))
     assert stderr.getvalue() == ""

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from cli.arguments import build_parser
 from cli.checks import RECURSIVE
 from cli.failure import CliFailure, ExitCode
 from cli.output import Output
 from tests import template
 from tests.aws_account import NAME, NOW, Account, Refused, alarm, backups, settings, subscription
+from tests.commands import PARSER
 from tests.fake_api import FakeApi, fake_api
 
 Rows = dict[str, dict[str, Any]]
@@ -90,7 +90,7 @@ def details(kind: str) -> tuple[int, dict[str, Any]]:
 
 
 def run_doctor(account: Account, capsys: pytest.CaptureFixture[str], words: str = "", *, fails: bool = False) -> Rows:
-    arguments = build_parser().parse_args(["doctor", *words.split()])
+    arguments = PARSER.parse_args(["doctor", *words.split()])
     run: Callable[[], None] = partial(arguments.run, account.stack(), arguments, Output(as_json=True))
     if fails:
         with pytest.raises(CliFailure, match="checks failed") as failed:
@@ -508,5 +508,5 @@ def test_an_error_of_the_api_is_a_failure(account: Account, api: FakeApi, capsys
 
 def test_an_invalid_url_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        build_parser().parse_args(["doctor", "--to", ""])
+        PARSER.parse_args(["doctor", "--to", ""])
     assert ended.value.code == ExitCode.USAGE
