@@ -110,13 +110,13 @@ class Deployment:
 def until(read: Callable[[], T], holds: Callable[[T], bool], seconds: float = SECONDS) -> T:
     """Call `read` until its result holds, and return that.
 
-    The pauses grow with the wait, up to a quarter of a second: each call costs CPU, mostly in MiniStack and functions.
+    The pauses grow with the wait, up to half a second: each call costs CPU, mostly in MiniStack and functions.
     """
     started = time.monotonic()
     while not holds(value := read()):
         waited = time.monotonic() - started
         assert waited < seconds, f"not within {seconds} s: {value!r:.2000}"
-        time.sleep(min(0.05 + waited / 10, 0.25))
+        time.sleep(min(0.05 + waited / 10, 0.5))
     return value
 
 
