@@ -1,12 +1,16 @@
 """Handlers, attached to the mock AWS's tables."""
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from types import ModuleType
+from unittest.mock import patch
 
 import pytest
 
+from hooklog.webhooks import transformation
+from hooklog.webhooks.child_process import EvaluatorClient
 from tests.aws import Endpoint, MockAws
 from tests.faults import FaultyService
 from tests.history import Write, get_writer
@@ -15,6 +19,25 @@ from tests.webhooks import Api
 
 HOUR_TEST_SECONDS = 20
 """More than a test takes that must not see the hour turn."""
+
+
+class SharedEvaluator:
+    """A client of one evaluator for all functions, each of which would start a process of its own."""
+
+    def __init__(self) -> None:
+        self._client = EvaluatorClient()
+        self._turn = threading.Lock()
+
+    def send(self, request: bytes) -> bytes:
+        with self._turn:
+            return self._client.send(request)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_evaluator() -> Iterator[None]:
+    evaluator = SharedEvaluator()
+    with patch.object(transformation, "EvaluatorClient", lambda: evaluator):
+        yield
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from hooklog.executions.execution import iso_time
+from hooklog.webhooks.child_process import EvaluatorClient
 from tests.aws import MockAws
 from tests.events import api_event, sqs_event
 from tests.receiver import Receiver
@@ -166,10 +167,14 @@ def test_a_retry_has_the_same_body_after_the_expression_has_changed(
     assert {request.body for request in retries} == {first.body}
 
 
+@pytest.mark.usefixtures("reset_receiver")
 def test_a_message_returns_to_the_queue_if_the_evaluator_fails(
-    api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    api: Api, aws: MockAws, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(api, receiver.url("/status/200"), TEXT)
+    # Not the shared one, which has started.
+    monkeypatch.setattr("hooklog.webhooks.transformation.EvaluatorClient", EvaluatorClient)
+    sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
     monkeypatch.setattr("sys.executable", "/none")
     assert len(send(sender, {}, {"url": receiver.url("/status/200")})) == 1
     assert len(receiver.requests) == len(history(aws)) == 1
