@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -172,25 +173,53 @@ def front_end_url(front_end_pages: dict[str, str]) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """Return a browser context in an unusual time zone, whose days and hours start at other times than in UTC.
+CONTEXT: dict[str, Any] = {
+    "permissions": ["clipboard-read", "clipboard-write"],
+    "viewport": {"width": 1100, "height": 800},
+    "timezone_id": "Asia/Kathmandu",
+    "reduced_motion": "reduce",
+}
+"""An unusual time zone, whose days and hours start at other times than in UTC.
 
-    Without animations, pages are drawn in half of the time.
+Without animations, pages are drawn in half of the time.
+"""
+
+
+@pytest.fixture(scope="package")
+def opener(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """Return an empty page of the API that opens the tests' pages, which then share its process.
+
+    The start of a process takes as long as most tests do with a page.
     """
-    context = browser.new_context(
-        permissions=["clipboard-read", "clipboard-write"],
-        viewport={"width": 1100, "height": 800},
-        timezone_id="Asia/Kathmandu",
-        reduced_motion="reduce",
-    )
-    yield context
-    context.close()
+    with closing(browser.new_context(**CONTEXT)) as context:
+        page = context.new_page()
+        policy = {"Cross-Origin-Opener-Policy": "same-origin"}  # as the History page's: others have another process
+        page.route("**/empty", lambda route: route.fulfill(headers=policy, body=""))
+        page.goto(f"{stack.outputs['ApiUrl']}/empty")
+        yield page
 
 
 @pytest.fixture
-def page(context: BrowserContext, stack: Stack, front_end_url: str) -> Iterator[Page]:
-    page = context.new_page()
+def context(request: pytest.FixtureRequest, browser: Browser, opener: Page) -> Iterator[BrowserContext]:
+    """Return the opener's context without other pages, or for a test marked as `own_context` a new one."""
+    if request.node.get_closest_marker("own_context"):
+        with closing(browser.new_context(**CONTEXT)) as context:
+            yield context
+        return
+    yield opener.context
+    for page in opener.context.pages:
+        if page != opener:
+            page.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, opener: Page, stack: Stack, front_end_url: str) -> Iterator[Page]:
+    if opener in context.pages:
+        with opener.expect_popup() as opened:
+            opener.evaluate("void open('about:blank')")
+        page = opened.value
+    else:
+        page = context.new_page()
     guard = PageGuard(page, stack.outputs["ApiUrl"], front_end_url)
     yield page
     assert guard.seen == []

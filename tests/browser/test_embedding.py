@@ -112,6 +112,7 @@ def test_a_token_is_renewed_once_for_all_calls(host: Page, stack: Stack, orders:
     assert host.evaluate("[asked, needed]") == [1, []]
 
 
+@pytest.mark.own_context
 def test_a_renewal_that_never_ends_is_given_up(host: Page, stack: Stack, orders: str) -> None:
     host.clock.install()
     add(host, stack, orders, "new Promise(() => {})")

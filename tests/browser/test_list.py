@@ -272,6 +272,7 @@ def test_refresh_adds_new_executions(opened: Open, stack: Stack, receiver: Recei
     expect(page.locator("tbody tr")).to_have_count(3)
 
 
+@pytest.mark.own_context
 @pytest.mark.parametrize("hours_ahead", [-1, 1])
 def test_relative_times_ignore_a_wrong_viewers_clock(
     opened: Open, page: Page, stack: Stack, webhook_id: str, hours_ahead: int
@@ -483,6 +484,7 @@ def expect_after_updates(shown: Locator, count: int) -> None:
     return expect(shown).to_have_count(count)
 
 
+@pytest.mark.own_context
 def test_live_updates_add_new_executions(
     opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:
@@ -507,6 +509,7 @@ def test_live_updates_add_new_executions(
     assert all(newer > older for newer, older in pairwise(times))
 
 
+@pytest.mark.own_context
 def test_live_updates_wait_for_an_unavailable_api(
     opened: Open, page: Page, stack: Stack, receiver: Receiver, webhook_id: str
 ) -> None:

@@ -225,6 +225,7 @@ def test_changing_the_token_attribute_keeps_the_list(front_end: Page, stack: Sta
     expect(front_end.locator("tbody tr")).to_have_count(60)
 
 
+@pytest.mark.own_context
 def test_removing_and_inserting_the_component(front_end: Page, front_end_url: str, stack: Stack, orders: str) -> None:
     front_end.clock.install()
     add_element(front_end, stack, orders, stack.token())

@@ -246,6 +246,7 @@ DATELESS = """
 """Hides the API's clock, so that the page uses the viewer's."""
 
 
+@pytest.mark.own_context
 def test_the_next_attempt_counts_down_and_appears(opened: Open, page: Page, stack: Stack, webhook_id: str) -> None:
     message = {"message_id": f"msg_{webhook_id}"}
     now = datetime.now(UTC)
@@ -326,6 +327,7 @@ def test_a_refused_resend_shows_the_error(opened: Open, orders: str, page: Page)
     expect(dialog.get_by_role("status")).to_have_text("Request failed. There is nothing to send.")
 
 
+@pytest.mark.own_context
 def test_a_resend_that_waits_for_a_minute(opened: Open, orders: str, page: Page) -> None:
     page.clock.install()
     page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
