@@ -4,7 +4,6 @@ The functions' handlers are wired to it.
 """
 
 import copyreg
-import importlib.util
 import os
 import sys
 import threading
@@ -13,7 +12,8 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
-from types import ModuleType
+from pathlib import Path
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import patch
 
@@ -209,19 +209,21 @@ def _record(message: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def load_app(function: str) -> ModuleType:
-    """Import app.py without writing bytecode.
+    """Execute app.py in a new module.
 
-    Bytecode would be deployed with the folder.
+    It is compiled once, and no bytecode is written: bytecode would be deployed with the folder.
     """
     path = template.ROOT / template.functions()[function]["CodeUri"] / "app.py"
-    spec = importlib.util.spec_from_file_location(f"app_of_{function}", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    with patch.object(sys, "dont_write_bytecode", True):
-        spec.loader.exec_module(module)
+    module = ModuleType(f"app_of_{function}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    exec(_compiled(path), vars(module))
     return module
+
+
+@cache
+def _compiled(path: Path) -> CodeType:
+    return compile(path.read_text(), path, "exec")
 
 
 def mock_aws(endpoint: str) -> MockAws:
