@@ -7,7 +7,8 @@ from typing import Final
 from local.failure import LocalFailure
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-STATE: Final = ROOT / ".local"
+STATE: Final = ROOT / os.environ.get("HOOKLOG_STATE", ".local")
+"""A second local AWS of this checkout needs another folder and another port."""
 OUTPUTS: Final = STATE / "outputs.json"
 STACK_BIN: Final = ROOT / ".venv-stack" / "bin"
 DEV_BIN: Final = ROOT / ".venv" / "bin"
@@ -15,7 +16,7 @@ DEV_BIN: Final = ROOT / ".venv" / "bin"
 REGION: Final = "us-east-1"
 STACK_NAME: Final = "hooklog-local"
 BUCKET: Final = "hooklog-local-artifacts"
-BUILD: Final = STATE / "build"
+BUILD: Final = ROOT / ".local" / "build"
 """The output of `sam build`; samconfig.toml names the same folder."""
 
 DUMMY_KEY: Final = "test"

@@ -52,8 +52,9 @@ def _find_running_on_port() -> ministack.Ministack | None:
 
 @contextlib.contextmanager
 def _lock() -> Iterator[None]:
-    """Keep other processes from starting or stopping this checkout's stack."""
+    """Keep other processes from starting or stopping this checkout's stacks, which share their build."""
+    places.BUILD.parent.mkdir(exist_ok=True)
     places.STATE.mkdir(exist_ok=True)
-    with (places.STATE / "up.lock").open("wb") as lock:
+    with (places.BUILD.parent / "up.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -3,6 +3,9 @@
 import hooklog.startup
 
 import gc
+import importlib
+import os
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -18,10 +21,26 @@ from tests.aws import MockAws, mock_aws
 from tests.moto_server import calls_in_process, moto_server
 from tests.receiver import Receiver
 
-pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
+pytest_runtest_makereport = leaks.pytest_runtest_makereport
 """Every test checks that product code writes no secret."""
 
 hooklog.startup.end_startup()
+
+HAS_OWN_STACK = os.environ.get("PYTEST_XDIST_WORKER") == "gw0" and os.environ["PYTEST_XDIST_WORKER_COUNT"] != "1"
+"""Whether this process has a local stack of its own, which its tests may change while others use theirs."""
+
+
+def pytest_configure() -> None:
+    leaks.pytest_configure()
+    if HAS_OWN_STACK:  # before `local` is imported
+        os.environ["HOOKLOG_STATE"] = ".local/changed"
+        os.environ["HOOKLOG_PORT"] = str(int(os.environ.get("HOOKLOG_PORT") or 4566) + 1)
+
+
+def pytest_sessionfinish() -> None:
+    if HAS_OWN_STACK:
+        importlib.import_module("local.stack").down()
+
 
 settings.register_profile("hooklog", deadline=None)  # a busy machine must not fail a test
 settings.load_profile("hooklog")
@@ -60,8 +79,7 @@ def receiver() -> Iterator[Receiver]:
 STACK_CHANGING_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("access", "webhooks", "faults", "iam", "roles"))
 """Files that change the local stack temporarily, in the order in which they run; the last restarts every function.
 
-No other test uses the stack meanwhile: see tests/e2e/conftest.py. They mostly wait, so they run first, in one process,
-while the others run what needs no stack.
+They mostly wait, so they run first, in the process that has a stack of its own.
 """
 
 TRANSFORMING_FILES = ("tests/unit/test_deploys.py", "tests/unit/test_updates.py")
@@ -107,7 +125,7 @@ def pytest_collection_finish() -> None:
 
 
 class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """A scheduler that keeps changes of the local stack in one process, and what shares a slow fixture.
+    """A scheduler that keeps changes of the local stack in the first process, and what shares a slow fixture in one.
 
     Other files run in any process.
     """
@@ -115,6 +133,12 @@ class OneStack(LoadScopeScheduling):  # type: ignore[misc]
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
         config.option.loadscopereorder = False  # keep the order of collection: see _order
+
+    def schedule(self) -> None:
+        """Assign the first files to the first process: by default, to the one that was ready first."""
+        by_name = sorted(self.assigned_work.items(), key=lambda assigned: assigned[0].gateway.id)  # type: ignore[has-type]
+        self.assigned_work = OrderedDict(by_name)
+        super().schedule()
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]

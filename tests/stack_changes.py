@@ -18,15 +18,6 @@ SENDER: Final = "SendWebhooksFunction"
 
 
 @contextmanager
-def stack_lock(*, exclusive: bool) -> Iterator[None]:
-    """Lock the deployed stack: shared to use it, `exclusive` to change it."""
-    places.STATE.mkdir(exist_ok=True)
-    with (places.STATE / "stack.lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH)
-        yield
-
-
-@contextmanager
 def changed_environment(logical_id: str, **variables: str) -> Iterator[None]:
     """Change some environment variables of a deployed function within the context."""
     before = _get_environment(logical_id)

@@ -27,7 +27,7 @@ from local.outputs import Outputs
 from tests.browser.chromium import chromium
 from tests.deployment import Deployment, mint
 from tests.receiver import Receiver
-from tests.stack_changes import disabled_retries, stack_lock
+from tests.stack_changes import disabled_retries
 
 OUT_OF_STOCK = '{"error":"out_of_stock","id":12345678901234567890}'
 ORDER = {"order": {"id": 1042, "total": "99.90", "currency": "EUR"}}
@@ -94,7 +94,7 @@ def _item(webhook_id: str, execution: dict[str, Any]) -> dict[str, dict[str, Any
 def stack() -> Iterator[Stack]:
     """The stack without retries, which would change a history during its test."""
     outputs = local_stack.up()
-    with stack_lock(exclusive=False), disabled_retries():
+    with disabled_retries():
         yield Stack(outputs)
 
 
