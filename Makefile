@@ -32,9 +32,9 @@ down: .venv/ready ## Stop the local AWS and delete its state
 
 ##@ Develop
 
-# Tests wait for a third of their time: five processes keep two cores busy.
+# Tests wait for a third of their time: six processes keep two cores busy.
 test: .venv/ready .venv-stack/ready .venv-runtime/ready tests/embedding/node_modules chromium ## Run all tests; PYTEST='-k name' selects some
-	@.venv/bin/python -m pytest -n 5 $(PYTEST)
+	@.venv/bin/python -m pytest -n 6 $(PYTEST)
 
 test-dynamodb: .venv/ready tests/dynalite/node_modules ## Run tests/integration on dynalite (needs Node.js)
 	@if [ -d tests/dynalite/node_modules/dynalite ]; then \

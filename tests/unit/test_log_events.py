@@ -10,13 +10,14 @@ from cli.sender_log import BATCH_PROCESSED, EXECUTION_FAILED
 from tests.template import ROOT
 
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-SOURCES = [*ROOT.glob("functions/*/*.py"), *ROOT.glob("layers/shared/hooklog/**/*.py")]
+PATHS = [*ROOT.glob("functions/*/*.py"), *ROOT.glob("layers/shared/hooklog/**/*.py")]
+SOURCES = {path: text for path in PATHS if "logger." in (text := path.read_text())}
 
 
 def log_calls() -> Iterator[tuple[str, ast.Call]]:
     """Yield each call of a logger with its position."""
-    for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, text in SOURCES.items():
+        for node in ast.walk(ast.parse(text)):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
