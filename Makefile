@@ -28,6 +28,7 @@ up: .venv/ready .venv-stack/ready ## Start the local AWS and deploy what has cha
 	@.venv/bin/python -m local up
 
 down: .venv/ready ## Stop the local AWS and delete its state
+	@HOOKLOG_SECOND_AWS=1 .venv/bin/python -m local down >/dev/null # left by a test run that was killed
 	@.venv/bin/python -m local down
 
 ##@ Develop
@@ -111,7 +112,7 @@ lock: .venv/uv ## Pin the dependencies; LOCK=--upgrade takes newer versions
 	$(PIN) --group uv --universal --python-version 3.11 -o requirements-uv.txt
 
 clean: ## Remove everything that make has created
-	@if [ -x .venv/bin/python ]; then .venv/bin/python -m local down; fi
+	@if [ -x .venv/bin/python ]; then HOOKLOG_SECOND_AWS=1 .venv/bin/python -m local down >/dev/null; .venv/bin/python -m local down; fi
 	rm -rf .venv .venv-stack .venv-runtime .venv-checkov .local .aws-sam tests/*/node_modules \
 		.mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -143,7 +144,7 @@ tests/%/node_modules: tests/%/package-lock.json
 		echo "npm could not install tests/$*: what needs it is skipped" >&2; fi
 	@mkdir -p $@ && touch $@
 
-# Python 3.13, as deployed, if this machine has it; otherwise the developer's Python. It writes no bytecode when it runs.
+# Python 3.13, as deployed, if this machine has it; otherwise the developer's Python. Tests run it without writing bytecode.
 .venv-runtime/ready: .venv/uv requirements-runtime.txt
 	@$(or $(PYTHON_3_13),.venv/bin/python) -m venv --without-pip .venv-runtime
 	@$(SYNC) --compile-bytecode --no-build --python .venv-runtime/bin/python requirements-runtime.txt || { rm .venv-runtime/bin/python && \

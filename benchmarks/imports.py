@@ -19,7 +19,7 @@ from benchmarks.figures import Figure
 from local import deployment, places
 from tests import template
 
-BUILD: Final = places.STATE / "build"
+BUILD: Final = places.BUILD
 LAYER: Final = BUILD / "SharedLayer" / "python"
 ROUNDS: Final = 10
 

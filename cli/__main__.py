@@ -38,7 +38,7 @@ def _run(words: Sequence[str]) -> int:
         return ExitCode.OK
     from cli.runner import run_command  # late: imports botocore
 
-    arguments.run.load()
+    arguments.run.load()  # imports the command while no garbage is collected
     end_startup()
     return run_command(arguments)
 

@@ -14,6 +14,7 @@ from local.ministack import Ministack
 from local.ministack_gaps import close_gaps
 from local.tool import run_tool
 
+_BUILT: Final = places.LOCAL / "built"
 _RECORD: Final = places.STATE / "deployed.json"
 _SOURCES: Final = ("template.yaml", "samconfig.toml", "functions", "layers")
 
@@ -23,8 +24,16 @@ def is_deployed(ministack: Ministack) -> bool:
     return _RECORD.exists() and json.loads(_RECORD.read_text()) == _record(ministack)
 
 
+def is_built() -> bool:
+    """Return whether the build is of the current sources."""
+    return _BUILT.exists() and _BUILT.read_text() == _fingerprint()
+
+
 def build() -> None:
+    _BUILT.unlink(missing_ok=True)
+    sources = _fingerprint()
     _run_sam("build")
+    _BUILT.write_text(sources)
 
 
 def deploy(ministack: Ministack) -> None:

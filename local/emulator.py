@@ -3,7 +3,7 @@
 Runs in .venv-stack. Each function below that takes `original` fixes one gap in the IAM, the EventBridge Scheduler, the
 API Gateway or the Lambda of MiniStack 1.5, and replaces a function of MiniStack, which it gets as `original`. MiniStack
 also extracts the layer for each process of a function: a second of CPU that holds up everything else. It starts a
-process for each concurrent invocation, and again after each exception. It waits 50 ms for the log lines of each
+process for each concurrent invocation, and a new one after each exception. It waits 50 ms for the log lines of each
 invocation that has none, and parses a DynamoDB expression again for each row.
 """
 
@@ -245,8 +245,8 @@ def fix_ministack() -> None:
 def _change_script(script: str) -> str:
     """Change what runs in a function's process.
 
-    An exception of the handler becomes a result: see `invoke`. And botocore is not imported for functions that do
-    without: MiniStack counts with it how often functions invoke each other, and ours do not.
+    An exception of the handler becomes a result: see `invoke`. Without MiniStack's counter of recursive invocations, a
+    function that does not use botocore does not import it. Hooklog's functions do not invoke each other.
     """
     changes = {
         "    _ms_install_invoke_depth()\n": "",
@@ -254,7 +254,9 @@ def _change_script(script: str) -> str:
     }
     for old, new in changes.items():
         if script.count(old) != 1:
-            raise RuntimeError(f"MiniStack's script for a function's process does not contain once: {old}")
+            raise RuntimeError(
+                f"MiniStack's worker script contains this {script.count(old)} times instead of once: {old}"
+            )
         script = script.replace(old, new)
     return script
 

@@ -7,8 +7,9 @@ from typing import Final
 from local.failure import LocalFailure
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-STATE: Final = ROOT / os.environ.get("HOOKLOG_STATE", ".local")
-"""A second local AWS of this checkout needs another folder and another port."""
+LOCAL: Final = ROOT / ".local"
+STATE: Final = LOCAL / "second" if os.environ.get("HOOKLOG_SECOND_AWS") else LOCAL
+"""Tests that change the stack use a second local AWS, on another port."""
 OUTPUTS: Final = STATE / "outputs.json"
 STACK_BIN: Final = ROOT / ".venv-stack" / "bin"
 DEV_BIN: Final = ROOT / ".venv" / "bin"
@@ -16,7 +17,7 @@ DEV_BIN: Final = ROOT / ".venv" / "bin"
 REGION: Final = "us-east-1"
 STACK_NAME: Final = "hooklog-local"
 BUCKET: Final = "hooklog-local-artifacts"
-BUILD: Final = ROOT / ".local" / "build"
+BUILD: Final = LOCAL / "build"
 """The output of `sam build`; samconfig.toml names the same folder."""
 
 DUMMY_KEY: Final = "test"

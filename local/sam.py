@@ -3,8 +3,6 @@
 Runs in .venv-stack. The SAM CLI parses template.yaml five times for a deployment: 3 s of CPU.
 """
 
-import sys
-
 import yaml
 
 yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]  # before the SAM CLI adds what it needs
@@ -12,4 +10,4 @@ yaml.SafeLoader = yaml.CSafeLoader  # type: ignore[misc, assignment]  # before t
 from samcli.cli.main import cli  # type: ignore[import-not-found]  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(cli(prog_name="sam"))
+    cli(prog_name="sam")

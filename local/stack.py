@@ -18,8 +18,9 @@ def up() -> Outputs:
             return read_outputs()
         if running is None:
             running = ministack.start()
-        with show_step("building template.yaml with the SAM CLI"):
-            deployment.build()
+        if not deployment.is_built():
+            with show_step("building template.yaml with the SAM CLI"):
+                deployment.build()
         with show_step(f"waiting for the local AWS on 127.0.0.1:{running.port}"):
             ministack.wait_until_ready()
         with show_step("deploying to the local AWS"):
@@ -53,8 +54,7 @@ def _find_running_on_port() -> ministack.Ministack | None:
 @contextlib.contextmanager
 def _lock() -> Iterator[None]:
     """Keep other processes from starting or stopping this checkout's stacks, which share their build."""
-    places.BUILD.parent.mkdir(exist_ok=True)
-    places.STATE.mkdir(exist_ok=True)
-    with (places.BUILD.parent / "up.lock").open("wb") as lock:
+    places.STATE.mkdir(parents=True, exist_ok=True)
+    with (places.LOCAL / "up.lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -217,12 +217,12 @@ def load_app(function: str) -> ModuleType:
     module = ModuleType(f"app_of_{function}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    exec(_compiled(path), vars(module))
+    exec(_compile(path), vars(module))
     return module
 
 
 @cache
-def _compiled(path: Path) -> CodeType:
+def _compile(path: Path) -> CodeType:
     return compile(path.read_text(), path, "exec")
 
 

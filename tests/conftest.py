@@ -21,7 +21,7 @@ from tests.aws import MockAws, mock_aws
 from tests.moto_server import calls_in_process, moto_server
 from tests.receiver import Receiver
 
-pytest_runtest_makereport = leaks.pytest_runtest_makereport
+pytest_configure, pytest_runtest_makereport = leaks.pytest_configure, leaks.pytest_runtest_makereport
 """Every test checks that product code writes no secret."""
 
 hooklog.startup.end_startup()
@@ -29,17 +29,21 @@ hooklog.startup.end_startup()
 HAS_OWN_STACK = os.environ.get("PYTEST_XDIST_WORKER") == "gw0" and os.environ["PYTEST_XDIST_WORKER_COUNT"] != "1"
 """Whether this process has a local stack of its own, which its tests may change while others use theirs."""
 
-
-def pytest_configure() -> None:
-    leaks.pytest_configure()
-    if HAS_OWN_STACK:  # before `local` is imported
-        os.environ["HOOKLOG_STATE"] = ".local/changed"
-        os.environ["HOOKLOG_PORT"] = str(int(os.environ.get("HOOKLOG_PORT") or 4566) + 1)
+if HAS_OWN_STACK:  # before any hook: conftest files of folders import `local`, which reads these
+    os.environ["HOOKLOG_SECOND_AWS"] = "1"
+    os.environ["HOOKLOG_PORT"] = str(int(os.environ.get("HOOKLOG_PORT") or 4566) + 1)
 
 
-def pytest_sessionfinish() -> None:
-    if HAS_OWN_STACK:
-        importlib.import_module("local.stack").down()
+@pytest.fixture(scope="session", autouse=True)
+def _own_stack_only_for_a_run() -> Iterator[None]:
+    """Stop the own stack before the tests, too: a run that was killed may have left it changed."""
+    if not HAS_OWN_STACK:
+        yield
+        return
+    stack = importlib.import_module("local.stack")  # imported only where tests use a stack: it takes 0.1 s
+    stack.down()
+    yield
+    stack.down()
 
 
 settings.register_profile("hooklog", deadline=None)  # a busy machine must not fail a test
@@ -124,11 +128,8 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-class OneStack(LoadScopeScheduling):  # type: ignore[misc]
-    """A scheduler that keeps changes of the local stack in the first process, and what shares a slow fixture in one.
-
-    Other files run in any process.
-    """
+class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Run the files that change the stack in the first process, and files that share a slow fixture in one process."""
 
     def __init__(self, config: pytest.Config, log: Producer) -> None:
         super().__init__(config, log)
@@ -147,5 +148,5 @@ class OneStack(LoadScopeScheduling):  # type: ignore[misc]
         return "transforms" if file in TRANSFORMING_FILES else file
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStack:
-    return OneStack(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> StackScheduling:
+    return StackScheduling(config, log)

@@ -144,7 +144,7 @@ def received(receiver: Receiver, path: str) -> list[dict[str, Any]]:
     return _read_received(receiver, path=path)
 
 
-def received_heads(receiver: Receiver) -> list[dict[str, Any]]:
+def received_headers(receiver: Receiver) -> list[dict[str, Any]]:
     """Return all of the receiver's requests, without their bodies."""
     return _read_received(receiver, bodies="0")
 

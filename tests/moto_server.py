@@ -102,7 +102,7 @@ def calls_in_process(endpoint: str) -> Iterator[None]:
         region, service = scope.groups()
         request.url = f"https://{service}.{region}.amazonaws.com{url.removeprefix(endpoint)}"
         with one_write if service == "dynamodb" else nullcontext():  # DynamoDB checks a condition and writes at once
-            own = _answer_of_dynamodb(request, region) if service == "dynamodb" else None
+            own = _call_dynamodb(request, region) if service == "dynamodb" else None
             response = own or stubber.process_request(request)
         assert response, request.url
         status, headers, body = response
@@ -132,8 +132,11 @@ _METHODS: dict[bytes | str, str] = {
 }
 
 
-def _answer_of_dynamodb(request: AWSPreparedRequest, region: str) -> tuple[int, dict[str, str], str] | None:
-    """Execute an operation on items. Return None for any other, and for a refused one, which has changed nothing."""
+def _call_dynamodb(request: AWSPreparedRequest, region: str) -> tuple[int, dict[str, str], str] | None:
+    """Execute an operation on items.
+
+    Return None for any other, and for a refused one: the caller repeats it through moto, which writes the error.
+    """
     if not (method := _METHODS.get(request.headers["X-Amz-Target"])):
         return None
     parameters = json.loads(cast("bytes", request.body), object_hook=_decode_binary)
@@ -145,7 +148,7 @@ def _answer_of_dynamodb(request: AWSPreparedRequest, region: str) -> tuple[int, 
 
 
 def _decode_binary(value: dict[str, Any]) -> dict[str, Any]:
-    """Decode an attribute value if it is binary."""
+    """Decode an attribute value if it is binary. No table has sets of binary values."""
     match value:
         case {"B": str(text)} if len(value) == 1:
             return {"B": base64.b64decode(text)}

@@ -193,7 +193,7 @@ def opener(browser: Browser, stack: Stack) -> Iterator[Page]:
     """
     with closing(browser.new_context(**CONTEXT)) as context:
         page = context.new_page()
-        policy = {"Cross-Origin-Opener-Policy": "same-origin"}  # as the History page's: others have another process
+        policy = {"Cross-Origin-Opener-Policy": "same-origin"}  # the History page's; with another one, another process
         page.route("**/empty", lambda route: route.fulfill(headers=policy, body=""))
         page.goto(f"{stack.outputs['ApiUrl']}/empty")
         yield page
@@ -207,6 +207,7 @@ def context(request: pytest.FixtureRequest, browser: Browser, opener: Page) -> I
             yield context
         return
     yield opener.context
+    assert opener.evaluate("String(Date).includes('native code')"), "mark a test that sets the clock as own_context"
     for page in opener.context.pages:
         if page != opener:
             page.close()

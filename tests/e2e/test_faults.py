@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from local import aws
-from tests.deployment import Deployment, Receiver, headers_of, received_heads, until
+from tests.deployment import Deployment, Receiver, headers_of, received_headers, until
 from tests.faults import Fault, FaultyService, failing, half_processed, throttled, unprocessed
 from tests.fifo import find_disorder
 from tests.stack_changes import changed_environment, changed_visibility_timeout, count_messages, kill_senders, paused
@@ -27,7 +27,7 @@ def message(webhook_id: str, url: str, message_id: str, **fields: Any) -> dict[s
 
 def count_received(receiver: Receiver, webhook_id: str) -> Counter[str]:
     """Return how often each message of a webhook was received."""
-    headers = [headers_of(request) for request in received_heads(receiver)]
+    headers = [headers_of(request) for request in received_headers(receiver)]
     return Counter(each["webhook-id"] for each in headers if each.get("x-hooklog-webhook") == webhook_id)
 
 
@@ -189,7 +189,7 @@ def test_an_ordered_webhook_keeps_its_order_when_its_sender_is_killed(
             lambda: deployment.history(webhook_id),
             lambda found: {each["message_id"] for each in found if each["success"]} == {"m0", "m1", "m2"},
         )
-    sent = [headers_of(request) for request in received_heads(receiver_process)]
+    sent = [headers_of(request) for request in received_headers(receiver_process)]
     own = [(h["webhook-id"], h["x-hooklog-attempt"]) for h in sent if h.get("x-hooklog-webhook") == webhook_id]
     redelivered = {each["message_id"] for each in shown if each.get("redelivered")}
     assert find_disorder(["m0", "m1", "m2"], own, redelivered) == []

@@ -26,15 +26,15 @@ class SharedEvaluator:
 
     def __init__(self) -> None:
         self._client = EvaluatorClient()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
 
     def send(self, request: bytes) -> bytes:
-        with self._turn:
+        with self._lock:
             return self._client.send(request)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_evaluator() -> Iterator[None]:
+@pytest.fixture(scope="package", autouse=True)
+def _share_evaluator() -> Iterator[None]:
     evaluator = SharedEvaluator()
     with patch.object(transformation, "EvaluatorClient", lambda: evaluator):
         yield

@@ -95,9 +95,9 @@ def is_match(one: Execution, parameters: dict[str, str]) -> bool:
 
 
 def make_log(random: Random, seconds: int) -> list[Execution]:
-    """Return executions of many outcomes and event types, newest last: one in so many seconds, for 45 seconds.
+    """Return 45 seconds of executions, one every `seconds`, newest last, with random outcomes and event types.
 
-    Some others began in the same microsecond.
+    Five more share two microseconds.
     """
     log = [execution(n, random.choice(OUTCOMES), event_type=random.choice(EVENT_TYPES)) for n in range(0, 45, seconds)]
     log += [execution(n, random.choice(OUTCOMES), event_type="order.created") for n in (15, 15, 15, 30, 30)]

@@ -1,6 +1,6 @@
-"""A start of a function without garbage collection.
+"""A start of a function, or of the command line, without garbage collection.
 
-Each handler imports this module first and calls `end_startup` last. Imports create hardly any garbage; looking for it
+Each of them imports this module first and calls `end_startup` last. Imports create hardly any garbage; looking for it
 takes a twelfth of a cold start.
 """
 
