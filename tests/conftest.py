@@ -92,7 +92,7 @@ TRANSFORMING_FILES = ("tests/unit/test_deploys.py", "tests/unit/test_updates.py"
 LONG_E2E_FILES = tuple(f"tests/e2e/test_{name}.py" for name in ("cli", "built_functions", "documented_api"))
 LONG_BROWSER_FILES = tuple(
     f"tests/browser/test_{name}.py"
-    for name in ("token", "view", "examples", "outcome", "webhooks", "list", "address", "accessibility", "embedding")
+    for name in ("webhooks", "list", "outcome", "view", "examples", "token", "accessibility", "address", "embedding")
 )
 """The longest files of each folder, in the order in which they run: the shortest are left for the end.
 
