@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import IPPROTO_TCP, TCP_NODELAY
 from types import TracebackType
 from typing import Any, Final, Self
 
 from botocore.awsrequest import AWSRequest as SdkRequest
 from botocore.httpsession import URLLib3Session
+
+_AT_ONCE: Any = [(IPPROTO_TCP, TCP_NODELAY, 1)]
+"""Socket options without which a body waits for 40 ms after its headers."""
 
 JSON: Final = {"Content-Type": "application/x-amz-json-1.0"}
 
@@ -52,7 +56,7 @@ class Proxy:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="proxy")
-        self._session = URLLib3Session(max_pool_connections=50)
+        self._session = URLLib3Session(max_pool_connections=50, socket_options=_AT_ONCE)
 
     def __enter__(self) -> Self:
         self._thread.start()
