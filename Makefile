@@ -33,7 +33,7 @@ down: .venv/ready ## Stop the local AWS and delete its state
 
 ##@ Develop
 
-# Tests wait for a third of their time: six processes keep two cores busy.
+# Tests also wait: six processes keep two cores busy.
 test: .venv/ready .venv-stack/ready .venv-runtime/ready tests/embedding/node_modules chromium ## Run all tests; PYTEST='-k name' selects some
 	@.venv/bin/python -m pytest -n 6 $(PYTEST)
 
