@@ -79,6 +79,26 @@ def slowly(fault: Fault, seconds: float) -> Fault:
     return slow_fault
 
 
+def losing_responses(
+    dynamodb: Proxy, operation: str, *, after: int = 0, then: Callable[[], object] = lambda: None
+) -> Fault:
+    """Do what a request asks for, call `then`, and lose the response: once, `after` so many other requests."""
+    left = [after + 1]
+
+    def fault(request: AwsRequest) -> AwsResponse | None:
+        if request.operation != operation or left[0] == 0:
+            return None
+        left[0] -= 1
+        if left[0]:
+            return None
+        response = dynamodb.forward(request)
+        assert response.status == HTTPStatus.OK, response
+        then()
+        return failing(request)
+
+    return fault
+
+
 def limited_partitions(dynamodb: Proxy, per_second: float) -> Fault:
     """Let each partition take so many writes per second, half a second's worth at once.
 

@@ -49,8 +49,10 @@ def execution(
     outcome: Outcome = 200,
     webhook_id: str = "acme.orders",
     event_type: str | None = "order.created",
+    message_id: str = "msg_1",
 ) -> Execution:
-    call = Call.from_message(MESSAGE._replace(webhook_id=webhook_id, event_type=event_type))
+    message = MESSAGE._replace(webhook_id=webhook_id, event_type=event_type, message_id=message_id)
+    call = Call.from_message(message)
     at = START + timedelta(seconds=second)
     delivery = Delivery(call, 1, at, 87, {"webhook-id": "msg_1"}, None, None)
     if outcome is None:

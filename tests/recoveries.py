@@ -43,6 +43,10 @@ class Recovery:
         whole = self.read(recovery_id)
         return {name: whole[name] for name in ("status", "found", "queued")} if isinstance(whole, dict) else whole
 
+    def take(self) -> dict[str, Any]:
+        """Take the queued task."""
+        return self._aws.take("RecoveryQueue")
+
     def run(self, event: dict[str, Any], *milliseconds: int) -> None:
         """Run it with what is left of the time at each look, or with plenty of time."""
         left = iter(milliseconds)
@@ -55,7 +59,7 @@ class Recovery:
         status, started = self.start(**body)
         assert status == 202, started
         while self._aws.waiting("RecoveryQueue"):
-            self.run(self._aws.take("RecoveryQueue"))
+            self.run(self.take())
         whole: dict[str, Any] = self.read(started["recovery_id"])
         assert whole["status"] == "done", whole
         return whole

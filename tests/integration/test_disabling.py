@@ -17,9 +17,8 @@ from hooklog.executions.failures import MAX_READ
 from tests.aws import MockAws
 from tests.event_schemas import check_event
 from tests.events import api_event, sqs_event
-from tests.faults import Fault, FaultyService, contended, failing, throttled_webhook
+from tests.faults import Fault, FaultyService, contended, failing, losing_responses, throttled_webhook
 from tests.logs import logged_events
-from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, ID, Api, history, send
 
@@ -417,14 +416,7 @@ class TestFaults:
         """The SDK retries the update, and finds the webhook already disabled."""
         api.put(url=receiver.url("/status/410"), enabled=True)
         sender = start(aws)
-
-        def lost_once(asked: AwsRequest) -> AwsResponse | None:
-            if asked.operation != "UpdateItem" or dynamodb.calls["UpdateItem"] > 1:
-                return None
-            aws.dynamodb.update_item(**json.loads(asked.body))
-            return failing(asked)
-
-        with dynamodb.breaking(lost_once):
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
             assert send(sender, {}) == []
         assert dynamodb.calls["UpdateItem"] == 2
         assert (len(events(aws)), api.get()[1]["version"]) == (1, 2)

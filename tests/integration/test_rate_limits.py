@@ -25,7 +25,7 @@ from hooklog.queues.waiting import Wait
 from tests import dynalite
 from tests.aws import MockAws
 from tests.events import sqs_event
-from tests.faults import Fault, FaultyService, failing, refusing_entries
+from tests.faults import FaultyService, failing, losing_responses, refusing_entries
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
@@ -396,7 +396,7 @@ class TestOutages:
         put(api, receiver.url("/status/200"), max_per_second=10)
         app = start(aws)
         enqueue(aws, *[{}] * 3)
-        with dynamodb.breaking(losing_responses(dynamodb)):
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
             assert send(app, aws.take("WebhookQueue", 3)) == []
         assert len(receiver.requests) == 3
 
@@ -420,19 +420,6 @@ class TestOutages:
 
 def refusing_limits(request: AwsRequest) -> AwsResponse | None:
     return failing(request) if request.operation == "UpdateItem" else None
-
-
-def losing_responses(dynamodb: FaultyService) -> Fault:
-    """Apply the first update, but answer with an error; the SDK sends it again."""
-    lost: list[AwsResponse] = []
-
-    def fault(request: AwsRequest) -> AwsResponse | None:
-        if request.operation != "UpdateItem" or lost:
-            return None
-        lost.append(dynamodb.forward(request))
-        return failing(request)
-
-    return fault
 
 
 @pytest.mark.parametrize("seed", range(4))

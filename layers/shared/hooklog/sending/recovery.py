@@ -68,6 +68,8 @@ class RecoveryRow(AttachedTable):
     """In the format of `compact_time`; null for recoveries that an earlier release started, which are of failures."""
     after = UnicodeAttribute(null=True)
     """The last execution that was processed."""
+    saved_by = UnicodeAttribute(null=True)
+    """The last run that saved the state."""
     advanced_at = NumberAttribute(null=True)
     """When the state was last saved, in Unix seconds; null for recoveries that an earlier release started."""
     expires_at = NumberAttribute()
@@ -194,17 +196,21 @@ def _is_stalled(since: float | None) -> bool:
 
 
 def _stop(row: RecoveryRow) -> bool:
-    """Stop a recovery; return False if it has just advanced or has ended."""
+    """Stop a recovery; return False if it has just advanced or is done."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
     return _mark_stopped(row, unchanged)
 
 
 def _mark_stopped(row: RecoveryRow, unchanged: "Condition | None" = None) -> bool:
+    """Stop a recovery if it is running; return whether it is stopped then.
+
+    Idempotent, because DynamoDB's response may be lost.
+    """
     is_running = RecoveryRow.status == "running"
-    stopped: list[Action] = [RecoveryRow.status.set("stopped")]
     condition = is_running if unchanged is None else unchanged & is_running
-    return try_write(partial(row.update, stopped, condition=condition))
+    actions: list[Action] = [RecoveryRow.status.set("stopped")]
+    return try_write(partial(row.update, actions, condition=condition | (RecoveryRow.status == "stopped")))
 
 
 def get_progress(webhook_id: str, recovery_id: str) -> Mapping[str, Any]:
@@ -238,25 +244,32 @@ def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Calla
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
         return Run(True, {})
+    run_id = secrets.token_hex(8)
     search = Search(webhook_id, row.selection, row.started_at or row.until)
     while row.status == "running" and time_left():
         page = read_page(search, row.after, time_left)
         if page.sendable and not row.dry_run:
             retries.put(dict.fromkeys(page.sendable, 0))
-        if not _save_progress(row, page):
+        if not _save_progress(row, page, run_id):
             return Run(True, _count(row))
     return Run(row.status != "running", _count(row))
 
 
-def _save_progress(row: RecoveryRow, page: Page) -> bool:
-    """Save the progress; return False if another run was first."""
+def _save_progress(row: RecoveryRow, page: Page, run_id: str) -> bool:
+    """Save the progress; return False if another run was first or the recovery was stopped.
+
+    Idempotent, because DynamoDB's response may be lost.
+    """
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
+    is_saved = (RecoveryRow.saved_by == run_id) & (RecoveryRow.status != "stopped")
     actions: list[Action] = [
         RecoveryRow.found.set(int(row.found) + len(page.found)),
         RecoveryRow.queued.set(int(row.queued) + len(page.sendable)),
         RecoveryRow.status.set("done" if page.is_last else "running"),
+        RecoveryRow.saved_by.set(run_id),
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
     if page.last_read:
         actions.append(RecoveryRow.after.set(page.last_read))
-    return try_write(partial(row.update, actions, condition=unchanged & (RecoveryRow.status == "running")))
+    condition = (unchanged & (RecoveryRow.status == "running")) | is_saved
+    return try_write(partial(row.update, actions, condition=condition))

@@ -1,4 +1,8 @@
-"""The registry, which reads, creates, changes, disables and deletes webhooks."""
+"""The registry, which reads, creates, changes, disables and deletes webhooks.
+
+Each conditional write also accepts what it writes itself: DynamoDB's response may be lost, and the SDK then sends the
+request again.
+"""
 
 from datetime import datetime
 from functools import partial
@@ -77,7 +81,7 @@ def replace_keys(stored: Registered, keys: EncryptedKeys) -> None:
     for name, value in to_previous_attributes(keys).items():
         attribute = getattr(WebhookRow, name)
         actions.append(attribute.remove() if value is None else attribute.set(value))
-    if not _update(stored.webhook, actions, WebhookRow.encrypted_key == stored.keys.current):
+    if not _update(stored.webhook, actions, WebhookRow.encrypted_key.is_in(stored.keys.current, keys.current)):
         raise Conflict(_CHANGED)
 
 
@@ -89,10 +93,7 @@ def set_failing_since(webhook: Webhook, since: str | None) -> None:
 
 
 def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
-    """Disable a webhook, as a new version; return False if it changed after the read.
-
-    Idempotent, because DynamoDB's response may be lost.
-    """
+    """Disable a webhook, as a new version; return False if it changed after the read."""
     version, at = webhook.version + 1, iso_time(compact_time(now))
     actions: list[Action] = [
         WebhookRow.enabled.set(False),
@@ -102,14 +103,20 @@ def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
         WebhookRow.updated_at.set(at),
     ]
     unchanged = (WebhookRow.version == webhook.version) & (WebhookRow.enabled == True)  # noqa: E712 - a pynamodb condition
-    done = (WebhookRow.version == version) & (WebhookRow.updated_at == at) & (WebhookRow.disabled_reason == reason)
+    done = _is_version(version, at) & (WebhookRow.disabled_reason == reason)
     return _update(webhook, actions, unchanged | done)
 
 
 def delete(webhook_id: str) -> None:
     """Delete a webhook, but not its history. Raises NotFound."""
-    if not try_write(partial(WebhookRow(webhook_id).delete, WebhookRow.webhook_id.exists())):
-        raise NotFound("there is no such webhook")
+    find(webhook_id)
+    WebhookRow(webhook_id).delete()
+
+
+def _is_version(version: int, at: str) -> Condition:
+    """Return the condition that the row has this version, written at this time."""
+    is_same: Condition = (WebhookRow.version == version) & (WebhookRow.updated_at == at)
+    return is_same
 
 
 def _has_same_failing_since(webhook: Webhook) -> Condition:
@@ -124,5 +131,7 @@ def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> 
 
 def _save(registered: Registered, condition: Condition) -> None:
     """Save the row. Raises Conflict if it has changed since it was read."""
-    if not try_write(partial(to_row(registered).save, condition)):
+    webhook, key = registered.webhook, registered.keys.current
+    done = _is_version(webhook.version, webhook.updated_at) & (WebhookRow.encrypted_key == key)
+    if not try_write(partial(to_row(registered).save, condition | done)):
         raise Conflict(_CHANGED)

@@ -1,0 +1,98 @@
+"""Conditional writes whose responses are lost: the SDK sends them again and finds what it has written itself.
+
+What was written is neither refused as another request's nor left unfinished.
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.aws import MockAws
+from tests.faults import FaultyService, losing_responses
+from tests.history import Write, execution
+from tests.recoveries import SINCE, Recovery
+from tests.webhooks import Api
+
+URL = "https://shop.example/hooks"
+
+
+@pytest.fixture
+def api(aws: MockAws, dynamodb: FaultyService) -> Api:
+    return Api(aws)
+
+
+@pytest.fixture
+def recovery(aws: MockAws, dynamodb: FaultyService, write: Write) -> Recovery:
+    for start in range(0, 110, 10):
+        write([execution(number, 410, message_id=f"m{number}") for number in range(start, start + 10)])
+    return Recovery(aws)
+
+
+class TestWebhooks:
+    def test_a_created_webhook_shows_its_secret(self, api: Api, dynamodb: FaultyService) -> None:
+        with dynamodb.breaking(losing_responses(dynamodb, "PutItem")):
+            status, created = api.put(url=URL)
+        assert (status, dynamodb.calls["PutItem"]) == (201, 2)
+        assert api.secret()[1]["secret"] == created["secret"]
+
+    def test_a_change_is_no_conflict_with_itself(self, api: Api, dynamodb: FaultyService) -> None:
+        api.put(url=URL)
+        with dynamodb.breaking(losing_responses(dynamodb, "PutItem")):
+            status, changed = api.put(url=URL, name="changed", version=1)
+        assert (status, changed["version"], dynamodb.calls["PutItem"]) == (200, 2, 3)
+        assert api.get()[1] == changed
+
+    @pytest.mark.parametrize("body", [{}, {"overlap_hours": 0}])
+    def test_a_rotation_shows_the_new_secret(self, api: Api, dynamodb: FaultyService, body: dict[str, Any]) -> None:
+        api.put(url=URL)
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
+            status, rotated = api.rotate(body)
+        assert (status, dynamodb.calls["UpdateItem"]) == (200, 2)
+        assert api.secret()[1] == rotated
+
+    def test_a_deleted_webhook_was_there(self, api: Api, dynamodb: FaultyService) -> None:
+        api.put(url=URL)
+        with dynamodb.breaking(losing_responses(dynamodb, "DeleteItem")):
+            assert api.delete() == 204
+        assert (dynamodb.calls["DeleteItem"], api.delete()) == (2, 404)
+
+
+class TestRecoveries:
+    def test_a_recovery_starts(self, recovery: Recovery, dynamodb: FaultyService) -> None:
+        with dynamodb.breaking(losing_responses(dynamodb, "PutItem")):
+            assert recovery.complete(since=SINCE)["queued"] == 110
+        assert dynamodb.calls["PutItem"] == 3
+
+    @pytest.mark.parametrize("page", range(2))
+    def test_a_recovery_continues_after_each_page(
+        self, aws: MockAws, recovery: Recovery, dynamodb: FaultyService, page: int
+    ) -> None:
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem", after=page)):
+            done = recovery.complete(since=SINCE)
+        assert (done["found"], done["queued"], dynamodb.calls["UpdateItem"]) == (110, 110, 3)
+        assert aws.waiting("WebhookQueue") == 110
+
+    def test_a_dry_run_counts_everything(self, recovery: Recovery, dynamodb: FaultyService) -> None:
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
+            assert recovery.complete(since=SINCE, dry_run=True)["found"] == 110
+
+    def test_a_stopped_dry_run_does_not_continue(self, recovery: Recovery, dynamodb: FaultyService) -> None:
+        """A new dry run stops it between its write and the repetition of that."""
+        _, first = recovery.start(since=SINCE, dry_run=True)
+        task = recovery.take()
+
+        def stop() -> None:
+            assert recovery.start(since=SINCE, dry_run=True)[0] == 202
+
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem", then=stop)):
+            recovery.run(task)
+        stopped = recovery.read(first["recovery_id"])
+        assert (stopped["status"], stopped["found"]) == ("stopped", 100)
+
+    def test_a_stalled_recovery_is_replaced(self, aws: MockAws, recovery: Recovery, dynamodb: FaultyService) -> None:
+        _, stalled = recovery.start(since=SINCE)
+        (row,) = (row for row in aws.rows("Recoveries") if "advanced_at" in row)
+        aws.dynamodb.put_item(TableName=aws.refs["Recoveries"], Item={**row, "advanced_at": {"N": "1"}})
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
+            assert recovery.start(since=SINCE)[0] == 202
+        assert recovery.read(stalled["recovery_id"])["status"] == "stopped"
