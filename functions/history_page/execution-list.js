@@ -1,6 +1,7 @@
 /** The list of a webhook's executions. */
 
 import { escapePath, MANAGE } from "./api.js";
+import { Chart } from "./chart.js";
 import { parseTime } from "./clock.js";
 import { announce, createButton, createSkeleton, createSwitch, fill, h, isolate } from "./elements.js";
 import { createRow, createTable } from "./execution-row.js";
@@ -31,9 +32,8 @@ export class ExecutionList extends PagedList {
 	#title = h("h2.webhook");
 	#live = createSwitch({ change: () => this.#addNew().then(this.#scheduleLive) });
 	#tools = h("div");
-	/** @type {import("./chart.js").Chart | null} */
-	#chart = null;
-	#chartPlace = h("div");
+	/** Drawn together with the first rows, so that it does not move them when its counts arrive. */
+	#chart = new Chart(this.locale, this.api, (bar) => this.#change({ ...this.#filter, bar }));
 	/** The IDs of executions that arrived last. */
 	#fresh = new Set();
 	#rows = new VirtualRows(h("tbody", { role: "rowgroup" }), (it) => this.#createRow(it), (it) => it.execution_id);
@@ -43,7 +43,7 @@ export class ExecutionList extends PagedList {
 	constructor(locale, api, view, filterChanged) {
 		super(locale, api, view);
 		this.changed = filterChanged;
-		this.build(this.#tools, this.#chartPlace, this.#table);
+		this.build(this.#tools, this.#chart.element, this.#table);
 	}
 
 	/** Loads the executions of the API's webhook that match a filter. */
@@ -90,7 +90,7 @@ export class ExecutionList extends PagedList {
 	}
 
 	refresh() {
-		this.#chart?.expire();
+		this.#chart.expire();
 		return this.#listed.length && this.state.hidden ? this.#addNew() : this.load();
 	}
 
@@ -110,7 +110,7 @@ export class ExecutionList extends PagedList {
 		this.#query = buildQuery(this.#filter);
 		this.#searchedTo = undefined;
 		this.#rows.update([]);
-		this.#chart?.start(this.#filter);
+		this.#chart.start(this.#filter);
 		this.#table.hidden = true;
 		this.#tools.hidden = !this.api.isReady;
 		if (this.api.isReady) return super.load();
@@ -193,7 +193,7 @@ export class ExecutionList extends PagedList {
 			if (found === null) await this.load();
 			else if (this.#add(found, true).length || !this.state.hidden) this.#showCount();
 			else this.announceCount(this.#listed.length);
-			this.#loadChart();
+			this.#chart.load(signal);
 		} catch (error) {
 			if (signal.aborted) return;
 			const passes = [0, 429].includes(error.status) || error.status >= 500;
@@ -207,22 +207,8 @@ export class ExecutionList extends PagedList {
 	show(found, wasOnMore) {
 		const [oldest] = this.#add(found);
 		this.#showCount();
-		this.#loadChart();
+		this.#chart.load(this.loading.signal);
 		if (wasOnMore && !this.cursor && this.#listed.length) this.#rows.focus(oldest ?? this.#listed.at(-1));
-	}
-
-	/** Loads the chart's module and counts, which must not delay the first executions. */
-	async #loadChart() {
-		const { signal } = this.loading;
-		if (!this.#chart) {
-			const module = await import("./chart.js").catch(() => null);
-			if (!module || signal.aborted) return;
-			this.#chart ??= new module.Chart(this.locale, this.api, (bar) => this.#change({ ...this.#filter, bar }));
-			this.#chartPlace.append(this.#chart.element);
-			this.#chart.start(this.#filter);
-			this.#chart.update(this.#listed);
-		}
-		this.#chart.load(signal);
 	}
 
 	/** Returns those that were not listed. */
@@ -257,7 +243,7 @@ export class ExecutionList extends PagedList {
 		this.#table.hidden = !this.#listed.length;
 		this.#table.setAttribute("aria-rowcount", this.cursor ? -1 : this.#listed.length + 1);
 		this.#rows.update(this.#listed);
-		this.#chart?.update(this.#listed);
+		this.#chart.update(this.#listed);
 	}
 
 	#createNothingNotice() {
