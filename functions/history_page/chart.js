@@ -23,6 +23,8 @@ function* listCounts(locale, counts) {
 
 const describeCounts = (locale, counts) => [...listCounts(locale, counts)].join(", ");
 
+const isPressed = (bar) => bar.ariaPressed === "true";
+
 /** What the filter by status leaves; the API counts by no other. */
 const applyStatus = (status) => (bar) =>
 	status === "success" ? { ...bar, failed: 0, hard_errors: 0 } : status ? { ...bar, succeeded: 0, skipped: 0 } : bar;
@@ -131,10 +133,11 @@ export class Chart {
 	#showBars(bars, all) {
 		const focused = this.#bars.querySelector(":focus")?.value;
 		const most = Math.max(...bars.map((bar) => KINDS.reduce((sum, kind) => sum + bar[kind], 0)), 1);
-		fill(this.#bars, bars.map((bar) => this.#createBar(bar, most)));
+		while (this.#bars.children.length > bars.length) this.#bars.lastChild?.remove();
+		while (this.#bars.children.length < bars.length) this.#bars.append(this.#createBar());
 		const items = [...this.#bars.children];
-		const isChosen = (item) => item.getAttribute("aria-pressed") === "true";
-		const current = items.find(({ value }) => value === focused) ?? items.find(isChosen) ?? items.at(-1);
+		bars.forEach((bar, number) => this.#showBar(items[number], bar, most));
+		const current = items.find(({ value }) => value === focused) ?? items.find(isPressed) ?? items.at(-1);
 		current.tabIndex = 0;
 		if (focused) current.focus({ preventScroll: true });
 		const failing = bars.filter(({ failed }) => failed).slice(-5);
@@ -149,21 +152,25 @@ export class Chart {
 		this.#showChosen();
 	}
 
-	#createBar(bar, most) {
-		const parts = KINDS.map((kind) => {
-			const part = h("i", { class: kind, hidden: bar[kind] === 0 });
+	#createBar() {
+		const parts = KINDS.map((kind) => h(`i.${kind}`));
+		const bar = h("button.column", { type: "button", click: () => this.#choose(isPressed(bar) ? "" : bar.value) }, parts);
+		return bar;
+	}
+
+	/** Changes an existing bar: a click on one that is replaced meanwhile is lost. */
+	#showBar(item, bar, most) {
+		KINDS.forEach((kind, number) => {
+			const part = item.children[number];
+			part.hidden = bar[kind] === 0;
 			part.style.height = `${(100 * bar[kind]) / most}%`;
-			return part;
 		});
 		const value = [bar.from, bar.to].map(toInstant).join("/");
 		const [start, end] = this.#filter.bar.split("/");
 		const isChosen = value.startsWith(`${start}/`) || (end !== undefined && value.endsWith(`/${end}`));
 		const range = this.#locale.shortRange(bar.from, bar.to);
 		const title = this.#text("chart.bar", { range, counts: describeCounts(this.#locale, bar) });
-		return h("button", {
-			type: "button", class: "column", value, title, tabindex: "-1", "aria-label": title,
-			"aria-pressed": String(isChosen), click: () => this.#choose(isChosen ? "" : value),
-		}, parts);
+		Object.assign(item, { value, title, tabIndex: -1, ariaLabel: title, ariaPressed: String(isChosen) });
 	}
 
 	/** One bar has the tab stop; arrow keys move it, as in any toolbar. */

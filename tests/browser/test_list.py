@@ -440,6 +440,21 @@ def test_the_chart_does_not_move_the_rows(
     assert page.evaluate("tops.size") == 1
 
 
+def test_a_bar_is_chosen_although_the_counts_arrive_during_the_click(opened: Open, page: Page, orders: str) -> None:
+    answer_stats(page, datetime.now(UTC) - timedelta(hours=5), [])
+    held: list[Route] = []
+    page.route("**/stats?*", lambda route: held.append(route))
+    with page.expect_request("**/stats?*"):
+        opened(orders)
+    bars(page).first.hover()
+    page.mouse.down()
+    held[0].fallback()
+    expect(page.locator(".bars button[title*='15.0 s']").first).to_be_visible()
+    page.mouse.up()
+    expect(bars(page).first).to_have_attribute("aria-pressed", "true")
+    expect(page).to_have_url(re.compile("bar="))
+
+
 @pytest.mark.parametrize(
     ("chosen", "interval", "most"),
     [("24 h", "hour", 25), ("7 d", "hour", 58), ("30 d", "hour", 32), ("year", "day", 60)],
@@ -489,8 +504,8 @@ def test_executions_that_are_not_counted_yet_are_in_the_chart(
     expect(page.locator(".described")).to_have_text("41 succeeded, 4 failed")
     failing = page.locator(".bars button:has(.failed:not([hidden]))")
     assert failing.count() in (2, 3)
-    colours = "bar => [...bar.children].map(part => getComputedStyle(part).backgroundColor)"
-    assert len(set(failing.first.evaluate(colours))) == 3
+    colours = "bars => [...bars[0].children].map(part => getComputedStyle(part).backgroundColor)"
+    assert len(set(failing.evaluate_all(colours))) == 3
     expect(page.get_by_role("toolbar", name=re.compile("failures, .* at .*; .* at "))).to_be_visible()
     page.get_by_role("radio", name="Succeeded").check(force=True)
     expect(page.get_by_role("toolbar", name="no failures")).to_be_visible()
