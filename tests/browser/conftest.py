@@ -18,14 +18,14 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
-from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Request, Route, expect
 
 from hooklog.executions.execution import compact_time, generate_execution_id, iso_time
 from local import aws
 from local import stack as local_stack
 from local.outputs import Outputs
 from tests.browser.chromium import chromium
-from tests.deployment import Deployment, mint
+from tests.deployment import Deployment, mint, until
 from tests.receiver import Receiver
 from tests.stack_changes import disabled_retries
 
@@ -139,6 +139,24 @@ class PageGuard:
         """
         if "Failed to load resource" not in text:
             self.seen.append(f"console: {text}")
+
+
+class Held:
+    """The requests of a page to a URL, which wait until the test responds to them."""
+
+    def __init__(self, page: Page, url: str, times: int | None = None) -> None:
+        self._page = page
+        self._routes: list[Route] = []
+        page.route(url, lambda route: self._routes.append(route), times=times)
+
+    def take(self) -> Route:
+        """Wait for the next request, in Playwright, which collects it meanwhile."""
+
+        def read() -> list[Route]:
+            self._page.wait_for_timeout(20)
+            return self._routes
+
+        return until(read, bool).pop(0)
 
 
 @pytest.fixture(scope="package")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.axe import expect_accessible, violations
-from tests.browser.conftest import Open, Stack
+from tests.browser.conftest import Held, Open, Stack
 
 
 def show_list(page: Page) -> None:
@@ -121,11 +121,10 @@ def test_reduced_motion_turns_animations_off(
     page: Page, opened: Open, orders: str, motion: Literal["reduce", "no-preference"]
 ) -> None:
     page.emulate_media(reduced_motion=motion)
-    held: list[Route] = []
-    page.route("**/executions?*", lambda route: held.append(route))
+    held = Held(page, "**/executions?*")
     opened(orders)
     expect(page.locator(".bar").first).to_have_css("animation-name", "none" if motion == "reduce" else "breathe")
-    held[0].continue_()
+    held.take().continue_()
     page.get_by_role("button", name=re.compile("^View ")).first.click()
     expect(page.get_by_role("dialog")).to_have_css("animation-name", "none" if motion == "reduce" else "arrive")
     page.unroute_all(behavior="ignoreErrors")

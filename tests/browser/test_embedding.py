@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import Open, Stack, register
+from tests.browser.conftest import Held, Open, Stack, register
 
 ROWS = "tbody tr"
 SET_UP = """([attributes, renew]) => {
@@ -195,14 +195,13 @@ def test_late_scripts_and_stylesheets(
     values = {"API": stack.outputs["ApiUrl"], "WEBHOOK": orders, "TOKEN": stack.token()}
     html = re.sub("API|WEBHOOK|TOKEN", lambda found: values[found[0]], LATE)
     front_end_pages["/late"] = html
-    held: list[Route] = []
-    page.route("**/webhook-history.css", lambda route: held.append(route))
+    held = Held(page, "**/webhook-history.css")
     page.goto(f"{front_end_url}late", wait_until="commit")
     whole, rows = page.locator(".history"), page.locator(ROWS)
     expect(whole).to_be_hidden()
     expect(rows).to_have_count(2)
     expect(whole).to_be_visible()
-    assert len(held) == 1
+    held.take()
     assert page.evaluate("needed") == 0
     assert page.evaluate("document.querySelector('webhook-history').filter.status") == "failure"
     page.unroute_all(behavior="ignoreErrors")

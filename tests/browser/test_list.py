@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from local.demo import run_demo
-from tests.browser.conftest import Open, Stack, url_of
+from tests.browser.conftest import Held, Open, Stack, url_of
 from tests.receiver import Receiver
 
 
@@ -442,13 +442,11 @@ def test_the_chart_does_not_move_the_rows(
 
 def test_a_bar_is_chosen_although_the_counts_arrive_during_the_click(opened: Open, page: Page, orders: str) -> None:
     answer_stats(page, datetime.now(UTC) - timedelta(hours=5), [])
-    held: list[Route] = []
-    page.route("**/stats?*", lambda route: held.append(route))
-    with page.expect_request("**/stats?*"):
-        opened(orders)
+    held = Held(page, "**/stats?*")
+    opened(orders)
     bars(page).first.hover()
     page.mouse.down()
-    held[0].fallback()
+    held.take().fallback()
     expect(page.locator(".bars button[title*='15.0 s']").first).to_be_visible()
     page.mouse.up()
     expect(bars(page).first).to_have_attribute("aria-pressed", "true")

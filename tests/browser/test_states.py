@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, Stack, register
+from tests.browser.conftest import Held, Open, Stack, register
 from tests.browser.sketch import expect_like_sketch
 from tests.receiver import Receiver
 
@@ -16,14 +16,14 @@ def expect_heading(page: Page, name: str) -> None:
 
 
 def test_a_skeleton_is_shown_while_loading(opened: Open, orders: str, page: Page) -> None:
-    held: list[Route] = []
-    page.route("**/executions?*", lambda route: held.append(route))
+    held = Held(page, "**/executions?*")
     opened(orders)
     expect(page.locator(".skeleton .bar")).to_have_count(6)
     expect(page.get_by_role("status")).to_have_text("Loading executions…")
+    held.take()
     with page.expect_event("requestfailed"):  # the page has cancelled it
         page.get_by_role("radio", name="Failed").check(force=True)
-    held[1].continue_()
+    held.take().continue_()
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.locator(".skeleton")).to_have_count(0)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import ORDER, OUT_OF_STOCK, Open, Stack, call, register, url_of
+from tests.browser.conftest import ORDER, OUT_OF_STOCK, Held, Open, Stack, call, register, url_of
 from tests.deployment import until
 from tests.receiver import Receiver
 
@@ -307,14 +307,13 @@ def test_a_resend_is_announced_if_the_attempts_load_slowly(
     opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, page: Page
 ) -> None:
     stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
-    held: list[Route] = []
-    page.route("**/messages/**", lambda route: held.append(route), times=1)
+    held = Held(page, "**/messages/**", times=1)
     dialog = view_failure(opened(webhook_id))
     dialog.get_by_role("button", name="Resend").click()
     dialog.locator(".panel").get_by_role("button", name="Resend").click()
     expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message will be sent again"))
     until(lambda: call(stack, "GET", f"{webhook_id}/executions")["executions"], lambda found: len(found) == 2)
-    held[0].continue_()
+    held.take().continue_()
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
 
 

@@ -11,7 +11,7 @@ import requests
 from playwright.sync_api import Browser, Locator, Page, Response, Route, expect
 
 from tests.browser.axe import expect_accessible
-from tests.browser.conftest import Open, Stack, call, register
+from tests.browser.conftest import Held, Open, Stack, call, register
 from tests.browser.hostile import ALL, expect_no_elements
 from tests.deployment import until
 from tests.receiver import Receiver
@@ -537,23 +537,6 @@ def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, web
     expect(dialog.get_by_label("Name")).to_have_value("theirs")
 
 
-def hold(page: Page, url: str) -> list[Route]:
-    """Hold the next request to a URL until the test responds to it."""
-    held: list[Route] = []
-    page.route(url, lambda route: held.append(route), times=1)
-    return held
-
-
-def take(page: Page, held: list[Route]) -> Route:
-    """Wait for a held request, in Playwright, which collects it meanwhile."""
-
-    def read() -> list[Route]:
-        page.wait_for_timeout(20)
-        return held
-
-    return until(read, bool)[0]
-
-
 UNAVAILABLE = {"error": {"code": "unavailable", "message": "Try again."}}
 
 
@@ -566,7 +549,7 @@ def test_a_form_that_is_being_saved_takes_no_edits(
     name, sample = dialog.get_by_label("Name"), dialog.get_by_label("Sample payload")
     save = dialog.get_by_role("button", name="Save", exact=True)
     page.route("**/test", lambda route: route.fulfill(status=503, json=UNAVAILABLE))
-    saved = hold(page, f"**/webhooks/{webhook_id}")
+    saved = Held(page, f"**/webhooks/{webhook_id}", times=1)
     name.fill("Orders")
     name.press("Enter")
     controls = (name, dialog.get_by_role("switch", name="Enabled"), dialog.get_by_label("Retries"), save)
@@ -577,7 +560,7 @@ def test_a_form_that_is_being_saved_takes_no_edits(
     for control in controls:
         expect(control).to_be_disabled()
     sample.fill('{"order": 8}')
-    take(page, saved).fulfill(status=503, json=UNAVAILABLE)
+    saved.take().fulfill(status=503, json=UNAVAILABLE)
     expect(name).to_be_enabled()
     expect(name).to_have_value("Orders")
     expect(sample).to_be_focused()
@@ -595,11 +578,11 @@ def test_after_an_error_of_a_save_the_focus_is_where_it_was(
     register(stack, webhook_id, "https://example.com/")
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
     name = dialog.get_by_label("Name")
-    saved = hold(page, f"**/webhooks/{webhook_id}")
+    saved = Held(page, f"**/webhooks/{webhook_id}", times=1)
     name.fill("Orders")
     name.press("Enter")
     expect(name).to_be_disabled()
-    take(page, saved).fulfill(status=503, json=UNAVAILABLE)
+    saved.take().fulfill(status=503, json=UNAVAILABLE)
     expect(name).to_be_focused()
 
 
