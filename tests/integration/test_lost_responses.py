@@ -3,6 +3,8 @@
 What was written is neither refused as another request's nor left unfinished.
 """
 
+import base64
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from tests.recoveries import SINCE, Recovery
 from tests.webhooks import Api
 
 URL = "https://shop.example/hooks"
+SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 
 
 @pytest.fixture
@@ -26,6 +29,16 @@ def recovery(aws: MockAws, dynamodb: FaultyService, write: Write) -> Recovery:
     for start in range(0, 110, 10):
         write([execution(number, 410, message_id=f"m{number}") for number in range(start, start + 10)])
     return Recovery(aws)
+
+
+def end_previous(api: Api, secret: str) -> Callable[[], None]:
+    """Return a request that ends every secret but this one."""
+
+    def end() -> None:
+        status, ended = api.rotate({"secret": secret, "overlap_hours": 0})
+        assert (status, ended["previous_valid_until"]) == (200, None)
+
+    return end
 
 
 class TestWebhooks:
@@ -55,6 +68,21 @@ class TestWebhooks:
         with dynamodb.breaking(losing_responses(dynamodb, "DeleteItem")):
             assert api.delete() == 204
         assert (dynamodb.calls["DeleteItem"], api.delete()) == (2, 404)
+
+    def test_a_change_does_not_restore_a_secret_that_has_ended(self, api: Api, dynamodb: FaultyService) -> None:
+        api.put(url=URL)
+        _, rotated = api.rotate({})
+        end = end_previous(api, rotated["secret"])
+        with dynamodb.breaking(losing_responses(dynamodb, "PutItem", then=end)):
+            assert api.put(url=URL, name="changed", version=1)[0] == 409
+        assert api.secret()[1]["previous_valid_until"] is None
+
+    def test_a_rotation_does_not_restore_a_secret_that_has_ended(self, api: Api, dynamodb: FaultyService) -> None:
+        api.put(url=URL)
+        end = end_previous(api, SECRET)
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem", then=end)):
+            assert api.rotate({"secret": SECRET})[0] == 409
+        assert api.secret()[1] == {"secret": SECRET, "previous_valid_until": None}
 
 
 class TestRecoveries:

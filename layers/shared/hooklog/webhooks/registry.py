@@ -70,7 +70,7 @@ def change(
         updated_at=iso_time(compact_time(now)),
         disabled_reason=None if webhook.enabled else before.disabled_reason,
     )
-    unchanged = (WebhookRow.version == before.version) & (WebhookRow.encrypted_key == stored.keys.current)
+    unchanged = (WebhookRow.version == before.version) & _has_keys(stored.keys)
     _save(Registered(changed, stored.keys, client_key), unchanged)
     return changed
 
@@ -81,7 +81,7 @@ def replace_keys(stored: Registered, keys: EncryptedKeys) -> None:
     for name, value in to_previous_attributes(keys).items():
         attribute = getattr(WebhookRow, name)
         actions.append(attribute.remove() if value is None else attribute.set(value))
-    if not _update(stored.webhook, actions, WebhookRow.encrypted_key.is_in(stored.keys.current, keys.current)):
+    if not _update(stored.webhook, actions, _has_keys(stored.keys) | _has_keys(keys)):
         raise Conflict(_CHANGED)
 
 
@@ -119,6 +119,17 @@ def _is_version(version: int, at: str) -> Condition:
     return is_same
 
 
+def _has_keys(keys: EncryptedKeys) -> Condition:
+    """Return the condition that the row has this key and the newest of these previous keys.
+
+    A rotation that only ends previous keys changes the latter, but neither the key nor the version.
+    """
+    previous = WebhookRow.previous_key
+    has_previous = previous == keys.previous[0].encrypted if keys.previous else previous.does_not_exist()
+    has_keys: Condition = (WebhookRow.encrypted_key == keys.current) & has_previous
+    return has_keys
+
+
 def _has_same_failing_since(webhook: Webhook) -> Condition:
     attribute = WebhookRow.failing_since
     return attribute == webhook.failing_since if webhook.failing_since else attribute.does_not_exist()
@@ -131,7 +142,7 @@ def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> 
 
 def _save(registered: Registered, condition: Condition) -> None:
     """Save the row. Raises Conflict if it has changed since it was read."""
-    webhook, key = registered.webhook, registered.keys.current
-    done = _is_version(webhook.version, webhook.updated_at) & (WebhookRow.encrypted_key == key)
+    webhook = registered.webhook
+    done = _is_version(webhook.version, webhook.updated_at) & _has_keys(registered.keys)
     if not try_write(partial(to_row(registered).save, condition | done)):
         raise Conflict(_CHANGED)
