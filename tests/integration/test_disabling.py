@@ -133,6 +133,21 @@ class TestGoneResponse:
         lines = {str(log.__dict__.get("event")): log.__dict__ for log in caplog.records}
         assert (lines["batch_processed"]["disabled"], lines["webhook_disabled"]["webhook_id"]) == (1, ID)
 
+    def test_a_webhook_that_was_created_again_is_not_disabled(
+        self, api: Api, aws: MockAws, receiver: Receiver, event_queue: str
+    ) -> None:
+        """The sender has cached the deleted one, which had the same version."""
+        api.put(url=receiver.url("/status/410"), event_types=["order.created"], enabled=True)
+        sender = start(aws)
+        send(sender, {"event_type": "order.paid"})
+        api.delete()
+        _, created = api.put(url=receiver.url("/status/200"), enabled=True)
+        assert send(sender, {"event_type": "order.created"}) == []
+        (sent,) = history(aws)
+        assert (sent["result"]["N"], created["version"]) == ("410", 1)
+        assert api.get()[1]["enabled"] is True
+        assert events(aws) == []
+
     def test_messages_to_a_disabled_webhook_can_be_recovered_after_it_is_enabled(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:

@@ -69,6 +69,18 @@ class TestWebhooks:
             assert api.delete() == 204
         assert (dynamodb.calls["DeleteItem"], api.delete()) == (2, 404)
 
+    def test_a_webhook_that_was_created_again_is_not_deleted(self, api: Api, dynamodb: FaultyService) -> None:
+        api.put(url=URL)
+        created: list[dict[str, Any]] = []
+
+        def create() -> None:
+            created.append(api.put(url=URL, name="another")[1])
+
+        with dynamodb.breaking(losing_responses(dynamodb, "DeleteItem", then=create)):
+            assert api.delete() == 204
+        assert dynamodb.calls["DeleteItem"] == 2
+        assert api.secret()[1]["secret"] == created[0]["secret"]
+
     def test_a_change_does_not_restore_a_secret_that_has_ended(self, api: Api, dynamodb: FaultyService) -> None:
         api.put(url=URL)
         _, rotated = api.rotate({})

@@ -88,7 +88,7 @@ def replace_keys(stored: Registered, keys: EncryptedKeys) -> None:
 def set_failing_since(webhook: Webhook, since: str | None) -> None:
     """Set or remove `failing_since`, unless the row has changed since it was read."""
     attribute = WebhookRow.failing_since
-    unchanged = (WebhookRow.version == webhook.version) & _has_same_failing_since(webhook)
+    unchanged = _is_unchanged(webhook) & _has_same_failing_since(webhook)
     _update(webhook, [attribute.set(since) if since else attribute.remove()], unchanged)
 
 
@@ -102,15 +102,27 @@ def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
         WebhookRow.version.set(version),
         WebhookRow.updated_at.set(at),
     ]
-    unchanged = (WebhookRow.version == webhook.version) & (WebhookRow.enabled == True)  # noqa: E712 - a pynamodb condition
+    unchanged = _is_unchanged(webhook) & (WebhookRow.enabled == True)  # noqa: E712 - a pynamodb condition
     done = _is_version(version, at) & (WebhookRow.disabled_reason == reason)
     return _update(webhook, actions, unchanged | done)
 
 
 def delete(webhook_id: str) -> None:
-    """Delete a webhook, but not its history. Raises NotFound."""
-    find(webhook_id)
-    WebhookRow(webhook_id).delete()
+    """Delete a webhook, but not its history. Raises NotFound.
+
+    Keeps one with the same ID that was created meanwhile.
+    """
+    created_at = find(webhook_id).webhook.created_at
+    try_write(partial(WebhookRow(webhook_id).delete, WebhookRow.created_at == created_at))
+
+
+def _is_unchanged(webhook: Webhook) -> Condition:
+    """Return the condition that the row is still this webhook in this version.
+
+    One that was deleted and created again may have the same version.
+    """
+    is_same: Condition = (WebhookRow.version == webhook.version) & (WebhookRow.created_at == webhook.created_at)
+    return is_same
 
 
 def _is_version(version: int, at: str) -> Condition:
