@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.aws import MockAws
-from tests.faults import FaultyService, losing_responses
+from tests.faults import FaultyService, failing, losing_responses
 from tests.history import Write, execution
+from tests.proxy import AwsRequest, AwsResponse
 from tests.recoveries import SINCE, Recovery
 from tests.webhooks import Api
 
@@ -111,6 +112,37 @@ class TestRecoveries:
             done = recovery.complete(since=SINCE)
         assert (done["found"], done["queued"], dynamodb.calls["UpdateItem"]) == (110, 110, 3)
         assert aws.waiting("WebhookQueue") == 110
+
+    def test_a_delayed_request_does_not_undo_later_ones(self, recovery: Recovery, dynamodb: FaultyService) -> None:
+        """The first page is saved at the second attempt; the first one arrives when the recovery is done."""
+        _, started = recovery.start(since=SINCE)
+        task, delayed = recovery.take(), list[AwsRequest]()
+
+        def delay(request: AwsRequest) -> AwsResponse | None:
+            if request.operation != "UpdateItem" or delayed:
+                return None
+            delayed.append(request)
+            return failing(request)
+
+        with dynamodb.breaking(delay):
+            recovery.run(task)
+        done = recovery.read(started["recovery_id"])
+        assert (done["status"], done["found"]) == ("done", 110)
+        dynamodb.forward(delayed[0])
+        assert recovery.read(started["recovery_id"]) == done
+
+    def test_a_dry_run_that_was_stopped_while_it_started_stays_stopped(
+        self, recovery: Recovery, dynamodb: FaultyService
+    ) -> None:
+        others: list[str] = []
+
+        def start() -> None:
+            others.append(recovery.start(since=SINCE, dry_run=True)[1]["recovery_id"])
+
+        with dynamodb.breaking(losing_responses(dynamodb, "PutItem", after=1, then=start)):
+            _, first = recovery.start(since=SINCE, dry_run=True)
+        assert recovery.read(first["recovery_id"])["status"] == "stopped"
+        assert recovery.read(others[0])["status"] == "running"
 
     def test_a_dry_run_counts_everything(self, recovery: Recovery, dynamodb: FaultyService) -> None:
         with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):

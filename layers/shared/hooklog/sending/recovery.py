@@ -68,8 +68,8 @@ class RecoveryRow(AttachedTable):
     """In the format of `compact_time`; null for recoveries that an earlier release started, which are of failures."""
     after = UnicodeAttribute(null=True)
     """The last execution that was processed."""
-    saved_by = UnicodeAttribute(null=True)
-    """The last run that saved the state."""
+    save_id = UnicodeAttribute(null=True)
+    """Of the last write of the state."""
     advanced_at = NumberAttribute(null=True)
     """When the state was last saved, in Unix seconds; null for recoveries that an earlier release started."""
     expires_at = NumberAttribute()
@@ -146,7 +146,7 @@ def start(queue: RecoveryQueue, webhook_id: str, selection: Selection, *, dry_ru
         advanced_at=seconds,
         expires_at=seconds + RETENTION_SECONDS,
     )
-    row.save()
+    try_write(partial(row.save, RecoveryRow.recovery_id.does_not_exist()))  # it exists if DynamoDB's response was lost
     try:
         queue.put(RecoveryTask(webhook_id, recovery_id))
     except NotQueued:
@@ -244,29 +244,29 @@ def run(webhook_id: str, recovery_id: str, retries: RetryQueue, time_left: Calla
         row = RecoveryRow.get(webhook_id, recovery_id, consistent_read=True)
     except DoesNotExist:
         return Run(True, {})
-    run_id = secrets.token_hex(8)
     search = Search(webhook_id, row.selection, row.started_at or row.until)
     while row.status == "running" and time_left():
         page = read_page(search, row.after, time_left)
         if page.sendable and not row.dry_run:
             retries.put(dict.fromkeys(page.sendable, 0))
-        if not _save_progress(row, page, run_id):
+        if not _save_progress(row, page):
             return Run(True, _count(row))
     return Run(row.status != "running", _count(row))
 
 
-def _save_progress(row: RecoveryRow, page: Page, run_id: str) -> bool:
+def _save_progress(row: RecoveryRow, page: Page) -> bool:
     """Save the progress; return False if another run was first or the recovery was stopped.
 
-    Idempotent, because DynamoDB's response may be lost.
+    Idempotent, because DynamoDB's response may be lost. A request that arrives late does nothing.
     """
+    save_id = secrets.token_hex(8)
     unchanged = RecoveryRow.after.does_not_exist() if row.after is None else RecoveryRow.after == row.after
-    is_saved = (RecoveryRow.saved_by == run_id) & (RecoveryRow.status != "stopped")
+    is_saved = (RecoveryRow.save_id == save_id) & (RecoveryRow.status != "stopped")
     actions: list[Action] = [
         RecoveryRow.found.set(int(row.found) + len(page.found)),
         RecoveryRow.queued.set(int(row.queued) + len(page.sendable)),
         RecoveryRow.status.set("done" if page.is_last else "running"),
-        RecoveryRow.saved_by.set(run_id),
+        RecoveryRow.save_id.set(save_id),
         RecoveryRow.advanced_at.set(int(time.time())),
     ]
     if page.last_read:
