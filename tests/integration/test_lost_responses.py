@@ -4,7 +4,7 @@ What was written is neither refused as another request's nor left unfinished.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,6 +23,13 @@ SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 @pytest.fixture
 def api(aws: MockAws, dynamodb: FaultyService) -> Api:
     return Api(aws)
+
+
+@pytest.fixture
+def sqs(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    with FaultyService(aws_endpoint) as faulty:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", faulty.url)
+        yield faulty
 
 
 @pytest.fixture
@@ -143,6 +150,24 @@ class TestRecoveries:
             _, first = recovery.start(since=SINCE, dry_run=True)
         assert recovery.read(first["recovery_id"])["status"] == "stopped"
         assert recovery.read(others[0])["status"] == "running"
+
+    def test_a_recovery_that_has_ended_was_started(self, aws: MockAws, recovery: Recovery, sqs: FaultyService) -> None:
+        """SQS accepts its task, but does not say so, and fails at the second attempt."""
+        left = iter([True])
+
+        def lose_and_fail(request: AwsRequest) -> AwsResponse | None:
+            if b"recovery_id" not in request.body:
+                return None
+            if next(left, False):
+                sqs.forward(request)
+                recovery.run(recovery.take())
+            return failing(request)
+
+        with sqs.breaking(lose_and_fail):
+            status, started = recovery.start(since=SINCE)
+        assert status == 202
+        assert recovery.progress(started["recovery_id"]) == {"status": "done", "found": 110, "queued": 110}
+        assert aws.waiting("WebhookQueue") == 110
 
     def test_a_dry_run_counts_everything(self, recovery: Recovery, dynamodb: FaultyService) -> None:
         with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):

@@ -150,8 +150,9 @@ def start(queue: RecoveryQueue, webhook_id: str, selection: Selection, *, dry_ru
     try:
         queue.put(RecoveryTask(webhook_id, recovery_id))
     except NotQueued:
-        _stop(row)
-        raise
+        if _stop(row):
+            raise
+        # It is running, or has ended: SQS accepted the task, but its response was lost.
     return recovery_id
 
 
