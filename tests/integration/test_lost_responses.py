@@ -5,6 +5,7 @@ What was written is neither refused as another request's nor left unfinished.
 
 import base64
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from tests.aws import MockAws
 from tests.faults import FaultyService, failing, losing_responses
 from tests.history import Write, execution
 from tests.proxy import AwsRequest, AwsResponse
+from tests.receiver import Receiver
 from tests.recoveries import SINCE, Recovery
-from tests.webhooks import Api
+from tests.webhooks import CONTEXT, Api, history, resend, send
 
 URL = "https://shop.example/hooks"
 SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
@@ -47,6 +49,12 @@ def end_previous(api: Api, secret: str) -> Callable[[], None]:
         assert (status, ended["previous_valid_until"]) == (200, None)
 
     return end
+
+
+def send_queued(aws: MockAws, sender: ModuleType, count: int) -> None:
+    """Send so many queued messages one after another."""
+    for record in aws.take("WebhookQueue", count)["Records"]:
+        assert sender.lambda_handler({"Records": [record]}, CONTEXT) == {"batchItemFailures": []}
 
 
 class TestWebhooks:
@@ -103,6 +111,30 @@ class TestWebhooks:
         with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem", then=end)):
             assert api.rotate({"secret": SECRET})[0] == 409
         assert api.secret()[1] == {"secret": SECRET, "previous_valid_until": None}
+
+
+class TestResends:
+    @pytest.fixture
+    def sender(self, aws: MockAws, receiver: Receiver) -> ModuleType:
+        """A sender that has sent a message, which failed."""
+        sender = aws.start("SendWebhooksFunction", ALLOW_HTTP="true", RETRY_SCHEDULE="")
+        send(sender, {"url": receiver.url("/status/400")})
+        return sender
+
+    def test_a_resend_that_is_queued_twice_is_sent_once(
+        self, aws: MockAws, sqs: FaultyService, sender: ModuleType
+    ) -> None:
+        (failed,) = history(aws)
+        with sqs.breaking(losing_responses(sqs, "SendMessageBatch")):
+            assert resend(aws, failed) == 202
+        send_queued(aws, sender, 2)
+        assert len(history(aws)) == 2
+
+    def test_each_resend_is_sent(self, aws: MockAws, sender: ModuleType) -> None:
+        (failed,) = history(aws)
+        assert (resend(aws, failed), resend(aws, failed)) == (202, 202)
+        send_queued(aws, sender, 2)
+        assert len(history(aws)) == 3
 
 
 class TestRecoveries:

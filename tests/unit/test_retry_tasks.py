@@ -17,7 +17,8 @@ TASK = RetryTask(
 
 def test_a_parsed_retry_equals_the_written_one() -> None:
     with_payload = TASK._replace(inline_payload="x", due=datetime(2026, 11, 23, 17, 36, tzinfo=UTC))
-    for task in (TASK, with_payload):
+    resend = TASK._replace(queue_message_id="queue-1", request_id="resend_1")
+    for task in (TASK, with_payload, resend):
         assert RetryTask.parse(parse_object(task.to_body())) == task
 
 
@@ -36,6 +37,7 @@ def test_a_parsed_retry_equals_the_written_one() -> None:
         ("carried", 1),
         ("due", "soon"),
         ("due", 1),
+        ("request_id", "a b"),
     ],
 )
 def test_a_retry_with_a_field_out_of_range_is_refused(field: str, value: Any) -> None:

@@ -51,7 +51,7 @@ class Execution(NamedTuple):
     inline_payload: str = ""
     """The compressed message for its retry, if a retry is due and the log stores no details."""
     task_id: str = ""
-    """The ID of the queue message that requested this retry or resend; empty for a first attempt."""
+    """The ID of the queue message or request that led to this retry or resend; empty for a first attempt."""
     previous_id: str = ""
     """The previous execution's ID, if its `next_attempt_at` must be removed."""
     receive_count: int = 0

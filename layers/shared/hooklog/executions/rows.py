@@ -68,7 +68,7 @@ class Attempt(NamedTuple):
     queue_message_id: str
     """The ID of the original queue message; empty if an earlier release did not log it."""
     task_id: str = ""
-    """The ID of the queue message that requested this retry or resend; empty for a first attempt."""
+    """The ID of the queue message or request that led to this retry or resend; empty for a first attempt."""
     skipped: bool = False
 
     @property

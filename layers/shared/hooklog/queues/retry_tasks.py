@@ -52,6 +52,9 @@ class RetryTask(NamedTuple):
     """Do not send before this. Only set if the wait exceeds SQS's delay and the task does not fit into a schedule."""
     queue_message_id: str = ""
     """The ID of the original queue message; empty in tasks of earlier releases."""
+    request_id: str = ""
+    """The ID of the request to resend, so that it is sent once if SQS's response is lost and the SDK queues it again.
+    Empty in other tasks, and in those of earlier releases."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Any]) -> "RetryTask":
@@ -65,7 +68,8 @@ class RetryTask(NamedTuple):
             postponements=_read_deferrals(fields),
             inline_payload=_read_carried(fields),
             due=_read_due(fields),
-            queue_message_id=read_identifier(fields, "queue_message_id") if "queue_message_id" in fields else "",
+            queue_message_id=_read_optional(fields, "queue_message_id"),
+            request_id=_read_optional(fields, "request_id"),
         )
 
     def to_body(self) -> str:
@@ -79,6 +83,8 @@ class RetryTask(NamedTuple):
         }
         if self.queue_message_id:
             fields["queue_message_id"] = self.queue_message_id
+        if self.request_id:
+            fields["request_id"] = self.request_id
         if self.due:
             fields["due"] = self.due.isoformat()
         if self.inline_payload:
@@ -189,6 +195,10 @@ def _read_execution_id(fields: Mapping[str, Any]) -> str:
     if not isinstance(value, str) or not EXECUTION_ID.fullmatch(value):
         raise InvalidMessage(f"repeat_of must be an execution id{describe_actual(fields, 'repeat_of')}")
     return value
+
+
+def _read_optional(fields: Mapping[str, Any], name: str) -> str:
+    return read_identifier(fields, name) if name in fields else ""
 
 
 def _read_trigger(fields: Mapping[str, Any]) -> Trigger:

@@ -33,7 +33,7 @@ class AttemptContext(NamedTuple):
     trigger: Trigger = Trigger.EVENT
     retries_used: int = 0
     task_id: str = ""
-    """The ID of the queue message that requested this retry or resend."""
+    """The ID of the queue message or request that led to this retry or resend."""
     previous_id: str = ""
     """The previous execution's ID, if its `next_attempt_at` must be removed."""
     redelivered: bool = False

@@ -188,6 +188,8 @@ class MessageProcessor:
         ]
         if task.skip_if_resent and later:
             return Ignored("sent again meanwhile")
+        if ignored := self._ignore_if_logged(received, task, later):  # a second message of the same request
+            return ignored
         if row.erased:
             return Ignored("erased")
         if not (message := _load_message(task, row)):

@@ -33,7 +33,7 @@ class QueueMessage(NamedTuple):
     unique_until: float = math.inf
     """For a fan-out copy, or one that waits for a rate limit: Unix seconds after which a second one may exist."""
     task_id: str = ""
-    """For a retry or resend: the ID of its own queue message."""
+    """For a retry or resend: the ID of its own queue message, or of the request to resend."""
     sent_since: str = _BEGINNING
     """If it was sent before, its execution ID is not less than this."""
     first_received: int = 0
@@ -52,7 +52,7 @@ class QueueMessage(NamedTuple):
 
     @property
     def requested_by(self) -> str:
-        """The ID of the queue message that leads to its execution."""
+        """The ID of the queue message or request that leads to its execution."""
         return self.task_id or self.queue_message_id
 
     def may_be_duplicate(self, now: datetime) -> bool:
@@ -96,7 +96,8 @@ class QueueMessage(NamedTuple):
         fields = unwrap_request(parse_object(record["body"]))
         if "repeat_of" in fields:
             retry = RetryTask.parse(fields)
-            return cls(retry, retry.queue_message_id, redelivered, due_at, task_id=queue_message_id, sent_since=since)
+            task_id = retry.request_id or queue_message_id
+            return cls(retry, retry.queue_message_id, redelivered, due_at, task_id=task_id, sent_since=since)
         origin = Origin.parse(fields)
         if origin and redriven:
             origin = origin._replace(requeues=0)

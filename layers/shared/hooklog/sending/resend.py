@@ -1,5 +1,7 @@
 """Resending of one logged execution."""
 
+import secrets
+
 from hooklog.errors import Conflict
 from hooklog.executions.details import are_stored
 from hooklog.executions.execution import Trigger
@@ -15,6 +17,14 @@ def resend(webhook_id: str, execution_id: str, retries: RetryQueue) -> str:
         raise Conflict("a test cannot be resent; test the webhook again")
     if row.erased or not are_stored(webhook_id, execution_id):
         raise Conflict("this execution cannot be resent, because its request body is not stored")
-    task = RetryTask(webhook_id, row.message_id, execution_id, Trigger.RESEND, skip_if_resent=False)
-    retries.put({task._replace(queue_message_id=get_queue_message_id(row)): 0})
+    task = RetryTask(
+        webhook_id,
+        row.message_id,
+        execution_id,
+        Trigger.RESEND,
+        skip_if_resent=False,
+        queue_message_id=get_queue_message_id(row),
+        request_id=f"resend_{secrets.token_hex(12)}",
+    )
+    retries.put({task: 0})
     return str(row.message_id)
