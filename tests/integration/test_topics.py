@@ -17,7 +17,7 @@ from hooklog.sending.fan_out import PAGE_SIZE, UNIQUE_SECONDS
 from tests import template
 from tests.aws import MockAws
 from tests.events import sqs_event
-from tests.faults import Fault, FaultyService, failing
+from tests.faults import Fault, FaultyService, failing, losing_responses
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
 from tests.webhooks import CONTEXT, Api
@@ -273,6 +273,28 @@ class TestCrashes:
         assert len(copies) == webhooks + 10 * requests
         deliver(sender, [copy for copy in copies if webhook_of(copy) in names[crashes_at : crashes_at + 5]])
         assert received(receiver) == dict.fromkeys(names[crashes_at : crashes_at + 5], 1)
+
+    def test_a_continuation_that_is_queued_twice_sends_nothing_twice(
+        self,
+        api: Api,
+        aws: MockAws,
+        aws_endpoint: str,
+        sender: ModuleType,
+        receiver: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """SQS accepts it, but its response is lost."""
+        names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
+        with FaultyService(aws_endpoint) as sqs:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
+            with sqs.breaking(losing_responses(sqs, "SendMessageBatch", after=PAGE_SIZE // 10)):
+                assert send(sender, published()) == []
+            pages, _ = take_all(aws)
+            assert len(pages) == 2
+            for page in pages:
+                assert send(sender, page) == []
+                deliver(sender, take_all(aws)[1])
+        assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)
 
     def test_a_redelivery_of_a_finished_message_is_not_sent_twice(
         self, api: Api, aws: MockAws, sender: ModuleType, receiver: Receiver

@@ -64,6 +64,11 @@ class Clients:
         return _client("sqs")
 
     @cached_property
+    def sqs_once(self) -> Any:
+        """A client that sends each request once, for callers that change what they send again."""
+        return _client("sqs", attempts=1)
+
+    @cached_property
     def scheduler(self) -> Any:
         return _client("scheduler")
 
@@ -76,12 +81,12 @@ class Clients:
         return _client("sns")
 
 
-def _client(service: str) -> Any:
+def _client(service: str, attempts: int = SERVICES.attempts) -> Any:
     config = Config(
         parameter_validation=False,  # AWS validates them, too
         connect_timeout=SERVICES.connect_seconds,
         read_timeout=SERVICES.read_seconds,
         user_agent=USER_AGENT,
-        retries={"mode": "standard", "total_max_attempts": SERVICES.attempts},
+        retries={"mode": "standard", "total_max_attempts": attempts},
     )
     return botocore.session.get_session().create_client(service, config=config)

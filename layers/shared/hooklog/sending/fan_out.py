@@ -1,10 +1,11 @@
 """Fan-out: copies of a topic's message for its webhooks, a page at a time."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from hooklog.aws import Clients
-from hooklog.errors import InvalidMessage
+from hooklog.errors import InvalidMessage, NotQueued
 from hooklog.messages.codec import to_fan_out_copy
 from hooklog.messages.fields import MAX_ID_LENGTH, describe_actual, read_identifier
 from hooklog.messages.message import Message
@@ -19,9 +20,9 @@ MAX_PAGE_BYTES: Final = 10_000_000
 """Of all copies of one page."""
 
 UNIQUE_SECONDS: Final = 540
-"""How long, after the first receipt of a topic's message, no webhook can have a second copy. Only a crash makes second
-copies, when the queue delivers the message again, 730 s after that receipt. An invocation that starts to send a copy
-within UNIQUE_SECONDS has ended by then."""
+"""How long, after the first receipt of a topic's message, no webhook has a second copy. A crash makes second copies,
+when the queue delivers the message again, 730 s after that receipt. An invocation that starts to send a copy within
+UNIQUE_SECONDS has ended by then. Earlier second copies are rare: docs/operations.md, "Duplicates"."""
 
 MAX_REQUEUES: Final = 10_000
 """How often a topic's message is queued again. That suffices for a million webhooks, or for 100,000 if the message is
@@ -121,12 +122,25 @@ class FanOut:
         found = find_subscribers(topic, message.event_type, task.after, limit)
         copies = task.copies + len(found.webhook_ids)
         entries = [_build_entry(webhook_id, _write_copy(task, webhook_id)) for webhook_id in found.webhook_ids]
+        send_all(self._clients.sqs, self._queue_url, entries)
         if found.more_after:
             origin = task.origin._replace(requeues=task.origin.requeues + 1)
-            rest = task._replace(after=found.more_after, copies=copies, origin=origin)
-            entries.append(_build_entry(topic, _write_continuation(rest)))
-        send_all(self._clients.sqs, self._queue_url, entries)
+            self._continue(task._replace(after=found.more_after, copies=copies, origin=origin))
         return FannedOut(topic, message.message_id, copies, complete=not found.more_after)
+
+    def _continue(self, task: FanOutTask) -> None:
+        """Queue a continuation.
+
+        If SQS's response is lost, a second one is queued. Its copies are checked for duplicates. Otherwise, each of the
+        topic's other webhooks would get the message twice.
+        """
+        topic = task.message.webhook_id
+        try:
+            send_all(self._clients.sqs_once, self._queue_url, [_build_entry(topic, _write_continuation(task))])
+        except NotQueued:
+            unique_until = min(task.origin.unique_until, int(time.time()))
+            second = task._replace(origin=task.origin._replace(unique_until=unique_until))
+            send_all(self._clients.sqs, self._queue_url, [_build_entry(topic, _write_continuation(second))])
 
 
 def _measure_longest(task: FanOutTask) -> int:
