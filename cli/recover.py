@@ -47,10 +47,16 @@ def _build_body(arguments: argparse.Namespace) -> dict[str, Any]:
 def _complete(api: Api, path: str, body: dict[str, Any], output: Output) -> dict[str, Any]:
     """Run a recovery or a dry run, and return its ID and its last state.
 
-    Raises CliFailure if it was stopped.
+    Raises CliFailure if it was stopped, or if its state cannot be read.
     """
     recovery_id = api.post(path, body)["recovery_id"]
-    state = _await_end(api, f"{path}/{quote_segment(recovery_id)}", recovery_id, output)
+    try:
+        state = _await_end(api, f"{path}/{quote_segment(recovery_id)}", recovery_id, output)
+    except CliFailure as failure:
+        if body.get("dry_run"):
+            raise
+        reason = f"{recovery_id} was started and goes on, but its progress cannot be read: {failure}"
+        raise CliFailure(reason, failure.code) from None
     if state["status"] != "stopped":
         return {"recovery_id": recovery_id, **state}
     if body.get("dry_run"):

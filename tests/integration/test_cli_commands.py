@@ -331,6 +331,12 @@ def test_a_stopped_recovery_is_a_failure(api: FakeApi, option: str, text: str) -
     assert failed.value.code == ExitCode.FAILED
 
 
+def test_a_recovery_whose_progress_cannot_be_read_goes_on(api: FakeApi) -> None:
+    api.responses += [STARTED, (500, {"error": {"message": "Something failed on our side; try again."}})]
+    with pytest.raises(CliFailure, match=r"^rec_1 was started and goes on, .*: The API answered 500: Something failed"):
+        run("recover acme.orders --since 3h --yes", api)
+
+
 def test_a_second_recovery_names_the_running_one(api: FakeApi) -> None:
     error = {"code": "conflict", "message": "a recovery of this webhook is running: rec_1", "recovery_id": "rec_1"}
     api.responses = [(409, {"error": error})]
