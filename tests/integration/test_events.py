@@ -12,7 +12,7 @@ import pytest
 from tests.aws import MockAws
 from tests.event_queues import received, subscribe
 from tests.events import sqs_event
-from tests.faults import Fault, FaultyService, failing
+from tests.faults import Fault, FaultyService, failing, losing_responses
 from tests.logs import logged_events
 from tests.proxy import AwsRequest, AwsResponse
 from tests.receiver import Receiver
@@ -324,6 +324,17 @@ class TestFaults:
             publisher.lambda_handler({}, CONTEXT)
             assert sns.calls.total() - before == 1
         assert len(pending(aws)) == 3
+
+    @pytest.mark.parametrize("after", range(7))
+    def test_a_lost_response_of_dynamodb_raises_no_event_twice(
+        self, aws: MockAws, dynamodb: FaultyService, after: int
+    ) -> None:
+        counter = aws.start("CountExecutionsFunction")
+        with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem", after=after)):
+            tally(counter, *failures(3))
+            tally(counter, *successes(7))
+        assert types(received(aws)) == ["webhook.failing", "webhook.recovered"]
+        assert (pending(aws), dynamodb.calls["UpdateItem"]) == ([], 8)
 
     def test_a_batch_that_comes_again_after_a_crash_raises_its_events_once(
         self, aws: MockAws, dynamodb: FaultyService
