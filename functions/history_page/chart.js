@@ -55,7 +55,9 @@ export class Chart {
 	#start = h("span");
 	#described = h("span.described");
 	#end = h("span");
-	#chosen = h("p.chosen", { hidden: true });
+	#range = h("span");
+	#reset = createButton("", () => this.#choose(""));
+	#chosen = h("p.chosen", { hidden: true }, this.#range, this.#reset);
 	#remarks = h("div");
 
 	/** @param {(bar: string) => void} choose is given the chosen bar as the filter has it, or "" */
@@ -198,10 +200,8 @@ export class Chart {
 		if (this.#chosen.hidden) return;
 		const [from, to] = this.#filter.bar.split("/").map((end) => Date.parse(end));
 		const range = this.#locale.shortRange(from, to);
-		const reset = () => this.#choose("");
-		fill(this.#chosen,
-			h("span", range),
-			createButton(this.#text("chart.reset"), reset, null, { "aria-label": this.#text("chart.reset.name", { range }) }),
-		);
+		setText(this.#range, range);
+		setText(this.#reset, this.#text("chart.reset"));
+		this.#reset.ariaLabel = this.#text("chart.reset.name", { range });
 	}
 }

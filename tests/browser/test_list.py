@@ -453,6 +453,19 @@ def test_a_bar_is_chosen_although_the_counts_arrive_during_the_click(opened: Ope
     expect(page).to_have_url(re.compile("bar="))
 
 
+def test_a_bar_is_reset_although_the_counts_arrive_during_the_click(opened: Open, page: Page, orders: str) -> None:
+    now = datetime.now(UTC)
+    answer_stats(page, now - timedelta(hours=5), [])
+    held = Held(page, "**/stats?*")
+    opened(orders, bar=f"{now - timedelta(hours=1):%Y-%m-%dT%H:00Z}/{now + timedelta(hours=1):%Y-%m-%dT%H:00Z}")
+    page.get_by_role("button", name=re.compile("^Show more than ")).hover()
+    page.mouse.down()
+    held.take().fallback()
+    expect(page.locator(".bars button[title*='15.0 s']").first).to_be_visible()
+    page.mouse.up()
+    expect(page).not_to_have_url(re.compile("bar="))
+
+
 @pytest.mark.parametrize(
     ("chosen", "interval", "most"),
     [("24 h", "hour", 25), ("7 d", "hour", 58), ("30 d", "hour", 32), ("year", "day", 60)],
