@@ -235,7 +235,8 @@ export class ExecutionList extends PagedList {
 	#showCount() {
 		this.#showTable();
 		this.offerMore(this.cursor, this.#isSearching ? this.text("executions.continue") : undefined);
-		this.showState(this.#listed.length ? [] : this.#createNothingNotice());
+		if (this.#listed.length) this.showState([]);
+		else this.#showNothing();
 		this.announceCount(this.#listed.length);
 	}
 
@@ -244,6 +245,12 @@ export class ExecutionList extends PagedList {
 		this.#table.setAttribute("aria-rowcount", this.cursor ? -1 : this.#listed.length + 1);
 		this.#rows.update(this.#listed);
 		this.#chart.update(this.#listed);
+	}
+
+	/** Keeps an equal notice: a click on a button that a live update replaces meanwhile is lost. */
+	#showNothing() {
+		const notice = this.#createNothingNotice();
+		if (!this.state.firstChild?.isEqualNode(notice)) this.showState(notice);
 	}
 
 	#createNothingNotice() {

@@ -577,3 +577,20 @@ def test_live_updates_wait_for_an_unavailable_api(
     expect_after_updates(page.get_by_role("heading", name="Your access has expired"), 1)
     expect(page.get_by_role("switch", name="Live")).not_to_be_checked()
     expect(page.locator("tbody tr")).to_have_count(3)
+
+
+@pytest.mark.own_context
+def test_live_updates_leave_the_notice_of_an_empty_list_alone(opened: Open, page: Page, webhook_id: str) -> None:
+    """Otherwise its button loses the focus every three seconds."""
+    page.clock.install()
+    opened(webhook_id)
+    test = page.get_by_role("button", name="Send test")
+    expect(test).to_be_visible()
+    with page.expect_event("requestfinished", lambda request: "/executions?" in request.url):
+        page.get_by_role("switch", name="Live").check()
+    test.focus()
+    for _ in range(2):
+        with page.expect_event("requestfinished", lambda request: "/executions?" in request.url):
+            page.clock.fast_forward(3_000)
+    expect(page.get_by_role("status")).to_have_text("No executions")
+    expect(test).to_be_focused()
