@@ -140,6 +140,11 @@ export class DetailsDialog {
 		return this.element.open && this.#unsaved.isEdited;
 	}
 
+	/** Whether a question in the panel waits for an answer. */
+	get isAsking() {
+		return Boolean(this.#cancel) && !this.panel.hidden;
+	}
+
 	/** Takes what was typed into a form of the class `edits` as saved. */
 	settle(form) {
 		this.#unsaved.settle(form);
@@ -148,7 +153,7 @@ export class DetailsDialog {
 
 	/** Before Esc or a click outside closes it: cancels an open question, or asks whether to discard what was typed. */
 	#dismiss(event) {
-		const isAsking = this.#cancel && !this.panel.hidden;
+		const { isAsking } = this;
 		if (!isAsking && !this.isEdited) return false;
 		event.preventDefault();
 		if (isAsking) this.#cancel();

@@ -62,7 +62,7 @@ export class ExecutionDialog extends DetailsDialog {
 		const remaining = due > now && this.text("next.in", { span: this.locale.timeSpan(due - now) });
 		if (timer) fill(timer, remaining || this.text("next.due"));
 		const late = now - (this.#resentAt ?? due);
-		if (this.#resentAt && late > 60_000) {
+		if (this.#resentAt && late > 60_000 && !this.isAsking) {
 			this.#resentAt = null;
 			this.showMessage(this.text("resend.late"));
 		}
@@ -162,8 +162,10 @@ export class ExecutionDialog extends DetailsDialog {
 	#announceAttempt(newest) {
 		const { attempt } = newest;
 		const text = this.text("attempt.result", { attempt, result: describeResult(this.locale, newest) });
-		if (this.#resentAt && newest.trigger === "resend") {
-			this.#resentAt = null;
+		const isResend = this.#resentAt && newest.trigger === "resend";
+		if (isResend) this.#resentAt = null;
+		// a question stays where it is while the viewer answers it
+		if (isResend && !this.isAsking) {
 			this.showMessage(text, createButton(this.text("attempt.view"), () => this.open(newest.execution_id)));
 		} else announce(this.panel, text);
 		this.changed();

@@ -82,14 +82,16 @@ export class RecoveryForm {
 
 	/** Returns the last progress; nothing if it failed or the panel shows something else. */
 	async #run(selected, show) {
-		const { signal } = this.#dialog.viewing;
+		const { panel, viewing: { signal } } = this.#dialog;
 		const run = (this.#shown = {});
-		const isShown = () => !signal.aborted && this.#shown === run;
+		let shown = panel.firstChild;
+		const isShown = () => !signal.aborted && this.#shown === run && panel.firstChild === shown;
 		const started = await this.#dialog.request("POST", "/recover", selected);
 		while (started && isShown()) {
 			const progress = await this.#dialog.request("GET", escapePath`/recover/${started.recovery_id}`);
 			if (!progress || !isShown()) return;
 			show(progress);
+			shown = panel.firstChild;
 			if (progress.status !== "running") return progress;
 			await new Promise((wake) => setTimeout(wake, POLL_MS));
 		}

@@ -317,6 +317,24 @@ def test_a_resend_is_announced_if_the_attempts_load_slowly(
     expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
 
 
+def test_a_resend_does_not_replace_a_question(
+    opened: Open, stack: Stack, receiver: Receiver, webhook_id: str, page: Page
+) -> None:
+    stack.deliver(webhook_id, {"url": receiver.url(f"/sequence/{webhook_id}", codes="500,200")})
+    held = Held(page, "**/messages/**")
+    dialog = view_failure(opened(webhook_id))
+    dialog.get_by_role("button", name="Resend").click()
+    dialog.locator(".panel").get_by_role("button", name="Resend").click()
+    expect(dialog.get_by_role("status")).to_have_text(re.compile("^The message will be sent again"))
+    dialog.get_by_role("button", name="Erase").click()
+    until(lambda: call(stack, "GET", f"{webhook_id}/executions")["executions"], lambda found: len(found) == 2)
+    held.take().continue_()
+    expect(dialog.get_by_role("status")).to_have_text("Attempt 2: 200")
+    expect(attempts(dialog)).to_have_count(2)
+    expect(dialog.locator(".panel p")).to_have_text(re.compile("^Erase the headers and bodies permanently"))
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_a_refused_resend_shows_the_error(opened: Open, orders: str, page: Page) -> None:
     error = {"error": {"code": "conflict", "message": "there is nothing to send"}}
     page.route("**/resend", lambda route: route.fulfill(status=409, json=error))

@@ -526,6 +526,24 @@ def test_a_recovery_of_much_need_not_wait_for_the_count(
     assert (counted["status"], counted["event_type"], counted["dry_run"]) == ("success", "order.*", True)
 
 
+def test_a_recovery_does_not_replace_a_question(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    dialog = edit(opened(webhook_id, token=token, view="webhooks"))
+    page.route("**/recover", lambda route: route.fulfill(status=202, json={"recovery_id": "rec_1"}))
+    held = Held(page, "**/recover/*")
+    dialog.get_by_label("Start time").fill(to_local(dialog, datetime.now(UTC) - timedelta(hours=1)))
+    press(dialog, "Recover")
+    progress = held.take()
+    press(dialog, "Delete")
+    expect_message(dialog, re.compile("^Delete this webhook"))
+    with page.expect_event("requestfinished"):
+        progress.fulfill(json={"status": "running", "found": 3, "queued": 2})
+    page.wait_for_timeout(100)
+    expect_message(dialog, re.compile("^Delete this webhook"))
+
+
 def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
     webhook = register(stack, webhook_id, "https://example.com/")
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
