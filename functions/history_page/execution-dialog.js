@@ -1,7 +1,7 @@
 /** The dialog of an execution. */
 
 import { escapePath, MANAGE, RESEND } from "./api.js";
-import { createTimeline } from "./attempts.js";
+import { Timeline } from "./attempts.js";
 import { getApiTime } from "./clock.js";
 import { Comparison } from "./comparison.js";
 import { buildCurl } from "./curl.js";
@@ -39,6 +39,8 @@ export class ExecutionDialog extends DetailsDialog {
 		tabindex: "-1", "aria-label": this.locale.text("attempts"), hidden: true,
 	});
 	#delivery = h("span");
+	/** @type {Timeline} */
+	#timeline;
 	/** @type {Comparison} */
 	#comparison;
 
@@ -72,6 +74,7 @@ export class ExecutionDialog extends DetailsDialog {
 
 	show(execution) {
 		this.#execution = execution;
+		this.#timeline = new Timeline(this.locale, this.id, this.open);
 		this.#comparison = new Comparison(this.locale, execution, (id) => this.#load(id));
 		const [facts, ids] = [listFacts(this.locale, execution), listIds(execution)].map((each) =>
 			createFactList(this.locale, each));
@@ -151,8 +154,8 @@ export class ExecutionDialog extends DetailsDialog {
 		if (attempts.length <= before) return;
 		this.#attempts = attempts;
 		this.#comparison.update(attempts);
-		const timeline = createTimeline(this.locale, attempts, this.id, this.open);
-		reveal(this.#attemptsSection, timeline, this.#comparison.element);
+		this.#timeline.update(attempts);
+		if (!before) reveal(this.#attemptsSection, this.#timeline.elements, this.#comparison.element);
 		this.tick();
 		const newest = attempts.at(-1);
 		const isResend = this.#resentAt && Date.parse(newest.executed_at) >= this.#resentAt;

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -164,6 +165,20 @@ def test_two_attempts_are_compared(page: Page, opened: Open) -> None:
     choice.select_option("Attempt 3: 200")
     expect(dialog.get_by_text("Only one of the response bodies is stored.")).to_be_visible()
     expect(rows).to_have_text(["Attempt 1Attempt 3", "Result503200", "Duration87 ms87 ms"])
+
+
+def test_another_attempt_leaves_the_focus_where_it_is(page: Page, opened: Open) -> None:
+    due = datetime.now(UTC).isoformat()
+    attempts = [execution(1), execution(2, next_attempt_at=due)]
+    dialog = show(page, opened, *attempts)
+    choice = dialog.get_by_label("Compare with")
+    page.route(re.compile("/messages/"), lambda route: route.fulfill(json={"executions": attempts}))
+    for number, focused in enumerate((dialog.get_by_role("button", name="Attempt 2"), choice), 3):
+        focused.focus()
+        attempts.append(execution(number, next_attempt_at=due))
+        expect(choice.locator("option")).to_have_count(number)
+        expect(focused).to_be_focused()
+    expect(dialog.locator(".attempts li")).to_have_text([re.compile(f"^Attempt {number}") for number in range(1, 6)])
 
 
 def test_different_headers_and_long_bodies_are_compared(page: Page, opened: Open) -> None:
