@@ -165,6 +165,8 @@ export class WebhookList extends PagedList {
 		this.cursor = cursor;
 		this.offerMore(cursor, this.#searched ? this.text("webhooks.continue") : undefined);
 		this.#list.append(...webhooks.map((webhook) => this.#createRow(webhook)));
+		// later pages and searches do not take the focus
+		this.#edited = undefined;
 		const { length } = this.#list.children;
 		this.showState(length ? [] : this.#createEmptyNotice());
 		this.announceCount(length);
