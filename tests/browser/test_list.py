@@ -279,6 +279,7 @@ def test_relative_times_ignore_a_wrong_viewers_clock(
 ) -> None:
     now = datetime.now(UTC)
     stack.seed(webhook_id, [{"result": 500, "at": now, "next_attempt_at": now + timedelta(minutes=30, seconds=15)}])
+    page.route("**/stats?*", lambda route: route.abort())  # a late response would set the page's clock again
     page.clock.install(time=now + timedelta(hours=hours_ahead))
     opened(webhook_id)
     executed, due = page.locator("tbody td.time"), page.locator("tbody td.next")
@@ -288,8 +289,8 @@ def test_relative_times_ignore_a_wrong_viewers_clock(
     page.get_by_role("button", name=re.compile("^View ")).click()
     expect(page.get_by_role("timer")).to_have_text(re.compile(r"^in (30 min \d+|29 min [345]\d) s$"))
     page.clock.fast_forward("02:00")
-    expect(executed).to_have_text("2 minutes ago")
-    expect(due).to_have_text("in 28 minutes")
+    expect(executed).to_have_text(re.compile("^[23] minutes ago$"))
+    expect(due).to_have_text(re.compile("^in 2[78] minutes$"))
 
 
 def test_the_filter_applies_to_the_attempts_of_a_message(opened: Open, stack: Stack, webhook_id: str) -> None:
@@ -410,6 +411,7 @@ def test_the_chart_shows_an_outage_of_three_days_ago_and_filters_to_it(
     expect(page.locator(".described")).to_contain_text("p95")
     page.reload()
     expect(bars(page).last).to_have_attribute("aria-pressed", "true")
+    expect(failing.first).to_have_attribute("title", re.compile(r"15\.0 s"))
     page.get_by_role("button", name=re.compile("^Show more than ")).click()
     expect(page.locator(".bars [aria-pressed=true]")).to_have_count(0)
     expect(page.locator("tbody tr")).to_have_count(50)
@@ -483,7 +485,7 @@ def test_the_chart_has_the_chosen_range(
         opened(orders)
         expect(page.locator(".described")).to_contain_text("failed")
         page.get_by_role("radio", name=chosen, exact=True).check(force=True)
-    expect(page.locator(".bars button:has(.failed:not([hidden]))").first).to_be_visible()
+    expect(page.locator(".bars button[title*='15.0 s']").first).to_be_visible()
     assert asked[-1] == interval
     assert most - 10 < bars(page).count() <= most
 
@@ -544,12 +546,12 @@ def test_live_updates_add_new_executions(
     opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(50)
     page.get_by_role("switch", name="Live").check()
-    stack.deliver(webhook_id, url_of(receiver, 500))
+    delivered, *_ = stack.deliver(webhook_id, url_of(receiver, 500), wait_for=61)
     expect_after_updates(page.locator("tbody tr"), 51)
     expect(page.locator("tbody tr").first.locator(".badge")).to_have_text("500")
     page.get_by_role("button", name="Load more").click()
     expect(page.locator("tbody tr")).to_have_count(61)
-    late = {"result": 201, "at": now - timedelta(seconds=20)}
+    late = {"result": 201, "at": datetime.fromisoformat(delivered["executed_at"]) - timedelta(seconds=20)}
     stack.seed(webhook_id, [late])
     expect_after_updates(page.locator("tbody tr"), 62)
     expect(page.locator("tbody tr").nth(1).locator(".badge")).to_have_text("201")
@@ -567,9 +569,10 @@ def test_live_updates_wait_for_an_unavailable_api(
     stack.deliver(webhook_id, url_of(receiver, 200))
     opened(webhook_id)
     expect(page.locator("tbody tr")).to_have_count(1)
-    page.route("**/executions?*", lambda route: route.fulfill(status=429, json={}), times=1)
+    page.route("**/executions?*", lambda route: route.fulfill(status=429, json={}))
     page.get_by_role("switch", name="Live").check()
     expect(page.get_by_text("Live updates: no response. Retrying…")).to_be_visible()
+    page.unroute("**/executions?*")
     stack.deliver(webhook_id, *[url_of(receiver, 200)] * 2)
     expect_after_updates(page.locator("tbody tr"), 3)
     expired = {"error": {"code": "unauthorized", "message": "expired"}}

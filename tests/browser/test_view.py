@@ -347,6 +347,7 @@ def test_a_refused_resend_shows_the_error(opened: Open, orders: str, page: Page)
 @pytest.mark.own_context
 def test_a_resend_that_waits_for_a_minute(opened: Open, orders: str, page: Page) -> None:
     page.clock.install()
+    page.add_init_script(DATELESS)
     page.route("**/resend", lambda route: route.fulfill(status=202, json={"message_id": "msg_1"}))
     dialog = view_failure(opened(orders, status="failure"))
     expect(attempts(dialog)).to_have_count(1)
