@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open
+from tests.deployment import until
 
 COUNT = 5_000
 LOAD_ALL = """async () => {
@@ -71,6 +72,17 @@ def rows(page: Page) -> Locator:
     return page.locator("tbody tr")
 
 
+def wait_until_measured(page: Page) -> list[Any]:
+    """Wait until each row follows the one before: its height is known one frame after it is drawn."""
+    return until(
+        lambda: rows(page).evaluate_all("all => all.map(row => [row.getBoundingClientRect(), +row.ariaRowIndex])"),
+        lambda shown: all(
+            following == at + 1 and abs(one["bottom"] - other["top"]) <= 1
+            for (one, at), (other, following) in pairwise(shown)
+        ),
+    )
+
+
 @pytest.mark.parametrize(("scroller", "width"), [("window", 1100), ("window", 360), ("#box", 1100)])
 def test_only_visible_rows_are_in_the_document(
     opened: Open, page: Page, executions: list[dict[str, Any]], scroller: str, width: int
@@ -89,11 +101,7 @@ def test_only_visible_rows_are_in_the_document(
 
     page.evaluate(SCROLL, [scroller, 150_000])
     expect(page.locator("tbody tr:nth-child(8)")).to_be_in_viewport()
-    shown = rows(page).evaluate_all("all => all.map(row => [row.getBoundingClientRect(), +row.ariaRowIndex])")
-    for (one, at), (other, following) in pairwise(shown):
-        assert following == at + 1
-        assert abs(one["bottom"] - other["top"]) <= 1
-    assert len(shown) < 100
+    assert len(wait_until_measured(page)) < 100
 
     last = page.locator(f"[aria-rowindex='{COUNT + 1}'] button")
     expect(last).to_have_count(0)
@@ -118,6 +126,7 @@ def test_new_executions_do_not_move_what_the_viewer_reads(
     page.evaluate(SCROLL, ["window", 60_000])
     read = page.locator("tbody tr:nth-child(10)")
     expect(read).to_be_in_viewport()
+    wait_until_measured(page)
     message = read.locator(".id").text_content() or ""
     read = rows(page).filter(has=page.locator(".id", has_text=re.compile(f"^{message}$")))
     before = read.bounding_box()
