@@ -22,7 +22,6 @@ def show_failure(page: Page) -> None:
     page.locator("tr", has=page.locator(".badge.failure")).first.get_by_role("button").click()
     expect(page.get_by_role("group", name="Response Body")).to_be_visible()
     expect(page.locator(".attempts")).to_be_visible()
-    page.wait_for_timeout(250)  # wait for the animation to end: axe measures contrast
 
 
 def show_question(page: Page) -> None:
@@ -44,8 +43,11 @@ SCENES = {
 
 @pytest.fixture
 def page_without_policy(browser: Browser) -> Iterator[Page]:
-    """A page without its Content-Security-Policy, so that axe can be injected."""
-    page = browser.new_page(bypass_csp=True)
+    """A page without its Content-Security-Policy, so that axe can be injected.
+
+    It has no animations, during which axe would measure the contrast.
+    """
+    page = browser.new_page(bypass_csp=True, reduced_motion="reduce")
     yield page
     page.close()
 

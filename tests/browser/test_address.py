@@ -227,6 +227,7 @@ def test_without_routing_properties_and_events_serve(host: Page, stack: Stack, o
     host.get_by_role("radio", name="Failed").check(force=True)
     host.get_by_role("radio", name="Webhooks").check(force=True)
     host.get_by_role("searchbox", name="Search").fill(orders)
+    expect(host.get_by_role("listitem").filter(has_not_text=orders)).to_have_count(0)
     host.get_by_role("button", name=f"Open history of {orders}", exact=True).click()
     expect(host.locator(ROWS)).to_have_count(50)
     names = [name for name, _ in told(host)]

@@ -232,10 +232,13 @@ def test_removing_and_inserting_the_component(front_end: Page, front_end_url: st
     front_end.get_by_role("switch", name="Live").check()
     front_end.get_by_role("button", name=re.compile("^View ")).first.click()
     expect(front_end.locator(".attempts")).to_be_visible()
-    front_end.evaluate(
-        "globalThis.fetched = fetch; globalThis.asked = []; globalThis.fetch = (...request) => asked.push(request); 0"
-    )
-    front_end.evaluate("globalThis.taken = document.querySelector('webhook-history'); taken.remove()")
+    front_end.evaluate("""() => {
+        globalThis.fetched = fetch;
+        globalThis.asked = [];
+        globalThis.fetch = (...request) => asked.push(request);
+        globalThis.taken = document.querySelector("webhook-history");
+        taken.remove();
+    }""")
     front_end.evaluate("location.hash = 'token=theirs'")
     front_end.clock.fast_forward("05:00")
     assert front_end.url.endswith("#token=theirs")
