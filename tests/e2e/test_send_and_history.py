@@ -56,7 +56,7 @@ def test_executions_are_counted_once_per_webhook_and_hour(
     """The log's stream invokes the function that counts. A retry or an erasure changes rows that were counted."""
     url = receiver_process["http_url"]
     bodies = [message(webhook_id, f"{url}/status/{status}") for status in (200, 204, 410)]
-    deployment.enqueue(webhook_id, *bodies, message(webhook_id, "http://127.0.0.1:1/"))
+    deployment.enqueue(webhook_id, *bodies, message(webhook_id, "http://10.1.2.3/"))
     deployment.wait_for_history(webhook_id, 4)
     names = ("succeeded", "failed", "hard_errors")
     until(lambda: [counts_of(webhook_id)[name] for name in names], lambda found: found >= [2, 2, 1])
@@ -154,7 +154,7 @@ def test_any_receiver_behaviour_gives_one_execution(
     outcome = {i: (e["result"], e.get("error", {}).get("type")) for i, e in executions.items()}
     assert outcome == expected
     for i, execution in executions.items():
-        assert execution["duration_ms"] < (3000 if ids.get(i, "").startswith(TIMING_OUT) else 30_000)
+        assert execution["duration_ms"] < (15_000 if ids.get(i, "").startswith(TIMING_OUT) else 30_000)
         assert execution["hard_error"] == ("error" in execution) == (execution["result"] == 0)
         assert len(execution.get("response_body", "")) <= 65_536
         assert execution["request_body"]
@@ -198,7 +198,7 @@ def test_poison_goes_to_the_dlq_and_does_not_affect_others(
 def test_a_body_of_1_mib_is_sent_and_stored_whole(
     deployment: Deployment, receiver_process: Receiver, webhook_id: str
 ) -> None:
-    path = f"/status/500/{webhook_id}"
+    path = f"/status/410/{webhook_id}"
     body = message(webhook_id, receiver_process["http_url"] + path, payload="")
     body["payload"] = "x" * (1_048_576 - len(json.dumps(body)))
     assert len(json.dumps(body)) == 1_048_576
@@ -210,7 +210,7 @@ def test_a_body_of_1_mib_is_sent_and_stored_whole(
 
 
 def test_a_cursor_gives_the_next_page(deployment: Deployment, receiver_process: Receiver, webhook_id: str) -> None:
-    urls = [f"{receiver_process['http_url']}/status/{200 if n % 2 else 500}" for n in range(12)]
+    urls = [f"{receiver_process['http_url']}/status/{200 if n % 2 else 410}" for n in range(12)]
     deployment.enqueue(webhook_id, *[message(webhook_id, url) for url in urls])
     everything = deployment.wait_for_history(webhook_id, 12)
     assert everything == sorted(everything, key=lambda shown: shown["execution_id"], reverse=True)
