@@ -99,8 +99,8 @@ export class WebhookList extends PagedList {
 			const found = await this.loadOlder(signal);
 			if (signal.aborted) return;
 			this.hideAlert();
-			fill(this.#list);
-			this.show(found);
+			this.#showRows(found.webhooks, 0);
+			this.#showEnd(found.next_cursor);
 		} catch (error) {
 			if (this.loading.signal === signal) [this.cursor, this.#progress] = before;
 			if (signal.aborted) return;
@@ -162,11 +162,27 @@ export class WebhookList extends PagedList {
 	}
 
 	show({ webhooks, next_cursor: cursor }) {
-		this.cursor = cursor;
-		this.offerMore(cursor, this.#searched ? this.text("webhooks.continue") : undefined);
-		this.#list.append(...webhooks.map((webhook) => this.#createRow(webhook)));
+		this.#showRows(webhooks, this.#list.children.length);
+		this.#showEnd(cursor);
+	}
+
+	/** Shows all rows from an index on; keeps equal ones: a click on one that is replaced meanwhile is lost. */
+	#showRows(webhooks, from) {
+		const before = [...this.#list.children].slice(from);
+		for (const [at, webhook] of webhooks.entries()) {
+			const row = this.#createRow(webhook);
+			if (!before[at]) this.#list.append(row);
+			else if (!before[at].isEqualNode(row)) before[at].replaceWith(row);
+		}
+		for (const row of before.slice(webhooks.length)) row.remove();
 		// later pages and searches do not take the focus
 		this.#edited = undefined;
+	}
+
+	/** Offers what follows the rows. */
+	#showEnd(cursor) {
+		this.cursor = cursor;
+		this.offerMore(cursor, this.#searched ? this.text("webhooks.continue") : undefined);
 		const { length } = this.#list.children;
 		this.showState(length ? [] : this.#createEmptyNotice());
 		this.announceCount(length);

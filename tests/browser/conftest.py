@@ -5,6 +5,7 @@ The local stack has executions of real deliveries.
 
 import json
 import mimetypes
+import re
 import threading
 import time
 import uuid
@@ -144,7 +145,7 @@ class PageGuard:
 class Held:
     """The requests of a page to a URL, which wait until the test responds to them."""
 
-    def __init__(self, page: Page, url: str, times: int | None = None) -> None:
+    def __init__(self, page: Page, url: str | re.Pattern[str], times: int | None = None) -> None:
         self._page = page
         self._routes: list[Route] = []
         page.route(url, lambda route: self._routes.append(route), times=times)

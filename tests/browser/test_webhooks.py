@@ -679,6 +679,24 @@ def test_webhooks_load_page_by_page(opened: Open, page: Page, webhook_id: str, t
     expect(page.get_by_role("button", name="Load more")).to_be_hidden()
 
 
+def test_a_webhook_is_edited_although_the_list_is_refreshed_during_the_click(
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/")
+    opened(webhook_id, token=token, view="webhooks")
+    button = page.get_by_role("button", name=f"Edit {webhook_id}")
+    expect(button).to_be_visible()
+    held = Held(page, re.compile(r"/webhooks\?"))
+    page.get_by_role("button", name="Refresh").click()
+    button.hover()
+    page.mouse.down()
+    held.take().continue_()
+    expect(page.get_by_role("status")).to_have_text("1 webhook")
+    page.mouse.up()
+    expect(page.get_by_role("dialog").get_by_label("URL")).to_be_visible()
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_without_a_webhook_there_is_a_list_to_search(opened: Open, page: Page, stack: Stack) -> None:
     names = [f"shop{number:04}.orders" for number in range(620)]
     webhooks: list[dict[str, Any]] = [
