@@ -183,8 +183,10 @@ class TestRecoveries:
         assert recovery.read(first["recovery_id"])["status"] == "stopped"
         assert recovery.read(others[0])["status"] == "running"
 
-    def test_a_recovery_that_has_ended_was_started(self, aws: MockAws, recovery: Recovery, sqs: FaultyService) -> None:
+    def test_a_recovery_that_has_ended_was_started(self, aws: MockAws, write: Write, sqs: FaultyService) -> None:
         """SQS accepts its task, but does not say so, and fails at the second attempt."""
+        write([execution(0, 410)])
+        recovery = Recovery(aws)
         left = iter([True])
 
         def lose_and_fail(request: AwsRequest) -> AwsResponse | None:
@@ -198,8 +200,8 @@ class TestRecoveries:
         with sqs.breaking(lose_and_fail):
             status, started = recovery.start(since=SINCE)
         assert status == 202
-        assert recovery.progress(started["recovery_id"]) == {"status": "done", "found": 110, "queued": 110}
-        assert aws.waiting("WebhookQueue") == 110
+        assert recovery.progress(started["recovery_id"]) == {"status": "done", "found": 1, "queued": 1}
+        assert aws.waiting("WebhookQueue") == 1
 
     def test_a_dry_run_counts_everything(self, recovery: Recovery, dynamodb: FaultyService) -> None:
         with dynamodb.breaking(losing_responses(dynamodb, "UpdateItem")):
