@@ -1,6 +1,6 @@
 /** The dialog of one execution or webhook. */
 
-import { announce, createButton, createLiveRegion, createSkeleton, fill, h, isolate, reveal } from "./elements.js";
+import { announce, createButton, createLiveRegion, createSkeleton, fill, h, isolate, reveal, setText } from "./elements.js";
 import { createNotice, describeError } from "./notices.js";
 import { UnsavedQuestion } from "./unsaved.js";
 
@@ -30,12 +30,16 @@ export class DetailsDialog {
 	/** Cancels the question in the panel. */
 	#cancel;
 	#unsaved = new UnsavedQuestion((key) => this.text(key));
-	#said = createLiveRegion(this.element, "unseen");
+	#title = h("h2", { id: "viewed" });
+	#close = createButton("", () => this.leave(), "close");
+	#details = h("div.details");
 
 	constructor(locale, api, changed) {
 		this.locale = locale;
 		this.api = api;
 		this.changed = changed;
+		const said = createLiveRegion(this.element, "unseen");
+		this.element.append(h("header", this.#title, this.#close), this.#details, said);
 	}
 
 	/**
@@ -186,19 +190,24 @@ export class DetailsDialog {
 
 	onClose() {
 		this.stop();
-		fill(this.element);
+		fill(this.#details);
 		this.#warn();
 	}
 
-	/** @param {any} [lead] comes before the actions */
+	/**
+	 * Shows children below the head, which stays: a click on a button that is replaced meanwhile is lost.
+	 *
+	 * @param {any} [lead] comes before the actions
+	 */
 	render(children, title = this.text(this.name), actions = [], lead = []) {
-		const close = createButton(this.text("close"), () => this.leave(), "close");
-		const head = h("header", h("h2", { id: "viewed" }, isolate(title)), close);
-		fill(this.element, head, h("div.details", lead, h("div.actions", ...actions), children), this.#said);
+		fill(this.#title, isolate(title));
+		setText(this.#close, this.text("close"));
+		fill(this.#details, lead, h("div.actions", ...actions), children);
+		this.#details.scrollTop = 0;
 		this.#unsaved.start(this.element);
 		this.#warn();
 		if (!this.element.open) this.element.showModal();
-		close.focus();
+		this.#close.focus();
 	}
 
 	/**

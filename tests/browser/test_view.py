@@ -223,6 +223,18 @@ def test_an_execution_has_its_own_address(opened: Open, orders: str) -> None:
     expect(page).not_to_have_url(re.compile("hl-execution="))
 
 
+def test_a_click_on_close_counts_although_the_details_arrive_meanwhile(opened: Open, orders: str, page: Page) -> None:
+    held = Held(page, re.compile(r"/executions/[^/?]+$"), times=1)
+    opened(orders).get_by_role("button", name=re.compile("^View ")).first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Close").hover()
+    page.mouse.down()
+    held.take().continue_()
+    expect(fact(dialog, "Attempt")).to_be_visible()
+    page.mouse.up()
+    expect(dialog).to_be_hidden()
+
+
 def test_an_expired_execution_is_not_found(opened: Open, orders: str) -> None:
     page = opened(orders, execution="20200101T000000.000000Z-00000000")
     expect(page.get_by_role("dialog").get_by_role("heading", name="Execution not found")).to_be_visible()
