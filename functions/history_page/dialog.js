@@ -14,7 +14,6 @@ export class DetailsDialog {
 	viewing = new AbortController();
 	panel = h("div.panel", { hidden: true });
 	element = h("dialog", {
-		"aria-labelledby": "viewed",
 		close: () => this.element.open || this.#closed(),
 		cancel: (event) => this.#dismiss(event),
 		keydown: (event) => event.key === "Escape" && !event.isComposing && this.#dismiss(event),
@@ -30,7 +29,7 @@ export class DetailsDialog {
 	/** Cancels the question in the panel. */
 	#cancel;
 	#unsaved = new UnsavedQuestion((key) => this.text(key));
-	#title = h("h2", { id: "viewed" });
+	#title = h("h2");
 	#close = createButton("", () => this.leave(), "close");
 	#details = h("div.details");
 
@@ -200,10 +199,10 @@ export class DetailsDialog {
 	 * @param {any} [lead] comes before the actions
 	 */
 	render(children, title = this.text(this.name), actions = [], lead = []) {
+		this.element.ariaLabel = title;
 		fill(this.#title, isolate(title));
 		setText(this.#close, this.text("close"));
 		fill(this.#details, lead, h("div.actions", ...actions), children);
-		this.#details.scrollTop = 0;
 		this.#unsaved.start(this.element);
 		this.#warn();
 		if (!this.element.open) this.element.showModal();

@@ -88,7 +88,9 @@ export class RecoveryForm {
 		const isShown = () => !signal.aborted && this.#shown === run && panel.firstChild === shown;
 		const started = await this.#dialog.request("POST", "/recover", selected);
 		while (started && isShown()) {
-			const progress = await this.#dialog.request("GET", escapePath`/recover/${started.recovery_id}`);
+			const path = escapePath`/recover/${started.recovery_id}`;
+			const fail = (error) => void (isShown() && this.#dialog.showError(error, path));
+			const progress = await this.#dialog.request("GET", path, undefined, fail);
 			if (!progress || !isShown()) return;
 			show(progress);
 			shown = panel.firstChild;

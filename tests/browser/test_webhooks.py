@@ -531,8 +531,11 @@ def test_a_recovery_of_much_need_not_wait_for_the_count(
     assert (counted["status"], counted["event_type"], counted["dry_run"]) == ("success", "order.*", True)
 
 
+@pytest.mark.parametrize(
+    "answer", [{"json": {"status": "running", "found": 3, "queued": 2}}, {"status": 500, "json": {"error": {}}}]
+)
 def test_a_recovery_does_not_replace_a_question(
-    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str
+    opened: Open, page: Page, stack: Stack, webhook_id: str, token: str, answer: dict[str, Any]
 ) -> None:
     register(stack, webhook_id, "https://example.com/")
     dialog = edit(opened(webhook_id, token=token, view="webhooks"))
@@ -544,9 +547,23 @@ def test_a_recovery_does_not_replace_a_question(
     press(dialog, "Delete")
     expect_message(dialog, re.compile("^Delete this webhook"))
     with page.expect_event("requestfinished"):
-        progress.fulfill(json={"status": "running", "found": 3, "queued": 2})
+        progress.fulfill(**answer)
     page.wait_for_timeout(100)
     expect_message(dialog, re.compile("^Delete this webhook"))
+
+
+def test_each_dialog_has_the_name_of_what_it_shows(
+    opened: Open, orders: str, page: Page, stack: Stack, webhook_id: str
+) -> None:
+    register(stack, webhook_id, "https://example.com/", name="Send orders to warehouse")
+    scope = "executions:read webhooks:read webhooks:manage"
+    opened(orders, token=stack.token(webhooks=[orders, webhook_id], scope=scope))
+    page.get_by_role("button", name=re.compile("^View ")).first.click()
+    expect(page.get_by_role("dialog", name=re.compile("^order"))).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("radio", name="Webhooks").check(force=True)
+    page.get_by_role("button", name="Edit Send orders to warehouse").click()
+    expect(page.get_by_role("dialog", name="Send orders to warehouse")).to_be_visible()
 
 
 def test_someone_elses_change_is_not_overwritten(opened: Open, stack: Stack, webhook_id: str, token: str) -> None:
