@@ -283,15 +283,18 @@ class TestCrashes:
         receiver: Receiver,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """SQS accepts it, but its response is lost."""
+        """SQS accepts it, but its response is lost. The second one waits until the first one's copies are logged."""
         names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
         with FaultyService(aws_endpoint) as sqs:
             monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
             with sqs.breaking(losing_responses(sqs, "SendMessageBatch", after=PAGE_SIZE // 10)):
                 assert send(sender, published()) == []
-            pages, _ = take_all(aws)
-            assert len(pages) == 2
-            for page in pages:
+            copies = aws.take("WebhookQueue", aws.waiting("WebhookQueue") - 1)["Records"]
+            first = {"Records": [record for record in copies if "topic" in json.loads(record["body"])]}
+            aws.release_delayed("WebhookQueue")
+            second = aws.take("WebhookQueue")
+            assert "topic" in json.loads(second["Records"][0]["body"])
+            for page in (first, second):
                 assert send(sender, page) == []
                 deliver(sender, take_all(aws)[1])
         assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)

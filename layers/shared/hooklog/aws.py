@@ -65,7 +65,7 @@ class Clients:
 
     @cached_property
     def sqs_once(self) -> Any:
-        """A client that sends each request once, for callers that change what they send again."""
+        """A client without retries, for callers that send something else the second time."""
         return _client("sqs", attempts=1)
 
     @cached_property

@@ -20,9 +20,12 @@ MAX_PAGE_BYTES: Final = 10_000_000
 """Of all copies of one page."""
 
 UNIQUE_SECONDS: Final = 540
-"""How long, after the first receipt of a topic's message, no webhook has a second copy. A crash makes second copies,
-when the queue delivers the message again, 730 s after that receipt. An invocation that starts to send a copy within
-UNIQUE_SECONDS has ended by then. Earlier second copies are rare: docs/operations.md, "Duplicates"."""
+"""How long, after the first receipt of a topic's message, its copies are not looked up before they are sent. A crash
+makes second copies, when the queue delivers the message again, 730 s after that receipt. An invocation that starts to
+send a copy within UNIQUE_SECONDS has ended by then. For the exceptions, see docs/operations.md, "Duplicates"."""
+
+CONTINUATION_DELAY_SECONDS: Final = 120
+"""The delay of a continuation that may be a second one: longer than an exchange and its log write together."""
 
 MAX_REQUEUES: Final = 10_000
 """How often a topic's message is queued again. That suffices for a million webhooks, or for 100,000 if the message is
@@ -131,16 +134,18 @@ class FanOut:
     def _continue(self, task: FanOutTask) -> None:
         """Queue a continuation.
 
-        If SQS's response is lost, a second one is queued. Its copies are checked for duplicates. Otherwise, each of the
-        topic's other webhooks would get the message twice.
+        If SQS's response is lost, a second one is queued, with a delay. Its copies are looked up before they are sent.
+        Otherwise, each of the topic's other webhooks would get the message twice.
         """
         topic = task.message.webhook_id
         try:
             send_all(self._clients.sqs_once, self._queue_url, [_build_entry(topic, _write_continuation(task))])
         except NotQueued:
+            # not 0: the lookup begins shortly before it
             unique_until = min(task.origin.unique_until, int(time.time()))
             second = task._replace(origin=task.origin._replace(unique_until=unique_until))
-            send_all(self._clients.sqs, self._queue_url, [_build_entry(topic, _write_continuation(second))])
+            entry = {**_build_entry(topic, _write_continuation(second)), "DelaySeconds": CONTINUATION_DELAY_SECONDS}
+            send_all(self._clients.sqs, self._queue_url, [entry])
 
 
 def _measure_longest(task: FanOutTask) -> int:
