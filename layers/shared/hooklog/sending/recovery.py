@@ -69,7 +69,7 @@ class RecoveryRow(AttachedTable):
     after = UnicodeAttribute(null=True)
     """The last execution that was processed."""
     save_id = UnicodeAttribute(null=True)
-    """Of the last write of the state."""
+    """The ID of the last `_save_progress`; null before the first, and in rows of earlier releases."""
     advanced_at = NumberAttribute(null=True)
     """When the state was last saved, in Unix seconds; null for recoveries that an earlier release started."""
     expires_at = NumberAttribute()
@@ -200,6 +200,8 @@ def _stop(row: RecoveryRow) -> bool:
     """Stop a recovery; return False if it has just advanced or is done."""
     advanced_at = RecoveryRow.advanced_at
     unchanged = advanced_at.does_not_exist() if row.advanced_at is None else advanced_at == row.advanced_at
+    save_id = RecoveryRow.save_id
+    unchanged &= save_id.does_not_exist() if row.save_id is None else save_id == row.save_id
     return _mark_stopped(row, unchanged)
 
 
