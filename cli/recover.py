@@ -55,7 +55,7 @@ def _complete(api: Api, path: str, body: dict[str, Any], output: Output) -> dict
     except CliFailure as failure:
         if body.get("dry_run"):
             raise
-        reason = f"{recovery_id} was started and goes on, but its progress cannot be read: {failure}"
+        reason = f"{recovery_id} was started and continues, but its progress cannot be read: {failure}"
         raise CliFailure(reason, failure.code) from None
     if state["status"] != "stopped":
         return {"recovery_id": recovery_id, **state}

@@ -333,7 +333,9 @@ def test_a_stopped_recovery_is_a_failure(api: FakeApi, option: str, text: str) -
 
 def test_a_recovery_whose_progress_cannot_be_read_goes_on(api: FakeApi) -> None:
     api.responses += [STARTED, (500, {"error": {"message": "Something failed on our side; try again."}})]
-    with pytest.raises(CliFailure, match=r"^rec_1 was started and goes on, .*: The API answered 500: Something failed"):
+    with pytest.raises(
+        CliFailure, match=r"^rec_1 was started and continues, .*: The API answered 500: Something failed"
+    ):
         run("recover acme.orders --since 3h --yes", api)
 
 

@@ -148,6 +148,18 @@ class TestGoneResponse:
         assert api.get()[1]["enabled"] is True
         assert events(aws) == []
 
+    def test_a_webhook_that_was_created_again_does_not_fail_since_before(
+        self, api: Api, aws: MockAws, receiver: Receiver
+    ) -> None:
+        api.put(url=receiver.url("/status/500"), event_types=["order.created"], enabled=True)
+        sender = start(aws)
+        send(sender, {"event_type": "order.paid"})
+        api.delete()
+        api.put(url=receiver.url("/status/200"), enabled=True)
+        assert send(sender, {"event_type": "order.created"}) == []
+        (sent,) = history(aws)
+        assert (sent["result"]["N"], since(aws)) == ("500", None)
+
     def test_messages_to_a_disabled_webhook_can_be_recovered_after_it_is_enabled(
         self, api: Api, aws: MockAws, receiver: Receiver
     ) -> None:

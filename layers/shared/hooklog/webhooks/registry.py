@@ -1,7 +1,7 @@
 """The registry, which reads, creates, changes, disables and deletes webhooks.
 
-Each conditional write also accepts what it writes itself: DynamoDB's response may be lost, and the SDK then sends the
-request again.
+The SDK sends a write again if DynamoDB's response is lost. So a condition that is not met may be met by what the write
+itself has written, and that is a success.
 """
 
 from datetime import datetime
@@ -70,7 +70,7 @@ def change(
         updated_at=iso_time(compact_time(now)),
         disabled_reason=None if webhook.enabled else before.disabled_reason,
     )
-    unchanged = (WebhookRow.version == before.version) & _has_keys(stored.keys)
+    unchanged = _is_unchanged(before) & _has_keys(stored.keys)
     _save(Registered(changed, stored.keys, client_key), unchanged)
     return changed
 
@@ -103,7 +103,7 @@ def disable(webhook: Webhook, reason: str, now: datetime) -> bool:
         WebhookRow.updated_at.set(at),
     ]
     unchanged = _is_unchanged(webhook) & (WebhookRow.enabled == True)  # noqa: E712 - a pynamodb condition
-    done = _is_version(version, at) & (WebhookRow.disabled_reason == reason)
+    done = (WebhookRow.version == version) & (WebhookRow.updated_at == at) & (WebhookRow.disabled_reason == reason)
     return _update(webhook, actions, unchanged | done)
 
 
@@ -122,12 +122,6 @@ def _is_unchanged(webhook: Webhook) -> Condition:
     One that was deleted and created again may have the same version.
     """
     is_same: Condition = (WebhookRow.version == webhook.version) & (WebhookRow.created_at == webhook.created_at)
-    return is_same
-
-
-def _is_version(version: int, at: str) -> Condition:
-    """Return the condition that the row has this version, written at this time."""
-    is_same: Condition = (WebhookRow.version == version) & (WebhookRow.updated_at == at)
     return is_same
 
 
@@ -154,7 +148,18 @@ def _update(webhook: Webhook, actions: list["Action"], condition: Condition) -> 
 
 def _save(registered: Registered, condition: Condition) -> None:
     """Save the row. Raises Conflict if it has changed since it was read."""
-    webhook = registered.webhook
-    done = _is_version(webhook.version, webhook.updated_at) & _has_keys(registered.keys)
-    if not try_write(partial(to_row(registered).save, condition | done)):
+    if not try_write(partial(to_row(registered).save, condition)) and not _is_saved(registered):
         raise Conflict(_CHANGED)
+
+
+def _is_saved(registered: Registered) -> bool:
+    """Return whether the row is this version, with these keys.
+
+    It is read instead of written again, because events and failures change some of its attributes.
+    """
+    stored = read(registered.webhook.webhook_id, consistent=True)
+    return stored is not None and _identify(stored) == _identify(registered)
+
+
+def _identify(registered: Registered) -> tuple[int, str, EncryptedKeys]:
+    return registered.webhook.version, registered.webhook.updated_at, registered.keys
