@@ -160,7 +160,7 @@ export class Chart {
 		return bar;
 	}
 
-	/** Changes an existing bar: a click on one that is replaced meanwhile is lost. */
+	/** Changes an existing bar. */
 	#showBar(item, bar, most) {
 		KINDS.forEach((kind, number) => {
 			const part = item.children[number];

@@ -194,7 +194,7 @@ export class DetailsDialog {
 	}
 
 	/**
-	 * Shows children below the head, which stays: a click on a button that is replaced meanwhile is lost.
+	 * Shows children below the head, which stays.
 	 *
 	 * @param {any} [lead] comes before the actions
 	 */

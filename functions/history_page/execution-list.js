@@ -247,7 +247,7 @@ export class ExecutionList extends PagedList {
 		this.#chart.update(this.#listed);
 	}
 
-	/** Keeps an equal notice: a click on a button that a live update replaces meanwhile is lost. */
+	/** Keeps an equal notice. */
 	#showNothing() {
 		const notice = this.#createNothingNotice();
 		if (!this.state.firstChild?.isEqualNode(notice)) this.showState(notice);

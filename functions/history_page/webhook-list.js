@@ -166,7 +166,7 @@ export class WebhookList extends PagedList {
 		this.#showEnd(cursor);
 	}
 
-	/** Shows all rows from an index on; keeps equal ones: a click on one that is replaced meanwhile is lost. */
+	/** Shows all rows from an index on; keeps equal ones. */
 	#showRows(webhooks, from) {
 		const before = [...this.#list.children].slice(from);
 		for (const [at, webhook] of webhooks.entries()) {
