@@ -6,7 +6,7 @@ itself has written, and that is a success.
 
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pynamodb.exceptions import DoesNotExist
 from pynamodb.expressions.condition import Condition
@@ -153,13 +153,13 @@ def _save(registered: Registered, condition: Condition) -> None:
 
 
 def _is_saved(registered: Registered) -> bool:
-    """Return whether the row is this version, with these keys.
+    """Return whether the row is this webhook, with these keys.
 
     It is read instead of written again, because events and failures change some of its attributes.
     """
     stored = read(registered.webhook.webhook_id, consistent=True)
-    return stored is not None and _identify(stored) == _identify(registered)
+    return stored is not None and _get_state(stored) == _get_state(registered)
 
 
-def _identify(registered: Registered) -> tuple[int, str, EncryptedKeys]:
-    return registered.webhook.version, registered.webhook.updated_at, registered.keys
+def _get_state(registered: Registered) -> tuple[dict[str, Any], EncryptedKeys]:
+    return registered.webhook.to_response(None), registered.keys
