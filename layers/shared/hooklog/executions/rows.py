@@ -77,7 +77,7 @@ class Attempt(NamedTuple):
 
     @property
     def requested_by(self) -> str:
-        """The ID of the queue message that led to this execution."""
+        """The ID of the queue message or request that led to this execution."""
         return self.task_id or self.queue_message_id
 
     def is_of(self, queue_message_id: str) -> bool:
@@ -165,7 +165,8 @@ class ExecutionRow(AttachedTable):
     resent_on_new_connection = BooleanAttribute(null=True)
     response_body_bytes = NumberAttribute(null=True, attr_name="body_bytes")
     queue_message_id = UnicodeAttribute(null=True)
-    """The IDs of the original queue message and of the one that requested this attempt: see `_join_ids`."""
+    """The IDs of the original queue message, and of the queue message or request that led to this attempt: see
+    `_join_ids`."""
     retries_used = NumberAttribute(null=True)
     """How many delays of the retry schedule came before it."""
     receive_count = NumberAttribute(null=True)

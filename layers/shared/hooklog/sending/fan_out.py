@@ -24,8 +24,9 @@ UNIQUE_SECONDS: Final = 540
 makes second copies, when the queue delivers the message again, 730 s after that receipt. An invocation that starts to
 send a copy within UNIQUE_SECONDS has ended by then. For the exceptions, see docs/operations.md, "Duplicates"."""
 
-CONTINUATION_DELAY_SECONDS: Final = 120
-"""The delay of a continuation that may be a second one: longer than an exchange and its log write together."""
+LOGGED_SECONDS: Final = 120
+"""Longer than an exchange and its log write together: what may be a second copy waits so long for the first one's
+execution."""
 
 MAX_REQUEUES: Final = 10_000
 """How often a topic's message is queued again. That suffices for a million webhooks, or for 100,000 if the message is
@@ -144,7 +145,7 @@ class FanOut:
             # not 0: the lookup begins shortly before it
             unique_until = min(task.origin.unique_until, int(time.time()))
             second = task._replace(origin=task.origin._replace(unique_until=unique_until))
-            entry = {**_build_entry(topic, _write_continuation(second)), "DelaySeconds": CONTINUATION_DELAY_SECONDS}
+            entry = {**_build_entry(topic, _write_continuation(second)), "DelaySeconds": LOGGED_SECONDS}
             send_all(self._clients.sqs, self._queue_url, [entry])
 
 

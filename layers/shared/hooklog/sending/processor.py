@@ -25,7 +25,7 @@ from hooklog.queues.retry_tasks import LONGEST_WAIT, RetryTask
 from hooklog.queues.sqs import MAX_DELAY_SECONDS
 from hooklog.queues.waiting import Wait
 from hooklog.sending.attempt import AttemptContext, Dispatcher, TimeBudget, Transform
-from hooklog.sending.fan_out import FannedOut, FanOut, FanOutTask
+from hooklog.sending.fan_out import LOGGED_SECONDS, FannedOut, FanOut, FanOutTask
 from hooklog.sending.queue_message import QueueMessage
 from hooklog.webhooks.cache import Entry, WebhookCache
 from hooklog.webhooks.transformation import Transformer
@@ -44,8 +44,6 @@ MAX_POSTPONEMENTS: Final = 100
 """About a day. After that, a retry goes to the dead-letter queue."""
 
 NOT_SUBSCRIBED: Final = "not among the webhook's event types"
-
-_REQUEUE_GRACE = timedelta(seconds=120)  # longer than an exchange and its log write together
 
 
 class Postponed(NamedTuple):
@@ -155,7 +153,7 @@ class MessageProcessor:
         row = ExecutionRow.get(attempt.webhook_id, attempt.execution_id, consistent_read=True)
         if not row.next_attempt_at or row.erased:
             return None
-        at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + _REQUEUE_GRACE
+        at = max(datetime.fromisoformat(row.next_attempt_at), self._clock()) + timedelta(seconds=LOGGED_SECONDS)
         task = RetryTask(row.webhook_id, row.message_id, row.execution_id, Trigger.RETRY, skip_if_resent=True)
         task = task._replace(queue_message_id=attempt.queue_message_id)
         return (task._replace(inline_payload=_build_inline(content)) if row.details_not_stored else task), at
