@@ -80,9 +80,9 @@ def slowly(fault: Fault, seconds: float) -> Fault:
 
 
 def losing_responses(
-    dynamodb: Proxy, operation: str, *, after: int = 0, then: Callable[[], object] = lambda: None
+    service: Proxy, operation: str, *, after: int = 0, then: Callable[[], object] = lambda: None
 ) -> Fault:
-    """Do what a request asks for, call `then`, and lose the response: once, `after` so many other requests."""
+    """Let `after` requests pass. Carry out the next one, call `then`, and lose its response."""
     left = [after + 1]
 
     def fault(request: AwsRequest) -> AwsResponse | None:
@@ -91,7 +91,7 @@ def losing_responses(
         left[0] -= 1
         if left[0]:
             return None
-        response = dynamodb.forward(request)
+        response = service.forward(request)
         assert response.status == HTTPStatus.OK, response
         then()
         return failing(request)

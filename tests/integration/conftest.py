@@ -74,16 +74,24 @@ def reset_receiver(receiver: Receiver) -> None:
 @pytest.fixture
 def dynamodb(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
     """A DynamoDB for functions that tests can break."""
-    with FaultyService(aws_endpoint) as faulty:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
-        yield faulty
+    yield from _break("DYNAMODB", aws_endpoint, monkeypatch)
+
+
+@pytest.fixture
+def sqs(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
+    """An SQS for functions that tests can break."""
+    yield from _break("SQS", aws_endpoint, monkeypatch)
 
 
 @pytest.fixture
 def sns(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
     """An SNS for functions that tests can break."""
+    yield from _break("SNS", aws_endpoint, monkeypatch)
+
+
+def _break(service: str, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
     with FaultyService(aws_endpoint) as faulty:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SNS", faulty.url)
+        monkeypatch.setenv(f"AWS_ENDPOINT_URL_{service}", faulty.url)
         yield faulty
 
 

@@ -245,7 +245,7 @@ def after(successes: int, operation: str, fault: Fault) -> Fault:
     return inject
 
 
-def losing_responses(dynamodb: FaultyService, times: int) -> Fault:
+def losing_each_response(dynamodb: FaultyService, times: int) -> Fault:
     """Do what each update asks for, but lose its response the first `times` times."""
     lost = Counter[bytes]()
 
@@ -316,7 +316,7 @@ class TestFaults:
         """The SDK sends a request again if there is no response, and then Lambda the batch."""
         app, shard = aws.start("CountExecutionsFunction"), Shard()
         records = shard.records(*(image(f"acme.{number % 4}") for number in range(12)))
-        with dynamodb.breaking(losing_responses(dynamodb, times)):
+        with dynamodb.breaking(losing_each_response(dynamodb, times)):
             assert deliver_until_counted(app, shard.event(records[:8])) == failures
             assert totals(aws) == {(f"acme.{number}", HOUR): 2 for number in range(4)}
         deliver(app, shard.event(records))
@@ -385,7 +385,7 @@ def test_random_faults_and_repeats_change_no_count(aws: MockAws, dynamodb: Fault
     while positions != [40, 40, 40]:
         each = chosen.choice([each for each in range(3) if positions[each] < 40])
         begin, end = positions[each], min(40, positions[each] + chosen.randint(1, 25))
-        fault = chosen.choice([losing_responses(dynamodb, chosen.randint(1, 4)), denied])
+        fault = chosen.choice([losing_each_response(dynamodb, chosen.randint(1, 4)), denied])
         with dynamodb.breaking(after(chosen.randrange(20), "UpdateItem", fault)):
             try:
                 deliver(app, shards[each].event(streams[each][begin:end]))

@@ -4,7 +4,6 @@ It is disabled once, and an event is published.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
@@ -419,12 +418,6 @@ class TestFailing:
 
 
 class TestFaults:
-    @pytest.fixture
-    def dynamodb(self, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-        with FaultyService(aws_endpoint) as faulty:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
-            yield faulty
-
     def test_a_delivery_succeeds_if_the_failure_state_cannot_be_written(
         self, api: Api, aws: MockAws, receiver: Receiver, dynamodb: FaultyService, caplog: pytest.LogCaptureFixture
     ) -> None:

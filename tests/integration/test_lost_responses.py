@@ -4,7 +4,7 @@ What was written is neither refused as another request's nor left unfinished.
 """
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -25,13 +25,6 @@ SECRET = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 @pytest.fixture
 def api(aws: MockAws, dynamodb: FaultyService) -> Api:
     return Api(aws)
-
-
-@pytest.fixture
-def sqs(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-    with FaultyService(aws_endpoint) as faulty:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", faulty.url)
-        yield faulty
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Two may share a message ID, and dead letters are redriven.
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -370,12 +369,6 @@ class TestNextAttempt:
 
 class TestLaggingIndex:
     """Executions written a second ago are found although the index lags."""
-
-    @pytest.fixture
-    def dynamodb(self, aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyService]:
-        with FaultyService(aws_endpoint) as faulty:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", faulty.url)
-            yield faulty
 
     @pytest.mark.parametrize("code", ["200", "500"])
     def test_a_redelivered_message_is_found_in_the_table(

@@ -817,19 +817,17 @@ def _log_pending_writes(aws: MockAws) -> None:
 
 @pytest.mark.parametrize("waiting", ["poison", "retry"])
 def test_pending_log_writes_are_enqueued_after_the_rest_of_the_batch_is_logged(
-    aws: MockAws, aws_endpoint: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, waiting: str
+    aws: MockAws, sqs: FaultyService, receiver: Receiver, waiting: str
 ) -> None:
     logged: list[int] = []
 
     def count_logged(_: AwsRequest) -> None:
         logged.append(len(aws.rows("Executions")))
 
-    with FaultyService(aws_endpoint) as sqs:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
-        app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
-        neighbour = message(receiver.url("/status/200", delay="0.6"))
-        with sqs.breaking(count_logged):
-            assert send(app, sqs_event(retry_task(0) if waiting == "retry" else "-", neighbour)) == []
+    app = aws.start("SendWebhooksFunction", ALLOW_HTTP="true")
+    neighbour = message(receiver.url("/status/200", delay="0.6"))
+    with sqs.breaking(count_logged):
+        assert send(app, sqs_event(retry_task(0) if waiting == "retry" else "-", neighbour)) == []
     assert set(logged) == {1}
 
 

@@ -278,25 +278,22 @@ class TestCrashes:
         self,
         api: Api,
         aws: MockAws,
-        aws_endpoint: str,
+        sqs: FaultyService,
         sender: ModuleType,
         receiver: Receiver,
-        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """SQS accepts it, but its response is lost. The second one waits until the first one's copies are logged."""
         names = register(aws, api, receiver, PAGE_SIZE + 5, range(PAGE_SIZE, PAGE_SIZE + 5))
-        with FaultyService(aws_endpoint) as sqs:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", sqs.url)
-            with sqs.breaking(losing_responses(sqs, "SendMessageBatch", after=PAGE_SIZE // 10)):
-                assert send(sender, published()) == []
-            copies = aws.take("WebhookQueue", aws.waiting("WebhookQueue") - 1)["Records"]
-            first = {"Records": [record for record in copies if "topic" in json.loads(record["body"])]}
-            aws.release_delayed("WebhookQueue")
-            second = aws.take("WebhookQueue")
-            assert "topic" in json.loads(second["Records"][0]["body"])
-            for page in (first, second):
-                assert send(sender, page) == []
-                deliver(sender, take_all(aws)[1])
+        with sqs.breaking(losing_responses(sqs, "SendMessageBatch", after=PAGE_SIZE // 10)):
+            assert send(sender, published()) == []
+        copies = aws.take("WebhookQueue", aws.waiting("WebhookQueue") - 1)["Records"]
+        first = {"Records": [record for record in copies if "topic" in json.loads(record["body"])]}
+        aws.release_delayed("WebhookQueue")
+        second = aws.take("WebhookQueue")
+        assert "topic" in json.loads(second["Records"][0]["body"])
+        for page in (first, second):
+            assert send(sender, page) == []
+            deliver(sender, take_all(aws)[1])
         assert received(receiver) == dict.fromkeys(names[PAGE_SIZE:], 1)
 
     def test_a_redelivery_of_a_finished_message_is_not_sent_twice(
